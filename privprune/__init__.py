@@ -1,0 +1,1 @@
+"""Pruning and hardening of neural networks for privacy."""
