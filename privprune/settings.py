@@ -1,0 +1,192 @@
+"""Read settings strictly: a frozen dataclass beside each method, every key required, one clear line per mistake."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+import yaml
+
+from privprune.errors import UserError
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may take: from `low` to `high`, either end open where the flag says so."""
+
+    low: float | None
+    high: float | None
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        """Whether the value lies in the range."""
+        above = self.low is None or value > self.low or (value == self.low and not self.open_low)
+        below = self.high is None or value < self.high or (value == self.high and not self.open_high)
+        return above and below
+
+    def __str__(self) -> str:
+        """Say the range as a user reads it."""
+        low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {self.low:g}"
+        high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {self.high:g}"
+        return " and ".join(part for part in (low, high) if part)
+
+
+Count = Annotated[int, Range(0, None)]
+AtLeastOne = Annotated[int, Range(1, None)]
+Positive = Annotated[float, Range(0, None, open_low=True)]
+NonNegative = Annotated[float, Range(0, None)]
+Fraction = Annotated[float, Range(0, 1)]
+
+
+def read(kind: type[Settings], found: object, where: str) -> Settings:
+    """Build a settings dataclass from a mapping out of a suite file.
+
+    Args:
+        kind: the frozen dataclass; its annotations say what is allowed.
+        found: what the file holds at this place.
+        where: the place, as file and dotted key, for the message.
+
+    Raises:
+        UserError: unknown or missing key, wrong type, value out of range, or a rule of the dataclass broken.
+
+    """
+    if not isinstance(found, Mapping):
+        raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(_fields(kind))}")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields = _fields(kind)
+    for key in found:
+        if key not in fields:
+            raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
+    for key in fields:
+        if key not in found:
+            raise UserError(f"{where}.{key}: missing, the keys are {_listed(fields)}")
+    values = {key: _value(hints[key], found[key], f"{where}.{key}") for key in fields}
+    try:
+        return kind(**values)
+    except ValueError as broken:
+        raise UserError(f"{where}: {broken}") from None
+
+
+def _fields(kind: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind) if field.init]
+
+
+def _value(hint: Any, found: Any, where: str) -> Any:
+    """One value, checked against one annotation."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _ranged(arguments[0], arguments[1], found, where)
+    if origin in (Union, types.UnionType):
+        return _union(arguments, found, where)
+    if origin is Literal:
+        if not any(type(found) is type(choice) and found == choice for choice in arguments):
+            raise UserError(f"{where}: found {_show(found)}, allowed {_listed(arguments)}")
+        return found
+    if origin is tuple:
+        return _sequence(arguments[0], found, where)
+    if origin is dict:
+        return _mapping(arguments[1], found, where)
+    if dataclasses.is_dataclass(hint):
+        return read(typing.cast("type[Any]", hint), found, where)
+    return _scalar(hint, found, where)
+
+
+def _ranged(hint: Any, allowed: Range, found: Any, where: str) -> Any:
+    value = _value(hint, found, where)
+    if value not in allowed:
+        raise UserError(f"{where}: found {_show(found)}, allowed {allowed}")
+    return value
+
+
+def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
+    """`X | None`, or one of several dataclasses told apart by their Literal field `name`."""
+    if found is None and type(None) in hints:
+        return None
+    kinds = [hint for hint in hints if hint is not type(None)]
+    if len(kinds) == 1:
+        return _value(kinds[0], found, where)
+    named = {name: kind for kind in kinds for name in _names(kind)}
+    name = found.get("name") if isinstance(found, Mapping) else None
+    if name not in named:
+        raise UserError(f"{where}.name: found {_show(name)}, allowed {_listed(named)}")
+    return read(named[name], found, where)
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    return typing.get_args(typing.get_type_hints(kind)["name"])
+
+
+def _sequence(hint: Any, found: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(found, list | tuple):
+        raise UserError(f"{where}: found {_show(found)}, allowed a list")
+    return tuple(_value(hint, item, f"{where}[{position}]") for position, item in enumerate(found))
+
+
+def _mapping(hint: Any, found: Any, where: str) -> dict[str, Any]:
+    if not isinstance(found, Mapping):
+        raise UserError(f"{where}: found {_show(found)}, allowed a mapping")
+    return {str(key): _value(hint, item, f"{where}.{key}") for key, item in found.items()}
+
+
+def _scalar(hint: Any, found: Any, where: str) -> Any:
+    if hint is Any or hint is object:
+        return found
+    if hint is float and isinstance(found, int) and not isinstance(found, bool):
+        return float(found)
+    exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
+    if not exact or (hint is float and found != found):  # noqa: PLR0124 (a NaN is not equal to itself)
+        names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+        hint_text = ", a number is written 0.0005, not 5e-4" if hint is float and isinstance(found, str) else ""
+        raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}{hint_text}")
+    return found
+
+
+def _show(found: object) -> str:
+    text = repr(found)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(names: typing.Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names) or "none"
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a suite file as plain data.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or holds no mapping.
+
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: the file is missing, allowed a suite file such as params/laptop.yaml") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as broken:
+        raise UserError(f"{path}: not readable as YAML, {' '.join(str(broken).split())}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: found {_show(found)}, allowed a mapping with a suite's sections")
+    return found
+
+
+def at(suite: Mapping[str, Any], *keys: str, file: str) -> Any:
+    """Look up one entry of a suite by its keys.
+
+    Raises:
+        UserError: the entry does not exist; the line names those that do.
+
+    """
+    found: Any = suite
+    for depth, key in enumerate(keys):
+        if not isinstance(found, Mapping) or key not in found:
+            known = _listed(found) if isinstance(found, Mapping) else "none"
+            raise UserError(f"{file}: {'.'.join(keys[: depth + 1])} does not exist, allowed {known}")
+        found = found[key]
+    return found
