@@ -1,0 +1,85 @@
+"""Several networks of one architecture, trained side by side in one process."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from privprune.models import prunable
+
+
+class Ensemble:
+    """`members` networks that share nothing but their architecture and the step at which they move.
+
+    One member is the plain module. Several are one set of stacked parameters, run by `torch.func.vmap`: for small
+    nets the cost of a step is mostly that of calling its operators, which the members then share.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        """Take the networks over: for several members their values are copied, for one the module itself is used."""
+        self.members = len(models)
+        self.module = models[0] if self.members == 1 else copy.deepcopy(models[0]).to("meta")
+        self._prunable = tuple(prunable(models[0]))
+        if self.members == 1:
+            self._parameters = dict(self.module.named_parameters())
+            self._buffers = dict(self.module.named_buffers())
+            return
+        parameters, buffers = stack_module_state(list(models))
+        self._parameters = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+        self._buffers = dict(buffers)
+
+    def parameters(self) -> Iterator[Tensor]:
+        """Yield the tensors that an optimiser moves; with a leading member dimension where there are several members."""
+        yield from self._parameters.values()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the prunable weights, each as a differentiable view of shape [members, *weight.shape]."""
+        return {name: self._with_members(self._parameters[name]) for name in self._prunable}
+
+    def _with_members(self, value: Tensor) -> Tensor:
+        return value.unsqueeze(0) if self.members == 1 else value
+
+    def train(self, mode: bool = True) -> None:
+        """Switch all members between training and evaluation."""
+        self.module.train(mode)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Run each member on its own part of the batch.
+
+        Args:
+            inputs: [members * batch, channels, height, width], the members' batches one after another.
+
+        Returns:
+            logits [members * batch, classes] in the same order.
+
+        """
+        if self.members == 1:
+            return self.module(inputs)
+        parts = inputs.unflatten(0, (self.members, -1))
+        return vmap(self._forward, randomness="different")(self._parameters, self._buffers, parts).flatten(0, 1)
+
+    def _forward(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        return functional_call(self.module, (parameters, buffers), (inputs,))
+
+    def state_dicts(self) -> list[dict[str, Tensor]]:
+        """One state dict per member, detached copies without the member dimension."""
+        state = {**self._parameters, **self._buffers}
+        return [
+            {name: self._with_members(value)[member].detach().clone().contiguous() for name, value in state.items()}
+            for member in range(self.members)
+        ]
+
+    @torch.no_grad()
+    def load_member(self, member: int, state: dict[str, Tensor]) -> None:
+        """Overwrite one member's parameters and buffers in place."""
+        for name, value in {**self._parameters, **self._buffers}.items():
+            self._with_members(value)[member].copy_(state[name])
+
+
+def side_of(values: Tensor, members: int) -> Tensor:
+    """Undo the flattening of a batch: [members * batch, ...] to [members, batch, ...]."""
+    return values.unflatten(0, (members, -1))

@@ -1,0 +1,264 @@
+"""The one training loop: every defence and pruning method is a term, a mask or a gradient transform handed to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor
+
+from privprune.batches import TrainingData, as_input, augmented, shuffled
+from privprune.ensemble import Ensemble, side_of
+from privprune.progress import Reporter
+from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+
+History = dict[str, list[list[float]]]  # name -> epochs x members
+Masks = dict[str, Tensor]  # weight name -> bool [members, *weight.shape]
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """The optimiser of a training phase; momentum is ignored by Adam and must then be 0."""
+
+    name: Literal["sgd", "adam"]
+    learning_rate: Positive
+    momentum: Fraction
+    weight_decay: NonNegative
+
+    def __post_init__(self) -> None:
+        """Refuse an option that would do nothing."""
+        if self.name == "adam" and self.momentum:
+            raise ValueError("momentum: found a value for adam, allowed 0 (adam has its own)")
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How the learning rate falls: multiplied by `factor` at each milestone (epochs), or along a half cosine to 0."""
+
+    name: Literal["constant", "multistep", "cosine"]
+    milestones: tuple[Count, ...]
+    factor: Positive
+
+    def rate(self, progress: float, epochs: int) -> float:
+        """Return the multiplier of the learning rate after `progress` epochs of `epochs`."""
+        if self.name == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * progress / max(epochs, 1)))
+        passed = sum(progress >= milestone for milestone in self.milestones) if self.name == "multistep" else 0
+        return self.factor**passed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training phase: how long, in which steps, how the images are varied, in which precision."""
+
+    epochs: Count
+    batch: AtLeastOne
+    optimiser: OptimiserSettings
+    schedule: ScheduleSettings
+    augmentation: Literal["none", "crop_flip"]
+    precision: Literal["float32", "bfloat16"]
+
+
+@dataclass
+class Step:
+    """What a term sees of one step; M members, batches flattened member after member.
+
+    Attributes:
+        ensemble: the networks.
+        inputs: float [M * batch, channels, height, width].
+        labels: int64 [M * batch].
+        logits: float [M * batch, classes], with their graph.
+        epoch: counted from 0.
+        last_of_epoch: whether the epoch ends with this step.
+
+    """
+
+    ensemble: Ensemble
+    inputs: Tensor
+    labels: Tensor
+    logits: Tensor
+    epoch: int
+    last_of_epoch: bool
+
+
+class Term:
+    """A defence or a pruning method as the loop sees it. All moves are optional."""
+
+    def start(self, ensemble: Ensemble) -> None:
+        """Look at the networks once, before the first step."""
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return a scalar to add to the batch's task loss, summed over the members."""
+
+    def update(self, step: Step) -> None:
+        """Make a move of its own after the optimiser's: an adversary's step, a dual step."""
+
+    def measurements(self) -> dict[str, Tensor]:
+        """Return what to log of the epoch that has just ended: name -> [members]."""
+        return {}
+
+
+class GradientTransform(Protocol):
+    """Changes the gradients between backward and step (DP-SGD); brings its own sampling of batches."""
+
+    def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
+        """Wrap network and optimiser."""
+
+    def batches(self, data: TrainingData, batch: int) -> Iterator[Tensor]:
+        """Draw one epoch of batches: positions [members, b] into `data.indices`."""
+
+    def detach(self, ensemble: Ensemble) -> None:
+        """Give the plain network back."""
+
+
+def train(
+    ensemble: Ensemble,
+    data: TrainingData,
+    plan: Plan,
+    generators: Sequence[torch.Generator],
+    *,
+    terms: Sequence[Term] = (),
+    masks: Masks | None = None,
+    transform: GradientTransform | None = None,
+    reporter: Reporter | None = None,
+) -> History:
+    """Train all members for one phase.
+
+    Args:
+        ensemble: the networks, changed in place.
+        data: the records of each member.
+        plan: length, batch, optimiser, schedule, augmentation, precision.
+        generators: one per member; order and augmentation of its batches come from it alone.
+        terms: defences and pruning methods, asked in this order at every step.
+        masks: weights to hold at zero, through momentum and weight decay too.
+        transform: changes the gradients, for differential privacy.
+        reporter: told once per epoch.
+
+    Returns:
+        loss, accuracy (both on the batches as they were trained on), learning rate and the terms' measurements.
+
+    """
+    optimiser = _optimiser(ensemble, plan.optimiser)
+    if transform is not None:
+        optimiser = transform.attach(ensemble, optimiser, data)
+    for term in terms:
+        term.start(ensemble)
+    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks))
+    history: History = {}
+    for epoch in range(plan.epochs):
+        order = transform.batches(data, plan.batch) if transform else shuffled(data, plan.batch, generators)
+        _note(history, phase.run_epoch(epoch, list(order)))
+        if reporter is not None:
+            reporter.epoch(epoch, {name: sum(values[-1]) / len(values[-1]) for name, values in history.items()})
+    if transform is not None:
+        transform.detach(ensemble)
+    return history
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """What stays the same from step to step."""
+
+    ensemble: Ensemble
+    data: TrainingData
+    plan: Plan
+    optimiser: torch.optim.Optimizer
+    generators: Sequence[torch.Generator]
+    terms: tuple[Term, ...]
+    kept: tuple[list[Tensor], list[Tensor]]
+
+    def run_epoch(self, epoch: int, order: list[Tensor]) -> dict[str, Tensor]:
+        """Pass once over the batches; returns the measurements of the epoch, each [members], on the device."""
+        self.ensemble.train()
+        sums = torch.zeros(3, self.ensemble.members, device=self.data.images.device)
+        for number, positions in enumerate(order):
+            rate = self.plan.schedule.rate(epoch + number / len(order), self.plan.epochs)
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.plan.optimiser.learning_rate * rate
+            sums += self._step(epoch, positions, last=number + 1 == len(order))
+        rate_now = torch.full_like(sums[0], self.optimiser.param_groups[0]["lr"])
+        measured = {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2], "learning_rate": rate_now}
+        for term in self.terms:
+            measured |= term.measurements()
+        return measured
+
+    def _step(self, epoch: int, positions: Tensor, *, last: bool) -> Tensor:
+        """Forward, one backward, one move of the optimiser, then the terms' own; sums of loss, hits, records."""
+        members = self.ensemble.members
+        records = self.data.indices.gather(1, positions).flatten()
+        inputs = augmented(self.data.images[records], self.plan.augmentation, self.generators)
+        labels = self.data.labels[records]
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            logits = self.ensemble(inputs)
+        logits = logits.float()
+        losses = side_of(F.cross_entropy(logits, labels, reduction="none"), members).mean(1)
+        step = Step(self.ensemble, inputs, labels, logits, epoch, last)
+        penalties = [penalty for term in self.terms if (penalty := term.penalty(step)) is not None]
+        self.optimiser.zero_grad()
+        torch.stack([losses.sum(), *penalties]).sum().backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        if self.kept[0]:
+            torch._foreach_mul_(*self.kept)
+        for term in self.terms:
+            term.update(step)
+        with torch.no_grad():
+            hits = side_of(logits.argmax(1) == labels, members).sum(1)
+            size = torch.full_like(losses, positions.shape[1])
+            return torch.stack([losses * size, hits.float(), size])
+
+
+def _optimiser(ensemble: Ensemble, settings: OptimiserSettings) -> torch.optim.Optimizer:
+    parameters = list(ensemble.parameters())
+    if settings.name == "adam":
+        return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
+    return torch.optim.SGD(
+        parameters,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        foreach=True,
+    )
+
+
+def _kept(ensemble: Ensemble, masks: Masks | None) -> tuple[list[Tensor], list[Tensor]]:
+    """Zero the masked weights now, and return the pairs that the loop multiplies after every step."""
+    weights = ensemble.weights()
+    pairs = [(weights[name].data, mask.to(weights[name].dtype)) for name, mask in (masks or {}).items()]
+    for weight, mask in pairs:
+        weight.mul_(mask)
+    return [weight for weight, _ in pairs], [mask for _, mask in pairs]
+
+
+def _note(history: History, measured: dict[str, Tensor]) -> None:
+    """Append one epoch's values; the only transfer from the device in an epoch."""
+    names = list(measured)
+    rows = torch.stack([measured[name].to(torch.float32).cpu() for name in names]).tolist()
+    for name, row in zip(names, rows, strict=True):
+        history.setdefault(name, []).append(row)
+
+
+@torch.no_grad()
+def predict(ensemble: Ensemble, images: Tensor, records: Tensor, batch: int = 2000) -> Tensor:
+    """Logits of every member on the same records, in evaluation mode, without augmentation.
+
+    Args:
+        ensemble: the networks.
+        images: uint8 [all, channels, height, width].
+        records: int64 [n], which of them.
+        batch: records at once; it changes speed and memory only.
+
+    Returns:
+        float32 [members, n, classes].
+
+    """
+    ensemble.train(mode=False)
+    parts = []
+    for part in records.split(max(1, batch // ensemble.members)):
+        inputs = as_input(images[part])
+        repeated = inputs.expand(ensemble.members, *inputs.shape).flatten(0, 1)
+        parts.append(side_of(ensemble(repeated).float(), ensemble.members))
+    return torch.cat(parts, dim=1)
