@@ -33,7 +33,7 @@ class Ensemble:
         self._buffers = dict(buffers)
 
     def parameters(self) -> Iterator[Tensor]:
-        """Yield the tensors that an optimiser moves; with a leading member dimension where there are several members."""
+        """Yield the tensors that an optimiser moves, with a leading member dimension where there are several."""
         yield from self._parameters.values()
 
     def weights(self) -> dict[str, Tensor]:

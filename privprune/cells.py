@@ -1,0 +1,154 @@
+"""A cell: the trained networks of one table row, all its seeds and their shadow models together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from privprune.errors import UserError
+from privprune.files import new_folder, read_json, write_json
+from privprune.models import BlockNet, build
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the networks of a cell are. Targets come first, then shadows; model k uses split k of the dataset.
+
+    Attributes:
+        data: name of the dataset.
+        fingerprint: of that dataset.
+        protocol: `paper` or `clean`.
+        model: name of the architecture.
+        in_channels, image_size, classes: what it is built for.
+        seeds: one per target; shadow models continue from the last one plus 1.
+        shadows: number of shadow models.
+        reserve_reference: whether the reference records were kept out of training.
+
+    """
+
+    data: str
+    fingerprint: str
+    protocol: str
+    model: str
+    in_channels: int
+    image_size: int
+    classes: int
+    seeds: tuple[int, ...]
+    shadows: int
+    reserve_reference: bool
+
+    @property
+    def targets(self) -> int:
+        """Number of networks whose results are reported."""
+        return len(self.seeds)
+
+    @property
+    def networks(self) -> int:
+        """Number of networks, targets and shadows."""
+        return self.targets + self.shadows
+
+    def model_seeds(self) -> list[int]:
+        """Return one seed per network."""
+        return [*self.seeds, *range(max(self.seeds) + 1, max(self.seeds) + 1 + self.shadows)]
+
+    def fresh(self, generator: torch.Generator) -> BlockNet:
+        """Build one network of the cell, initialised from the generator."""
+        return build(
+            self.model,
+            in_channels=self.in_channels,
+            image_size=self.image_size,
+            classes=self.classes,
+            generator=generator,
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The networks of one table row with their masks.
+
+    Attributes:
+        manifest: what they are.
+        states: one state dict per network.
+        masks: per network, weight name -> bool of the weight's shape; empty where nothing is pruned.
+
+    """
+
+    manifest: Manifest
+    states: list[dict[str, Tensor]]
+    masks: list[dict[str, Tensor]]
+
+    def models(self, numbers: Sequence[int]) -> list[BlockNet]:
+        """Build the given networks with their weights."""
+        models = []
+        for number in numbers:
+            model = self.manifest.fresh(torch.Generator().manual_seed(0))
+            model.load_state_dict(self.states[number])
+            models.append(model)
+        return models
+
+    def stacked_masks(self, numbers: Sequence[int]) -> dict[str, Tensor]:
+        """Return the masks of the given networks: weight name -> bool [networks, *weight.shape]."""
+        return {name: torch.stack([self.masks[number][name] for number in numbers]) for name in self.masks[0]}
+
+    def save(self, folder: Path) -> None:
+        """Write the cell all or nothing."""
+        tensors = {}
+        for number, (state, mask) in enumerate(zip(self.states, self.masks, strict=True)):
+            tensors |= {f"{number}/weights/{name}": value.contiguous().cpu() for name, value in state.items()}
+            tensors |= {f"{number}/mask/{name}": value.contiguous().cpu() for name, value in mask.items()}
+        with new_folder(folder) as unfinished:
+            save_file(tensors, unfinished / "models.safetensors")
+            write_json(unfinished / "manifest.json", asdict(self.manifest))
+
+
+def load_cell(folder: Path) -> Cell:
+    """Read a cell.
+
+    Raises:
+        UserError: it is missing, damaged, or its weights do not fit the architecture that its manifest names.
+
+    """
+    content = read_json(folder / "manifest.json")
+    manifest = Manifest(**{**content, "seeds": tuple(content["seeds"])})
+    path = folder / "models.safetensors"
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as broken:
+        raise UserError(f"{path}: missing or damaged ({broken}), remove {folder} and run `dvc repro` again") from None
+    states: list[dict[str, Tensor]] = [{} for _ in range(manifest.networks)]
+    masks: list[dict[str, Tensor]] = [{} for _ in range(manifest.networks)]
+    for key, value in tensors.items():
+        number, kind, name = key.split("/", 2)
+        (states if kind == "weights" else masks)[int(number)][name] = value
+    _check_architecture(manifest, states, path)
+    return Cell(manifest, states, masks)
+
+
+def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], path: Path) -> None:
+    """Refuse a checkpoint of another architecture, naming the first weight that does not fit."""
+    expected = {
+        name: tuple(value.shape)
+        for name, value in manifest.fresh(torch.Generator().manual_seed(0)).state_dict().items()
+    }
+    for state in states:
+        found = {name: tuple(value.shape) for name, value in state.items()}
+        if found != expected:
+            wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
+            raise UserError(
+                f"{path}: {wrong}: found shape {found.get(wrong, 'none')}, "
+                f"allowed {expected.get(wrong, 'none')} ({manifest.model})"
+            )
+
+
+def generator(*numbers: int) -> torch.Generator:
+    """Return a generator of its own for one purpose: the numbers are seed, network and purpose."""
+    mixed = 0
+    for number in numbers:  # a linear congruential mix keeps streams of neighbouring numbers apart
+        mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
+    return torch.Generator().manual_seed(mixed)

@@ -1,0 +1,90 @@
+"""Write files and folders all or nothing: a reader never meets a half-written one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from privprune.errors import UserError
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Fill a temporary folder beside the target; it takes the target's name when all went well, else it is removed.
+
+    Raises:
+        UserError: the place cannot be written to, or its disk is full.
+
+    """
+    with _told(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.replace(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file all or nothing.
+
+    Raises:
+        UserError: the place cannot be written to, or its disk is full.
+
+    """
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file all or nothing.
+
+    Raises:
+        UserError: the place cannot be written to, or its disk is full.
+
+    """
+    with _told(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name}.{os.getpid()}"
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(target: Path, content: Any) -> None:
+    """Write JSON that is the same bytes for the same content."""
+    write_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours.
+
+    Raises:
+        UserError: it is missing or damaged.
+
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: the file is missing, run `dvc repro` to make it") from None
+    except ValueError:
+        raise UserError(f"{path}: the file is damaged, remove it and run `dvc repro` again") from None
+
+
+@contextlib.contextmanager
+def _told(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as failure:
+        raise UserError(f"{target}: could not be written, {failure.strerror or failure}") from failure
