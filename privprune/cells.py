@@ -139,7 +139,7 @@ def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], pat
     for state in states:
         found = {name: tuple(value.shape) for name, value in state.items()}
         if found != expected:
-            wrong = sorted(set(found.items()) ^ set(expected.items()))[0][0]
+            wrong = min(set(found.items()) ^ set(expected.items()))[0]
             raise UserError(
                 f"{path}: {wrong}: found shape {found.get(wrong, 'none')}, "
                 f"allowed {expected.get(wrong, 'none')} ({manifest.model})"
