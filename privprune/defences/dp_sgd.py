@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 from opacus import GradSampleModule
-from opacus.accountants import RDPAccountant, create_accountant
+from opacus.accountants import create_accountant
 from opacus.accountants.utils import get_noise_multiplier
 from opacus.optimizers import DPOptimizer
 from opacus.validators import ModuleValidator
