@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,15 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@contextlib.contextmanager
+def told(where: str) -> Iterator[None]:
+    """Tell a method's refusal of its settings (a ValueError) as a user's mistake at this place of the suite."""
+    try:
+        yield
+    except ValueError as refused:
+        raise UserError(f"{where}.{refused}") from refused
+
+
 def run(stage: Callable[[str], Path | None]) -> None:
     """Run a stage on the name given on the command line; a user's mistake is one line and exit status 1.
 
@@ -42,7 +52,7 @@ def run(stage: Callable[[str], Path | None]) -> None:
     depends on.
     """
     if len(sys.argv) != 2:
-        sys.exit(f"usage: python -m {stage.__module__} NAME")
+        sys.exit(f"usage: python -m stages.{Path(sys.argv[0]).stem} NAME")
     began = time.monotonic()
     try:
         record = stage(sys.argv[1])

@@ -17,7 +17,7 @@ from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import prunable
-from privprune.settings import Count
+from privprune.settings import AtLeastOne, Count
 from privprune.training import predict
 
 INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
@@ -33,6 +33,8 @@ class NetworkSettings:
         seeds: one per target.
         shadows: further networks on splits of their own, for attacks with shadow models; `clean` only.
         reserve_reference: keep the reference records out of training, for defences that need non-members.
+        small_dense: number of weights of a narrower network of the same family (a control), or null.
+        pretrained: file of torchvision's weights below `$PRIVPRUNE_DATA`, to start from, or null.
 
     """
 
@@ -41,6 +43,8 @@ class NetworkSettings:
     seeds: tuple[Count, ...]
     shadows: Count
     reserve_reference: bool
+    small_dense: AtLeastOne | None
+    pretrained: str | None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
@@ -81,6 +85,8 @@ class World:
             seeds=settings.seeds,
             shadows=settings.shadows,
             reserve_reference=settings.reserve_reference,
+            small_dense=settings.small_dense,
+            pretrained=settings.pretrained,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
