@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from privprune.errors import UserError
+
+_INNER_LIST = re.compile(r"\[[^\[\]{}\"]*\]")
 
 
 @contextlib.contextmanager
@@ -63,8 +66,9 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 
 def write_json(target: Path, content: Any) -> None:
-    """Write JSON that is the same bytes for the same content."""
-    write_text(target, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write JSON that is the same bytes for the same content, with lists of plain values on one line."""
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(target, _INNER_LIST.sub(lambda found: " ".join(found.group().split()), text) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -63,7 +63,18 @@ class Record:
 
     def write(self, root: Path) -> None:
         """Write it to its place under the reports folder."""
-        write_json(record_path(root, self.suite, self.paper, self.stage, self.cell), asdict(self))
+        write_json(record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self)))
+
+
+def _rounded(content: Any) -> Any:
+    """Keep six significant digits of every number: more than any interval here resolves, and a readable file."""
+    if isinstance(content, float):
+        return float(f"{content:.6g}")
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return content
 
 
 def record_path(root: Path, suite: str, paper: str, stage: str, cell: str) -> Path:

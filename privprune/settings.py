@@ -61,22 +61,27 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(_fields(kind))}")
     hints = typing.get_type_hints(kind, include_extras=True)
-    fields = _fields(kind)
+    fields = _fields(kind)  # key in the file -> attribute
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
     for key in fields:
         if key not in found:
             raise UserError(f"{where}.{key}: missing, the keys are {_listed(fields)}")
-    values = {key: _value(hints[key], found[key], f"{where}.{key}") for key in fields}
+    values = {name: _value(hints[name], found[key], f"{where}.{key}") for key, name in fields.items()}
     try:
         return kind(**values)
     except ValueError as broken:
         raise UserError(f"{where}: {broken}") from None
 
 
-def _fields(kind: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(kind) if field.init]
+def key(name: str) -> Any:
+    """Let a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
+    return dataclasses.field(metadata={"key": name})
+
+
+def _fields(kind: Any) -> dict[str, str]:
+    return {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(kind) if field.init}
 
 
 def _value(hint: Any, found: Any, where: str) -> Any:
