@@ -37,7 +37,7 @@ from privprune.errors import UserError
 from privprune.files import new_folder
 from privprune.settings import AtLeastOne, Count
 
-__all__ = ["DATASETS", "Dataset", "DatasetSettings", "Split", "fetch", "load_dataset", "load_split"]
+__all__ = ["DATASETS", "IMAGE_SHAPES", "Dataset", "DatasetSettings", "Split", "fetch", "load_dataset", "load_split"]
 
 DATASETS: dict[str, Callable[[Source], Dataset]] = {
     "digits": digits,
@@ -46,6 +46,25 @@ DATASETS: dict[str, Callable[[Source], Dataset]] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "imagenet": imagenet,
+}
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What a network has to take and to tell apart: channels, side in pixels, classes."""
+
+    channels: int
+    size: int
+    classes: int
+
+
+IMAGE_SHAPES = {  # known before anything is fetched, so that a suite is checked at once
+    "digits": ImageShape(1, 8, 10),
+    "mnist": ImageShape(1, 28, 10),
+    "fashion-mnist": ImageShape(1, 28, 10),
+    "cifar10": ImageShape(3, 32, 10),
+    "cifar100": ImageShape(3, 32, 100),
+    "imagenet": ImageShape(3, 224, 1000),
 }
 
 
@@ -155,7 +174,7 @@ def load_split(folder: Path, protocol: str, model_index: int) -> Split:
             f"{path}: found model {model_index}, prepared under {protocol} are 0 to {models - 1}; "
             "raise `targets` or `shadows` of the data set (shadow models need protocol clean)"
         )
-    return Split.of(protocol, roles[0 if protocol == "paper" else model_index], official_train)
+    return Split.of(roles[0 if protocol == "paper" else model_index], official_train)
 
 
 def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:

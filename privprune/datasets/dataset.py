@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,8 @@ class Dataset:
 
     Attributes:
         name: name of the source set, e.g. `mnist`.
-        images: uint8 [N, C, H, W]; a tensor, or files of a folder that are decoded when they are indexed.
+        images: uint8 [N, C, H, W]. For a set too large for one tensor these are `FolderImages`, which behave like one
+            under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor.
         labels: int64 [N], each in [0, classes).
         official_train: records [0, official_train) are the official training set, the others the official test set.
         classes: number of classes.
@@ -34,7 +35,7 @@ class Dataset:
     """
 
     name: str
-    images: Tensor | FolderImages
+    images: Tensor
     labels: Tensor
     official_train: int
     classes: int
@@ -55,7 +56,18 @@ class Dataset:
         """Build a data set and its fingerprint; the arguments are the attributes of the class."""
         if len(images) != len(labels) or not 0 < official_train < len(labels):
             raise ValueError(f"{len(images)} images, {len(labels)} labels, {official_train} official training records")
-        return cls(name, images, labels, official_train, classes, note, _fingerprint(images, labels))
+        fingerprint = _fingerprint(images, labels)
+        return cls(name, cast("Tensor", images), labels, official_train, classes, note, fingerprint)
+
+    @property
+    def folder_images(self) -> FolderImages | None:
+        """The images, where they are files of a folder, else None."""
+        images: object = self.images
+        return images if isinstance(images, FolderImages) else None
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """Return the same records on another device."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     def limited(self, limit: int) -> Dataset:
         """Keep `limit` official training records, evenly spaced over the file's order, and the whole test set.
@@ -68,7 +80,7 @@ class Dataset:
             raise UserError(f"dataset {self.name}: limit: found {limit}, allowed at most {self.official_train}")
         train = torch.arange(limit) * self.official_train // limit
         kept = torch.cat([train, torch.arange(self.official_train, len(self.labels))])
-        images = self.images[kept] if isinstance(self.images, Tensor) else self.images.subset(kept)
+        images = self.folder_images.subset(kept) if self.folder_images else self.images[kept]
         fewer = f"{limit} of {self.official_train} training records" if limit < self.official_train else ""
         return Dataset.of(
             self.name,
@@ -81,10 +93,11 @@ class Dataset:
 
     def save(self, folder: Path) -> None:
         """Write `data.safetensors` and `dataset.json` all or nothing; the same records give the same bytes."""
-        content = {"images": self.images} if isinstance(self.images, Tensor) else {"files": self.images.packed()}
+        files = self.folder_images
+        tensors = {"files": files.packed()} if files else {"images": self.images.contiguous()}
         facts = {
             "name": self.name,
-            "root": None if isinstance(self.images, Tensor) else str(self.images.root),
+            "root": str(files.root) if files else None,
             "official_train": self.official_train,
             "classes": self.classes,
             "shape": list(self.images.shape),
@@ -92,8 +105,7 @@ class Dataset:
             "fingerprint": self.fingerprint,
         }
         with new_folder(folder) as unfinished:
-            tensors = {**content, "labels": self.labels}
-            save_file({name: value.contiguous() for name, value in tensors.items()}, unfinished / "data.safetensors")
+            save_file({**tensors, "labels": self.labels.contiguous()}, unfinished / "data.safetensors")
             write_json(unfinished / "dataset.json", facts)
 
     @classmethod
@@ -111,7 +123,7 @@ class Dataset:
             images = _images(facts, tensors)
             found = cls(
                 name=facts["name"],
-                images=images,
+                images=cast("Tensor", images),
                 labels=tensors["labels"],
                 official_train=facts["official_train"],
                 classes=facts["classes"],

@@ -17,10 +17,14 @@ SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torc
 
 
 class FolderImages:
-    """Image files of a folder, behaving like a uint8 tensor [N, 3, 224, 224] under `len`, `.shape` and `[indices]`."""
+    """Image files of a folder that behave like a uint8 tensor [N, 3, 224, 224].
 
-    def __init__(self, root: Path, files: Sequence[str]) -> None:
+    They do so under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor, and under nothing else.
+    """
+
+    def __init__(self, root: Path, files: Sequence[str], device: torch.device | str = "cpu") -> None:
         self.root = root
+        self.device = torch.device(device)  # where indexing puts the decoded images
         self.files = tuple(files)  # relative to root, with forward slashes
 
     @classmethod
@@ -41,7 +45,11 @@ class FolderImages:
 
     def subset(self, indices: Tensor) -> FolderImages:
         """Return the images at these positions, int64 [n], still in their files."""
-        return FolderImages(self.root, [self.files[index] for index in indices.tolist()])
+        return FolderImages(self.root, [self.files[index] for index in indices.tolist()], self.device)
+
+    def to(self, device: torch.device | str) -> FolderImages:
+        """Return the same images, decoded to another device from now on."""
+        return FolderImages(self.root, self.files, device)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -60,9 +68,9 @@ class FolderImages:
         """
         paths = [self.root / self.files[index] for index in indices.tolist()]
         if not paths:
-            return torch.empty(0, 3, CROP, CROP, dtype=torch.uint8)
+            return torch.empty(0, 3, CROP, CROP, dtype=torch.uint8, device=self.device)
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            return torch.stack(list(threads.map(_decoded, paths)))
+            return torch.stack(list(threads.map(_decoded, paths))).to(self.device)
 
 
 def _decoded(path: Path) -> Tensor:

@@ -89,7 +89,6 @@ class Split:
         known_members, known_nonmembers: the attacker knows their membership.
         evaluation_members, evaluation_nonmembers: attacks are scored on these and on nothing else.
         test: the official test set, for utility only; under `paper` the pools of non-members are parts of it.
-        reference_from_train: whether the reference was carved out of what the model would otherwise train on.
 
     """
 
@@ -102,10 +101,9 @@ class Split:
     evaluation_members: Tensor
     evaluation_nonmembers: Tensor
     test: Tensor
-    reference_from_train: bool
 
     @classmethod
-    def of(cls, protocol: str, roles: Roles, official_train: int) -> Split:
+    def of(cls, roles: Roles, official_train: int) -> Split:
         """Turn the role of every record, uint8 [N], into pools."""
 
         def having(*wanted: Role) -> Tensor:
@@ -121,16 +119,15 @@ class Split:
             evaluation_members=having(Role.EVALUATION_MEMBER),
             evaluation_nonmembers=having(Role.EVALUATION_NONMEMBER),
             test=torch.arange(official_train, len(roles)),
-            reference_from_train=protocol == "paper",
         )
 
-    def members_with_reference(self) -> Tensor:
+    def members_with_reference(self, protocol: str) -> Tensor:
         """Return what a cell without use for the reference trains on.
 
         Under `paper` that is the full official training set. Under `clean` the reference stays outside, since it comes
         from the half of the non-members.
         """
-        if not self.reference_from_train:
+        if protocol != "paper":
             return self.members
         return torch.cat([self.members, self.reference]).sort().values
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_sets import POOLS, dataset_settings, files_below
+from small_sets import POOLS, SmallCifar, SmallMnist, dataset_settings, files_below
 
-from privprune.datasets import DATASETS, fetch, load_dataset, load_split
+from privprune.datasets import DATASETS, IMAGE_SHAPES, fetch, load_dataset, load_split
 from privprune.datasets.digits import digits
 from privprune.datasets.source import Source
 from privprune.datasets.splits import MEMBER_ROLES, Extent, split_roles
@@ -196,3 +196,25 @@ def test_an_unwritable_output_is_told(tmp_path: Path) -> None:
 def test_the_table_names_each_set_by_its_loader() -> None:
     """Each loader stands in the table under its own name."""
     assert {name: loader.__name__.replace("_", "-") for name, loader in DATASETS.items()} == {n: n for n in DATASETS}
+    assert IMAGE_SHAPES.keys() == DATASETS.keys()
+
+
+def test_a_set_has_the_shape_that_is_known_before(
+    tmp_path: Path, small_mnist: SmallMnist, small_cifar10: SmallCifar, small_cifar100: SmallCifar
+) -> None:
+    """Each loader gives images and classes as the table of shapes says, which suites are checked against."""
+    for kind in ("MNIST", "FashionMNIST"):
+        small_mnist.write(tmp_path, kind)
+    small_cifar10.write(tmp_path)
+    small_cifar100.write(tmp_path)
+    for name in IMAGE_SHAPES.keys() - {"imagenet"}:
+        found, known = DATASETS[name](Source((tmp_path,), tmp_path, "as_found")), IMAGE_SHAPES[name]
+        assert tuple(found.images.shape[1:]) == (known.channels, known.size, known.size)
+        assert found.classes == known.classes
+
+
+def test_moving_a_set_keeps_all_but_the_device(tmp_path: Path) -> None:
+    """On another device the records are those of the same fingerprint."""
+    moved = load_dataset(fetched(tmp_path)).to("meta")
+    assert (moved.images.device.type, moved.labels.device.type) == ("meta", "meta")
+    assert moved.fingerprint == load_dataset(tmp_path / "data" / "datasets" / "digits").fingerprint

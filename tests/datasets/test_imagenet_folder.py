@@ -99,6 +99,16 @@ def test_no_indices_give_no_images(tmp_path: Path, copy: Path) -> None:
     )
 
 
+def test_moving_the_set_decodes_to_the_device(tmp_path: Path, copy: Path) -> None:
+    """On another device the images are decoded to it, also out of a part of them, and without any."""
+    moved = load_dataset(fetched(tmp_path, copy)).to("meta")
+    assert moved.labels.device.type == "meta"
+    for images in (moved.images, moved.folder_images.subset(torch.arange(2))):
+        assert images.device.type == "meta"
+        for indices in (torch.tensor([1, 0]), torch.empty(0, dtype=torch.int64)):
+            assert images[indices].device.type == "meta"
+
+
 def test_a_missing_copy_is_told(tmp_path: Path) -> None:
     """The line says where it comes from, its terms, and where to put it."""
     with pytest.raises(UserError, match=r"imagenet is missing: .*image-net\.org.*non-commercial.*PRIVPRUNE_DATA$"):

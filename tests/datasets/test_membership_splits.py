@@ -35,7 +35,7 @@ def sizes(**changed: Any) -> ProtocolSettings:
 
 def splits(protocol: str, settings: ProtocolSettings, extent: Extent = DIGITS) -> list[Split]:
     """Draw the splits of all models."""
-    return [Split.of(protocol, row, extent.official_train) for row in split_roles(protocol, settings, extent)]
+    return [Split.of(row, extent.official_train) for row in split_roles(protocol, settings, extent)]
 
 
 def as_sets(split: Split) -> dict[str, set[int]]:
@@ -71,7 +71,7 @@ def test_paper_trains_on_everything_but_the_reference(seed: int) -> None:
     (split,) = splits("paper", sizes(seed=seed))
     sets = as_sets(split)
     assert sets["members"] | sets["reference"] == set(range(1500))
-    assert split.members_with_reference().tolist() == list(range(1500))
+    assert split.members_with_reference("paper").tolist() == list(range(1500))
     assert sets["selection_nonmembers"] | sets["known_nonmembers"] | sets["evaluation_nonmembers"] <= sets["test"]
 
 
@@ -84,7 +84,7 @@ def test_clean_trains_on_exactly_half(seed: int, train: int) -> None:
         sets = as_sets(split)
         assert len(sets["members"]) == train // 2
         assert not sets["test"] & set.union(sets["members"], *(sets[name] for name in POOLS))
-        assert torch.equal(split.members_with_reference(), split.members)
+        assert torch.equal(split.members_with_reference("clean"), split.members)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
