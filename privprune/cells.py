@@ -13,7 +13,7 @@ from torch import Tensor
 
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
-from privprune.models import BlockNet, build
+from privprune.models import BlockNet, build, small_dense
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Manifest:
         seeds: one per target; shadow models continue from the last one plus 1.
         shadows: number of shadow models.
         reserve_reference: whether the reference records were kept out of training.
+        small_dense: number of weights of a narrower network, or None.
+        pretrained: file of weights below `$PRIVPRUNE_DATA` that training starts from, or None.
 
     """
 
@@ -42,6 +44,8 @@ class Manifest:
     seeds: tuple[int, ...]
     shadows: int
     reserve_reference: bool
+    small_dense: int | None
+    pretrained: str | None
 
     @property
     def targets(self) -> int:
@@ -59,13 +63,10 @@ class Manifest:
 
     def fresh(self, generator: torch.Generator) -> BlockNet:
         """Build one network of the cell, initialised from the generator."""
-        return build(
-            self.model,
-            in_channels=self.in_channels,
-            image_size=self.image_size,
-            classes=self.classes,
-            generator=generator,
-        )
+        shape = {"in_channels": self.in_channels, "image_size": self.image_size, "classes": self.classes}
+        if self.small_dense is not None:
+            return small_dense(self.model, self.small_dense, **shape, generator=generator)
+        return build(self.model, **shape, generator=generator)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
 
 
 def key(name: str) -> Any:
-    """Let a dataclass field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
+    """Let a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
     return dataclasses.field(metadata={"key": name})
 
 

@@ -53,6 +53,7 @@ class Defence:
     Attributes:
         terms: for the loss.
         transform: of the gradients.
+        fresh: whether it starts from new networks even where the entry names a cell to compare with.
         finish: called after the last epoch, for a defence that chooses among the states it has seen.
         measured: called at the end; metrics of the defence's own, name -> one value per network.
 
@@ -60,5 +61,6 @@ class Defence:
 
     terms: tuple[Term, ...] = ()
     transform: GradientTransform | None = None
+    fresh: bool = False
     finish: Callable[[Ensemble], None] | None = None
     measured: Callable[[], dict[str, list[float]]] = field(default=_no_measurements)

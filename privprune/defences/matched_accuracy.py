@@ -39,7 +39,9 @@ class MatchedAccuracy(Term):
         """At the end of an epoch, look at the selection records and remember who has arrived."""
         if not step.last_of_epoch:
             return
-        self._accuracy = accuracy_each(step.ensemble, self._setting.images, self._setting.labels, self._setting.selection)
+        self._accuracy = accuracy_each(
+            step.ensemble, self._setting.images, self._setting.labels, self._setting.selection
+        )
         states = step.ensemble.state_dicts()
         for member in range(step.ensemble.members):
             if member in self._stopped:
@@ -72,6 +74,6 @@ def matched_accuracy(settings: MatchedAccuracySettings, setting: Setting) -> Def
     """Stop each network where it is as accurate as the one it is compared with."""
     del settings
     if setting.target_accuracy is None:
-        raise ValueError("matched_accuracy: starts from a dataset, allowed a cell (models/CELL) whose accuracy to match")
+        raise ValueError("matched_accuracy: starts from a dataset, allowed models/CELL whose accuracy to match")
     term = MatchedAccuracy(setting, setting.target_accuracy)
-    return Defence(terms=(term,), finish=term.finish, measured=term.measured)
+    return Defence(terms=(term,), fresh=True, finish=term.finish, measured=term.measured)

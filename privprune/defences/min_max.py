@@ -1,0 +1,125 @@
+"""The Min-Max game (Nasr, Shokri and Houmansadr 2018): train against an inference network that trains against you.
+
+MIA-Pruning, Equation 3 and Algorithm 1; the objective of Nasr et al. is min_f [L_D(f) + lambda max_h G(h)].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor, nn
+
+from privprune.batches import as_input
+from privprune.defences.defence import Defence, Setting
+from privprune.ensemble import Ensemble, side_of
+from privprune.models.nasr import NasrNetwork, NasrVariant
+from privprune.settings import AtLeastOne, Count, NonNegative, Positive
+from privprune.training import Step, Term
+
+
+@dataclass(frozen=True)
+class MinMaxSettings:
+    """The game.
+
+    Attributes:
+        gain_weight: lambda of Nasr et al., gamma of MIA-Pruning's Equation 3.
+        attack_steps: steps of the inference network per step of the classifier.
+        learning_rate: of the inference network (Adam).
+        warm_up_epochs: epochs of plain training before the game begins.
+        variant: `paper` as in the paper of 2018, or `released` as in its authors' code.
+
+    """
+
+    name: Literal["min_max"]
+    gain_weight: NonNegative
+    attack_steps: AtLeastOne
+    learning_rate: Positive
+    warm_up_epochs: Count
+    variant: NasrVariant
+
+
+class MinMax(Term):
+    """The inference networks, one per classifier, as a term of the classifiers' loss."""
+
+    def __init__(self, settings: MinMaxSettings, setting: Setting) -> None:
+        """Build one inference network per classifier."""
+        self._settings = settings
+        self._setting = setting
+        self._attacker = NasrNetwork(setting.classes, variant=settings.variant, generators=setting.generators)
+        self._attacker.to(setting.images.device)
+        self._optimiser = torch.optim.Adam(self._attacker.parameters(), lr=settings.learning_rate, foreach=True)
+        self._gains: list[Tensor] = []
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return gamma * E_D[log f_A(x, y, f(x))], the part of the gain (Equation 1) that the members' outputs move.
+
+        The other part, over non-members, is left out as in Algorithm 1, whose classifier step sees members only.
+        """
+        if step.epoch < self._settings.warm_up_epochs:
+            return None
+        self._attacker.requires_grad_(requires_grad=False)
+        members = step.ensemble.members
+        guess = self._guess(side_of(step.logits, members), side_of(step.labels, members))
+        return self._settings.gain_weight * F.logsigmoid(guess).mean(1).sum()
+
+    def update(self, step: Step) -> None:
+        """Let the inference networks learn: members of this batch, which the next step will not see, and references."""
+        if step.last_of_epoch and step.epoch < self._settings.warm_up_epochs:
+            self._gains.append(torch.full((step.ensemble.members,), float("nan"), device=step.labels.device))
+        if step.epoch < self._settings.warm_up_epochs:
+            return
+        self._attacker.requires_grad_(requires_grad=True)
+        batch = step.labels.shape[0] // step.ensemble.members
+        for number in range(self._settings.attack_steps):
+            if number == 0 and not _depends_on_mode(step.ensemble.module):
+                known, known_labels = side_of(step.logits.detach(), step.ensemble.members), step.labels
+                known_labels = side_of(known_labels, step.ensemble.members)
+            else:
+                known, known_labels = self._drawn(step.ensemble, self._setting.members, batch)
+            unknown, unknown_labels = self._drawn(step.ensemble, self._setting.reference, batch)
+            self._learn(known, known_labels, unknown, unknown_labels)
+
+    def _learn(self, known: Tensor, known_labels: Tensor, unknown: Tensor, unknown_labels: Tensor) -> None:
+        """One step of f_A up its gain G, Equation 8; logits [members, batch, classes], labels [members, batch]."""
+        gain = F.logsigmoid(self._guess(known, known_labels)).mean(1)
+        gain = gain + F.logsigmoid(-self._guess(unknown, unknown_labels)).mean(1)
+        self._optimiser.zero_grad()
+        (-gain.sum()).backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        self._gains.append(gain.detach())
+
+    def _guess(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return self._attacker(self._attacker.seen(logits), labels)
+
+    def _drawn(self, ensemble: Ensemble, records: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the outputs of each member, in evaluation mode, on a batch drawn from its own records."""
+        size = min(batch, records.shape[1])
+        places = torch.stack(
+            [torch.randint(records.shape[1], (size,), generator=generator) for generator in self._setting.generators]
+        )
+        drawn = records.gather(1, places.to(records.device))
+        ensemble.train(mode=False)
+        with torch.no_grad():
+            logits = ensemble(as_input(self._setting.images[drawn.flatten()])).float()
+        ensemble.train()
+        return side_of(logits, ensemble.members), self._setting.labels[drawn]
+
+    def measurements(self) -> dict[str, Tensor]:
+        """Return the gain of the inference networks over the epoch; -log 4 is that of guessing."""
+        gains, self._gains = torch.stack(self._gains).mean(0), []
+        return {"inference_gain": gains}
+
+
+def _depends_on_mode(module: nn.Module) -> bool:
+    """Whether training and evaluation mode differ, so that members and references must be seen in the same one."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm | nn.Dropout) for part in module.modules())  # noqa: SLF001
+
+
+def min_max(settings: MinMaxSettings, setting: Setting) -> Defence:
+    """Play the game against one inference network per classifier."""
+    if not setting.reference.shape[1]:
+        raise ValueError("min_max: found no reference records, allowed a protocol with `reference` above 0")
+    return Defence(terms=(MinMax(settings, setting),))

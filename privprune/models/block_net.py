@@ -1,0 +1,75 @@
+"""A network as a sequence of named blocks: it can be cut between any two, and its weights have readable names."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from privprune.errors import UserError
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network maps: square images of `image_size` pixels with `in_channels` channels, to `classes` logits."""
+
+    in_channels: int
+    image_size: int
+    classes: int
+
+
+class BlockNet(nn.Sequential):
+    """A network of named blocks.
+
+    It maps images, float [batch, channels, height, width] in [-1, 1], to logits [batch, classes].
+    """
+
+    def __init__(self, blocks: Iterable[tuple[str, nn.Module]]) -> None:
+        """Take the blocks, named, from the image to the logits."""
+        super().__init__(OrderedDict(blocks))
+
+    @property
+    def block_names(self) -> tuple[str, ...]:
+        """Names of the blocks in the same order."""
+        return tuple(self._modules)
+
+
+def block(**layers: nn.Module) -> nn.Sequential:
+    """Put named layers in a row."""
+    return nn.Sequential(OrderedDict(layers))
+
+
+def split(model: BlockNet, cut: str | int) -> tuple[BlockNet, BlockNet]:
+    """Cut a network between two blocks.
+
+    Args:
+        model: the whole network.
+        cut: name of the last block on the edge device, or how many blocks it runs.
+
+    Returns:
+        edge and cloud, whose composition is the network; they share its modules, under the same names.
+
+    Raises:
+        UserError: there is no such cut.
+
+    """
+    cuts = model.block_names[:-1]
+    if isinstance(cut, int) and 1 <= cut <= len(cuts):
+        edge_blocks = cut
+    elif isinstance(cut, str) and cut in cuts:
+        edge_blocks = cuts.index(cut) + 1
+    else:
+        raise UserError(f"cut: found {cut!r}, allowed 1 to {len(cuts)} blocks, or after one of {', '.join(cuts)}")
+    blocks = list(model.named_children())
+    return BlockNet(blocks[:edge_blocks]), BlockNet(blocks[edge_blocks:])
+
+
+def prunable(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights that pruning counts, by name: of convolutions and linear layers, no bias, no normalisation."""
+    return {
+        f"{name}.weight": module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }

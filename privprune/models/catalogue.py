@@ -1,0 +1,131 @@
+"""The networks by name, and how one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from privprune.errors import UserError
+from privprune.models.block_net import BlockNet, Shape, prunable
+from privprune.models.digits_cnn import digits_cnn
+from privprune.models.four_layer_cnn import four_layer_cnn
+from privprune.models.initialisation import Initialiser, fan_out, initialise, small_normal, uniform
+from privprune.models.lenet import lenet5
+from privprune.models.mobilenet import mobilenet_v2, mobilenet_v2_imagenet
+from privprune.models.resnet import resnet18, resnet18_imagenet
+from privprune.models.vgg import vgg16
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How a network is built.
+
+    Attributes:
+        builder: (shape, width) -> network; width multiplies the channels of every hidden layer.
+        image_multiple: the image size is a multiple of this.
+        convolution: draws the first values of convolutions.
+        linear: draws those of linear layers.
+        in_channels: the only number of channels that it takes, where there is only one.
+
+    """
+
+    builder: Callable[[Shape, float], BlockNet]
+    image_multiple: int
+    convolution: Initialiser
+    linear: Initialiser
+    in_channels: int | None = None
+
+
+MODELS: dict[str, ModelSpec] = {
+    "digits_cnn": ModelSpec(digits_cnn, 4, uniform, uniform),
+    "lenet5": ModelSpec(lenet5, 4, uniform, uniform),
+    "four_layer_cnn": ModelSpec(four_layer_cnn, 4, uniform, uniform),
+    "vgg16": ModelSpec(vgg16, 32, fan_out, small_normal),
+    "resnet18": ModelSpec(resnet18, 8, fan_out, uniform),
+    "mobilenet_v2": ModelSpec(mobilenet_v2, 8, fan_out, small_normal),
+    "resnet18_imagenet": ModelSpec(resnet18_imagenet, 32, fan_out, uniform, in_channels=3),
+    "mobilenet_v2_imagenet": ModelSpec(mobilenet_v2_imagenet, 32, fan_out, small_normal, in_channels=3),
+}
+
+
+def build(name: str, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator) -> BlockNet:
+    """Build a network with random weights.
+
+    Args:
+        name: key of `MODELS`.
+        in_channels: of the images.
+        image_size: height and width of the images, pixels.
+        classes: number of logits.
+        generator: of the CPU; the only source of randomness, so equal generators give equal networks.
+
+    Raises:
+        UserError: unknown name, or images that the network does not take.
+
+    """
+    return _build(name, Shape(in_channels, image_size, classes), 1.0, generator)
+
+
+def small_dense(
+    name: str, weights: int, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator
+) -> BlockNet:
+    """Build a narrower network of the same family: the control "a small dense net does the same".
+
+    Args:
+        name: key of `MODELS`.
+        weights: how many prunable weights it should have; the nearest that a common width multiplier gives is built.
+        in_channels: of the images.
+        image_size: height and width of the images, pixels.
+        classes: number of logits.
+        generator: as for `build`.
+
+    Raises:
+        UserError: as for `build`, or no width gives about so many weights.
+
+    """
+    shape = Shape(in_channels, image_size, classes)
+
+    def count(width: float) -> int:
+        return count_weights(_skeleton(name, shape, width))
+
+    smallest, largest = count(0.0), count(1.0)
+    if not smallest <= weights <= largest:
+        raise UserError(f"small_dense {name}: found {weights} weights, allowed {smallest} to {largest}")
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:  # finer than one channel of the widest layer, 1280
+        middle = (low + high) / 2
+        low, high = (middle, high) if count(middle) <= weights else (low, middle)
+    width = min((low, high), key=lambda candidate: abs(count(candidate) - weights))
+    return _build(name, shape, width, generator)
+
+
+def count_weights(model: torch.nn.Module) -> int:
+    """Count the prunable weights."""
+    return sum(weight.numel() for weight in prunable(model).values())
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count all trained parameters, biases and normalisation included."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _build(name: str, shape: Shape, width: float, generator: torch.Generator) -> BlockNet:
+    model = _skeleton(name, shape, width).to_empty(device="cpu")
+    initialise(model, MODELS[name].convolution, MODELS[name].linear, generator)
+    return model
+
+
+def _skeleton(name: str, shape: Shape, width: float) -> BlockNet:
+    """Return the network without memory or values: building it draws nothing from the global generator."""
+    if name not in MODELS:
+        raise UserError(f"model: found {name!r}, allowed {', '.join(MODELS)}")
+    spec = MODELS[name]
+    if shape.image_size < 1 or shape.image_size % spec.image_multiple:
+        raise UserError(
+            f"{name}: found images of {shape.image_size} pixels, allowed multiples of {spec.image_multiple}"
+        )
+    if spec.in_channels not in (None, shape.in_channels):
+        raise UserError(f"{name}: found images of {shape.in_channels} channels, allowed {spec.in_channels}")
+    with torch.device("meta"):
+        return spec.builder(shape, width)

@@ -1,0 +1,76 @@
+"""MobileNetV2 (Sandler et al. 2018): for CIFAR, and as torchvision builds it for ImageNet."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+
+_STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+_STEM, _LAST = 32, 1280
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input where the shape allows."""
+
+    def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels * expansion
+        self.expand = _convolution(channels, hidden, 1) if expansion > 1 else nn.Sequential()
+        self.depthwise = _convolution(hidden, hidden, 3, stride, groups=hidden)
+        self.project = block(conv=nn.Conv2d(hidden, out, 1, bias=False), norm=nn.BatchNorm2d(out))
+        self.residual = stride == 1 and channels == out
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
+        branch: Tensor = self.project(self.depthwise(self.expand(features)))
+        return features + branch if self.residual else branch
+
+
+def mobilenet_v2(shape: Shape, width: float) -> BlockNet:
+    """Build the CIFAR form: 2,236,682 parameters at ten classes, 2,351,972 at 100; sizes a multiple of 8.
+
+    Stem and second stage do not shrink the image, the usual change for 32 x 32 pixels.
+    """
+    return BlockNet(_blocks(shape, width, shrinking_stem=False))
+
+
+def mobilenet_v2_imagenet(shape: Shape, width: float) -> BlockNet:
+    """Build torchvision's form: 3,504,872 parameters at 1000 classes; three channels, sizes a multiple of 32.
+
+    Torchvision's dropout of 0.2 before the last layer is left out: it does nothing in evaluation, and would draw
+    from the global generator in training.
+    """
+    return BlockNet([("normalise", ImageNetNormalisation()), *_blocks(shape, width, shrinking_stem=True)])
+
+
+def _blocks(shape: Shape, width: float, *, shrinking_stem: bool) -> list[tuple[str, nn.Module]]:
+    channels = scaled(_STEM, width)
+    stem = _convolution(shape.in_channels, channels, 3, 2 if shrinking_stem else 1)
+    blocks: list[tuple[str, nn.Module]] = [("stem", stem)]
+    for stage, (expansion, full, repeats, first_stride) in enumerate(_STAGES):
+        out = scaled(full, width)
+        for position in range(repeats):
+            shrinks = position == 0 and (shrinking_stem or stage != 1)
+            stride = first_stride if shrinks else 1
+            blocks.append((f"block{len(blocks)}", InvertedResidual(channels, out, stride, expansion)))
+            channels = out
+    last = scaled(_LAST, width)
+    blocks.append(("last", _convolution(channels, last, 1)))
+    blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(last, shape.classes))))
+    return blocks
+
+
+def _convolution(channels: int, out: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    """Return a convolution that keeps the size at stride 1, with normalisation and ReLU6."""
+    conv = nn.Conv2d(channels, out, size, stride, padding=size // 2, groups=groups, bias=False)
+    return block(conv=conv, norm=nn.BatchNorm2d(out), relu=nn.ReLU6())

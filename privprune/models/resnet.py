@@ -1,0 +1,68 @@
+"""ResNet-18 (He et al. 2016): with a 3 x 3 stem for CIFAR, and as torchvision builds it for ImageNet."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor, nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+
+_STAGES = (64, 128, 256, 512)  # channels; two residual blocks each
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes."""
+
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(out)
+        changed = stride != 1 or channels != out
+        projection = {"conv": nn.Conv2d(channels, out, 1, stride, bias=False), "norm": nn.BatchNorm2d(out)}
+        self.shortcut = block(**projection) if changed else nn.Sequential()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
+        branch = F.relu(self.norm1(self.conv1(features)))
+        return F.relu(self.norm2(self.conv2(branch)) + self.shortcut(features))
+
+
+def resnet18(shape: Shape, width: float) -> BlockNet:
+    """Build the CIFAR form: 11,173,962 parameters at three channels and ten classes; sizes a multiple of 8."""
+    channels = scaled(_STAGES[0], width)
+    conv = nn.Conv2d(shape.in_channels, channels, 3, padding=1, bias=False)
+    stem = block(conv=conv, norm=nn.BatchNorm2d(channels), relu=nn.ReLU())
+    return BlockNet([("stem", stem), *_residual(width), ("fc", _head(shape.classes, width))])
+
+
+def resnet18_imagenet(shape: Shape, width: float) -> BlockNet:
+    """Build torchvision's form: 11,689,512 parameters at 1000 classes; three channels, sizes a multiple of 32."""
+    channels = scaled(_STAGES[0], width)
+    stem = block(
+        conv=nn.Conv2d(shape.in_channels, channels, 7, stride=2, padding=3, bias=False),
+        norm=nn.BatchNorm2d(channels),
+        relu=nn.ReLU(),
+        pool=nn.MaxPool2d(3, stride=2, padding=1),
+    )
+    head = _head(shape.classes, width)
+    return BlockNet([("normalise", ImageNetNormalisation()), ("stem", stem), *_residual(width), ("fc", head)])
+
+
+def _residual(width: float) -> list[tuple[str, nn.Module]]:
+    """Return block1 to block8; each stage but the first halves height and width."""
+    blocks: list[tuple[str, nn.Module]] = []
+    channels = scaled(_STAGES[0], width)
+    for stage, full in enumerate(_STAGES):
+        out = scaled(full, width)
+        for position in range(2):
+            stride = 2 if stage and not position else 1
+            blocks.append((f"block{len(blocks) + 1}", ResidualBlock(channels, out, stride)))
+            channels = out
+    return blocks
+
+
+def _head(classes: int, width: float) -> nn.Sequential:
+    return block(mean=GlobalMean(), linear=nn.Linear(scaled(_STAGES[-1], width), classes))

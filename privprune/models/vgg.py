@@ -1,0 +1,28 @@
+"""VGG16 with batch normalisation (Simonyan and Zisserman 2015), in the form usual for CIFAR: one linear layer."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import GlobalMean, scaled
+
+_CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
+_POOLED = (2, 4, 7, 10, 13)  # max-pooling follows these convolutions, counted from 1
+
+
+def vgg16(shape: Shape, width: float) -> BlockNet:
+    """Build VGG16: 14,728,266 parameters (convolutions with bias) at three channels and ten classes.
+
+    Images whose size is a multiple of 32; above 32 the last feature map is averaged.
+    """
+    blocks: list[tuple[str, nn.Module]] = []
+    channels = shape.in_channels
+    for number, full in enumerate(_CHANNELS, start=1):
+        out = scaled(full, width)
+        pool = {"pool": nn.MaxPool2d(2)} if number in _POOLED else {}
+        conv = nn.Conv2d(channels, out, 3, padding=1)
+        blocks.append((f"conv{number}", block(conv=conv, norm=nn.BatchNorm2d(out), **pool, relu=nn.ReLU())))
+        channels = out
+    blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(channels, shape.classes))))
+    return BlockNet(blocks)

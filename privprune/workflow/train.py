@@ -1,0 +1,188 @@
+"""Train the networks of a cell: from scratch or from another cell, with a defence or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from privprune.cells import Cell, Manifest, generator
+from privprune.defences import DefenceSettings, set_up
+from privprune.defences.defence import Defence
+from privprune.ensemble import Ensemble
+from privprune.progress import Progress
+from privprune.settings import AtLeastOne, key
+from privprune.training import Plan, train
+from privprune.workflow.groups import Outcome, side_by_side
+from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
+
+
+@dataclass(frozen=True)
+class TrainEntry:
+    """An entry of the suite's `train` section.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        network: the networks to train.
+        plan: how.
+        stack: how many networks run as one stack; more than 1 pays for small nets only.
+
+    """
+
+    paper: str
+    data: str
+    network: NetworkSettings
+    plan: Plan
+    stack: AtLeastOne
+
+
+@dataclass(frozen=True)
+class HardenEntry:
+    """An entry of the suite's `harden` section.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        origin: `datasets/NAME` for a defence that is there from the first step, or `models/CELL`.
+        network: the networks, where they start from a dataset; else null, they are the cell's.
+        defence: its settings.
+        plan: how to train.
+        stack: how many networks run as one stack.
+
+    """
+
+    paper: str
+    data: str
+    origin: str = key("from")
+    network: NetworkSettings | None
+    defence: DefenceSettings
+    plan: Plan
+    stack: AtLeastOne
+
+    def __post_init__(self) -> None:
+        """Say where the networks come from once, not twice and not never."""
+        check_origin(self.origin, self.data, "datasets", "models")
+        if self.origin.startswith("datasets/") == (self.network is None):
+            raise ValueError(f"network: needed exactly when `from` is a dataset, found from: {self.origin}")
+
+
+def check_origin(origin: str, data: str, *kinds: str) -> None:
+    """Refuse an origin that is neither of the kinds, or a dataset other than the entry's own.
+
+    Raises:
+        ValueError: says what was found and what is allowed.
+
+    """
+    kind, _, name = origin.partition("/")
+    if kind not in kinds or not name:
+        raise ValueError(f"from: found {origin!r}, allowed {' or '.join(f'{kind}/NAME' for kind in kinds)}")
+    if kind == "datasets" and name != data:
+        raise ValueError(f"from: found {origin!r}, allowed datasets/{data} (the entry's data)")
+
+
+def train_cell(entry: TrainEntry, world: World, label: str) -> tuple[Cell, Outcome]:
+    """Train the networks of a `train` entry."""
+    manifest = world.manifest(entry.network)
+    return _run(manifest, world, entry.plan, entry.stack, None, None, label)
+
+
+def harden_cell(entry: HardenEntry, world: World, start: Cell | None, label: str) -> tuple[Cell, Outcome]:
+    """Train the networks of a `harden` entry.
+
+    Raises:
+        UserError: the cell that it starts from was trained on other data.
+        ValueError: the defence cannot work on what it is given; says why.
+
+    """
+    if start is not None:
+        check_same_data(start, world, f"from: {entry.origin}")
+        manifest = start.manifest
+    else:
+        assert entry.network is not None  # noqa: S101 (checked when the entry was read)
+        manifest = world.manifest(entry.network)
+    return _run(manifest, world, entry.plan, entry.stack, entry.defence, start, label)
+
+
+def _run(
+    manifest: Manifest,
+    world: World,
+    plan: Plan,
+    stack: int,
+    settings: DefenceSettings | None,
+    start: Cell | None,
+    label: str,
+) -> tuple[Cell, Outcome]:
+
+    def work(group: Sequence[int]) -> Outcome:
+        defence = Defence()
+        if settings is not None:
+            matched = _accuracy_of(start, world, group) if start is not None else None
+            defence = set_up(settings, world.setting(manifest, group, plan.epochs, plan.batch, matched))
+        continued = start if start is not None and not defence.fresh else None
+        return _train_group(manifest, world, plan, group, defence, continued, label)
+
+    outcome = side_by_side(manifest.networks, stack, work)
+    return Cell(manifest, outcome.states, outcome.masks), outcome
+
+
+def _train_group(
+    manifest: Manifest,
+    world: World,
+    plan: Plan,
+    group: Sequence[int],
+    defence: Defence,
+    start: Cell | None,
+    label: str,
+) -> Outcome:
+    ensemble = ensemble_of(manifest, world, group, start)
+    masks = start.stacked_masks(group) if start is not None else {}
+    seeds = manifest.model_seeds()
+    data = world.training_data(manifest, group)
+    progress = Progress(group_label(label, group), plan.epochs, data.indices.numel())
+    history = train(
+        ensemble,
+        data,
+        plan,
+        [generator(seeds[number], number, ORDER) for number in group],
+        terms=defence.terms,
+        masks={name: mask.to(world.device) for name, mask in masks.items()},
+        transform=defence.transform,
+        reporter=progress,
+    )
+    progress.close()
+    if defence.finish is not None:
+        defence.finish(ensemble)
+    return Outcome(
+        states=ensemble.state_dicts(),
+        masks=[{name: mask[place] for name, mask in masks.items()} for place in range(len(group))],
+        history=history,
+        phases=(("train", plan.epochs),),
+        measured=defence.measured(),
+    )
+
+
+def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: Cell | None) -> Ensemble:
+    """Build a group of networks: fresh from their seeds, or as the cell left them."""
+    seeds = manifest.model_seeds()
+    if start is None:
+        models = [manifest.fresh(generator(seeds[number], number, INITIAL)) for number in group]
+    else:
+        models = start.models(group)
+    return Ensemble([model.to(world.device, memory_format=torch.channels_last) for model in models])
+
+
+def group_label(label: str, group: Sequence[int]) -> str:
+    """Name a group of networks for its progress lines."""
+    return f"{label} network {group[0]}" if len(group) == 1 else f"{label} networks {group[0]}-{group[-1]}"
+
+
+def _accuracy_of(cell: Cell, world: World, group: Sequence[int]) -> Tensor:
+    """Accuracy of a cell's networks on their selection records, [networks]."""
+    values = []
+    for number in group:
+        ensemble = Ensemble([cell.models([number])[0].to(world.device)])
+        values.append(world.accuracy(ensemble, world.split(cell.manifest, number).selection_nonmembers))
+    return torch.tensor(values)

@@ -1,0 +1,177 @@
+"""A dataset as the stages use it: resident images, the records of each network, utility of trained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from privprune.batches import TrainingData
+from privprune.cells import Cell, Manifest, generator
+from privprune.datasets import Dataset, Split, load_dataset, load_split
+from privprune.defences.defence import Setting
+from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.models import prunable
+from privprune.settings import AtLeastOne, Count
+from privprune.training import predict
+
+INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The networks of a cell that starts from a dataset.
+
+    Attributes:
+        model: name of the architecture.
+        protocol: how members and non-members are divided: `paper`, or `clean` half splits.
+        seeds: one per target.
+        shadows: further networks on splits of their own, for attacks with shadow models; `clean` only.
+        reserve_reference: keep the reference records out of training, for defences that need non-members.
+        small_dense: number of weights of a narrower network of the same family (a control), or null.
+        pretrained: file of torchvision's weights below `$PRIVPRUNE_DATA`, to start from, or null.
+
+    """
+
+    model: str
+    protocol: Literal["paper", "clean"]
+    seeds: tuple[Count, ...]
+    shadows: Count
+    reserve_reference: bool
+    small_dense: AtLeastOne | None
+    pretrained: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds: found {list(self.seeds)}, allowed at least one, all different")
+        if self.shadows and self.protocol == "paper":
+            raise ValueError("shadows: found some with protocol paper, allowed 0 (every network has the same members)")
+
+
+@dataclass(frozen=True)
+class World:
+    """One dataset with its splits, on the device."""
+
+    dataset: Dataset
+    folder: Path
+    device: torch.device
+
+    def split(self, manifest: Manifest, network: int) -> Split:
+        """Return the split of one network."""
+        return load_split(self.folder, manifest.protocol, network)
+
+    def members(self, manifest: Manifest, network: int) -> Tensor:
+        """Return the records that one network trains on."""
+        own = self.split(manifest, network)
+        return own.members if manifest.reserve_reference else own.members_with_reference(manifest.protocol)
+
+    def manifest(self, settings: NetworkSettings) -> Manifest:
+        """Describe the networks of a cell that starts from this dataset."""
+        _, channels, _, width = self.dataset.images.shape
+        return Manifest(
+            data=self.folder.name,
+            fingerprint=self.dataset.fingerprint,
+            protocol=settings.protocol,
+            model=settings.model,
+            in_channels=channels,
+            image_size=width,
+            classes=self.dataset.classes,
+            seeds=settings.seeds,
+            shadows=settings.shadows,
+            reserve_reference=settings.reserve_reference,
+            small_dense=settings.small_dense,
+            pretrained=settings.pretrained,
+        )
+
+    def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
+        """Return the records of a group of networks."""
+        indices = torch.stack([self.members(manifest, number) for number in networks])
+        return TrainingData(self.dataset.images, self.dataset.labels, indices.to(self.device))
+
+    def setting(
+        self, manifest: Manifest, networks: Sequence[int], epochs: int, batch: int, target_accuracy: Tensor | None
+    ) -> Setting:
+        """Return what a defence may use for a group of networks."""
+        splits = [self.split(manifest, number) for number in networks]
+        seeds = manifest.model_seeds()
+        return Setting(
+            images=self.dataset.images,
+            labels=self.dataset.labels,
+            members=self.training_data(manifest, networks).indices,
+            reference=torch.stack([own.reference for own in splits]).to(self.device),
+            selection=torch.stack([own.selection_nonmembers for own in splits]).to(self.device),
+            classes=manifest.classes,
+            epochs=epochs,
+            batch=batch,
+            target_accuracy=target_accuracy,
+            generators=[generator(seeds[number], number, DEFENCE) for number in networks],
+        )
+
+    def utility(self, cell: Cell) -> dict[str, list[float]]:
+        """Measure accuracy of each target on its members, the selection records and the official test set; its size."""
+        measured: dict[str, list[float]] = {
+            name: [] for name in ("train_accuracy", "selection_accuracy", "test_accuracy", "weights", "weights_left")
+        }
+        for number in range(cell.manifest.targets):
+            model = cell.models([number])[0].to(self.device)
+            ensemble, own = Ensemble([model]), self.split(cell.manifest, number)
+            for name, records in (
+                ("train_accuracy", self.members(cell.manifest, number)),
+                ("selection_accuracy", own.selection_nonmembers),
+                ("test_accuracy", own.test),
+            ):
+                measured[name].append(self.accuracy(ensemble, records))
+            weights = prunable(model)
+            measured["weights"].append(float(sum(weight.numel() for weight in weights.values())))
+            measured["weights_left"].append(float(sum(int(weight.count_nonzero()) for weight in weights.values())))
+        return measured
+
+    def accuracy(self, ensemble: Ensemble, records: Tensor) -> float:
+        """Return the accuracy of a single network on some records; 0 where there are none."""
+        if not len(records):
+            return 0.0
+        records = records.to(self.device)
+        hits = predict(ensemble, self.dataset.images, records)[0].argmax(1) == self.dataset.labels[records]
+        return hits.float().mean().item()
+
+    def described(self) -> dict[str, str]:
+        """Return name, fingerprint and note of the dataset, as a record holds them."""
+        return {"name": self.folder.name, "fingerprint": self.dataset.fingerprint, "note": self.dataset.note}
+
+
+def open_world(folder: Path, device: torch.device) -> World:
+    """Load a dataset that `fetch` has made, and move it to the device.
+
+    Raises:
+        UserError: it is missing or damaged.
+
+    """
+    dataset = load_dataset(folder)
+    return World(dataset.to(device), folder, device)
+
+
+def weight_histograms(cell: Cell, bins: int = 101) -> dict[str, list[float]]:
+    """Histogram of the first target's non-zero weights, per layer and over all (MIA-Pruning, Figure 3)."""
+    weights: dict[str, Any] = prunable(cell.models([0])[0])
+    reach = max(float(weight.abs().max()) for weight in weights.values())
+    edges = torch.linspace(-reach, reach, bins)
+    counts = {name: torch.histogram(weight[weight != 0].detach(), edges).hist for name, weight in weights.items()}
+    total = torch.stack(list(counts.values())).sum(0)
+    return {"edges": edges.tolist(), "all": total.tolist(), **{name: count.tolist() for name, count in counts.items()}}
+
+
+def check_same_data(cell: Cell, world: World, where: str) -> None:
+    """Refuse to go on from networks of another dataset.
+
+    Raises:
+        UserError: names both.
+
+    """
+    if cell.manifest.fingerprint != world.dataset.fingerprint:
+        raise UserError(f"{where}: found networks trained on {cell.manifest.data}, allowed {world.folder.name}")
