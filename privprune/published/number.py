@@ -52,7 +52,8 @@ class Tolerance:
 
     def __str__(self) -> str:
         """Say it as a table prints it."""
-        return f"±{self.points:g} points" if self.points is not None else f"±{100 * (self.relative or 0.0):g} %"
+        points = "point" if self.points == 1 else "points"
+        return f"±{self.points:g} {points}" if self.points is not None else f"±{100 * (self.relative or 0.0):g} %"
 
 
 @dataclass(frozen=True)

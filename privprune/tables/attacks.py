@@ -100,14 +100,14 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     roles = [role for role in evaluation.roles if role.attack is not None]
     cells = [evaluation.cell(role.cell) for role in roles]
     chances = [plain(100 * chance, "percent") for _, chance in _REPLAYS.values()]
-    always = row("always answering 'member'", ABSENT, ABSENT, ABSENT, *chances)
+    always = row("always answering 'member'", ABSENT, ABSENT, ABSENT, ABSENT, *chances)
     return Table(
         name="base_rates",
         title="Attack accuracy at other shares of members",
         caption="The same attackers, scored with one, two and five members per non-member. Plain accuracy rises with "
         "the share of members alone; the paper does not state its share.",
         columns=(
-            *labels("Printed for", "Method", "Measured on"),
+            *labels("Printed for", "Method", "Measured on", "Attack"),
             *numbers("Published (%)", *(f"{title} (%)" for title, _ in _REPLAYS.values())),
         ),
         rows=(always, *(_replay(role, evaluation, paper) for role in roles)),
@@ -127,7 +127,8 @@ def _replay(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...
     return row(
         printed_place(place.dataset, place.model),
         paper.labels[role.name],
-        f"{measured_place(place)}, attack {role.attack}",
+        measured_place(place),
+        role.attack or ABSENT,
         ", ".join(printed) or ABSENT,
         *(estimate(measures.get(name), "percent") for name in _REPLAYS),
     )

@@ -59,28 +59,20 @@ def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
 
 
 def sweep_table(evaluation: Evaluation) -> Table:
-    """Show test accuracy and every attack's balanced accuracy along the sweep."""
+    """Show test accuracy and every attack's balanced accuracy along the sweep, one column per cell."""
     cells = [evaluation.cell(name) for name in evaluation.sweep]
     attacks = tuple(dict.fromkeys(attack for cell in cells for attack in cell.attacks))
+    shown = ("weights_after", "weights_ratio", "train_accuracy", "test_accuracy")
     return Table(
         name="sweep",
         title="Attack against test accuracy along the sweep",
         caption="Balanced accuracy of each attack, beside what is left of the weights and of the test accuracy.",
-        columns=(
-            *labels("Cell", "Measured on"),
-            *numbers(heading("weights_ratio"), heading("test_accuracy"), *(f"{name} (%)" for name in attacks), "Seeds"),
+        columns=(*labels(""), *numbers(*(cell.cell for cell in cells))),
+        rows=(
+            row("Measured on", *(f"{cell.data}, {cell.model}, {cell.protocol}" for cell in cells)),
+            row("Seeds", *(seeds(len(cell.seeds)) for cell in cells)),
+            *(row(heading(metric), *(_value(cell, metric, None) for cell in cells)) for metric in shown),
+            *(row(f"Attack {one} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells)) for one in attacks),
         ),
-        rows=tuple(_step(cell, attacks) for cell in cells),
         notes=(*INTERVALS, *data_notes(cells)),
-    )
-
-
-def _step(cell: MeasuredCell, attacks: tuple[str, ...]) -> tuple[Cell, ...]:
-    return row(
-        cell.cell,
-        f"{cell.data}, {cell.model}, {cell.protocol}",
-        _value(cell, "weights_ratio", None),
-        _value(cell, "test_accuracy", None),
-        *(_value(cell, "attack_accuracy", attack) for attack in attacks),
-        seeds(len(cell.seeds)),
     )

@@ -35,18 +35,20 @@ def claims_table(evaluation: Evaluation, paper: Paper) -> Table:
         name="claims",
         title=f"Claims of {paper.short}",
         caption="What the paper says, what was tested of it, and the verdict.",
-        columns=(*texts("Claim", "Tested"), *labels("In print", "Verdict", "Measured on")),
-        rows=tuple(_claim(claim) for claim in evaluation.claims),
+        columns=(*labels("No."), *texts("Claim", "Tested"), *labels("In print", "Verdict", "Measured on")),
+        rows=tuple(_claim(number, claim) for number, claim in enumerate(evaluation.claims, start=1)),
         notes=(*_READING, *data_notes(evaluation.cells)),
     )
 
 
-def _claim(claim: ClaimResult) -> tuple[Cell, ...]:
+def _claim(number: int, claim: ClaimResult) -> tuple[Cell, ...]:
     asked = " (asked by a referee)" if claim.by == "referee" else ""
     in_print = f"{claim.printed_held} of {claim.printed_places}" if claim.printed_places else ABSENT
     places = "; ".join(dict.fromkeys(measured_place(part.place) for part in claim.parts)) or ABSENT
     tested = f"{claim.tested}{asked}." + (f" {claim.note}." if claim.note else "")
-    return row(f"“{claim.sentence}” ({claim.section})", tested, in_print, verdict(claim.finding), places)
+    stand_in = " (stand-in data)" if claim.parts and all(part.place.stand_in for part in claim.parts) else ""
+    finding = Cell(claim.finding + stand_in, verdict(claim.finding).style)
+    return row(str(number), f"“{claim.sentence}” ({claim.section})", tested, in_print, finding, places)
 
 
 def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -56,16 +58,15 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
         title="Comparisons behind the claims",
         caption="Each paired over seeds on identical data; a claim needs all of its comparisons.",
         columns=(
-            *texts("Claim"),
-            *labels("Printed for", "Measured on"),
+            *labels("Claim", "Printed for", "Measured on"),
             *texts("Compared"),
             *numbers("Bound", "Published", "Measured", "Seeds"),
             *labels("Verdict"),
             *texts("Notes"),
         ),
         rows=tuple(
-            _comparison(claim, part, result, paper)
-            for claim in evaluation.claims
+            _comparison(number, part, result, paper)
+            for number, claim in enumerate(evaluation.claims, start=1)
             for part in claim.parts
             for result in part.comparisons
         ),
@@ -77,12 +78,12 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _comparison(claim: ClaimResult, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[Cell, ...]:
+def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[Cell, ...]:
     comparison, unit = result.comparison, unit_of(result.comparison)
     difference = comparison.measure == "difference"
     write = signed if difference else plain
     return row(
-        claim.tested,
+        str(number),
         printed_place(part.place.dataset, part.place.model),
         measured_place(part.place),
         compared(comparison, paper) + (f" (attack {result.attack})" if result.attack else ""),

@@ -42,10 +42,19 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda found: _SYMBOLS[found.group()], " ".join(text.split(" ")).replace("\n", " "))
 
 
+def _heading(title: str) -> str:
+    """Break a heading after its colon, so that a narrow column stays narrow."""
+    first, colon, rest = title.partition(": ")
+    return rf"\shortstack{{{escape(first)}:\\{escape(rest)}}}" if colon else escape(title)
+
+
 def latex(table: Table) -> str:
     """Write a table to be put into a paper; its first line names the packages that it needs."""
     return _templates.get_template("table.tex.jinja").render(
-        table=table, columns=" ".join(_COLUMNS[column.kind] for column in table.columns), long=len(table.rows) > _LONG
+        table=table,
+        headings=[_heading(column.title) for column in table.columns],
+        columns=" ".join(_COLUMNS[column.kind] for column in table.columns),
+        long=len(table.rows) > _LONG,
     )
 
 

@@ -38,14 +38,15 @@ def signed(value: float, unit: Unit) -> str:
 def with_interval(
     value: float | None, low: float | None, high: float | None, unit: Unit, *, difference: bool = False
 ) -> str:
-    """Write a mean with its 95 % interval; the interval is left out where it is unknown or a point."""
+    """Write a mean with its 95 % interval; the interval is left out where unknown, or no wider than the digits."""
     if value is None:
         return ABSENT
     write = signed if difference else plain
     text = write(value, unit)
-    if low is None or high is None or low == high:
+    if low is None or high is None:
         return text
-    return f"{text} [{write(low, unit)}, {write(high, unit)}]"
+    ends = write(low, unit), write(high, unit)
+    return text if ends == (text, text) else f"{text} [{ends[0]}, {ends[1]}]"
 
 
 def estimate(found: Estimate | None, unit: Unit) -> str:

@@ -41,10 +41,10 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
     used = [evaluation.cell(one.cell) for one in found if one.cell]
     return Table(
         name=table.name.lower().replace(" ", "_"),
-        title=f"{table.name}. {table.caption}",
+        title=f"{table.name} of the paper: {table.caption}",
         caption="Published beside measured, with the 95 % interval and a verdict per number.",
         columns=(*labels("Data and model", "Method"), *_columns(metrics), *numbers("Seeds"), *texts("Notes")),
-        rows=tuple(_row(numbers_, paper, marks) for numbers_ in printed),
+        rows=tuple(_row(group, evaluation, paper, marks) for group in printed),
         notes=(
             *(f"({mark}) {text}." for text, mark in marks.items()),
             *((table.note,) if table.note else ()),
@@ -59,16 +59,21 @@ def _columns(metrics: Iterable[str]) -> list[Column]:
     return [
         column
         for metric in metrics
-        for column in (*numbers(f"{heading(metric)}: published", "measured"), *labels("verdict"))
+        for column in (
+            *numbers(f"{heading(metric)}: published", f"{METRICS[metric].label}: measured"),
+            *labels(f"{METRICS[metric].label}: verdict"),
+        )
     ]
 
 
-def _row(found: tuple[NumberVerdict, ...], paper: Paper, marks: dict[str, str]) -> tuple[Cell, ...]:
+def _row(
+    found: tuple[NumberVerdict, ...], evaluation: Evaluation, paper: Paper, marks: dict[str, str]
+) -> tuple[Cell, ...]:
     first = found[0]
     cells = [cell for one in found for cell in _number(one, marks)]
     count = max(one.seeds for one in found)
     place = printed_place(first.dataset, first.model)
-    return row(place, paper.defences[first.method], *cells, seeds(count), _notes(found))
+    return row(place, paper.defences[first.method], *cells, seeds(count), _notes(found, evaluation))
 
 
 def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Cell]:
@@ -79,14 +84,17 @@ def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Ce
     return Cell(printed), Cell(measured, kind.style), kind
 
 
-def _notes(found: tuple[NumberVerdict, ...]) -> str:
+def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> str:
     """Say what a measurement was made on where that is not the print's, and what a verdict rests on where not plain."""
     instead = dict.fromkeys(one.reason for one in found if one.verdict == "stand-in data")
-    notes = [f"measured with {max(instead, key=len)}"] if instead else []
+    notes = [f"stand-in: {max(instead, key=len)}"] if instead else []
     for one in found:
         plain = one.verdict == "stand-in data" or not one.reason or one.reason == f"within {one.tolerance}"
         if not plain:
             notes.append(f"{METRICS[one.metric].label.lower()} {one.reason}")
+    cell = next((one.cell for one in found if one.cell), "")
+    if cell and (epsilon := evaluation.cell(cell).numbers.get("epsilon")):
+        notes.append(f"epsilon {epsilon.mean:.2f}")
     return "; ".join(notes) or ABSENT
 
 

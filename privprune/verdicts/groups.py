@@ -91,7 +91,7 @@ def _place(key: tuple[str, str, str, str], members: Mapping[str, Member], paper:
     networks = [member.cell.model for member in members.values() if not member.control]
     networks = networks or [member.cell.model for member in members.values()]
     alike = (
-        data in paper.datasets[dataset]
+        all(member.cell.source in paper.datasets[dataset] and not member.cell.cut_down for member in members.values())
         and protocol == paper.protocol
         and all(network in paper.models[model] for network in networks)
     )

@@ -1,5 +1,7 @@
 """What the records say about each cell, in the units that papers print."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,7 @@ from privprune.verdicts.statistics import Estimate, over_seeds
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is held against: members and non-members 1:1
 _ACCURACIES = ("test_accuracy", "train_accuracy")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of an attack in percent
+_CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what `limit` adds to a data set's note
 _CONVERGED = 0.1  # share of the loss's whole fall that may still be ahead (ours; the paper gives no rule)
 
 
@@ -39,6 +42,7 @@ class MeasuredCell:
         cell: its name in the suite.
         stage: the stage that made it.
         data: name of the data set.
+        source: the registry's name of it, the same whatever a suite calls it.
         note: what must be said wherever the data set is used; empty for nothing.
         model: name of the architecture.
         protocol: how the records were divided.
@@ -52,6 +56,7 @@ class MeasuredCell:
     cell: str
     stage: str
     data: str
+    source: str
     note: str
     model: str
     protocol: str
@@ -59,6 +64,12 @@ class MeasuredCell:
     epochs: int
     numbers: dict[str, Estimate]
     attacks: dict[str, AttackResult]
+
+    @property
+    def cut_down(self) -> str:
+        """How many training records of the set were kept, in words, as its note says; empty for all."""
+        found = _CUT_DOWN.search(self.note)
+        return found.group() if found else ""
 
     def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
         """Return the metric per seed, None where it was not measured; `attack` says whose attack accuracy."""
@@ -140,14 +151,19 @@ def _measured(made: Record, attacked: Record | None) -> MeasuredCell:
         cell=made.cell,
         stage=made.stage,
         data=made.data["name"],
+        source=made.data.get("source", made.data["name"]),
         note=made.data.get("note", ""),
         model=made.model,
         protocol=made.protocol,
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
-        numbers={metric: over_seeds(values) for metric, values in _values(made).items()},
+        numbers={metric: over_seeds(values, *_possible(metric)) for metric, values in _values(made).items()},
         attacks={} if attacked is None else {name: _attack(found) for name, found in attacked.attacks.items()},
     )
+
+
+def _possible(metric: str) -> tuple[float, float]:
+    return (0.0, 100.0) if metric in _ACCURACIES else (-math.inf, math.inf)
 
 
 def _values(record: Record) -> dict[str, list[float]]:
@@ -163,10 +179,11 @@ def _values(record: Record) -> dict[str, list[float]]:
         found["weights_ratio"] = [all_ / max(left, 1) for all_, left in pairs]
     if "epsilon" in metrics:
         found["epsilon"] = list(metrics["epsilon"])
-    if record.history.get("loss"):
-        per_seed = list(zip(*record.history["loss"], strict=True))
-        found["final_loss"] = [losses[-1] for losses in per_seed]
-        found["epochs_to_converge"] = [float(epochs_to_converge(losses)) for losses in per_seed]
+    losses = [epoch for epoch in record.history.get("loss", []) if None not in epoch]  # null where not measured
+    if losses:
+        per_seed = list(zip(*losses, strict=True))
+        found["final_loss"] = [own[-1] for own in per_seed]
+        found["epochs_to_converge"] = [float(epochs_to_converge(own)) for own in per_seed]
     return found
 
 

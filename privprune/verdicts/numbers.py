@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.published import Paper, PublishedNumber
+from privprune.published import METRICS, Paper, PublishedNumber
 from privprune.verdicts.measured import BALANCED, MeasuredCell
 from privprune.verdicts.settings import EvaluateSettings, RowSettings
 from privprune.verdicts.statistics import Estimate
@@ -83,11 +83,13 @@ def _judge(
 def differences(number: PublishedNumber, row: RowSettings, cell: MeasuredCell, paper: Paper) -> tuple[str, ...]:
     """Say in what the measurement differs from the print, so that it cannot be held against it; empty for nothing."""
     found = []
-    if cell.data not in paper.datasets[number.dataset]:
+    if cell.source not in paper.datasets[number.dataset]:
         found.append(f"data set {cell.data}")
+    if cell.cut_down:
+        found.append(cell.cut_down)
     if cell.model not in paper.models[number.model]:
         found.append(f"model {cell.model}")
-    if cell.protocol != paper.protocol:
+    if cell.protocol != paper.protocol and METRICS[number.metric].unit == "percent":  # weights need no records
         found.append(f"protocol {cell.protocol}")
     if number.attack and row.attack not in paper.attacks[number.attack]:
         found.append(f"attack {row.attack}")

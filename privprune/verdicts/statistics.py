@@ -20,15 +20,15 @@ class Estimate:
     high: float | None
 
 
-def over_seeds(values: Sequence[float]) -> Estimate:
-    """Return the mean with Student's t interval over seeds; one value has no interval."""
+def over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> Estimate:
+    """Return the mean with Student's t interval over seeds, cut to the possible values; one value has no interval."""
     count = len(values)
     mean = math.fsum(values) / count
     if count < 2:
         return Estimate(tuple(values), mean, None, None)
     variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
     half = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * math.sqrt(variance / count)
-    return Estimate(tuple(values), mean, mean - half, mean + half)
+    return Estimate(tuple(values), mean, max(mean - half, lowest), min(mean + half, highest))
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float:
