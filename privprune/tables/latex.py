@@ -1,5 +1,6 @@
 """A table as LaTeX with booktabs, alone or all in one document that compiles."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -7,7 +8,8 @@ import jinja2
 
 from privprune.tables.table import Table
 
-_LONG = 40  # rows that no longer fit on one page; such a table may break over pages
+_PAGE = 40  # lines that fit on one page; a longer table may break over pages
+_WIDTH = 35  # letters that fit into a line of a text column
 _SYMBOLS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -18,7 +20,7 @@ _SYMBOLS = {
     "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "·": r"$\cdot$", "→": r"$\to$", "ε": r"$\varepsilon$",
     "…": r"\ldots{}", "\N{NO-BREAK SPACE}": "~", "\N{THIN SPACE}": r"\,",
 }  # fmt: skip
-_SPECIAL = re.compile("|".join(re.escape(symbol) for symbol in _SYMBOLS))
+_SPECIAL = re.compile("|".join([*map(re.escape, _SYMBOLS), "[^\n -\u017f]"]))  # the last: beyond the Latin alphabets
 _COLUMNS = {"label": "l", "number": "r", "text": r">{\raggedright\arraybackslash}p{5.5cm}"}
 
 _templates = jinja2.Environment(
@@ -38,8 +40,17 @@ _templates = jinja2.Environment(
 
 
 def escape(text: str) -> str:
-    """Write plain text so that LaTeX prints it as it is, on one line."""
-    return _SPECIAL.sub(lambda found: _SYMBOLS[found.group()], " ".join(text.split(" ")).replace("\n", " "))
+    """Write plain text so that LaTeX prints it as it is, on one line; what its fonts lack becomes a code point."""
+    return _SPECIAL.sub(lambda found: _SYMBOLS.get(found[0], f"U+{ord(found[0]):04X}"), " ".join(text.split()))
+
+
+def _lines(table: Table) -> int:
+    """Estimate the height of a table in lines: text columns break, all others do not."""
+    prose = [
+        [cell.text for cell, column in zip(row, table.columns, strict=True) if column.kind == "text"]
+        for row in table.rows
+    ]
+    return sum(max([1, *(math.ceil(len(text) / _WIDTH) for text in texts)]) for texts in prose)
 
 
 def _heading(title: str) -> str:
@@ -54,7 +65,7 @@ def latex(table: Table) -> str:
         table=table,
         headings=[_heading(column.title) for column in table.columns],
         columns=" ".join(_COLUMNS[column.kind] for column in table.columns),
-        long=len(table.rows) > _LONG,
+        long=_lines(table) > _PAGE,
     )
 
 

@@ -19,7 +19,7 @@ class Place:
         data: the data set measured on.
         network: the architecture measured with.
         protocol: how the records were divided.
-        stand_in: whether data, network or division differ from the print.
+        stand_in: whether data or network differ from the print; a claim may be tested with any division.
 
     """
 
@@ -92,7 +92,6 @@ def _place(key: tuple[str, str, str, str], members: Mapping[str, Member], paper:
     networks = networks or [member.cell.model for member in members.values()]
     alike = (
         all(member.cell.source in paper.datasets[dataset] and not member.cell.cut_down for member in members.values())
-        and protocol == paper.protocol
         and all(network in paper.models[model] for network in networks)
     )
     return Place(dataset, model, data, networks[0], protocol, stand_in=not alike)
