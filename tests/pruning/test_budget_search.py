@@ -27,7 +27,9 @@ def test_the_drop_is_that_of_the_mean_over_networks() -> None:
     """One network may lose more than another; exactly the allowed drop is allowed."""
     even = Candidate(4.0, (0.75, 0.75), (-1.0, -1.0))
     uneven = Candidate(8.0, (0.5, 1.0), (-1.1, -1.1))
-    assert choose_budget([even, uneven], (1.0, 1.0), 0.25).candidate is uneven
+    choice = choose_budget([even, uneven], (1.0, 1.0), 0.25)
+    assert choice.candidate is uneven
+    assert choice.within_drop
     assert not choose_budget([even, uneven], (1.0, 1.0), 0.24).within_drop
 
 
