@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,7 +153,8 @@ def open_world(folder: Path, device: torch.device) -> World:
 
     """
     dataset = load_dataset(folder)
-    return World(dataset.to(device), folder, device)
+    images = dataset.images.to(device) if isinstance(dataset.images, Tensor) else dataset.images
+    return World(replace(dataset, images=images, labels=dataset.labels.to(device)), folder, device)
 
 
 def weight_histograms(cell: Cell, bins: int = 101) -> dict[str, list[float]]:
