@@ -1,0 +1,202 @@
+"""One look for every figure: what each defence and attack is called, and how it is drawn.
+
+Colours follow Okabe and Ito (2008), darkened where thin lines need it, so that no two defences differ
+by hue alone for a colour-blind reader: defences also differ by marker, attacks of one family by dash.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # figures are files here; a display is never asked for
+
+INK = "#1f2328"  # text and axes
+MUTED = "#6e7781"  # reference lines and second-rank text
+GRID = "#e3e6ea"
+PAPER = "#ffffff"
+SHADE = "#f1f3f5"  # regions that the data cannot resolve
+NEUTRAL = "#57606a"  # what has no colour of its own
+
+TEXT_WIDTH = 7.2  # inches: the width of a page's text, two journal columns
+BAND_ALPHA = 0.18
+
+
+Dash = Literal["-", ""] | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one thing is drawn in every figure: its printed name, colour, marker and dash pattern."""
+
+    label: str
+    colour: str
+    marker: str = "o"
+    dash: Dash = "-"
+
+
+_DASHED: Dash = (0, (5, 2))
+_DOTTED: Dash = (0, (1.2, 1.6))
+_DASH_DOT: Dash = (0, (5, 1.6, 1.2, 1.6))
+_CONTROL = "#9a6b00"
+DEFENCES: dict[str, Look] = {
+    "baseline": Look("Baseline", "#4d4d4d", "o"),
+    "mia_pruning": Look("MIA-Pruning", "#0067a5", "s"),
+    "min_max": Look("Min-Max", "#c8500a", "^"),
+    "mia_pruning+min_max": Look("MIA-Pruning & Min-Max", "#a3418c", "D"),
+    "dp": Look("DP-SGD", "#0b8062", "v"),
+    "magnitude": Look("Magnitude pruning", "#3f8fc9", "P"),
+    "dense_same_epochs": Look("Dense, same extra epochs", _CONTROL, "x", _DASHED),
+    "random_mask": Look("Random mask", _CONTROL, "+", _DOTTED),
+    "small_dense": Look("Small dense network", _CONTROL, "1", "-"),
+    "early_stop": Look("Early stop", _CONTROL, "2", _DASH_DOT),
+}
+_SPARE = (("#5b5ea6", "h"), ("#7a8b00", "p"), ("#b0305c", "<"), ("#00808a", ">"), ("#7b5141", "*"), ("#3a3a8c", "X"))
+
+_NETWORK, _THRESHOLD, _LIKELIHOOD, _RELATIVE = "#a3418c", "#6e7781", "#0067a5", "#c8500a"
+ATTACKS: dict[str, Look] = {
+    "nasr": Look("Nasr network", _NETWORK),
+    "nasr_released": Look("Nasr network, as released", _NETWORK, dash=_DASHED),
+    "rahman": Look("Rahman network", _NETWORK, dash=_DOTTED),
+    "gap": Look("Gap", _THRESHOLD, dash=(0, (1, 3))),
+    "loss": Look("Loss", _THRESHOLD),
+    "confidence": Look("Confidence", _THRESHOLD, dash=_DASHED),
+    "entropy": Look("Entropy", _THRESHOLD, dash=_DOTTED),
+    "modified_entropy": Look("Modified entropy", _THRESHOLD, dash=_DASH_DOT),
+    "lira_online": Look("LiRA online", _LIKELIHOOD),
+    "lira_online_fixed": Look("LiRA online, fixed variance", _LIKELIHOOD, dash=_DASHED),
+    "lira_offline": Look("LiRA offline", _LIKELIHOOD, dash=_DOTTED),
+    "lira_offline_fixed": Look("LiRA offline, fixed variance", _LIKELIHOOD, dash=_DASH_DOT),
+    "rmia": Look("RMIA offline", _RELATIVE),
+}
+_ATTACK_SPARE: tuple[tuple[str, Dash], ...] = (
+    ("#0b8062", "-"),
+    ("#9a6b00", _DASHED),
+    ("#0b8062", _DOTTED),
+    ("#9a6b00", _DASH_DOT),
+)
+
+# Light to dark, for pages read on a dark screen: the same hues, lifted until they hold 4.5:1 there.
+DARK: dict[str, str] = {
+    INK: "#d6dae0",
+    MUTED: "#98a1ab",
+    GRID: "#30363d",
+    PAPER: "#15181c",
+    SHADE: "#1f242a",
+    NEUTRAL: "#aab2bb",
+    "#4d4d4d": "#c2c2c2",
+    "#0067a5": "#56a8e0",
+    "#c8500a": "#f08a4b",
+    "#a3418c": "#dd8acb",
+    "#0b8062": "#3fc79d",
+    "#3f8fc9": "#8cc8f0",
+    _CONTROL: "#dcae3c",
+    "#5b5ea6": "#a5a8ea",
+    "#7a8b00": "#b8cc3a",
+    "#b0305c": "#ee7fa5",
+    "#00808a": "#44c3cd",
+    "#7b5141": "#c79a88",
+    "#3a3a8c": "#9090e0",
+}
+
+
+def defence_look(name: str, others: list[str] | None = None) -> Look:
+    """Return how a defence is drawn; one that has no look of its own takes a spare by its place in `others`."""
+    if name in DEFENCES:
+        return DEFENCES[name]
+    colour, marker = _SPARE[_place(name, others, DEFENCES) % len(_SPARE)]
+    return Look(words(name), colour, marker)
+
+
+def attack_look(name: str, others: list[str] | None = None) -> Look:
+    """Return how an attack is drawn; one that has no look of its own takes a spare by its place in `others`."""
+    if name in ATTACKS:
+        return ATTACKS[name]
+    colour, dash = _ATTACK_SPARE[_place(name, others, ATTACKS) % len(_ATTACK_SPARE)]
+    return Look(words(name), colour, dash=dash)
+
+
+def _place(name: str, others: list[str] | None, known: dict[str, Look]) -> int:
+    """Return the place of a name among the ones without a look, in alphabetical order."""
+    unknown = sorted({other for other in others or [] if other not in known} | {name})
+    return unknown.index(name)
+
+
+def words(name: str) -> str:
+    """Return an identifier as words for a reader: `label_only` is `Label only`."""
+    spaced = name.replace("_", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def percent(rate: float, _: object = None) -> str:
+    """Return a rate as a short percentage for an axis: 0.001 is `0.1 %`."""
+    return f"{100 * rate:.6g} %"
+
+
+def count(number: float, _: object = None) -> str:
+    """Return a count for an axis, with the letter of its thousands: 20000 is `20k`."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.6g}{letter}"
+    return f"{number:.6g}"
+
+
+def two_lines(title: str) -> str:
+    """Break a title of two parts before its ` & ` or after its comma, so that it fits a narrow panel."""
+    return title.replace(" & ", "\n& ", 1).replace(", ", ",\n", 1)
+
+
+@contextmanager
+def journal() -> Iterator[None]:
+    """Apply the shared settings of matplotlib while a figure is made or saved, and put the old ones back."""
+    with mpl.rc_context(_SETTINGS):
+        yield
+
+
+_SETTINGS: Any = {  # matplotlib types each key, which a plain mapping cannot follow
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the bytes are the same on every machine
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.facecolor": PAPER,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "figure.facecolor": PAPER,
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "text.parse_math": False,  # a cell's name may hold a dollar sign
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.5,
+    "patch.linewidth": 0.6,
+    "savefig.dpi": 150,
+    "svg.fonttype": "path",  # letters as outlines: the figure needs no font where it is read
+}
