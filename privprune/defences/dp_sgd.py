@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from opacus import GradSampleModule
-from opacus.accountants import create_accountant
-from opacus.accountants.utils import get_noise_multiplier
-from opacus.optimizers import DPOptimizer
-from opacus.validators import ModuleValidator
 from torch import Tensor
 
 from privprune.batches import TrainingData
@@ -23,6 +18,9 @@ from privprune.defences.defence import Defence, Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.settings import Positive
+
+if TYPE_CHECKING:
+    from opacus.optimizers import DPOptimizer
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,9 @@ class DpSgd:
 
     def __init__(self, settings: DpSgdSettings, setting: Setting) -> None:
         """Find the noise that meets the target over the epochs to come."""
+        from opacus.accountants import create_accountant  # noqa: PLC0415 (two seconds that only these cells need)
+        from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 (same)
+
         if len(setting.generators) != 1:
             raise ValueError("dp_sgd: found several networks side by side, allowed stack: 1 (Opacus takes one network)")
         self._settings = settings
@@ -69,6 +70,10 @@ class DpSgd:
 
     def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
         """Wrap the network, so that each record's gradient is kept, and the optimiser, so that it clips and noises."""
+        from opacus import GradSampleModule  # noqa: PLC0415 (as above)
+        from opacus.optimizers import DPOptimizer  # noqa: PLC0415 (same)
+        from opacus.validators import ModuleValidator  # noqa: PLC0415 (same)
+
         errors = ModuleValidator.validate(ensemble.module, strict=False)
         if errors:
             raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")

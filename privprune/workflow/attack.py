@@ -1,0 +1,167 @@
+"""Attack the targets of a cell for membership: every method of the entry, every target, with base-rate replays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privprune.attacks.membership import ATTACKS, Attack, Evidence, attack_each, evidence_about, replay
+from privprune.cells import Cell, generator
+from privprune.ensemble import Ensemble
+from privprune.metrics.membership import Scores, measure
+from privprune.settings import AtLeastOne, Positive, read
+from privprune.training import predict
+from privprune.workflow.world import World, check_same_data
+
+ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.world
+
+
+@dataclass(frozen=True)
+class BaseRates:
+    """Replays of attacks where members outnumber non-members.
+
+    Attributes:
+        attacks: labels of the methods to replay.
+        odds: members per non-member, each at least 1.
+
+    """
+
+    attacks: tuple[str, ...]
+    odds: tuple[Positive, ...]
+
+
+@dataclass(frozen=True)
+class AttackEntry:
+    """An entry of the suite's `attack` section.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        target: the cell that is attacked.
+        methods: label -> settings, whose key `attack` names the method; a label is what tables and rows call it.
+        base_rates: replays at other ratios of members to non-members.
+        resamples: of the bootstrap behind the intervals.
+        seed: of all that is random in attacking.
+
+    """
+
+    paper: str
+    data: str
+    target: str
+    methods: dict[str, dict[str, object]]
+    base_rates: BaseRates
+    resamples: AtLeastOne
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse a replay of a method that is not there."""
+        for label in self.base_rates.attacks:
+            if label not in self.methods:
+                raise ValueError(f"base_rates.attacks: found {label!r}, allowed {', '.join(self.methods)}")
+
+    def built(self, where: str) -> dict[str, Attack]:
+        """Build the attacks.
+
+        Raises:
+            UserError: an unknown attack, or settings that it does not take.
+
+        """
+        return {label: _build(settings, f"{where}.methods.{label}") for label, settings in self.methods.items()}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    attack: str
+
+    def __post_init__(self) -> None:
+        if self.attack not in ATTACKS:
+            raise ValueError(f"attack: found {self.attack!r}, allowed {', '.join(ATTACKS)}")
+
+
+def _build(settings: Mapping[str, object], where: str) -> Attack:
+    choice = read(_Choice, {"attack": settings.get("attack")}, where)
+    kind, attack = ATTACKS[choice.attack]
+    own = {key: value for key, value in settings.items() if key != "attack"}
+    built: Attack = attack(read(kind, own, where))
+    return built
+
+
+@dataclass(frozen=True)
+class Assault:
+    """What all attacks on a cell gave.
+
+    Attributes:
+        results: label -> metrics with intervals, ROC, history, as a record holds them.
+        scores: `<label>/<target>/members|nonmembers` -> float64 scores.
+
+    """
+
+    results: dict[str, Any]
+    scores: dict[str, Any]
+
+
+def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, world: World) -> Assault:
+    """Attack every target of a cell.
+
+    Raises:
+        UserError: the cell was trained on other data, or an attack needs shadow models and there are none.
+
+    """
+    check_same_data(cell, world, f"target: {entry.target}")
+    evidences = gather(cell, world)
+    results: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+    for position, (label, attack) in enumerate(attacks.items()):
+        generators = [generator(entry.seed, target, ATTACK, position) for target in range(len(evidences))]
+        found = attack_each(attack, evidences, generators)
+        draws = np.random.default_rng([entry.seed, position])
+        results[label] = measure(found, entry.resamples, draws).as_record()
+        for target, one in enumerate(found):
+            scores |= {f"{label}/{target}/members": one.members, f"{label}/{target}/nonmembers": one.nonmembers}
+        if label in entry.base_rates.attacks:
+            results[label]["metrics"] |= _replays(entry, attack, evidences, position)
+    return Assault(results, scores)
+
+
+def _replays(entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], position: int) -> dict[str, Any]:
+    """Plain accuracy at each of the odds, with its interval."""
+    metrics = {}
+    for number, odds in enumerate(entry.base_rates.odds):
+        replayed: list[Scores] = [
+            replay(attack, evidence, odds, generator(entry.seed, target, REPLAY, position, number))
+            for target, evidence in enumerate(evidences)
+        ]
+        draws = np.random.default_rng([entry.seed, position, number])
+        metrics[f"accuracy_at_{odds:g}_to_1"] = (
+            measure(replayed, entry.resamples, draws).metrics["accuracy"].as_record()
+        )
+    return metrics
+
+
+def gather(cell: Cell, world: World) -> list[Evidence]:
+    """Ask every network of a cell about every record, once; then sort the answers by what the attacker may know."""
+    manifest = cell.manifest
+    logits = torch.stack([_answers(cell, world, number) for number in range(manifest.networks)])
+    labels = world.dataset.labels.cpu()
+    members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
+    for number in range(manifest.networks):
+        members[number, world.members(manifest, number)] = True
+    evidences = []
+    for target in range(manifest.targets):
+        own = world.split(manifest, target)
+        population = torch.cat([own.reference, own.selection_nonmembers]) if manifest.shadows else None
+        shadows = members if manifest.shadows else None
+        evidences.append(evidence_about(target, logits, labels, own, shadows, population))
+    return evidences
+
+
+def _answers(cell: Cell, world: World, number: int) -> Tensor:
+    """Logits of one network on all records, float [N, classes]."""
+    model = cell.models([number])[0].to(world.device, memory_format=torch.channels_last)
+    everything = torch.arange(len(world.dataset.labels), device=world.device)
+    return predict(Ensemble([model]), world.dataset.images, everything)[0].cpu()
