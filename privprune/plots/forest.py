@@ -108,6 +108,13 @@ def _legend(figure: Figure) -> None:
     entries = [
         Line2D([], [], marker="o", markerfacecolor="none", color=INK, linestyle="", label="Published"),
         Line2D([], [], marker="o", color=NEUTRAL, label="Measured, 95 % interval"),
-        Line2D([], [], marker="D", markersize=3.6, color=NEUTRAL, label=f"{DAGGER} Measured on stand-in data, network or split"),
+        Line2D(
+            [],
+            [],
+            marker="D",
+            markersize=3.6,
+            color=NEUTRAL,
+            label=f"{DAGGER} Measured on stand-in data, network or split",
+        ),
     ]
     figure.legend(handles=entries, loc="outside lower left", ncols=3)

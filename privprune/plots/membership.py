@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from privprune.plots import roc, tradeoff, training_curves, weight_histograms
 from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.selection import (
-    MEASURES,
     PAPER_DEFENCES,
     Setting,
     Trained,
@@ -23,22 +22,22 @@ from privprune.plots.selection import (
     tradeoff_panels,
     trained,
 )
-from privprune.plots.style import attack_look
+from privprune.plots.style import attack_label
 from privprune.records import Record
-from privprune.verdicts.settings import EvaluateSettings
+from privprune.verdicts import Evaluation
 
 
-def draw(records: Sequence[Record], settings: EvaluateSettings) -> list[Drawing]:
+def draw(records: Sequence[Record], evaluation: Evaluation) -> list[Drawing]:
     """Draw every figure that the records hold the numbers for, one set per data, model and protocol.
 
     Args:
         records: all records of one paper.
-        settings: the suite's section `evaluate.<paper>`: its rows, controls and sweep are shown.
+        evaluation: says which cells stand for rows and controls, and which make the sweep.
 
     """
     drawings: list[Drawing] = []
-    swept = by_setting(trained(records, in_sweep(settings)))
-    for setting, found in by_setting(trained(records, shown(settings))).items():
+    swept = by_setting(trained(records, in_sweep(evaluation)))
+    for setting, found in by_setting(trained(records, shown(evaluation))).items():
         cells = in_palette_order(found)
         drawings += _training(setting, cells)
         drawings += _weights(setting, cells)
@@ -57,7 +56,7 @@ def _training(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
         + (f", final attack accuracy {100 * column.attack.mean[-1]:.1f} %" if column.attack.mean else "")
         for column in columns
     )
-    attacks = " and ".join(dict.fromkeys(attack_look(cell.shown.attack).label for cell in cells if cell.shown.attack))
+    attacks = " and ".join(dict.fromkeys(attack_label(cell.shown.attack) for cell in cells if cell.shown.attack))
     caption = (
         "Upper row: the classifier's loss per epoch on its training records. Lower row: test accuracy of the attack "
         f"({attacks or 'none was run'}) while it trains against the finished classifier; the dashed line is a blind "
@@ -91,7 +90,7 @@ def _tradeoff(setting: Setting, cells: Sequence[Trained], swept: Sequence[Traine
     panels = tradeoff_panels([*cells, *swept], attack)
     if not panels:
         return []
-    titles = [f"{attack_look(name).label}: {MEASURES[measure]}" for name, measure in panels]
+    named = [(attack_label(name), measure) for name, measure in panels]
     lines = [sweep(swept, panels)] if swept else []
     in_line = {cell.shown.cell for cell in swept}
     marks = [mark(cell, panels) for cell in cells if cell.attacked and cell.shown.cell not in in_line]
@@ -105,8 +104,8 @@ def _tradeoff(setting: Setting, cells: Sequence[Trained], swept: Sequence[Traine
         "labelled with how many times fewer weights are left. A defence protects where it lies below the marks of "
         "equal test accuracy, the controls among them; along one falling line it only trades accuracy for privacy."
     )
-    alt = f"Scatter of attack measures against test accuracy, first panel {titles[0]}. {points}."
-    figure = tradeoff.draw(titles, lines, marks)
+    alt = f"Scatter of attack measures against test accuracy, first panel {named[0][0]}, {named[0][1].label}. {points}."
+    figure = tradeoff.draw(named, lines, marks)
     return [Drawing(_name("tradeoff", setting), f"Privacy against utility on {_words(setting)}", caption, alt, figure)]
 
 

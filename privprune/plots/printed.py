@@ -10,15 +10,15 @@ from privprune.plots.forest import Group, Line, Pair
 from privprune.plots.series import Point
 from privprune.plots.style import defence_look
 from privprune.published import METRICS, Paper
-from privprune.verdicts.numbers import NumberVerdict
+from privprune.verdicts import Evaluation, NumberVerdict
 
 _PERCENT = [name for name, metric in METRICS.items() if metric.unit == "percent"]
 _STAND_IN = "stand-in data"
 
 
-def draw(paper: Paper, verdicts: Sequence[NumberVerdict]) -> list[Drawing]:
+def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
     """Draw the printed percentages that were run, in printed order; nothing where none was."""
-    run = [one for one in verdicts if one.measured is not None and one.metric in _PERCENT]
+    run = [one for one in evaluation.verdicts if one.measured is not None and one.metric in _PERCENT]
     if not run:
         return []
     metrics = [name for name in _PERCENT if any(one.metric == name for one in run)]
@@ -65,7 +65,9 @@ def _pair(verdict: NumberVerdict | None) -> Pair | None:
     return Pair(verdict.published, Point(verdict.measured, verdict.low, verdict.high))
 
 
-def _by(verdicts: Sequence[NumberVerdict], key: Callable[[NumberVerdict], tuple[str, ...]]) -> list[list[NumberVerdict]]:
+def _by(
+    verdicts: Sequence[NumberVerdict], key: Callable[[NumberVerdict], tuple[str, ...]]
+) -> list[list[NumberVerdict]]:
     """Gather verdicts by a key, in their order."""
     groups: dict[tuple[str, ...], list[NumberVerdict]] = {}
     for verdict in verdicts:

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor, log10
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from privprune.plots.series import Band
-from privprune.plots.style import BAND_ALPHA, MUTED, SHADE, TEXT_WIDTH, Look, journal, percent, two_lines
+from privprune.plots.style import MUTED, SHADE, TEXT_WIDTH, Look, journal, percent, two_lines
 
 _PER_ROW = 4
+_BAND_ALPHA = 0.1  # five bands or more lie on each other here
 _LEAST_RATE = 1e-5  # a rate of zero has no place on a logarithmic axis
 _GUESS = (0, (4, 2))
 
@@ -37,13 +38,13 @@ def draw(panels: Sequence[Panel]) -> Figure:
     """Draw one square panel per attack, all cells in it, with one legend for the figure."""
     columns = min(len(panels), _PER_ROW)
     rows = ceil(len(panels) / columns)
-    floor = _floor(panels)
+    least = _floor(panels)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 1.95 * rows + 0.65))
         axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for place, where in enumerate(axes.flat):
             if place < len(panels):
-                _panel(where, panels[place], floor)
+                _panel(where, panels[place], least)
             else:
                 where.set_axis_off()
             if place >= len(panels) - columns:
@@ -55,37 +56,39 @@ def draw(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, panel: Panel, floor: float) -> None:
+def _panel(axes: Axes, panel: Panel, least: float) -> None:
     """Draw one attack's curves over the diagonal of a blind guess."""
-    _scales(axes, floor)
+    _scales(axes, least)
     if panel.nonmembers:
-        axes.axvspan(floor, max(1 / panel.nonmembers, floor), color=SHADE, linewidth=0, zorder=0)
-    axes.plot([floor, 1], [floor, 1], color=MUTED, linewidth=0.7, linestyle=_GUESS, zorder=1)
+        axes.axvspan(least, max(1 / panel.nonmembers, least), color=SHADE, linewidth=0, zorder=0)
+    axes.plot([least, 1], [least, 1], color=MUTED, linewidth=0.7, linestyle=_GUESS, zorder=1)
     for look, band in panel.curves:
-        low = [max(value, floor / 10) for value in band.low]
-        axes.fill_between(band.x, low, band.high, color=look.colour, alpha=BAND_ALPHA, linewidth=0)
+        low = [max(value, least / 10) for value in band.low]
+        axes.fill_between(band.x, low, band.high, color=look.colour, alpha=_BAND_ALPHA, linewidth=0)
     for look, band in panel.curves:
         axes.plot(band.x, band.mean, color=look.colour, linestyle=look.dash, linewidth=1.1)
     axes.set_title(two_lines(panel.title))
 
 
-def _scales(axes: Axes, floor: float) -> None:
+def _scales(axes: Axes, least: float) -> None:
     """Make both axes logarithmic from the floor to 1, with a tick per decade, printed as percentage."""
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlim(floor, 1)
-    axes.set_ylim(floor, 1)
+    axes.set_xlim(least, 1)
+    axes.set_ylim(least, 1)
     axes.set_box_aspect(1)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(numticks=8))
         axis.set_major_formatter(FuncFormatter(lambda rate, _: percent(rate).replace(" %", "")))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
 
 
 def _floor(panels: Sequence[Panel]) -> float:
-    """Return the lowest false-positive rate above zero that any curve was measured at."""
+    """Return the decade where a single non-member is, else the lowest rate above zero that a curve was measured at."""
+    nonmembers = max(panel.nonmembers for panel in panels)
     rates = [rate for panel in panels for _, band in panel.curves for rate in band.x if rate > 0]
-    return max(min(rates, default=_LEAST_RATE), _LEAST_RATE)
+    decade = 10.0 ** floor(log10(1 / nonmembers)) if nonmembers else 0.0
+    return max(min(rates, default=_LEAST_RATE), decade, _LEAST_RATE)
 
 
 def _legend(figure: Figure, panels: Sequence[Panel]) -> None:

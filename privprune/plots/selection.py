@@ -8,17 +8,16 @@ from typing import Any
 
 from privprune.plots.roc import Panel
 from privprune.plots.series import Band, Point, over_seeds, point_over_seeds
-from privprune.plots.style import ATTACKS, DEFENCES, Look, attack_look, defence_look
-from privprune.plots.tradeoff import Mark, Sweep
+from privprune.plots.style import DEFENCES, Look, attack_label, attack_order, defence_look
+from privprune.plots.tradeoff import MEASURES, Mark, Measure, Sweep
 from privprune.plots.training_curves import Curves, Phase
 from privprune.plots.weight_histograms import Histogram
 from privprune.records import Record
-from privprune.verdicts.settings import EvaluateSettings
+from privprune.verdicts import Evaluation
 
 PAPER_DEFENCES = ("baseline", "mia_pruning", "min_max", "mia_pruning+min_max")  # the columns of its figures 2 and 3
 SWEPT = "mia_pruning"
-MEASURES = {"balanced_accuracy": "balanced accuracy", "auc": "AUC"}
-_STRONG = ("lira_online_fixed", "lira_online", "lira_offline_fixed", "lira_offline", "rmia")
+_STRONG = ("lira_online", "lira", "rmia")  # the kinds of attack that find most, the strongest first
 
 
 Setting = tuple[str, str, str]  # data, model, protocol
@@ -52,17 +51,18 @@ class Trained:
         return self.training.data["name"], self.training.model, self.training.protocol
 
 
-def shown(settings: EvaluateSettings) -> list[Shown]:
-    """Return the cells of printed rows and controls, each once; a row that is not attacked takes its cell's attack."""
-    attacks = {row.cell: row.attack for row in settings.rows if row.attack}
-    rows = [Shown(row.cell, row.defence, attacks.get(row.cell, "")) for row in settings.rows]
-    controls = [Shown(one.cell, one.control, one.attack) for one in settings.controls]
-    return list({one.cell: one for one in [*rows, *controls]}.values())
+def shown(evaluation: Evaluation) -> list[Shown]:
+    """Return the cells of printed rows and controls, each once; the first role that is attacked counts."""
+    found: dict[str, Shown] = {}
+    for role in evaluation.roles:
+        if role.cell not in found or not found[role.cell].attack:
+            found[role.cell] = Shown(role.cell, role.name, role.attack or "")
+    return list(found.values())
 
 
-def in_sweep(settings: EvaluateSettings) -> list[Shown]:
+def in_sweep(evaluation: Evaluation) -> list[Shown]:
     """Return the cells of the sweep in its order; they are MIA-Pruning's, at growing sparsity."""
-    return [Shown(cell, SWEPT, "") for cell in settings.sweep]
+    return [Shown(cell, SWEPT, "") for cell in evaluation.sweep]
 
 
 def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
@@ -133,21 +133,19 @@ def _first(record: Record, metric: str) -> float | None:
 
 
 def attack_names(cells: Sequence[Trained]) -> list[str]:
-    """Return the attacks that any of the cells was attacked with, in the order of the palette."""
-    found = {name for cell in cells if cell.attacked for name in cell.attacked.attacks}
-    return [name for name in ATTACKS if name in found] + sorted(found - set(ATTACKS))
+    """Return the attacks that any of the cells was attacked with, in the order of `style.attack_order`."""
+    return sorted({name for cell in cells if cell.attacked for name in cell.attacked.attacks}, key=attack_order)
 
 
 def roc_panels(cells: Sequence[Trained]) -> list[Panel]:
     """Return one panel per attack that has a curve, with one curve per cell."""
-    names = attack_names(cells)
     panels = []
-    for name in names:
+    for name in attack_names(cells):
         found = [(cell, _results(cell, name)) for cell in cells if _results(cell, name).get("roc")]
         drawn = tuple((cell.look, _roc(results["roc"])) for cell, results in found)
         nonmembers = max((int(results.get("records", {}).get("nonmembers", 0)) for _, results in found), default=0)
         if drawn:
-            panels.append(Panel(attack_look(name, names).label, drawn, nonmembers))
+            panels.append(Panel(attack_label(name), drawn, nonmembers))
     return panels
 
 
@@ -156,25 +154,25 @@ def _roc(roc: dict[str, list[float]]) -> Band:
     return Band(tuple(roc["fpr"]), tuple(roc["tpr"]), tuple(roc["low"]), tuple(roc["high"]))
 
 
-def tradeoff_panels(cells: Sequence[Trained], attack: str) -> list[tuple[str, str]]:
+def tradeoff_panels(cells: Sequence[Trained], attack: str) -> list[tuple[str, Measure]]:
     """Return (attack, measure) per panel: the paper's attack, and the strongest kind of attack that was run."""
     names = attack_names(cells)
-    strong = next((name for name in _STRONG if name in names), None)
-    return [(name, measure) for name in (attack, strong) if name in names for measure in MEASURES]
+    strong = next((name for kind in _STRONG for name in names if name.startswith(kind)), "")
+    return [(name, measure) for name in dict.fromkeys((attack, strong)) if name in names for measure in MEASURES]
 
 
-def sweep(cells: Sequence[Trained], panels: Sequence[tuple[str, str]]) -> Sweep:
+def sweep(cells: Sequence[Trained], panels: Sequence[tuple[str, Measure]]) -> Sweep:
     """Return a sweep as joined marks, each labelled with the ratio that was reached."""
     return Sweep(defence_look(SWEPT), tuple(mark(cell, panels, _ratio(cell.training)) for cell in cells))
 
 
-def mark(cell: Trained, panels: Sequence[tuple[str, str]], label: str = "") -> Mark:
+def mark(cell: Trained, panels: Sequence[tuple[str, Measure]], label: str = "") -> Mark:
     """Return a cell's test accuracy (mean and range of the seeds) and its attacks' measures with their intervals."""
     return Mark(
         label=label,
         look=cell.look,
         accuracy=point_over_seeds(cell.training.metrics["test_accuracy"]),
-        attack=tuple(_measured(_results(cell, attack), measure) for attack, measure in panels),
+        attack=tuple(_measured(_results(cell, attack), measure.name) for attack, measure in panels),
     )
 
 

@@ -1,7 +1,7 @@
 """One look for every figure: what each defence and attack is called, and how it is drawn.
 
 Colours follow Okabe and Ito (2008), darkened where thin lines need it, so that no two defences differ
-by hue alone for a colour-blind reader: defences also differ by marker, attacks of one family by dash.
+by hue alone for a colour-blind reader: defences also differ by marker, controls also by dash.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,6 @@ class Look:
 _DASHED: Dash = (0, (5, 2))
 _DOTTED: Dash = (0, (1.2, 1.6))
 _DASH_DOT: Dash = (0, (5, 1.6, 1.2, 1.6))
-_CONTROL = "#9a6b00"
 DEFENCES: dict[str, Look] = {
     "baseline": Look("Baseline", "#4d4d4d", "o"),
     "mia_pruning": Look("MIA-Pruning", "#0067a5", "s"),
@@ -48,35 +47,15 @@ DEFENCES: dict[str, Look] = {
     "mia_pruning+min_max": Look("MIA-Pruning & Min-Max", "#a3418c", "D"),
     "dp": Look("DP-SGD", "#0b8062", "v"),
     "magnitude": Look("Magnitude pruning", "#3f8fc9", "P"),
-    "dense_same_epochs": Look("Dense, same extra epochs", _CONTROL, "x", _DASHED),
-    "random_mask": Look("Random mask", _CONTROL, "+", _DOTTED),
-    "small_dense": Look("Small dense network", _CONTROL, "1", "-"),
-    "early_stop": Look("Early stop", _CONTROL, "2", _DASH_DOT),
+    "dense_same_epochs": Look("Dense, same extra epochs", "#9a6b00", "X", _DASHED),
+    "random_mask": Look("Random mask", "#6b7a00", "P", _DOTTED),
+    "small_dense": Look("Small dense network", "#00808a", "p", _DASH_DOT),
+    "early_stop": Look("Early stop", "#b0305c", "*", _DASHED),
 }
-_SPARE = (("#5b5ea6", "h"), ("#7a8b00", "p"), ("#b0305c", "<"), ("#00808a", ">"), ("#7b5141", "*"), ("#3a3a8c", "X"))
+_SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
 
-_NETWORK, _THRESHOLD, _LIKELIHOOD, _RELATIVE = "#a3418c", "#6e7781", "#0067a5", "#c8500a"
-ATTACKS: dict[str, Look] = {
-    "nasr": Look("Nasr network", _NETWORK),
-    "nasr_released": Look("Nasr network, as released", _NETWORK, dash=_DASHED),
-    "rahman": Look("Rahman network", _NETWORK, dash=_DOTTED),
-    "gap": Look("Gap", _THRESHOLD, dash=(0, (1, 3))),
-    "loss": Look("Loss", _THRESHOLD),
-    "confidence": Look("Confidence", _THRESHOLD, dash=_DASHED),
-    "entropy": Look("Entropy", _THRESHOLD, dash=_DOTTED),
-    "modified_entropy": Look("Modified entropy", _THRESHOLD, dash=_DASH_DOT),
-    "lira_online": Look("LiRA online", _LIKELIHOOD),
-    "lira_online_fixed": Look("LiRA online, fixed variance", _LIKELIHOOD, dash=_DASHED),
-    "lira_offline": Look("LiRA offline", _LIKELIHOOD, dash=_DOTTED),
-    "lira_offline_fixed": Look("LiRA offline, fixed variance", _LIKELIHOOD, dash=_DASH_DOT),
-    "rmia": Look("RMIA offline", _RELATIVE),
-}
-_ATTACK_SPARE: tuple[tuple[str, Dash], ...] = (
-    ("#0b8062", "-"),
-    ("#9a6b00", _DASHED),
-    ("#0b8062", _DOTTED),
-    ("#9a6b00", _DASH_DOT),
-)
+_ATTACKS = ("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia")
+_NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # a label may stand before more words
 
 # Light to dark, for pages read on a dark screen: the same hues, lifted until they hold 4.5:1 there.
 DARK: dict[str, str] = {
@@ -92,13 +71,14 @@ DARK: dict[str, str] = {
     "#a3418c": "#dd8acb",
     "#0b8062": "#3fc79d",
     "#3f8fc9": "#8cc8f0",
-    _CONTROL: "#dcae3c",
+    "#9a6b00": "#dcae3c",
+    "#6b7a00": "#b4c53e",
     "#5b5ea6": "#a5a8ea",
-    "#7a8b00": "#b8cc3a",
     "#b0305c": "#ee7fa5",
     "#00808a": "#44c3cd",
     "#7b5141": "#c79a88",
     "#3a3a8c": "#9090e0",
+    "#5f6b1f": "#a9b868",
 }
 
 
@@ -106,22 +86,27 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
     """Return how a defence is drawn; one that has no look of its own takes a spare by its place in `others`."""
     if name in DEFENCES:
         return DEFENCES[name]
-    colour, marker = _SPARE[_place(name, others, DEFENCES) % len(_SPARE)]
+    colour, marker = _SPARE[_place(name, others) % len(_SPARE)]
     return Look(words(name), colour, marker)
 
 
-def attack_look(name: str, others: list[str] | None = None) -> Look:
-    """Return how an attack is drawn; one that has no look of its own takes a spare by its place in `others`."""
-    if name in ATTACKS:
-        return ATTACKS[name]
-    colour, dash = _ATTACK_SPARE[_place(name, others, ATTACKS) % len(_ATTACK_SPARE)]
-    return Look(words(name), colour, dash=dash)
-
-
-def _place(name: str, others: list[str] | None, known: dict[str, Look]) -> int:
-    """Return the place of a name among the ones without a look, in alphabetical order."""
-    unknown = sorted({other for other in others or [] if other not in known} | {name})
+def _place(name: str, others: list[str] | None) -> int:
+    """Return the place of a defence among the ones without a look, in alphabetical order."""
+    unknown = sorted({other for other in others or [] if other not in DEFENCES} | {name})
     return unknown.index(name)
+
+
+def attack_label(name: str) -> str:
+    """Return how an attack is called in figures: `lira_online_fixed` is `LiRA online fixed`."""
+    first, _, rest = name.partition("_")
+    known = _NAMES.get(first)
+    return f"{known} {words(rest).lower()}".strip() if known else words(name)
+
+
+def attack_order(name: str) -> tuple[int, str]:
+    """Return a key that sorts attacks: networks first, then rules on one output, then those with shadow models."""
+    kinds = [place for place, kind in enumerate(_ATTACKS) if name == kind or name.startswith(f"{kind}_")]
+    return (kinds[0] if kinds else len(_ATTACKS)), name
 
 
 def words(name: str) -> str:

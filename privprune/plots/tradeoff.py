@@ -19,6 +19,18 @@ _BAR_ALPHA = 0.45  # error bars stay behind the marks
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A measure of an attack: its name in records, its printed name, and whether its axis is in percent."""
+
+    name: str
+    label: str
+    in_percent: bool
+
+
+MEASURES = (Measure("balanced_accuracy", "balanced accuracy", True), Measure("auc", "AUC", False))
+
+
+@dataclass(frozen=True)
 class Mark:
     """One cell: test accuracy, and the attack's measure in each panel (None where it was not measured)."""
 
@@ -36,15 +48,16 @@ class Sweep:
     marks: tuple[Mark, ...]
 
 
-def draw(measures: Sequence[str], sweeps: Sequence[Sweep], singles: Sequence[Mark]) -> Figure:
-    """Draw one panel per measure of the attack: sweeps as joined points, every other cell as a mark of its own."""
-    rows = ceil(len(measures) / _PER_ROW)
+def draw(panels: Sequence[tuple[str, Measure]], sweeps: Sequence[Sweep], singles: Sequence[Mark]) -> Figure:
+    """Draw one panel per attack (its printed name) and measure: a sweep is joined, other cells stand alone."""
+    rows = ceil(len(panels) / _PER_ROW)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 2.75 * rows + 0.75))
         axes = figure.subplots(rows, _PER_ROW, sharex=True, squeeze=False)
         for place, where in enumerate(axes.flat):
-            if place < len(measures):
-                _panel(where, measures[place], sweeps, singles, place)
+            if place < len(panels):
+                _panel(where, *panels[place])
+                _contents(where, sweeps, singles, place)
             else:
                 where.set_axis_off()
         for where in axes[-1, :]:
@@ -53,17 +66,23 @@ def draw(measures: Sequence[str], sweeps: Sequence[Sweep], singles: Sequence[Mar
     return figure
 
 
-def _panel(axes: Axes, title: str, sweeps: Sequence[Sweep], singles: Sequence[Mark], place: int) -> None:
-    """Draw one measure of all cells, above the line of a blind guess."""
+def _panel(axes: Axes, attack: str, measure: Measure) -> None:
+    """Prepare one panel: its title, its axes, the line of a blind guess."""
     axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
+    axes.set_title(f"{attack}: {measure.label}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(percent))
+    if measure.in_percent:
+        axes.yaxis.set_major_formatter(FuncFormatter(percent))
+
+
+def _contents(axes: Axes, sweeps: Sequence[Sweep], singles: Sequence[Mark], place: int) -> None:
+    """Draw all cells into the panel at this place."""
     for sweep in sweeps:
         _sweep(axes, sweep, place)
     for mark in singles:
         _mark(axes, mark, place)
-    axes.set_title(title)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(FuncFormatter(percent))
 
 
 def _sweep(axes: Axes, sweep: Sweep, place: int) -> None:
@@ -89,7 +108,8 @@ def _mark(axes: Axes, mark: Mark, place: int) -> None:
         yerr=[[below], [above]],
         color=mark.look.colour,
         marker=mark.look.marker,
-        markeredgewidth=1.1 if mark.look.marker in "x+12" else 0,
+        markersize=_size(mark.look),
+        markeredgewidth=0,
         ecolor=to_rgba(mark.look.colour, _BAR_ALPHA),
         elinewidth=0.8,
         capsize=0,
@@ -116,6 +136,11 @@ def _label(axes: Axes, mark: Mark, place: int, *, above: bool) -> None:
     )
 
 
+def _size(look: Look) -> float:
+    """Return a marker's size in points; those that fill little of their box are drawn larger."""
+    return 6.5 if look.marker in "PXp*" else 4.5
+
+
 def _legend(figure: Figure, sweeps: Sequence[Sweep], singles: Sequence[Mark]) -> None:
     """Name each look once, below the panels; a sweep's is a line with its marker."""
     handles: dict[str, Line2D] = {}
@@ -123,7 +148,8 @@ def _legend(figure: Figure, sweeps: Sequence[Sweep], singles: Sequence[Mark]) ->
     alone: list[tuple[Look, Dash]] = [(mark.look, "") for mark in singles]
     for look, line in joined + alone:
         handles.setdefault(
-            look.label, Line2D([], [], color=look.colour, marker=look.marker, linestyle=line, label=look.label)
+            look.label,
+            Line2D([], [], color=look.colour, marker=look.marker, markersize=_size(look), markeredgewidth=0, linestyle=line, label=look.label),
         )
     handles["blind"] = Line2D([], [], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, label="Blind guess")
     figure.legend(handles=list(handles.values()), loc="outside lower left", ncols=4)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from privprune.plots.style import MUTED, TEXT_WIDTH, Look, count, journal, two_lines
 
@@ -34,7 +34,7 @@ def draw(panels: Sequence[Histogram]) -> Figure:
         axes[0, 0].set_ylim(0.7, 8 * max(max(panel.counts, default=1) for panel in panels))
         axes[0, 0].yaxis.set_major_locator(LogLocator(numticks=6))
         axes[0, 0].yaxis.set_major_formatter(FuncFormatter(count))
-        axes[0, 0].yaxis.set_minor_formatter(NullFormatter())
+        axes[0, 0].yaxis.set_minor_locator(NullLocator())
         axes[0, 0].xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     return figure
 
