@@ -71,7 +71,7 @@ class AttackEntry:
             UserError: an unknown attack, or settings that it does not take.
 
         """
-        return {label: _build(settings, f"{where}.methods.{label}") for label, settings in self.methods.items()}
+        return {label: build_attack(settings, f"{where}.methods.{label}") for label, settings in self.methods.items()}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,13 @@ class _Choice:
             raise ValueError(f"attack: found {self.attack!r}, allowed {', '.join(ATTACKS)}")
 
 
-def _build(settings: Mapping[str, object], where: str) -> Attack:
+def build_attack(settings: Mapping[str, object], where: str) -> Attack:
+    """Build one attack from settings whose key `attack` names it.
+
+    Raises:
+        UserError: an unknown attack, or settings that it does not take.
+
+    """
     choice = read(_Choice, {"attack": settings.get("attack")}, where)
     kind, attack = ATTACKS[choice.attack]
     own = {key: value for key, value in settings.items() if key != "attack"}

@@ -1,0 +1,23 @@
+"""What a pruning method is: a function that finds a mask, training on the way where it has to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from privprune.training import Masks, Plan, Term
+
+
+class Fit(Protocol):
+    """The one training loop, with data, generators and a defence's own terms already given by the caller."""
+
+    def __call__(self, phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+        """Train the networks for one phase.
+
+        Args:
+            phase: its name in the record.
+            plan: how long and how.
+            terms: the method's, beside the caller's own.
+            masks: weights to hold at zero, empty for none.
+
+        """

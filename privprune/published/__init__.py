@@ -1,0 +1,58 @@
+"""What the papers print, as data: numbers with tolerances, flags and claims.
+
+The numbers are facts, copied as printed; each file cites its paper. No number here was measured by this project.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from privprune.errors import UserError
+from privprune.published.claim import Claim, Comparison
+from privprune.published.metric import METRICS, Metric
+from privprune.published.number import PublishedNumber, Tolerance
+from privprune.published.paper import Paper, PrintedRow, PrintedTable
+from privprune.settings import load_yaml, read
+
+__all__ = [
+    "METRICS",
+    "Claim",
+    "Comparison",
+    "Metric",
+    "Paper",
+    "PrintedRow",
+    "PrintedTable",
+    "PublishedNumber",
+    "Tolerance",
+    "load",
+    "names",
+    "read_paper",
+]
+
+
+def names() -> tuple[str, ...]:
+    """Return the papers whose printed numbers are here."""
+    files = resources.files(__package__).iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def load(paper: str) -> Paper:
+    """Read a paper's printed numbers and claims.
+
+    Raises:
+        UserError: there is no such paper.
+
+    """
+    if paper not in names():
+        raise UserError(f"published: found paper {paper!r}, allowed {', '.join(names())}")
+    with resources.as_file(resources.files(__package__) / f"{paper}.yaml") as file:
+        return read_paper(file)
+
+
+def read_paper(file: Path) -> Paper:
+    """Read printed numbers and claims from one file.
+
+    Raises:
+        UserError: the file is missing, or holds what does not belong there.
+
+    """
+    return read(Paper, load_yaml(file), file.name)

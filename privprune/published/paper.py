@@ -1,0 +1,139 @@
+"""All that a paper prints, as data: its tables row by row, the tolerances, and its claims."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from privprune.published.claim import Claim
+from privprune.published.metric import METRICS
+from privprune.published.number import PublishedNumber, Tolerance, printed_value
+
+
+@dataclass(frozen=True)
+class PrintedRow:
+    """One row (dataset, model, defence) of a printed table.
+
+    Attributes:
+        dataset: the data set, as printed.
+        model: the model, as printed.
+        defence: a key of the paper's `defences`.
+        attack: the attack behind its attack accuracy; None where the row has none.
+        numbers: metric -> text as printed.
+        flags: metric, or `row` for all of them -> what is odd about it in the paper itself.
+
+    """
+
+    dataset: str
+    model: str
+    defence: str
+    attack: str | None
+    numbers: dict[str, str]
+    flags: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be read, and flags that belong to none of them."""
+        for metric, printed in self.numbers.items():
+            if metric not in METRICS:
+                raise ValueError(f"numbers: found {metric!r}, allowed {', '.join(METRICS)}")
+            printed_value(printed)
+        if unknown := set(self.flags) - {"row", *self.numbers}:
+            raise ValueError(f"flags: found {', '.join(sorted(unknown))}, allowed row, {', '.join(self.numbers)}")
+        if (self.attack is None) == ("attack_accuracy" in self.numbers):
+            raise ValueError("attack: stands where, and only where, an attack accuracy is printed")
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a suite names the row by; several tables may print it."""
+        return self.dataset, self.model, self.defence
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """One table of the paper, its rows in printed order; the note says what is odd about it, or is empty."""
+
+    name: str
+    caption: str
+    note: str
+    rows: tuple[PrintedRow, ...]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's printed numbers and claims, with the tolerances and names needed to judge a run against them.
+
+    Attributes:
+        paper: its short name in suites and folders.
+        title: its title.
+        short: how its method is called in text.
+        citation: authors, place, identifiers.
+        protocol: the division of records that its numbers were measured with.
+        datasets: data set as printed -> our names for the same data.
+        covers: a printed data set that stands for several -> these.
+        models: model as printed -> our names for the same network.
+        attacks: attack behind a printed number -> our names for the same attack.
+        defences: defence -> how tables call it.
+        controls: control that the paper lacks -> how tables call it.
+        tolerances: the first that fits a number counts.
+        tables: in printed order.
+        claims: in the order they are shown.
+
+    """
+
+    paper: str
+    title: str
+    short: str
+    citation: str
+    protocol: str
+    datasets: dict[str, tuple[str, ...]]
+    covers: dict[str, tuple[str, ...]]
+    models: dict[str, tuple[str, ...]]
+    attacks: dict[str, tuple[str, ...]]
+    defences: dict[str, str]
+    controls: dict[str, str]
+    tolerances: tuple[Tolerance, ...]
+    tables: tuple[PrintedTable, ...]
+    claims: tuple[Claim, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse rows and claims that name what is not declared."""
+        for row in self.rows:
+            if row.dataset not in self.datasets or row.model not in self.models or row.defence not in self.defences:
+                raise ValueError(f"tables: {' / '.join(row.key)} names a data set, model or defence not declared")
+            if row.attack is not None and row.attack not in self.attacks:
+                raise ValueError(f"tables: {' / '.join(row.key)} names the attack {row.attack}, not declared")
+        names = {name for claim in self.claims for comparison in claim.comparisons for name in comparison.names}
+        if unknown := names - set(self.labels):
+            raise ValueError(f"claims: found {', '.join(sorted(unknown))}, allowed {', '.join(self.labels)}")
+
+    @property
+    def rows(self) -> tuple[PrintedRow, ...]:
+        """All printed rows, table after table."""
+        return tuple(row for table in self.tables for row in table.rows)
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """All printed pairs of data set and model, in printed order."""
+        return tuple(dict.fromkeys((row.dataset, row.model) for row in self.rows))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Defences and controls with the names that tables use."""
+        return {**self.defences, **self.controls}
+
+    @cached_property
+    def numbers(self) -> tuple[PublishedNumber, ...]:
+        """All printed numbers, in printed order."""
+        return tuple(
+            self._number(table.name, row, metric)
+            for table in self.tables
+            for row in table.rows
+            for metric in row.numbers
+        )
+
+    def _number(self, table: str, row: PrintedRow, metric: str) -> PublishedNumber:
+        tolerance = next((one for one in self.tolerances if one.fits(metric, row.dataset)), None)
+        if tolerance is None:
+            raise ValueError(f"tolerances: none for {metric} on {row.dataset}")
+        flags = tuple(text for place, text in row.flags.items() if place in ("row", metric))
+        attack = row.attack if metric == "attack_accuracy" and row.attack else ""
+        printed = row.numbers[metric]
+        return PublishedNumber(table, row.dataset, row.model, row.defence, attack, metric, printed, tolerance, flags)

@@ -1,0 +1,198 @@
+"""A whole suite, read and held against itself: every mistake in it is told before anything is trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from privprune.attacks.membership import LiRAAttack, RMIAAttack
+from privprune.datasets import IMAGE_SHAPES, DatasetSettings
+from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySettings
+from privprune.errors import UserError
+from privprune.models import build, prunable, small_dense
+from privprune.settings import at, read
+from privprune.workflow.attack import AttackEntry
+from privprune.workflow.prune import PruneEntry
+from privprune.workflow.train import HardenEntry, TrainEntry
+from privprune.workflow.world import NetworkSettings
+
+SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "evaluate")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+Entry = TrainEntry | PruneEntry | HardenEntry
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite whose parts fit together.
+
+    Attributes:
+        name: of the suite; its reports lie in `reports/<name>`.
+        datasets: name -> settings.
+        cells: name -> entry of `train`, `prune` or `harden`.
+        attacks: name -> entry.
+
+    """
+
+    name: str
+    datasets: dict[str, DatasetSettings]
+    cells: dict[str, Entry]
+    attacks: dict[str, AttackEntry]
+
+    def network(self, cell: str) -> NetworkSettings:
+        """Return the networks of a cell, which it has from where it started."""
+        entry = self.cells[cell]
+        own = entry.network if isinstance(entry, TrainEntry | HardenEntry) else None
+        if own is not None:
+            return own
+        assert not isinstance(entry, TrainEntry)  # noqa: S101 (a train entry has its networks)
+        return self.network(entry.origin.removeprefix("models/"))
+
+
+def check_suite(found: Mapping[str, Any], file: str) -> Suite:
+    """Read a suite.
+
+    Args:
+        found: the file's content.
+        file: its name, for messages.
+
+    Raises:
+        UserError: one line about the first mistake: file, key, found, allowed.
+
+    """
+    for key in found:
+        if key not in SECTIONS:
+            raise UserError(f"{file}: {key}: unknown section, allowed {', '.join(SECTIONS)}")
+    sections = {name: at(found, name, file=file) for name in SECTIONS}
+    _check_names(sections, file)
+    suite = Suite(
+        name=str(sections["suite"]),
+        datasets=_entries(DatasetSettings, sections, "datasets", file),
+        cells={
+            **_entries(TrainEntry, sections, "train", file),
+            **_entries(PruneEntry, sections, "prune", file),
+            **_entries(HardenEntry, sections, "harden", file),
+        },
+        attacks=_entries(AttackEntry, sections, "attack", file),
+    )
+    for cell in suite.cells:
+        _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
+    for name in suite.attacks:
+        _check_attack(suite, name, f"{file}: attack.{name}")
+    _check_evaluate(suite, sections["evaluate"], file)
+    return suite
+
+
+def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
+    found = sections[section]
+    if not isinstance(found, Mapping):
+        raise UserError(f"{file}: {section}: found {found!r}, allowed a mapping, {{}} where there is nothing")
+    return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in found.items()}
+
+
+def _section_of(sections: Mapping[str, Any], cell: str) -> str:
+    return next(section for section in ("train", "prune", "harden") if cell in sections[section])
+
+
+def _check_names(sections: Mapping[str, Any], file: str) -> None:
+    """Names become folders and DVC targets; a cell's name is its own among all three sections."""
+    if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
+        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ . + -")
+    seen: dict[str, str] = {}
+    for section in SECTIONS[1:]:
+        for name in sections[section] if isinstance(sections[section], Mapping) else ():
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ . + -")
+            if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
+                raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
+
+
+def _check_cell(suite: Suite, cell: str, where: str) -> None:
+    entry = suite.cells[cell]
+    if entry.data not in suite.datasets:
+        raise UserError(f"{where}.data: found {entry.data!r}, allowed {', '.join(suite.datasets)}")
+    _check_origin(suite, cell, where)
+    network = suite.network(cell)
+    if not isinstance(entry, PruneEntry) and entry.network is not None:
+        _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
+    _check_defence(entry, network, where)
+    if isinstance(entry, PruneEntry):
+        model = _built(suite.datasets[entry.data], network, where)
+        entry.check_layers(prunable(model), where)
+
+
+def _check_origin(suite: Suite, cell: str, where: str) -> None:
+    """Hold that what a cell starts from exists, is of the same data, and does not lead back to it."""
+    passed, at_cell = [cell], cell
+    while True:
+        entry = suite.cells[at_cell]
+        origin = "" if isinstance(entry, TrainEntry) else entry.origin
+        if not origin.startswith("models/"):
+            return
+        at_cell = origin.removeprefix("models/")
+        if at_cell not in suite.cells:
+            raise UserError(f"{where}.from: {origin} does not exist, allowed models/ with {', '.join(suite.cells)}")
+        if at_cell in passed:
+            raise UserError(f"{where}.from: {' from '.join([*passed, at_cell])}, allowed a chain without a circle")
+        if suite.cells[at_cell].data != suite.cells[cell].data:
+            raise UserError(
+                f"{where}.data: found {suite.cells[cell].data}, allowed {suite.cells[at_cell].data} ({origin})"
+            )
+        passed.append(at_cell)
+
+
+def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, where: str) -> None:
+    if network.protocol not in data.protocols:
+        raise UserError(f"{where}.protocol: found {network.protocol}, prepared for {name}: {', '.join(data.protocols)}")
+    if len(network.seeds) > data.targets:
+        raise UserError(
+            f"{where}.seeds: found {len(network.seeds)}, allowed at most datasets.{name}.targets, {data.targets}"
+        )
+    if network.shadows > data.shadows:
+        raise UserError(
+            f"{where}.shadows: found {network.shadows}, allowed at most datasets.{name}.shadows, {data.shadows}"
+        )
+    if network.reserve_reference and not data.protocols[network.protocol].reference:
+        raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
+    _built(data, network, where)
+
+
+def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> torch.nn.Module:
+    """Build the network, so that an unknown model, or one that does not take the images, is told now."""
+    shape = IMAGE_SHAPES[data.name]
+    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
+    try:
+        if network.small_dense is not None:
+            return small_dense(network.model, network.small_dense, **sizes, generator=torch.Generator())
+        return build(network.model, **sizes, generator=torch.Generator())
+    except UserError as refused:
+        raise UserError(f"{where}: {refused}") from None
+
+
+def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
+    defence = None if isinstance(entry, TrainEntry) else entry.defence
+    if isinstance(defence, NEEDS_REFERENCE) and not network.reserve_reference:
+        raise UserError(f"{where}.defence: {defence.name} needs networks with reserve_reference: true, found false")
+    if isinstance(defence, DpSgdSettings) and entry.stack != 1:
+        raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with dp_sgd (Opacus takes one network)")
+    if isinstance(defence, MatchedAccuracySettings) and isinstance(entry, HardenEntry) and entry.network is not None:
+        raise UserError(f"{where}.from: found {entry.origin}, allowed models/CELL whose accuracy is to be matched")
+
+
+def _check_attack(suite: Suite, name: str, where: str) -> None:
+    entry = suite.attacks[name]
+    if entry.target not in suite.cells:
+        raise UserError(f"{where}.target: found {entry.target!r}, allowed {', '.join(suite.cells)}")
+    if entry.data != suite.cells[entry.target].data:
+        raise UserError(f"{where}.data: found {entry.data}, allowed {suite.cells[entry.target].data} (the target's)")
+    attacks = entry.built(where)
+    for label, attack in attacks.items():
+        if isinstance(attack, LiRAAttack | RMIAAttack) and not suite.network(entry.target).shadows:
+            raise UserError(f"{where}.methods.{label}: needs shadow models, but {entry.target} has shadows: 0")
+
+
+def _check_evaluate(suite: Suite, found: object, file: str) -> None:
+    """Hold every paper's map of rows to cells against the paper and the suite."""

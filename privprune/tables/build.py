@@ -1,0 +1,48 @@
+"""All tables of an evaluation, and their files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from privprune.files import new_folder
+from privprune.published import Paper
+from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
+from privprune.tables.cells import controls_table, sweep_table
+from privprune.tables.claims import claims_table, comparisons_table
+from privprune.tables.comma_separated import comma_separated
+from privprune.tables.latex import latex, latex_document
+from privprune.tables.markdown import escape, markdown
+from privprune.tables.printed import overview, printed_table
+from privprune.tables.table import Table
+from privprune.verdicts import Evaluation
+
+
+def build(evaluation: Evaluation, paper: Paper) -> tuple[Table, ...]:
+    """Make all tables of an evaluation, in the order a report shows them."""
+    return (
+        claims_table(evaluation, paper),
+        overview(evaluation, paper),
+        *(printed_table(evaluation, paper, table) for table in paper.tables),
+        controls_table(evaluation, paper),
+        comparisons_table(evaluation, paper),
+        every_attack_table(evaluation, paper),
+        base_rates_table(evaluation, paper),
+        attacks_table(evaluation, paper),
+        sweep_table(evaluation),
+    )
+
+
+def write(tables: Sequence[Table], title: str, folder: Path) -> None:
+    """Write each table as Markdown, LaTeX and CSV, and all of them as one Markdown page and one LaTeX document.
+
+    Raises:
+        UserError: the folder cannot be written to.
+
+    """
+    with new_folder(folder) as place:
+        for table in tables:
+            (place / f"{table.name}.md").write_text(markdown(table), encoding="utf-8")
+            (place / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
+            (place / f"{table.name}.csv").write_text(comma_separated(table), encoding="utf-8")
+        page = "\n".join([f"# {escape(title)}\n", *(markdown(table) for table in tables)])
+        (place / "all.md").write_text(page, encoding="utf-8")
+        (place / "all.tex").write_text(latex_document(tables, title), encoding="utf-8")

@@ -1,0 +1,78 @@
+"""The controls beside the paper's methods, and the sweep of sparsities."""
+
+from privprune.published import METRICS, Paper
+from privprune.tables.notes import INTERVALS, data_notes
+from privprune.tables.numbers_as_text import estimate, heading, seeds
+from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, printed_place, row
+from privprune.verdicts import Evaluation, MeasuredCell, Role
+from privprune.verdicts.measured import BALANCED
+
+_COLUMNS = ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio")
+
+
+def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show the controls beside the methods of the same place, with the same columns."""
+    places = dict.fromkeys(role.place for role in evaluation.roles if role.control)
+    keys = [(place.dataset, place.model, place.data, place.protocol) for place in places]
+    roles = [
+        role
+        for key in dict.fromkeys(keys)
+        for role in evaluation.roles
+        if (role.place.dataset, role.place.model, role.place.data, role.place.protocol) == key
+    ]
+    missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
+    return Table(
+        name="controls",
+        title="Controls",
+        caption="What the paper does not compare with: is it the pruning that protects, or the extra training, the "
+        "size, or the lost accuracy?",
+        columns=(
+            *labels("Printed for", "Measured on", "Method"),
+            *numbers(*(heading(one) for one in _COLUMNS), "Seeds"),
+        ),
+        rows=tuple(_control(role, evaluation, paper) for role in roles),
+        notes=(
+            *INTERVALS,
+            *((f"Not run in this suite: {'; '.join(missing)}.",) if missing else ()),
+            *data_notes(evaluation.cell(role.cell) for role in roles),
+        ),
+    )
+
+
+def _control(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+    cell = evaluation.cell(role.cell)
+    label = paper.labels[role.name]
+    return row(
+        printed_place(role.place.dataset, role.place.model),
+        f"{cell.data}, {cell.model}, {cell.protocol}",
+        Cell(f"Control: {label}", "control") if role.control else label,
+        *(_value(cell, metric, role.attack) for metric in _COLUMNS),
+        seeds(len(cell.seeds)),
+    )
+
+
+def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
+    if metric == "attack_accuracy":
+        return estimate(cell.attacks[attack].measures[BALANCED], "percent") if attack in cell.attacks else ABSENT
+    unit = METRICS[metric].unit
+    return estimate(cell.numbers.get(metric), unit)
+
+
+def sweep_table(evaluation: Evaluation) -> Table:
+    """Show test accuracy and every attack's balanced accuracy along the sweep, one column per cell."""
+    cells = [evaluation.cell(name) for name in evaluation.sweep]
+    attacks = tuple(dict.fromkeys(attack for cell in cells for attack in cell.attacks))
+    shown = ("weights_after", "weights_ratio", "train_accuracy", "test_accuracy")
+    return Table(
+        name="sweep",
+        title="Attack against test accuracy along the sweep",
+        caption="Balanced accuracy of each attack, beside what is left of the weights and of the test accuracy.",
+        columns=(*labels(""), *numbers(*(cell.cell for cell in cells))),
+        rows=(
+            row("Measured on", *(f"{cell.data}, {cell.model}, {cell.protocol}" for cell in cells)),
+            row("Seeds", *(seeds(len(cell.seeds)) for cell in cells)),
+            *(row(heading(metric), *(_value(cell, metric, None) for cell in cells)) for metric in shown),
+            *(row(f"Attack {one} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells)) for one in attacks),
+        ),
+        notes=(*INTERVALS, *data_notes(cells)),
+    )

@@ -1,0 +1,111 @@
+"""The paper's claims with their verdicts, and the comparisons behind them."""
+
+from privprune.published import METRICS, Comparison, Paper
+from privprune.published.metric import Unit
+from privprune.tables.notes import data_notes
+from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
+from privprune.tables.table import (
+    ABSENT,
+    MINUS,
+    Cell,
+    Table,
+    labels,
+    measured_place,
+    numbers,
+    printed_place,
+    row,
+    texts,
+    verdict,
+)
+from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult, Evaluation
+
+_HOLDS = {"at_most": "≤", "below": "<", "at_least": "≥", "above": ">"}
+_READING = (
+    "Supported: in every place tested, the whole 95 % interval over seeds lies on the claim's side of the bound.",
+    "Contradicted: in at least one place it lies on the other side.",
+    "Inconclusive: it lies across the bound, or the experiment could not have shown the claim.",
+    "No correction is made for the number of comparisons.",
+    "In print: in how many printed pairs of data set and model the paper's own numbers satisfy the claim.",
+)
+
+
+def claims_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show every claim with its verdict."""
+    return Table(
+        name="claims",
+        title=f"Claims of {paper.short}",
+        caption="What the paper says, what was tested of it, and the verdict.",
+        columns=(*labels("No."), *texts("Claim", "Tested"), *labels("In print", "Verdict", "Measured on")),
+        rows=tuple(_claim(number, claim) for number, claim in enumerate(evaluation.claims, start=1)),
+        notes=(*_READING, *data_notes(evaluation.cells)),
+    )
+
+
+def _claim(number: int, claim: ClaimResult) -> tuple[Cell, ...]:
+    asked = " (asked by a referee)" if claim.by == "referee" else ""
+    in_print = f"{claim.printed_held} of {claim.printed_places}" if claim.printed_places else ABSENT
+    places = "; ".join(dict.fromkeys(measured_place(part.place) for part in claim.parts)) or ABSENT
+    tested = f"{claim.tested}{asked}." + (f" {claim.note}." if claim.note else "")
+    stand_in = " (stand-in data)" if claim.parts and all(part.place.stand_in for part in claim.parts) else ""
+    finding = Cell(claim.finding + stand_in, verdict(claim.finding).style)
+    return row(str(number), f"“{claim.sentence}” ({claim.section})", tested, in_print, finding, places)
+
+
+def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show every comparison that decides a claim."""
+    return Table(
+        name="comparisons",
+        title="Comparisons behind the claims",
+        caption="Each paired over seeds on identical data; a claim needs all of its comparisons.",
+        columns=(
+            *labels("Claim", "Printed for", "Measured on"),
+            *texts("Compared"),
+            *numbers("Bound", "Published", "Measured", "Seeds"),
+            *labels("Verdict"),
+            *texts("Notes"),
+        ),
+        rows=tuple(
+            _comparison(number, part, result, paper)
+            for number, claim in enumerate(evaluation.claims, start=1)
+            for part in claim.parts
+            for result in part.comparisons
+        ),
+        notes=(
+            "Published: the same quantity from the paper's tables.",
+            "Measured: mean over paired seeds [95 % interval by Student's t].",
+            *data_notes(evaluation.cells),
+        ),
+    )
+
+
+def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[Cell, ...]:
+    comparison, unit = result.comparison, unit_of(result.comparison)
+    difference = comparison.measure == "difference"
+    write = signed if difference else plain
+    return row(
+        str(number),
+        printed_place(part.place.dataset, part.place.model),
+        measured_place(part.place),
+        compared(comparison, paper) + (f" (attack {result.attack})" if result.attack else ""),
+        f"{_HOLDS[comparison.holds]} {write(comparison.bound, unit)}",
+        ABSENT if result.published is None else write(result.published, unit),
+        with_interval(result.mean, result.low, result.high, unit, difference=difference),
+        seeds(result.seeds),
+        verdict(result.finding),
+        result.reason or ABSENT,
+    )
+
+
+def unit_of(comparison: Comparison) -> Unit:
+    """Return the unit of a comparison's result."""
+    return "rank correlation" if comparison.measure == "rank_correlation" else METRICS[comparison.metric].unit
+
+
+def compared(comparison: Comparison, paper: Paper) -> str:
+    """Say a comparison in words."""
+    names = [paper.labels[name] for name in comparison.of]
+    metric = METRICS[comparison.metric].label
+    if comparison.measure == "rank_correlation":
+        return f"{metric} with attack accuracy, Kendall's tau over {', '.join(names)}"
+    against = f" {MINUS} {paper.labels[comparison.against]}" if comparison.against else ""
+    return f"{metric}: {names[0]}{against}"

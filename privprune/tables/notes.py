@@ -1,0 +1,15 @@
+"""What stands under a table: how to read its intervals, and what must be said about the data behind it."""
+
+from collections.abc import Iterable
+
+from privprune.verdicts import MeasuredCell
+
+INTERVALS = (
+    "Measured: mean over seeds [95 % interval].",
+    "Intervals of attack measures: bootstrap over records, nested in seeds; of all others: Student's t over seeds.",
+)
+
+
+def data_notes(cells: Iterable[MeasuredCell]) -> tuple[str, ...]:
+    """Return the note of every data set that is used, each once."""
+    return tuple(dict.fromkeys(f"Data set {cell.data}: {cell.note}." for cell in cells if cell.note))

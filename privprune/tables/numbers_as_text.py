@@ -1,0 +1,63 @@
+"""Numbers as tables show them: by unit, with intervals and signs."""
+
+from privprune.published import METRICS
+from privprune.published.metric import Unit
+from privprune.tables.table import ABSENT, MINUS
+from privprune.verdicts import Estimate
+
+_DECIMALS: dict[Unit, int] = {
+    "percent": 2,
+    "count": 0,
+    "times": 2,
+    "loss": 4,
+    "epochs": 1,
+    "rank correlation": 2,
+    "ratio": 3,
+}
+_HEADINGS: dict[Unit, str] = {"percent": " (%)", "times": " (times)"}
+
+
+def heading(metric: str) -> str:
+    """Name a metric with its unit, as a column's heading."""
+    found = METRICS[metric]
+    return found.label + _HEADINGS.get(found.unit, "")
+
+
+def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
+    """Write a number; counts with commas between thousands."""
+    places = _DECIMALS[unit] if decimals is None else decimals
+    text = f"{value:,.{places}f}" if unit == "count" else f"{value:.{places}f}"
+    return _minus(text)
+
+
+def signed(value: float, unit: Unit) -> str:
+    """Write a difference with its sign."""
+    return _minus(f"{value:+.{_DECIMALS[unit]}f}")
+
+
+def with_interval(
+    value: float | None, low: float | None, high: float | None, unit: Unit, *, difference: bool = False
+) -> str:
+    """Write a mean with its 95 % interval; the interval is left out where unknown, or no wider than the digits."""
+    if value is None:
+        return ABSENT
+    write = signed if difference else plain
+    text = write(value, unit)
+    if low is None or high is None:
+        return text
+    ends = write(low, unit), write(high, unit)
+    return text if ends == (text, text) else f"{text} [{ends[0]}, {ends[1]}]"
+
+
+def estimate(found: Estimate | None, unit: Unit) -> str:
+    """Write an estimate with its interval, or that there is none."""
+    return ABSENT if found is None else with_interval(found.mean, found.low, found.high, unit)
+
+
+def seeds(count: int) -> str:
+    """Write how many seeds are behind a number; one is said in words."""
+    return {0: ABSENT, 1: "one seed"}.get(count, str(count))
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", MINUS)

@@ -1,0 +1,118 @@
+"""The paper's own tables: every printed number beside its measurement and verdict, run or not."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from privprune.published import METRICS, Paper, PrintedTable, Tolerance
+from privprune.tables.notes import INTERVALS, data_notes
+from privprune.tables.numbers_as_text import heading, seeds, with_interval
+from privprune.tables.table import ABSENT, Cell, Column, Table, labels, numbers, printed_place, row, texts, verdict
+from privprune.verdicts import VERDICTS, Evaluation, NumberVerdict
+
+
+def overview(evaluation: Evaluation, paper: Paper) -> Table:
+    """Count the verdicts of each printed table."""
+    rows = [
+        _counts(table.name, [one for one in evaluation.verdicts if one.table == table.name]) for table in paper.tables
+    ]
+    return Table(
+        name="overview",
+        title="Verdicts per printed table",
+        caption=f"How many of the numbers that {paper.short} prints were measured, and how they came out.",
+        columns=(*labels("Table"), *numbers("Printed numbers", *(name.capitalize() for name in VERDICTS))),
+        rows=(*rows, _counts("All", evaluation.verdicts)),
+        notes=(
+            "Reproduced: the published value is within the declared tolerance or inside the measured 95 % interval.",
+            "Stand-in data: another data set, model, attack or division of the records than printed; never judged.",
+        ),
+    )
+
+
+def _counts(name: str, verdicts: Sequence[NumberVerdict]) -> tuple[Cell, ...]:
+    return row(name, str(len(verdicts)), *(str(sum(one.verdict == kind for one in verdicts)) for kind in VERDICTS))
+
+
+def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> Table:
+    """Show one of the paper's tables, one line per printed row."""
+    metrics = tuple(table.rows[0].numbers)
+    found = [one for one in evaluation.verdicts if one.table == table.name]
+    printed = [tuple(group) for _, group in groupby(found, lambda one: (one.dataset, one.model, one.method))]
+    marks = _marks(found)
+    used = [evaluation.cell(one.cell) for one in found if one.cell]
+    return Table(
+        name=table.name.lower().replace(" ", "_"),
+        title=f"{table.name} of the paper: {table.caption}",
+        caption="Published beside measured, with the 95 % interval and a verdict per number.",
+        columns=(*labels("Data and model", "Method"), *_columns(metrics), *numbers("Seeds"), *texts("Notes")),
+        rows=tuple(_row(group, evaluation, paper, marks) for group in printed),
+        notes=(
+            *(f"({mark}) {text}." for text, mark in marks.items()),
+            *((table.note,) if table.note else ()),
+            *_tolerances(paper, found),
+            *(INTERVALS if used else ()),
+            *data_notes(used),
+        ),
+    )
+
+
+def _columns(metrics: Iterable[str]) -> list[Column]:
+    return [
+        column
+        for metric in metrics
+        for column in (
+            *numbers(f"{heading(metric)}: published", f"{METRICS[metric].label}: measured"),
+            *labels(f"{METRICS[metric].label}: verdict"),
+        )
+    ]
+
+
+def _row(
+    found: tuple[NumberVerdict, ...], evaluation: Evaluation, paper: Paper, marks: dict[str, str]
+) -> tuple[Cell, ...]:
+    first = found[0]
+    cells = [cell for one in found for cell in _number(one, marks)]
+    count = max(one.seeds for one in found)
+    place = printed_place(first.dataset, first.model)
+    return row(place, paper.defences[first.method], *cells, seeds(count), _notes(found, evaluation))
+
+
+def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Cell]:
+    """Show a number: published with its marks, measured, verdict."""
+    printed = found.printed + "".join(f" ({marks[flag]})" for flag in found.flags)
+    measured = with_interval(found.measured, found.low, found.high, METRICS[found.metric].unit)
+    kind = verdict(found.verdict)
+    return Cell(printed), Cell(measured, kind.style), kind
+
+
+def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> str:
+    """Say what a measurement was made on where that is not the print's, and what a verdict rests on where not plain."""
+    instead = dict.fromkeys(one.reason for one in found if one.verdict == "stand-in data")
+    notes = [f"stand-in: {max(instead, key=len)}"] if instead else []
+    for one in found:
+        plain = one.verdict == "stand-in data" or not one.reason or one.reason == f"within {one.tolerance}"
+        if not plain:
+            notes.append(f"{METRICS[one.metric].label.lower()} {one.reason}")
+    cell = next((one.cell for one in found if one.cell), "")
+    if cell and (epsilon := evaluation.cell(cell).numbers.get("epsilon")):
+        notes.append(f"epsilon {epsilon.mean:.2f}")
+    return "; ".join(notes) or ABSENT
+
+
+def _marks(found: Sequence[NumberVerdict]) -> dict[str, str]:
+    """Letter the flags in the order they appear; the same flag keeps its letter."""
+    flags = dict.fromkeys(flag for one in found for flag in one.flags)
+    return {flag: chr(ord("a") + number) for number, flag in enumerate(flags)}
+
+
+def _tolerances(paper: Paper, found: Sequence[NumberVerdict]) -> list[str]:
+    """Say each tolerance behind the table's verdicts, with its reason."""
+    used = [number.tolerance for number in paper.numbers if number.table == found[0].table]
+    return [
+        f"Tolerance, declared before the run, for {_concerned(one)}: {one} ({one.reason})."
+        for one in dict.fromkeys(used)
+    ]
+
+
+def _concerned(tolerance: Tolerance) -> str:
+    metric = METRICS[tolerance.metric].label.lower()
+    return f"{metric} on {tolerance.dataset}" if tolerance.dataset else metric

@@ -1,0 +1,162 @@
+"""A verdict per claim of the paper: supported, contradicted, inconclusive, and whether its own tables satisfy it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privprune.published import Claim, Paper
+from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
+from privprune.verdicts.groups import Group, Place
+from privprune.verdicts.statistics import over_seeds
+
+ATTACK_MEASURES = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")
+
+
+@dataclass(frozen=True)
+class ClaimPart:
+    """A claim tested in one place; all its comparisons must hold."""
+
+    place: Place
+    finding: Finding
+    comparisons: tuple[ComparisonResult, ...]
+
+
+@dataclass(frozen=True)
+class AttackDifference:
+    """How much one attack's measure differs between two cells, paired over seeds.
+
+    Attributes:
+        place: where.
+        of: the defence.
+        against: what is subtracted.
+        attack: the attack, the same on both.
+        measure: the attack's measure; percent points, but for the AUC.
+        mean: mean difference.
+        low: lower end of its 95 % interval; None with one seed.
+        high: upper end.
+        seeds: how many seeds are paired.
+
+    """
+
+    place: Place
+    of: str
+    against: str
+    attack: str
+    measure: str
+    mean: float
+    low: float | None
+    high: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim's verdict: the parts behind it, and whether the paper's printed numbers satisfy it.
+
+    Attributes:
+        name: the claim's short name.
+        sentence: the paper's words.
+        section: where they stand.
+        tested: what was tested of them.
+        by: `paper` or `referee`.
+        note: how to read the verdict; empty for none.
+        finding: all parts together: contradicted if one is, supported if all are, `not run` if there is none.
+        parts: one per place where all its cells were run.
+        printed_held: in how many printed places the printed numbers satisfy it.
+        printed_places: in how many they could.
+        every_attack: the first comparison under every attack, if the claim asks for it.
+
+    """
+
+    name: str
+    sentence: str
+    section: str
+    tested: str
+    by: str
+    note: str
+    finding: Finding
+    parts: tuple[ClaimPart, ...]
+    printed_held: int
+    printed_places: int
+    every_attack: tuple[AttackDifference, ...]
+
+
+def judge_claims(paper: Paper, groups: Sequence[Group]) -> tuple[ClaimResult, ...]:
+    """Test every claim in every group that has the cells for it."""
+    return tuple(_judge(claim, paper, groups) for claim in paper.claims)
+
+
+def _judge(claim: Claim, paper: Paper, groups: Sequence[Group]) -> ClaimResult:
+    concerned = [group for group in groups if claim.concerns(group.place.dataset)]
+    parts = tuple(part for group in concerned if (part := _part(claim, group, paper)) is not None)
+    printed = [
+        held for dataset, model in paper.places if (held := _held_in_print(claim, dataset, model, paper)) is not None
+    ]
+    return ClaimResult(
+        name=claim.name,
+        sentence=claim.sentence,
+        section=claim.section,
+        tested=claim.tested,
+        by=claim.by,
+        note=claim.note,
+        finding=combined([part.finding for part in parts]),
+        parts=parts,
+        printed_held=sum(printed),
+        printed_places=len(printed),
+        every_attack=tuple(one for group in concerned for one in _differences(claim, group)),
+    )
+
+
+def _part(claim: Claim, group: Group, paper: Paper) -> ClaimPart | None:
+    printed = printed_lookup(paper, group.place.dataset, group.place.model)
+    results = [compare(comparison, group, printed) for comparison in claim.comparisons]
+    made = tuple(result for result in results if result is not None)
+    if len(made) < len(results):
+        return None
+    return ClaimPart(group.place, combined([result.finding for result in made]), made)
+
+
+def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
+    """Let a comparison read the paper's printed numbers as if they were one seed; the first print counts."""
+
+    def lookup(name: str, metric: str) -> dict[int, float] | None:
+        if metric == "accuracy_gap":
+            train, test = lookup(name, "train_accuracy"), lookup(name, "test_accuracy")
+            return None if train is None or test is None else {0: train[0] - test[0]}
+        for number in paper.numbers:
+            here = dataset in (number.dataset, *paper.covers.get(number.dataset, ()))
+            if here and (number.model, number.method, number.metric) == (model, name, metric):
+                return {0: number.value}
+        return None
+
+    return lookup
+
+
+def _held_in_print(claim: Claim, dataset: str, model: str, paper: Paper) -> bool | None:
+    """Whether the printed numbers of one place satisfy the claim, None where they do not say."""
+    if not claim.concerns(dataset):
+        return None
+    lookup = printed_lookup(paper, dataset, model)
+    found = [(comparison, quantity(comparison, lookup)) for comparison in claim.comparisons]
+    known = [comparison.satisfied_by(values[0]) for comparison, values in found if values is not None]
+    return all(known) if len(known) == len(found) else None
+
+
+def _differences(claim: Claim, group: Group) -> list[AttackDifference]:
+    """Repeat the claim's first comparison under every attack that was run on both cells."""
+    first = claim.comparisons[0]
+    of, against = group.members.get(first.of[0]), group.members.get(first.against or "")
+    if not claim.every_attack or of is None or against is None:
+        return []
+    found = []
+    for attack in of.cell.attacks:
+        for measure in ATTACK_MEASURES:
+            one, other = of.cell.attack_by_seed(attack, measure), against.cell.attack_by_seed(attack, measure)
+            if seeds := sorted(set(one) & set(other)):
+                estimate = over_seeds([one[seed] - other[seed] for seed in seeds])
+                found.append(
+                    AttackDifference(
+                        group.place, of.name, against.name, attack, measure,
+                        estimate.mean, estimate.low, estimate.high, len(seeds),
+                    )
+                )  # fmt: skip
+    return found

@@ -1,0 +1,112 @@
+"""A suite held against a paper: all verdicts and the measurements behind them, as plain data."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from privprune.published import Paper
+from privprune.records import Record
+from privprune.settings import read
+from privprune.verdicts.claims import ClaimResult, judge_claims
+from privprune.verdicts.groups import Group, Place, groups
+from privprune.verdicts.measured import MeasuredCell, measured_cells
+from privprune.verdicts.numbers import NumberVerdict, judge
+from privprune.verdicts.settings import EvaluateSettings, check
+
+
+@dataclass(frozen=True)
+class Role:
+    """A cell in the role that the suite gives it: a defence or a control in one place.
+
+    Attributes:
+        place: the printed rows it belongs to, and what it was measured on.
+        name: the defence or control.
+        control: whether it is a control, which the paper does not have.
+        cell: the cell.
+        attack: the attack whose accuracy is compared; None for a row without.
+
+    """
+
+    place: Place
+    name: str
+    control: bool
+    cell: str
+    attack: str | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that tables, figures and the report of one paper are made from.
+
+    Attributes:
+        suite: name of the suite.
+        paper: short name of the paper.
+        verdicts: one per printed number, in printed order.
+        claims: one per claim.
+        cells: all measured cells, in the order that the suite names them.
+        roles: what they stand for; a cell may have several roles.
+        sweep: cells of the sweep, in its order.
+
+    """
+
+    suite: str
+    paper: str
+    verdicts: tuple[NumberVerdict, ...]
+    claims: tuple[ClaimResult, ...]
+    cells: tuple[MeasuredCell, ...]
+    roles: tuple[Role, ...]
+    sweep: tuple[str, ...]
+
+    def cell(self, name: str) -> MeasuredCell:
+        """Return one measured cell by its name."""
+        return next(cell for cell in self.cells if cell.cell == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's plain types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: object, where: str) -> "Evaluation":
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: the content is of another version; `where` names its file.
+
+        """
+        return read(cls, content, where)
+
+
+def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings, suite: str) -> Evaluation:
+    """Hold the records of a suite against a paper; the same input gives the same evaluation.
+
+    Args:
+        records: all records of the suite.
+        paper: the paper's printed numbers and claims.
+        settings: which cell stands for which printed row.
+        suite: name of the suite.
+
+    Raises:
+        UserError: the settings name rows that the paper does not print, or records are missing or contradict each
+            other; the line lists all missing ones.
+
+    """
+    where = f"evaluate.{paper.paper}"
+    check(settings, paper, where)
+    cells = measured_cells(records, settings, where)
+    grouped = groups(settings, paper, cells)
+    return Evaluation(
+        suite=suite,
+        paper=paper.paper,
+        verdicts=judge(paper, settings, cells),
+        claims=judge_claims(paper, grouped),
+        cells=tuple(cells.values()),
+        roles=tuple(role for group in grouped for role in _roles(group)),
+        sweep=settings.sweep,
+    )
+
+
+def _roles(group: Group) -> list[Role]:
+    return [
+        Role(group.place, member.name, member.control, member.cell.cell, member.attack)
+        for member in group.members.values()
+    ]

@@ -1,0 +1,199 @@
+"""Prune the networks of a cell and retrain them, choosing the sparsity by Algorithm 1's outer search if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from privprune.attacks.membership import Outputs, attack_each, evidence_from_halves
+from privprune.cells import Cell, generator
+from privprune.defences import DefenceSettings, set_up
+from privprune.defences.defence import Defence
+from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.metrics.membership import gain
+from privprune.models import prunable
+from privprune.progress import Progress
+from privprune.pruning import (
+    BudgetSettings,
+    Candidate,
+    PruningSettings,
+    SearchSettings,
+    choose_budget,
+    count_kept,
+    prune,
+)
+from privprune.settings import AtLeastOne, key
+from privprune.training import History, Masks, Plan, Term, predict, train
+from privprune.workflow.attack import build_attack
+from privprune.workflow.groups import Outcome, one_after_another, side_by_side
+from privprune.workflow.train import check_origin, ensemble_of, group_label
+from privprune.workflow.world import World, check_same_data
+
+PRUNING, GAIN = 5, 6  # purposes of generators
+
+
+@dataclass(frozen=True)
+class SearchEntry:
+    """Algorithm 1's outer loop.
+
+    Attributes:
+        budgets: the candidates, and how much accuracy one may cost.
+        inference: the attack whose gain is compared, on the selection records; a key `attack` names it.
+        seed: of the inference network.
+
+    """
+
+    budgets: SearchSettings
+    inference: dict[str, object]
+    seed: int
+
+
+@dataclass(frozen=True)
+class PruneEntry:
+    """An entry of the suite's `prune` section.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        origin: `models/CELL`, the networks to prune.
+        method: how the mask is found.
+        budget: how many weights each layer keeps.
+        search: choose the overall ratio by Algorithm 1, or null to take the budget's.
+        defence: at work in all phases, as in "MIA-Pruning & Min-Max", or null.
+        retrain: training of the masked networks at the end.
+        stack: how many networks run as one stack.
+
+    """
+
+    paper: str
+    data: str
+    origin: str = key("from")
+    method: PruningSettings
+    budget: BudgetSettings
+    search: SearchEntry | None
+    defence: DefenceSettings | None
+    retrain: Plan
+    stack: AtLeastOne
+
+    def __post_init__(self) -> None:
+        """Pruning starts from trained networks."""
+        check_origin(self.origin, self.data, "models")
+        if self.search is not None:
+            build_attack(self.search.inference, "search.inference")
+
+    def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
+        """Refuse a budget that the architecture has not the layers for.
+
+        Raises:
+            UserError: names the layer and those that there are.
+
+        """
+        ratios = self.search.budgets.ratios if self.search is not None else (self.budget.ratio,)
+        for ratio in ratios:
+            try:
+                count_kept(self.budget if ratio is None else self.budget.at_ratio(ratio), weights)
+            except UserError as refused:
+                raise UserError(f"{where}.{refused}") from None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The pruned cell, how it came about, and the candidates of the search if there was one."""
+
+    cell: Cell
+    outcome: Outcome
+    search: list[dict[str, Any]]
+
+
+def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Pruned:
+    """Prune all networks of a cell.
+
+    Raises:
+        UserError: the cell was trained on other data, or the budget does not fit its layers.
+        ValueError: the defence cannot work on what it is given; says why.
+
+    """
+    check_same_data(start, world, f"from: {entry.origin}")
+    budget, search = entry.budget, []
+    if entry.search is not None:
+        budget, search = _search(entry, entry.search, world, start, label)
+    work = partial(_prune_group, entry, budget, world, start, label)
+    outcome = side_by_side(start.manifest.networks, entry.stack, work)
+    return Pruned(Cell(start.manifest, outcome.states, outcome.masks), outcome, search)
+
+
+def _prune_group(
+    entry: PruneEntry, budget: BudgetSettings, world: World, start: Cell, label: str, group: Sequence[int]
+) -> Outcome:
+    manifest, data = start.manifest, world.training_data(start.manifest, group)
+    ensemble = ensemble_of(manifest, world, group, start)
+    counts = count_kept(budget, prunable(start.models(group[:1])[0]))
+    seeds = manifest.model_seeds()
+    generators = [generator(seeds[number], number, PRUNING) for number in group]
+    defence = _defence(entry, world, start, group)
+    parts: list[tuple[str, History]] = []
+
+    def fit(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+        progress = Progress(f"{group_label(label, group)} {phase}", plan.epochs, data.indices.numel())
+        held = {name: mask.to(world.device) for name, mask in masks.items()}
+        used = (*defence.terms, *terms)
+        parts.append((phase, train(ensemble, data, plan, generators, terms=used, masks=held, reporter=progress)))
+        progress.close()
+
+    mask = prune(entry.method, ensemble, counts, entry.retrain, fit, generators)
+    history, phases = one_after_another(parts)
+    masks = [{name: kept.cpu() for name, kept in mask.of(place).items()} for place in range(len(group))]
+    return Outcome(ensemble.state_dicts(), masks, history, phases, defence.measured())
+
+
+def _defence(entry: PruneEntry, world: World, start: Cell, group: Sequence[int]) -> Defence:
+    if entry.defence is None:
+        return Defence()
+    defence = set_up(
+        entry.defence, world.setting(start.manifest, group, entry.retrain.epochs, entry.retrain.batch, None)
+    )
+    if defence.transform is not None or defence.finish is not None:
+        raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
+    return defence
+
+
+def _search(
+    entry: PruneEntry, search: SearchEntry, world: World, start: Cell, label: str
+) -> tuple[BudgetSettings, list[dict[str, Any]]]:
+    """Prune the targets at every candidate ratio, and take the one whose gain on the selection records is least."""
+    targets, candidates = start.manifest.targets, []
+    for ratio in search.budgets.ratios:
+        work = partial(_prune_group, entry, entry.budget.at_ratio(ratio), world, start, f"{label} at {ratio:g}x")
+        outcome = side_by_side(targets, entry.stack, work)
+        cell = Cell(start.manifest, outcome.states, outcome.masks)
+        candidates.append(_judged(ratio, cell, search, world))
+    dense = _judged(1.0, start, search, world)
+    choice = choose_budget(candidates, dense.selection_accuracy, search.budgets.largest_drop)
+    rows = [{**asdict(one), "chosen": one is choice.candidate, "within_drop": choice.within_drop} for one in candidates]
+    dense_row = {**asdict(dense), "chosen": False, "within_drop": True}
+    return entry.budget.at_ratio(choice.candidate.ratio), [dense_row, *rows]
+
+
+def _judged(ratio: float, cell: Cell, search: SearchEntry, world: World) -> Candidate:
+    """Accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
+    attack = build_attack(search.inference, "search.inference")
+    accuracies, evidences = [], []
+    for number in range(cell.manifest.targets):
+        own = world.split(cell.manifest, number)
+        ensemble = Ensemble([cell.models([number])[0].to(world.device)])
+        accuracies.append(world.accuracy(ensemble, own.selection_nonmembers))
+        pools = [_outputs(ensemble, world, records) for records in (own.selection_members, own.selection_nonmembers)]
+        evidences.append(evidence_from_halves(*pools))
+    generators = [generator(search.seed, number, GAIN) for number in range(len(evidences))]
+    gains = [gain(scores.members, scores.nonmembers) for scores in attack_each(attack, evidences, generators)]
+    return Candidate(ratio, tuple(accuracies), tuple(gains))
+
+
+def _outputs(ensemble: Ensemble, world: World, records: torch.Tensor) -> Outputs:
+    there = records.to(world.device)
+    return Outputs(predict(ensemble, world.dataset.images, there)[0].cpu(), world.dataset.labels[there].cpu(), records)

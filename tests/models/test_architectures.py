@@ -1,0 +1,121 @@
+"""The networks against independent twins: torchvision's, or plain layers in the textbook's order."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision import models as torchvision_models
+
+from privprune.errors import UserError
+from privprune.models import build, load_pretrained
+
+
+def built(name: str, classes: int, size: int, channels: int = 3) -> nn.Module:
+    """Build with a fixed generator."""
+    return build(
+        name, in_channels=channels, image_size=size, classes=classes, generator=torch.Generator().manual_seed(3)
+    )
+
+
+def vary(model: nn.Module) -> None:
+    """Give each normalisation its own statistics and scale, so that none is the identity."""
+    generator = torch.Generator().manual_seed(11)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+                values.copy_(torch.rand(values.shape, generator=generator) * 0.5 + 0.5)
+
+
+def same_function(ours: nn.Module, theirs: nn.Module, images: torch.Tensor) -> None:
+    """Copy the values over in the order of the layers and compare the logits."""
+    vary(ours)
+    mine, keys = ours.state_dict(), list(theirs.state_dict())
+    theirs.load_state_dict(dict(zip(keys, mine.values(), strict=True)), assign=True)
+    with torch.no_grad():
+        torch.testing.assert_close(ours.eval()(images), theirs.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+def images(size: int, channels: int = 3) -> torch.Tensor:
+    """Return three fixed images."""
+    return torch.rand(3, channels, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def test_lenet5_is_the_textbooks() -> None:
+    """Pooling before ReLU gives what ReLU before pooling gives."""
+    twin = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )  # fmt: skip
+    same_function(built("lenet5", 10, 28, 1), twin, images(28, 1))
+
+
+def test_four_layer_cnn_is_abadis() -> None:
+    """Two 5 x 5 convolutions with pooling, two hidden linear layers, the output."""
+    twin = nn.Sequential(
+        nn.Conv2d(3, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(64, 64, 5, padding=2), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(2304, 384), nn.ReLU(), nn.Linear(384, 384), nn.ReLU(),
+        nn.Linear(384, 10),
+    )  # fmt: skip
+    same_function(built("four_layer_cnn", 10, 24), twin, images(24))
+
+
+def test_vgg16_is_torchvisions_with_one_linear_layer() -> None:
+    """The thirteen convolutions are torchvision's vgg16_bn; its classifier is replaced by one layer."""
+    with torch.device("meta"):  # without values of its own, which cost a second to draw
+        twin = nn.Sequential(torchvision_models.vgg16_bn().features, nn.Flatten(), nn.Linear(512, 10))
+    same_function(built("vgg16", 10, 32), twin, images(32))
+
+
+def test_resnet18_is_torchvisions_with_a_small_stem() -> None:
+    """Torchvision's network with a 3 x 3 stem that does not shrink the image."""
+    with torch.device("meta"):
+        twin = torchvision_models.resnet18(num_classes=10)
+        twin.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    twin.maxpool = nn.Identity()
+    same_function(built("resnet18", 10, 32), twin, images(32))
+
+
+def test_mobilenet_v2_is_torchvisions_with_two_strides_less() -> None:
+    """Torchvision's network, its stem and its second stage at stride 1."""
+    with torch.device("meta"):
+        twin = torchvision_models.mobilenet_v2(num_classes=10)
+    twin.features[0][0].stride = (1, 1)
+    twin.features[2].conv[1][0].stride = (1, 1)
+    same_function(built("mobilenet_v2", 10, 32), twin, images(32))
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("resnet18", ".pth"), ("mobilenet_v2", ".safetensors")])
+def test_torchvisions_weights_give_torchvisions_logits(name: str, suffix: str, tmp_path: Path) -> None:
+    """The network does to an image in [-1, 1] what theirs does to the normalised."""
+    theirs = torchvision_models.get_model(name, weights=None)
+    vary(theirs)
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(theirs.state_dict(), path)
+    else:
+        save_file(theirs.state_dict(), path)
+    ours = built(f"{name}_imagenet", 1000, 64)
+    load_pretrained(ours, f"{name}_imagenet", path)
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    normalised = ((images(64) + 1) / 2 - mean[:, None, None]) / deviation[:, None, None]
+    with torch.no_grad():
+        torch.testing.assert_close(ours.eval()(images(64)), theirs.eval()(normalised), rtol=1e-3, atol=1e-4)
+
+
+def test_weights_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
+    """A missing file, one that is no file of weights, another architecture, a network without pretrained weights."""
+    ours = built("resnet18_imagenet", 1000, 64)
+    missing, broken, other = (tmp_path / f"{kind}.pth" for kind in ("missing", "broken", "other"))
+    broken.write_text("no weights")
+    keys = ours.state_dict()
+    torch.save({"conv1.weight": keys["stem.conv.weight"], "bn1.weight": torch.zeros(3)}, other)
+    with pytest.raises(UserError, match=r"missing\.pth: the file is missing"):
+        load_pretrained(ours, "resnet18_imagenet", missing)
+    with pytest.raises(UserError, match=r"broken\.pth: not readable as weights"):
+        load_pretrained(ours, "resnet18_imagenet", broken)
+    with pytest.raises(UserError, match=r"other\.pth: bn1\.weight is \(3,\), expected \(64,\) for resnet18_imagenet"):
+        load_pretrained(ours, "resnet18_imagenet", other)
+    with pytest.raises(UserError, match="exist for resnet18_imagenet, mobilenet_v2_imagenet"):
+        load_pretrained(ours, "resnet18", other)

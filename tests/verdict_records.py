@@ -1,0 +1,64 @@
+"""Made-up records, as small as verdicts need them: the tests say what each cell measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from privprune.records import Record
+
+PRINTED = {"data": "mnist", "model": "lenet5", "protocol": "paper"}  # what Table 1's first rows were measured on
+
+
+def cell_records(
+    cell: str,
+    *,
+    data: str = "mnist",
+    model: str = "lenet5",
+    protocol: str = "paper",
+    note: str = "",
+    stage: str = "train",
+    seeds: Sequence[int] = (0, 1, 2),
+    test: Sequence[float] = (0.99, 0.99, 0.99),
+    train: Sequence[float] = (1.0, 1.0, 1.0),
+    weights: tuple[int, int] = (61470, 61470),
+    losses: Sequence[Sequence[float]] = (),
+    attacks: Mapping[str, Sequence[float]] | None = None,
+) -> list[Record]:
+    """Return the record of a cell's training, and of its attacks where `attacks` gives balanced accuracies per seed."""
+    count = len(seeds)
+    common: dict[str, Any] = {
+        "suite": "test",
+        "paper": "mia_pruning",
+        "cell": cell,
+        "parameters": {},
+        "data": {"name": data, "fingerprint": "f", "note": note},
+        "model": model,
+        "protocol": protocol,
+        "seeds": list(seeds),
+        "shadows": 0,
+    }
+    metrics = {
+        "test_accuracy": list(test)[:count],
+        "train_accuracy": list(train)[:count],
+        "weights": [float(weights[0])] * count,
+        "weights_left": [float(weights[1])] * count,
+    }
+    history = {"loss": [list(epoch)[:count] for epoch in losses]} if losses else {}
+    made = Record(**common, stage=stage, origin=f"datasets/{data}", metrics=metrics, history=history)
+    if attacks is None:
+        return [made]
+    results = {name: attack_result(list(values)[:count]) for name, values in attacks.items()}
+    return [made, Record(**common, stage="attack", origin=f"models/{cell}", attacks=results)]
+
+
+def attack_result(values: Sequence[float], half: float = 0.01) -> dict[str, Any]:
+    """Return one attack's part of a record: every measure has the same values and an interval of +-half."""
+    mean = sum(values) / len(values)
+    measure = {"values": list(values), "mean": mean, "low": mean - half, "high": mean + half}
+    names = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")
+    replays = ("accuracy_at_2_to_1", "accuracy_at_5_to_1")
+    return {
+        "metrics": {name: dict(measure) for name in (*names, *replays)},
+        "records": {"members": 5000, "nonmembers": 5000},
+    }
