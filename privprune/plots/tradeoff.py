@@ -149,7 +149,16 @@ def _legend(figure: Figure, sweeps: Sequence[Sweep], singles: Sequence[Mark]) ->
     for look, line in joined + alone:
         handles.setdefault(
             look.label,
-            Line2D([], [], color=look.colour, marker=look.marker, markersize=_size(look), markeredgewidth=0, linestyle=line, label=look.label),
+            Line2D(
+                [],
+                [],
+                color=look.colour,
+                marker=look.marker,
+                markersize=_size(look),
+                markeredgewidth=0,
+                linestyle=line,
+                label=look.label,
+            ),
         )
     handles["blind"] = Line2D([], [], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, label="Blind guess")
     figure.legend(handles=list(handles.values()), loc="outside lower left", ncols=4)

@@ -1,4 +1,4 @@
-"""Headings of a table in two rows, where several columns are about one quantity."""
+"""Headings of a table in two rows, where several columns are about one quantity; marks of notes at its numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from itertools import groupby
 from privprune.tables import Column
 
 _UNIT = re.compile(r" \([^()]*\)$")
+_LETTERS = re.compile(r"[() ]")
+_MARK = re.compile(r"(.*?\S) (\([a-z]\)(?: \([a-z]\))*)")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,12 @@ class Heading:
     def grouped(self) -> bool:
         """Whether the columns have titles of their own below."""
         return len(self.columns) > 1
+
+
+def marked(text: str) -> tuple[str, str]:
+    """Divide `53.41 (b)` into the number and the mark of its note; a text without mark keeps all of itself."""
+    found = _MARK.fullmatch(text)
+    return (found[1], _LETTERS.sub("", found[2])) if found else (text, "")
 
 
 def headings(columns: Sequence[Column]) -> list[Heading]:

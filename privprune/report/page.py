@@ -13,7 +13,7 @@ from privprune.plots.drawing import Drawing
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.facts import facts
-from privprune.report.headings import headings
+from privprune.report.headings import headings, marked
 from privprune.report.papers import paper_view
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
@@ -28,19 +28,19 @@ _templates = jinja2.Environment(
     autoescape=True,
 )
 
-_templates.globals["headings"] = headings
+_templates.globals |= {"headings": headings, "marked": marked}
 
-MEANINGS = (
-    ("reproduced", "Measured on the printed data, network and division of the records; the printed value lies within "
-     "the tolerance declared for it, or inside the measured 95 % interval."),
-    ("not reproduced", "Measured the same way, and the printed value lies outside both."),
-    ("stand-in data", "Measured on another data set, network, attack or division of the records than printed. Such a "
-     "number tests the method, not the print, and is never held against it."),
-    ("not run", "No cell of this suite stands for it."),
-    ("supported", "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound."),
-    ("contradicted", "In at least one place it lies on the other side."),
-    ("inconclusive", "It lies across the bound, or the experiment could not have shown the claim."),
-)  # fmt: skip
+MEANINGS = {
+    "reproduced": "Measured on the printed data, network and division of the records; the printed value lies within "
+    "the tolerance declared for it, or inside the measured 95 % interval.",
+    "not reproduced": "Measured the same way, and the printed value lies outside both.",
+    "stand-in data": "Measured on another data set, network, attack or division of the records than printed. Such a "
+    "number tests the method, not the print, and is never held against it.",
+    "not run": "No cell of this suite stands for it.",
+    "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
+    "contradicted": "In at least one place it lies on the other side.",
+    "inconclusive": "It lies across the bound, or the experiment could not have shown the claim.",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
             paper_view(section.paper, section.evaluation, section.records, section.drawings, timings)
             for section in sections
         ),
-        meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS),
+        meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
     )
     return _templates.get_template("page.html.jinja").render(page=page)
 

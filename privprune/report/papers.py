@@ -16,16 +16,16 @@ from privprune.report.view import PaperView, Part
 from privprune.tables import Table, build
 from privprune.verdicts import VERDICTS, Evaluation
 
-# Anchor, title, words and tables of each part behind the printed tables and the figures; a table is named as in `build`.
+# Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
 _FURTHER = (
-    ("controls", "Controls and sweep", "", ("controls", "sweep")),
-    ("attacks", "All attacks", "", ("attacks", "every_attack")),
-    ("base-rates", "Other shares of members", "", ("base_rates",)),
-    ("comparisons", "Comparisons behind the claims", "", ("comparisons",)),
+    ("controls", "Controls and sweep", ("controls", "sweep")),
+    ("attacks", "All attacks", ("attacks", "every_attack")),
+    ("base-rates", "Other shares of members", ("base_rates",)),
+    ("comparisons", "Comparisons behind the claims", ("comparisons",)),
 )
 _RERUN = (
-    "Each command brings its cell up to date, from the data on, and attacks it. The times were measured with the results "
-    "shown here. Rows that were not run belong to a larger suite: copy it to params.yaml (cp params/paper.yaml "
+    "Each command brings its cell up to date, from the data on, and attacks it. The times were measured with the "
+    "results shown here. Rows that were not run belong to a larger suite: copy it to params.yaml (cp params/paper.yaml "
     "params.yaml), then give the same commands."
 )
 
@@ -51,14 +51,14 @@ def paper_view(
 
 def _parts(paper: Paper, tables: dict[str, Table], drawings: Sequence[Drawing], rerun: Table) -> tuple[Part, ...]:
     """Return the printed tables, the figures, then whatever else was tabulated, and how to run it again."""
-    elsewhere = {"claims", "overview", *(name for _, _, _, names in _FURTHER for name in names)}
+    elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
         Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),
         Part(f"{paper.paper}-figures", "Figures", "", (), tuple(figure_view(drawing) for drawing in drawings)),
     ]
-    for anchor, title, words, names in _FURTHER:
+    for anchor, title, names in _FURTHER:
         found = tuple(tables[name] for name in names if name in tables and tables[name].rows)
-        parts.append(Part(f"{paper.paper}-{anchor}", title, words, found, ()))
+        parts.append(Part(f"{paper.paper}-{anchor}", title, "", found, ()))
     parts.append(Part(f"{paper.paper}-rerun", "Run a row again", _RERUN, (rerun,), ()))
     return tuple(part for part in parts if part.tables or part.figures)
