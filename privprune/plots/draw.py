@@ -1,0 +1,23 @@
+"""All figures of one paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privprune.plots import membership, printed
+from privprune.plots.drawing import Drawing
+from privprune.published import Paper
+from privprune.records import Record
+from privprune.verdicts import Evaluation
+
+
+def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
+    """Draw every figure that the records hold the numbers for, in the order that a report shows them.
+
+    Args:
+        records: all records of the paper in one suite.
+        evaluation: the suite held against the paper.
+        paper: what the paper prints.
+
+    """
+    return [*printed.draw(evaluation, paper), *membership.draw(records, evaluation)]

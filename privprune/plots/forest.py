@@ -1,0 +1,120 @@
+"""Published beside measured: one line per printed row that was run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from privprune.plots.series import Point
+from privprune.plots.style import INK, MUTED, NEUTRAL, TEXT_WIDTH, Look, journal
+
+DAGGER = "\u2020"  # marks stand-in data in every figure and table
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One printed number and its measurement, both in percent."""
+
+    published: float
+    measured: Point
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed row: a pair per measure, None where the row has no such number or it was not measured."""
+
+    label: str
+    look: Look
+    pairs: tuple[Pair | None, ...]
+    stand_in: bool  # measured on other data, another network or another division than the printed row's
+
+
+@dataclass(frozen=True)
+class Group:
+    """The lines of one printed table on one dataset and network."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def draw(measures: Sequence[str], groups: Sequence[Group]) -> Figure:
+    """Draw one panel per measure: published as hollow circle, measured filled with its interval."""
+    height = sum(1 + len(group.lines) for group in groups)
+    with journal():
+        figure = Figure(figsize=(TEXT_WIDTH, 0.175 * height + 0.95))
+        axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)
+        for place, measure in enumerate(measures):
+            where = axes[0, place]
+            _panel(where, groups, place)
+            where.set_title(measure)
+        _labels(axes[0, 0], groups, height)
+        _legend(figure)
+    return figure
+
+
+def _panel(axes: Axes, groups: Sequence[Group], place: int) -> None:
+    """Draw one measure of every group from top to bottom."""
+    height = 0
+    for group in groups:
+        axes.axhline(height + 0.42, color=INK, linewidth=0.3, alpha=0.5, zorder=0)
+        for offset, line in enumerate(group.lines, start=1):
+            pair = line.pairs[place]
+            if pair is not None:
+                _pair(axes, pair, line, height + offset)
+        height += 1 + len(group.lines)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.set_xlabel("Percent")
+
+
+def _pair(axes: Axes, pair: Pair, line: Line, height: int) -> None:
+    """Draw one printed number: a thin thread from published to measured shows the difference at a glance."""
+    measured = pair.measured
+    below, above = measured.reach
+    axes.plot([pair.published, measured.value], [height, height], color=MUTED, linewidth=0.5, alpha=0.6, zorder=1)
+    axes.plot([pair.published], [height], marker="o", markersize=4.6, markerfacecolor="none", color=INK, linestyle="")
+    axes.errorbar(
+        [measured.value],
+        [height],
+        xerr=[[below], [above]],
+        color=line.look.colour,
+        marker="D" if line.stand_in else "o",
+        markersize=3.6 if line.stand_in else 4.2,
+        elinewidth=1.3,
+        capsize=0,
+        zorder=3,
+    )
+
+
+def _labels(axes: Axes, groups: Sequence[Group], height: int) -> None:
+    """Write groups and rows at the left, groups in bold; stand-in rows carry a dagger."""
+    texts: list[tuple[str, str]] = []
+    for group in groups:
+        texts.append((group.title, "bold"))
+        texts += [(f"{line.label} {DAGGER}" if line.stand_in else line.label, "normal") for line in group.lines]
+    axes.set_ylim(height - 0.4, -0.6)
+    axes.set_yticks(range(height), [text for text, _ in texts])
+    for label, (_, weight) in zip(axes.get_yticklabels(), texts, strict=True):
+        label.set_fontweight(weight)
+
+
+def _legend(figure: Figure) -> None:
+    """Say what is hollow, what is filled and what is measured on other data."""
+    entries = [
+        Line2D([], [], marker="o", markerfacecolor="none", color=INK, linestyle="", label="Published"),
+        Line2D([], [], marker="o", color=NEUTRAL, label="Measured, 95 % interval"),
+        Line2D(
+            [],
+            [],
+            marker="D",
+            markersize=3.6,
+            color=NEUTRAL,
+            label=f"{DAGGER} Measured on stand-in data, network or split",
+        ),
+    ]
+    figure.legend(handles=entries, loc="outside lower left", ncols=3)

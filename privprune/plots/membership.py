@@ -1,0 +1,154 @@
+"""The figures about membership inference: records to drawings, each with its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privprune.plots import roc, tradeoff, training_curves, weight_histograms
+from privprune.plots.drawing import Drawing, file_name
+from privprune.plots.selection import (
+    PAPER_DEFENCES,
+    Setting,
+    Trained,
+    by_setting,
+    curves,
+    histograms,
+    in_palette_order,
+    in_sweep,
+    mark,
+    roc_panels,
+    shown,
+    sweep,
+    tradeoff_panels,
+    trained,
+)
+from privprune.plots.style import attack_label
+from privprune.records import Record
+from privprune.verdicts import Evaluation
+
+
+def draw(records: Sequence[Record], evaluation: Evaluation) -> list[Drawing]:
+    """Draw every figure that the records hold the numbers for, one set per data, model and protocol.
+
+    Args:
+        records: all records of one paper.
+        evaluation: says which cells stand for rows and controls, and which make the sweep.
+
+    """
+    drawings: list[Drawing] = []
+    swept = by_setting(trained(records, in_sweep(evaluation)))
+    for setting, found in by_setting(trained(records, shown(evaluation))).items():
+        cells = in_palette_order(found)
+        drawings += _training(setting, cells)
+        drawings += _weights(setting, cells)
+        drawings += _tradeoff(setting, cells, swept.get(setting, []))
+        drawings += _roc(setting, cells)
+    return drawings
+
+
+def _training(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+    """Draw Figure 2."""
+    columns = curves(cells)
+    if not columns:
+        return []
+    ends = "; ".join(
+        f"{column.title}: final loss {column.loss.mean[-1]:.3g}"
+        + (f", final attack accuracy {100 * column.attack.mean[-1]:.1f} %" if column.attack.mean else "")
+        for column in columns
+    )
+    attacks = " and ".join(dict.fromkeys(attack_label(cell.shown.attack) for cell in cells if cell.shown.attack))
+    caption = (
+        "Upper row: the classifier's loss per epoch on its training records. Lower row: test accuracy of the attack "
+        f"({attacks or 'none was run'}) while it trains against the finished classifier; the dashed line is a blind "
+        "guess. Lines are means over seeds, bands the range of the seeds, dotted lines begin a phase. See whether "
+        "MIA-Pruning settles in fewer than 20 epochs at the highest loss, and whether the attack then stays lower, as "
+        "the paper says of its Figure 2."
+    )
+    alt = f"Line charts in {len(columns)} columns, loss above and attack accuracy below. {ends}."
+    figure = training_curves.draw(columns)
+    return [Drawing(_name("figure2", setting), f"As Figure 2: training on {_words(setting)}", caption, alt, figure)]
+
+
+def _weights(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+    """Draw Figure 3."""
+    panels = histograms(cells)
+    if not panels:
+        return []
+    totals = "; ".join(f"{panel.title}: {sum(panel.counts):,.0f} weights that are not zero" for panel in panels)
+    caption = (
+        "Weights of the first seed's network, zeros left out, counts on a logarithmic axis; all panels share both "
+        "axes. See that pruning leaves few weights, and which: the small ones are gone, the large ones stay."
+    )
+    alt = f"{len(panels)} histograms of weights side by side. {totals}."
+    figure = weight_histograms.draw(panels)
+    return [Drawing(_name("figure3", setting), f"As Figure 3: weights on {_words(setting)}", caption, alt, figure)]
+
+
+def _tradeoff(setting: Setting, cells: Sequence[Trained], swept: Sequence[Trained]) -> list[Drawing]:
+    """Draw the attack's measures against test accuracy."""
+    attack = next((cell.shown.attack for cell in cells if cell.shown.attack), "")
+    panels = tradeoff_panels([*cells, *swept], attack)
+    if not panels:
+        return []
+    named = [(attack_label(name), measure) for name, measure in panels]
+    lines = [sweep(swept, panels)] if swept else []
+    in_line = {cell.shown.cell for cell in swept}
+    marks = [mark(cell, panels) for cell in cells if cell.attacked and cell.shown.cell not in in_line]
+    points = "; ".join(
+        f"{one.look.label} {one.label}".strip() + f": test {100 * one.accuracy.value:.1f} %, attack {_value(one)}"
+        for one in [*marks, *(one for line in lines for one in line.marks)]
+    )
+    caption = (
+        "Each mark is one cell: further right is more useful, further down more private. Bars are the attack's 95 % "
+        "intervals and the range of the seeds in test accuracy. Joined marks are MIA-Pruning at growing sparsity, "
+        "labelled with how many times fewer weights are left. A defence protects where it lies below the marks of "
+        "equal test accuracy, the controls among them; along one falling line it only trades accuracy for privacy."
+    )
+    alt = f"Scatter of attack measures against test accuracy, first panel {named[0][0]}, {named[0][1].label}. {points}."
+    figure = tradeoff.draw(named, lines, marks)
+    return [Drawing(_name("tradeoff", setting), f"Privacy against utility on {_words(setting)}", caption, alt, figure)]
+
+
+def _value(mark: tradeoff.Mark) -> str:
+    """Return the attack's measure in the first panel, for the text that stands for the picture."""
+    first = mark.attack[0]
+    return "not measured" if first is None else f"{100 * first.value:.1f} %"
+
+
+def _roc(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+    """Draw the ROC curves: the defences in one figure, the controls beside baseline and pruning in another."""
+    own = [cell for cell in cells if cell.shown.defence in (*PAPER_DEFENCES, "dp")]
+    others = [cell for cell in cells if cell not in own]
+    reference = [cell for cell in own if cell.shown.defence in ("baseline", "mia_pruning")]
+    drawings = [_roc_of(_name("roc", setting), f"ROC curves on {_words(setting)}", own)]
+    if others:
+        title = f"ROC curves of the controls on {_words(setting)}"
+        drawings.append(_roc_of(_name("roc-controls", setting), title, [*reference, *others]))
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def _roc_of(name: str, title: str, cells: Sequence[Trained]) -> Drawing | None:
+    """Draw one figure of ROC curves, or nothing where no attack left a curve."""
+    panels = roc_panels(cells)
+    if not panels:
+        return None
+    caption = (
+        "One panel per attack, one curve per defence, both axes logarithmic; bands are 95 % intervals, the dashed line "
+        "is a blind guess. Read them at the left edge: an attack that finds members while hardly ever accusing a "
+        "non-member is what harms (Carlini et al. 2022). In the grey part a rate would be less than one record of one "
+        "seed, so curves there say little."
+    )
+    labels = ", ".join(dict.fromkeys(look.label for panel in panels for look, _ in panel.curves))
+    alt = f"{len(panels)} log-log ROC panels ({', '.join(panel.title for panel in panels)}) with curves of {labels}."
+    return Drawing(name, title, caption, alt, roc.draw(panels))
+
+
+def _name(kind: str, setting: Setting) -> str:
+    """Return the file name of a figure."""
+    return file_name([kind, *setting])
+
+
+def _words(setting: Setting) -> str:
+    """Return data, model and protocol as words."""
+    data, model, protocol = setting
+    return f"{data}, {model}, protocol {protocol}"

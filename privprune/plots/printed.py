@@ -1,0 +1,75 @@
+"""The figure of all verdicts: every printed number that was run, beside its measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from privprune.plots import forest
+from privprune.plots.drawing import Drawing, file_name
+from privprune.plots.forest import Group, Line, Pair
+from privprune.plots.series import Point
+from privprune.plots.style import defence_look
+from privprune.published import METRICS, Paper
+from privprune.verdicts import Evaluation, NumberVerdict
+
+_PERCENT = [name for name, metric in METRICS.items() if metric.unit == "percent"]
+_STAND_IN = "stand-in data"
+
+
+def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
+    """Draw the printed percentages that were run, in printed order; nothing where none was."""
+    run = [one for one in evaluation.verdicts if one.measured is not None and one.metric in _PERCENT]
+    if not run:
+        return []
+    metrics = [name for name in _PERCENT if any(one.metric == name for one in run)]
+    groups = [_group(paper, metrics, own) for own in _by(run, lambda one: (one.table, one.dataset, one.model))]
+    stand_ins = sum(line.stand_in for group in groups for line in group.lines)
+    lines = sum(len(group.lines) for group in groups)
+    caption = (
+        f"The {lines} printed rows that were run. Hollow circles are the paper's numbers, filled marks ours with 95 % "
+        "intervals, the thin thread is the distance between them. Rows with a dagger were measured on other data, "
+        "another network or another division of the records than printed, so their numbers need not agree; there, see "
+        "whether the order of the defences does."
+    )
+    alt = (
+        f"{lines} rows, {stand_ins} of them stand-ins; published and measured "
+        f"{' and '.join(METRICS[name].label.lower() for name in metrics)} in percent. The tables give the same numbers."
+    )
+    figure = forest.draw([METRICS[name].label for name in metrics], groups)
+    return [Drawing(file_name(["published", paper.paper]), "Published beside measured", caption, alt, figure)]
+
+
+def _group(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> Group:
+    """Return the rows of one printed table on one dataset and model."""
+    first = verdicts[0]
+    lines = tuple(_line(paper, metrics, own) for own in _by(verdicts, lambda one: (one.method,)))
+    return Group(f"{first.table}: {first.dataset}, {first.model}", lines)
+
+
+def _line(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> Line:
+    """Return one printed row."""
+    own = {one.metric: one for one in verdicts}
+    method = verdicts[0].method
+    return Line(
+        label=paper.labels.get(method, method),
+        look=defence_look(method),
+        pairs=tuple(_pair(own.get(metric)) for metric in metrics),
+        stand_in=any(one.verdict == _STAND_IN for one in verdicts),
+    )
+
+
+def _pair(verdict: NumberVerdict | None) -> Pair | None:
+    """Return one printed number with its measurement."""
+    if verdict is None or verdict.measured is None:
+        return None
+    return Pair(verdict.published, Point(verdict.measured, verdict.low, verdict.high))
+
+
+def _by(
+    verdicts: Sequence[NumberVerdict], key: Callable[[NumberVerdict], tuple[str, ...]]
+) -> list[list[NumberVerdict]]:
+    """Gather verdicts by a key, in their order."""
+    groups: dict[tuple[str, ...], list[NumberVerdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault(key(verdict), []).append(verdict)
+    return list(groups.values())

@@ -1,0 +1,185 @@
+"""One look for every figure: what each defence and attack is called, and how it is drawn.
+
+Colours follow Okabe and Ito (2008), darkened where thin lines need it, so that no two defences differ
+by hue alone for a colour-blind reader: defences also differ by marker, controls also by dash.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # figures are files here; a display is never asked for
+
+INK = "#1f2328"  # text and axes
+MUTED = "#6e7781"  # reference lines and second-rank text
+GRID = "#e3e6ea"
+PAPER = "#ffffff"
+SHADE = "#f1f3f5"  # regions that the data cannot resolve
+NEUTRAL = "#57606a"  # what has no colour of its own
+
+TEXT_WIDTH = 7.2  # inches: the width of a page's text, two journal columns
+BAND_ALPHA = 0.18
+
+
+Dash = Literal["-", ""] | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one thing is drawn in every figure: its printed name, colour, marker and dash pattern."""
+
+    label: str
+    colour: str
+    marker: str = "o"
+    dash: Dash = "-"
+
+
+_DASHED: Dash = (0, (5, 2))
+_DOTTED: Dash = (0, (1.2, 1.6))
+_DASH_DOT: Dash = (0, (5, 1.6, 1.2, 1.6))
+DEFENCES: dict[str, Look] = {
+    "baseline": Look("Baseline", "#4d4d4d", "o"),
+    "mia_pruning": Look("MIA-Pruning", "#0067a5", "s"),
+    "min_max": Look("Min-Max", "#c8500a", "^"),
+    "mia_pruning+min_max": Look("MIA-Pruning & Min-Max", "#a3418c", "D"),
+    "dp": Look("DP-SGD", "#0b8062", "v"),
+    "dense_same_epochs": Look("Dense, same extra epochs", "#9a6b00", "X", _DASHED),
+    "random_mask": Look("Random mask", "#6b7a00", "P", _DOTTED),
+    "small_dense": Look("Small dense network", "#00808a", "p", _DASH_DOT),
+    "early_stop": Look("Early stop", "#b0305c", "*", _DASHED),
+}
+_SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
+
+_ATTACKS = ("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia")
+_NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # a label may stand before more words
+
+# Light to dark, for pages read on a dark screen: the same hues, lifted until they hold 4.5:1 there.
+DARK: dict[str, str] = {
+    INK: "#d6dae0",
+    MUTED: "#98a1ab",
+    GRID: "#30363d",
+    PAPER: "#15181c",
+    SHADE: "#1f242a",
+    NEUTRAL: "#aab2bb",
+    "#4d4d4d": "#c2c2c2",
+    "#0067a5": "#56a8e0",
+    "#c8500a": "#f08a4b",
+    "#a3418c": "#dd8acb",
+    "#0b8062": "#3fc79d",
+    "#9a6b00": "#dcae3c",
+    "#6b7a00": "#b4c53e",
+    "#5b5ea6": "#a5a8ea",
+    "#b0305c": "#ee7fa5",
+    "#00808a": "#44c3cd",
+    "#7b5141": "#c79a88",
+    "#3a3a8c": "#9090e0",
+    "#5f6b1f": "#a9b868",
+}
+
+
+def defence_look(name: str, others: list[str] | None = None) -> Look:
+    """Return how a defence is drawn; one that has no look of its own takes a spare by its place in `others`."""
+    if name in DEFENCES:
+        return DEFENCES[name]
+    colour, marker = _SPARE[_place(name, others) % len(_SPARE)]
+    return Look(words(name), colour, marker)
+
+
+def _place(name: str, others: list[str] | None) -> int:
+    """Return the place of a defence among the ones without a look, in alphabetical order."""
+    unknown = sorted({other for other in others or [] if other not in DEFENCES} | {name})
+    return unknown.index(name)
+
+
+def attack_label(name: str) -> str:
+    """Return how an attack is called in figures: `lira_online_fixed` is `LiRA online fixed`."""
+    first, _, rest = name.partition("_")
+    known = _NAMES.get(first)
+    return f"{known} {words(rest).lower()}".strip() if known else words(name)
+
+
+def attack_order(name: str) -> tuple[int, str]:
+    """Return a key that sorts attacks: networks first, then rules on one output, then those with shadow models."""
+    kinds = [place for place, kind in enumerate(_ATTACKS) if name == kind or name.startswith(f"{kind}_")]
+    return (kinds[0] if kinds else len(_ATTACKS)), name
+
+
+def words(name: str) -> str:
+    """Return an identifier as words for a reader: `label_only` is `Label only`."""
+    spaced = name.replace("_", " ").strip()
+    return spaced[:1].upper() + spaced[1:]
+
+
+def percent(rate: float, _: object = None) -> str:
+    """Return a rate as a short percentage for an axis: 0.001 is `0.1 %`."""
+    return f"{100 * rate:.6g} %"
+
+
+def count(number: float, _: object = None) -> str:
+    """Return a count for an axis, with the letter of its thousands: 20000 is `20k`."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.6g}{letter}"
+    return f"{number:.6g}"
+
+
+def two_lines(title: str) -> str:
+    """Break a title of two parts before its ` & ` or after its comma, so that it fits a narrow panel."""
+    return title.replace(" & ", "\n& ", 1).replace(", ", ",\n", 1)
+
+
+@contextmanager
+def journal() -> Iterator[None]:
+    """Apply the shared settings of matplotlib while a figure is made or saved, and put the old ones back."""
+    with mpl.rc_context(_SETTINGS):
+        yield
+
+
+_SETTINGS: Any = {  # matplotlib types each key, which a plain mapping cannot follow
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so the bytes are the same on every machine
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 7.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.facecolor": PAPER,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "figure.facecolor": PAPER,
+    "figure.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "text.color": INK,
+    "text.parse_math": False,  # a cell's name may hold a dollar sign
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.5,
+    "patch.linewidth": 0.6,
+    "savefig.dpi": 150,
+    "svg.fonttype": "path",  # letters as outlines: the figure needs no font where it is read
+}

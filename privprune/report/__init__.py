@@ -1,0 +1,6 @@
+"""The report of a suite: one page that explains itself and works offline."""
+
+from privprune.report.page import Section, render, write
+from privprune.report.timings import Timings, read_timings
+
+__all__ = ["Section", "Timings", "read_timings", "render", "write"]

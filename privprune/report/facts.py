@@ -1,0 +1,71 @@
+"""What was run, read off the records: data, networks, machines, versions, time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from privprune.plots.style import attack_label, attack_order
+from privprune.records import Record
+from privprune.report.timings import Timings, duration
+from privprune.report.view import Fact
+
+
+def facts(suite: str, records: Sequence[Record], timings: Timings) -> tuple[Fact, ...]:
+    """Return the lines of `What was run`; what no record says is left out."""
+    cells = [record for record in records if record.stage != "attack"]
+    attacks = {name: None for record in records for name in record.attacks}
+    found = [
+        Fact("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
+        Fact("Data", _distinct(_data(record) for record in records)),
+        Fact("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
+        Fact("Trained", (_trained(cells),)),
+        Fact(
+            "Attacks", (", ".join(attack_label(name) for name in sorted(attacks, key=attack_order)),) if attacks else ()
+        ),
+        Fact("Device", _distinct(record.device for record in records)),
+        Fact("Versions", _distinct(_versions(record.versions) for record in records)),
+        Fact("Time", _time(records, timings)),
+    ]
+    return tuple(fact for fact in found if fact.texts and any(fact.texts))
+
+
+def data_notes(records: Iterable[Record]) -> tuple[str, ...]:
+    """Return what must be said about each dataset, each note once."""
+    return _distinct(f"{record.data['name']}: {record.data['note']}" for record in records if record.data.get("note"))
+
+
+def _data(record: Record) -> str:
+    """Return a dataset's name, the start of its fingerprint and its note."""
+    note = f"; {record.data['note']}" if record.data.get("note") else ""
+    return f"{record.data['name']} (sha256 {record.data['fingerprint'][:12]}\u2026){note}"
+
+
+def _trained(cells: Sequence[Record]) -> str:
+    """Return how many networks were trained."""
+    targets = sum(len(cell.seeds) for cell in cells)
+    shadows = sum(cell.shadows for cell in cells)
+    seeds = sorted({len(cell.seeds) for cell in cells})
+    each = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "0"
+    per_cell = "1 seed each" if each == "1" else f"{each} seeds each"
+    return f"{len(cells)} cells, {per_cell}: {targets} target networks and {shadows} shadow networks"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    """Return versions in one line, Python first."""
+    ordered = sorted(versions, key=lambda name: (name != "python", name))
+    return ", ".join(f"{'Python' if name == 'python' else name} {versions[name]}" for name in ordered)
+
+
+def _time(records: Sequence[Record], timings: Timings) -> tuple[str, ...]:
+    """Return the measured time of all stages together."""
+    known = [seconds for record in records if (seconds := timings.of(record)) is not None]
+    if not known:
+        return ()
+    missing = len(records) - len(known)
+    rest = f"; {missing} stages were not timed" if missing else ""
+    return (f"{duration(sum(known))} for {len(known)} stages one after another{rest}",)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts in their order, each once."""
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,43 @@
+"""Figures inside the page: SVG as data URIs, so that the page is one file."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from privprune.plots.drawing import Drawing
+from privprune.plots.saving import svg
+from privprune.report.view import FigureView
+
+_PIXELS_PER_INCH = 96  # of CSS
+_PLAIN = " !$'()*+,/:;=?@[]"  # needs no escape in a URI inside an attribute in double quotes
+
+
+def figure_view(drawing: Drawing) -> FigureView:
+    """Return a drawing as the page shows it."""
+    width, height = drawing.figure.get_size_inches()
+    return FigureView(
+        anchor=f"figure-{drawing.name}",
+        title=drawing.title,
+        caption=drawing.caption,
+        alt=drawing.alt,
+        source=data_uri(svg(drawing.figure, drawing.name)),
+        width=round(width * _PIXELS_PER_INCH),
+        height=round(height * _PIXELS_PER_INCH),
+    )
+
+
+def data_uri(picture: str) -> Markup:
+    """Return SVG text as a data URI; only what a URI may not hold is escaped, which is shorter than base64.
+
+    Double quotes become single ones; all other characters that end an attribute or begin a tag are escaped, so that
+    the URI stands between double quotes as it is.
+
+    Raises:
+        ValueError: the text holds single quotes already.
+
+    """
+    if "'" in picture:
+        raise ValueError("the picture holds single quotes, which double ones are to become")
+    return Markup("data:image/svg+xml," + quote(picture.replace('"', "'"), safe=_PLAIN))  # noqa: S704 (escaped above)

@@ -1,0 +1,109 @@
+"""The page of a suite: records and evaluations of all its papers as one file of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from privprune.files import write_text
+from privprune.plots.drawing import Drawing
+from privprune.published import Paper
+from privprune.records import Record
+from privprune.report.facts import facts
+from privprune.report.headings import headings, marked
+from privprune.report.papers import paper_view
+from privprune.report.timings import Timings
+from privprune.report.view import PageView
+from privprune.verdicts import VERDICTS, Evaluation
+
+_templates = jinja2.Environment(
+    loader=jinja2.PackageLoader("privprune.report"),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    undefined=jinja2.StrictUndefined,
+    autoescape=True,
+)
+
+_templates.globals |= {"headings": headings, "marked": marked}
+
+MEANINGS = {
+    "reproduced": "Measured on the printed data, network and division of the records; the printed value lies within "
+    "the tolerance declared for it, or inside the measured 95 % interval.",
+    "not reproduced": "Measured the same way, and the printed value lies outside both.",
+    "stand-in data": "Measured on another data set, network, attack or division of the records than printed. Such a "
+    "number tests the method, not the print, and is never held against it.",
+    "not run": "No cell of this suite stands for it.",
+    "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
+    "contradicted": "In at least one place it lies on the other side.",
+    "inconclusive": "It lies across the bound, or the experiment could not have shown the claim.",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page needs to know of one paper.
+
+    Attributes:
+        paper: its printed numbers and claims.
+        evaluation: the suite held against them.
+        records: the suite's records of this paper.
+        drawings: its figures, in the order shown.
+
+    """
+
+    paper: Paper
+    evaluation: Evaluation
+    records: Sequence[Record]
+    drawings: Sequence[Drawing]
+
+
+def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
+    """Return the page as HTML; the same input gives the same bytes, and the page loads nothing."""
+    records = [record for section in sections for record in section.records]
+    page = PageView(
+        suite=suite,
+        lead=tuple(_lead(section) for section in sections),
+        facts=facts(suite, records, timings),
+        papers=tuple(
+            paper_view(section.paper, section.evaluation, section.records, section.drawings, timings)
+            for section in sections
+        ),
+        meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
+    )
+    return _templates.get_template("page.html.jinja").render(page=page)
+
+
+def write(suite: str, sections: Sequence[Section], timings: Timings, reports: Path) -> Path:
+    """Write `<reports>/<suite>/index.html`, whole or not at all, and return its path.
+
+    Raises:
+        UserError: the place cannot be written to, or its disk is full.
+
+    """
+    path = reports / suite / "index.html"
+    write_text(path, render(suite, sections, timings))
+    return path
+
+
+def _lead(section: Section) -> str:
+    """Sum a paper up in two sentences."""
+    verdicts = [one.verdict for one in section.evaluation.verdicts]
+    findings = [claim.finding for claim in section.evaluation.claims]
+    counted = ", ".join(f"{verdicts.count(kind)} {_WORDS[kind]}" for kind in VERDICTS if kind in verdicts)
+    claims = ", ".join(f"{findings.count(kind)} {kind}" for kind in dict.fromkeys(findings))
+    return (
+        f"{section.paper.short}: of {len(verdicts)} printed numbers, {counted}. "
+        f"Of {len(findings)} claims tested, {claims}."
+    )
+
+
+_WORDS = {
+    "reproduced": "were reproduced",
+    "not reproduced": "were not",
+    "stand-in data": "were measured on stand-in data",
+    "not run": "were not run",
+}

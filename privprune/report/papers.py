@@ -1,0 +1,64 @@
+"""One paper's section of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privprune.plots.drawing import Drawing
+from privprune.published import Paper
+from privprune.records import Record
+from privprune.report.claims import claim_view
+from privprune.report.facts import data_notes
+from privprune.report.figures import figure_view
+from privprune.report.reruns import rerun_table
+from privprune.report.timings import Timings
+from privprune.report.view import PaperView, Part
+from privprune.tables import Table, build
+from privprune.verdicts import VERDICTS, Evaluation
+
+# Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
+_FURTHER = (
+    ("controls", "Controls and sweep", ("controls", "sweep")),
+    ("attacks", "All attacks", ("attacks", "every_attack")),
+    ("base-rates", "Other shares of members", ("base_rates",)),
+    ("comparisons", "Comparisons behind the claims", ("comparisons",)),
+)
+_RERUN = (
+    "Each command brings its cell up to date, from the data on, and attacks it. The times were measured with the "
+    "results shown here. Rows that were not run belong to a larger suite: copy it to params.yaml (cp params/paper.yaml "
+    "params.yaml), then give the same commands."
+)
+
+
+def paper_view(
+    paper: Paper, evaluation: Evaluation, records: Sequence[Record], drawings: Sequence[Drawing], timings: Timings
+) -> PaperView:
+    """Return everything that the page says about one paper."""
+    tables = {table.name: table for table in build(evaluation, paper)}
+    verdicts = [one.verdict for one in evaluation.verdicts]
+    return PaperView(
+        anchor=paper.paper,
+        short=paper.short,
+        title=paper.title,
+        citation=paper.citation,
+        claims=tuple(claim_view(claim, paper) for claim in evaluation.claims),
+        tally=tuple((kind, kind.replace(" ", "-"), verdicts.count(kind)) for kind in VERDICTS),
+        overview=tables["overview"],
+        parts=_parts(paper, tables, drawings, rerun_table(evaluation, paper, records, timings)),
+        data_notes=data_notes(records),
+    )
+
+
+def _parts(paper: Paper, tables: dict[str, Table], drawings: Sequence[Drawing], rerun: Table) -> tuple[Part, ...]:
+    """Return the printed tables, the figures, then whatever else was tabulated, and how to run it again."""
+    elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
+    printed = tuple(table for name, table in tables.items() if name not in elsewhere)
+    parts = [
+        Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),
+        Part(f"{paper.paper}-figures", "Figures", "", (), tuple(figure_view(drawing) for drawing in drawings)),
+    ]
+    for anchor, title, names in _FURTHER:
+        found = tuple(tables[name] for name in names if name in tables and tables[name].rows)
+        parts.append(Part(f"{paper.paper}-{anchor}", title, "", found, ()))
+    parts.append(Part(f"{paper.paper}-rerun", "Run a row again", _RERUN, (rerun,), ()))
+    return tuple(part for part in parts if part.tables or part.figures)

@@ -1,0 +1,77 @@
+"""Which command makes each row again, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from privprune.published import Paper
+from privprune.records import Record
+from privprune.report.timings import Timings, duration
+from privprune.tables import Cell, Table
+from privprune.tables.table import ABSENT, labels, numbers, row, texts
+from privprune.verdicts import Evaluation
+
+
+def rerun_table(evaluation: Evaluation, paper: Paper, records: Sequence[Record], timings: Timings) -> Table:
+    """Return one line per cell: what it stands for, the command, its stages and their measured time."""
+    training = {record.cell: record for record in records if record.stage != "attack"}
+    attacks = {record.cell: record for record in records if record.stage == "attack"}
+    rows = []
+    for cell in evaluation.cells:
+        stages = [*_stages(cell.cell, training), *([attacks[cell.cell]] if cell.cell in attacks else [])]
+        command = f"uv run dvc repro {_target(stages[-1])}" if stages else ABSENT
+        rows.append(
+            row(
+                _stands_for(cell.cell, evaluation, paper),
+                Cell(command, "code"),
+                Cell(", ".join(_target(stage) for stage in stages) or ABSENT, "code"),
+                _time(stages, timings),
+            )
+        )
+    return Table(
+        name="rerun",
+        title="Commands",
+        caption="One line per cell, in the order that the suite names them; the time is that of all its stages.",
+        columns=(*labels("Stands for"), *labels("Command"), *texts("Stages"), *numbers("Time")),
+        rows=tuple(rows),
+        notes=(),
+    )
+
+
+def _stands_for(cell: str, evaluation: Evaluation, paper: Paper) -> str:
+    """Return the printed rows or the control that a cell measures, or that it belongs to the sweep."""
+    printed: dict[str, list[str]] = {}
+    for one in evaluation.verdicts:
+        if one.cell == cell:
+            row_ = f"{paper.labels[one.method]}, {one.dataset}, {one.model}"
+            printed.setdefault(row_, []).append(one.table)
+    found = [f"{row_} ({', '.join(dict.fromkeys(tables))})" for row_, tables in printed.items()]
+    found += [f"Control: {paper.labels[role.name]}" for role in evaluation.roles if role.cell == cell and role.control]
+    return "; ".join(dict.fromkeys(found)) or ("Sweep" if cell in evaluation.sweep else ABSENT)
+
+
+def _stages(cell: str, training: Mapping[str, Record]) -> list[Record]:
+    """Return the stages that lead to a cell, the first one first."""
+    return list(reversed(list(_upstream(cell, training))))
+
+
+def _upstream(cell: str, training: Mapping[str, Record]) -> Iterator[Record]:
+    """Walk from a cell to what it was made from, until a dataset (or a record seen before) ends the way."""
+    seen: set[str] = set()
+    while cell in training and cell not in seen:
+        seen.add(cell)
+        yield training[cell]
+        kind, _, origin = training[cell].origin.partition("/")
+        cell = origin if kind == "models" else ""
+
+
+def _target(record: Record) -> str:
+    """Return a stage as DVC names it."""
+    return f"{record.stage}@{record.cell}"
+
+
+def _time(stages: Sequence[Record], timings: Timings) -> str:
+    """Return the time of all stages together, where each is known."""
+    known = [timings.of(stage) for stage in stages]
+    seconds = [one for one in known if one is not None]
+    return duration(sum(seconds)) if seconds and len(seconds) == len(known) else ABSENT

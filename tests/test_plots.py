@@ -1,0 +1,311 @@
+"""Figures: they show the numbers that they were given, the same bytes each time, legible in light and dark."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from example_records import SETTINGS, example_records
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from privprune.plots import Drawing, draw, forest, roc, save, tradeoff, training_curves, weight_histograms
+from privprune.plots.drawing import file_name
+from privprune.plots.forest import Group, Line, Pair
+from privprune.plots.roc import Panel
+from privprune.plots.saving import png, svg
+from privprune.plots.selection import Shown, roc_panels, trained
+from privprune.plots.series import Band, Point, over_seeds
+from privprune.plots.style import DARK, DEFENCES, PAPER, Look, attack_label, attack_order, defence_look
+from privprune.plots.tradeoff import MEASURES, Mark, Sweep
+from privprune.plots.training_curves import Curves, Phase
+from privprune.plots.weight_histograms import Histogram
+from privprune.published import load
+from privprune.verdicts import evaluate
+
+BASELINE, PRUNED = DEFENCES["baseline"], DEFENCES["mia_pruning"]
+LOSS = Band((1.0, 2.0, 3.0), (2.0, 1.0, 0.5), (1.9, 0.8, 0.4), (2.1, 1.2, 0.6))
+ATTACK = Band((1.0, 2.0), (0.5, 0.6), (0.45, 0.55), (0.55, 0.65))
+
+
+def lines(axes: Axes, colour: str) -> list[list[tuple[float, float]]]:
+    """Return the points of all lines of one colour."""
+    return [
+        [(float(x), float(y)) for x, y in np.asarray(line.get_xydata())]
+        for line in axes.lines
+        if line.get_color() == colour
+    ]
+
+
+def band(axes: Axes) -> set[tuple[float, float]]:
+    """Return the corners of the first filled band."""
+    vertices = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    return {(round(float(x), 9), round(float(y), 9)) for x, y in vertices}
+
+
+def points(values: Band) -> list[tuple[float, float]]:
+    """Return a band's mean as points."""
+    return list(zip(values.x, values.mean, strict=True))
+
+
+def test_band_over_seeds_is_their_mean_and_range() -> None:
+    """The line is the mean of the seeds, the band reaches from the lowest to the highest of them."""
+    found = over_seeds([[1.0, 3.0], [2.0, 6.0]])
+
+    assert found == Band((1.0, 2.0), (2.0, 4.0), (1.0, 2.0), (3.0, 6.0))
+
+
+def test_band_leaves_out_what_was_not_measured() -> None:
+    """An epoch without values is left out, and a seed without value does not count."""
+    found = over_seeds([[None, None], [1.0, None], [2.0, 4.0]])
+
+    assert found == Band((2.0, 3.0), (1.0, 3.0), (1.0, 2.0), (1.0, 4.0))
+
+
+def test_band_refuses_sequences_of_different_lengths() -> None:
+    """A band whose parts do not match is a mistake of ours."""
+    with pytest.raises(ValueError, match="one length"):
+        Band((1.0,), (1.0, 2.0), (1.0,), (1.0,))
+
+
+def test_training_curves_show_loss_above_and_attack_below() -> None:
+    """Each column holds its defence's loss over its attack accuracy, as given, and the rows share their scale."""
+    figure = training_curves.draw([Curves("Baseline", BASELINE, LOSS, ATTACK), Curves("Other", PRUNED, ATTACK, LOSS)])
+    upper, _, lower, _ = figure.axes
+
+    assert lines(upper, BASELINE.colour) == [points(LOSS)]
+    assert lines(lower, BASELINE.colour) == [points(ATTACK)]
+    assert {(2.0, 0.8), (2.0, 1.2)} <= band(upper)
+    assert upper.get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_training_curves_mark_where_a_phase_begins() -> None:
+    """A mark stands between the last epoch of one phase and the first of the next, with the names beside."""
+    phases = (Phase("ADMM", 1), Phase("retrain", 3))
+    upper = training_curves.draw([Curves("Pruned", PRUNED, LOSS, ATTACK, phases)]).axes[0]
+    upright = [line for line in upper.lines if len(set(np.asarray(line.get_xdata()))) == 1]
+
+    assert [float(np.asarray(line.get_xdata())[0]) for line in upright] == [2.5]
+    assert [text.get_text() for text in upper.texts] == ["ADMM", "retrain"]
+
+
+def test_histograms_show_the_counts_on_one_logarithmic_scale() -> None:
+    """The steps are the counts; all panels share both axes."""
+    panels = [
+        Histogram("Baseline", BASELINE, (-1.0, 0.0, 1.0), (30.0, 70.0), 100.0, 100.0),
+        Histogram("Pruned", PRUNED, (-1.0, 0.0, 1.0), (2.0, 3.0), 100.0, 5.0),
+    ]
+    first, second = weight_histograms.draw(panels).axes
+
+    assert [list(patch.get_data().values) for patch in first.patches] == [[30.0, 70.0]] * 2  # type: ignore[attr-defined]
+    assert first.get_yscale() == "log"
+    assert (first.get_xlim(), first.get_ylim()) == (second.get_xlim(), second.get_ylim())
+    assert [text.get_text() for text in second.texts] == ["5 of\n100 weights"]
+
+
+def test_roc_shows_each_curve_and_shades_less_than_one_record() -> None:
+    """Curves are as given on two logarithmic axes; the shade ends where a single non-member lies."""
+    rates = (0.001, 0.01, 0.1, 1.0)
+    curve = Band(rates, (0.002, 0.02, 0.2, 1.0), (0.0, 0.01, 0.1, 1.0), (0.004, 0.04, 0.3, 1.0))
+    axes = roc.draw([Panel("Loss", ((BASELINE, curve),), nonmembers=250)]).axes[0]
+    shade = axes.patches[0].get_extents().transformed(axes.transData.inverted())
+
+    assert lines(axes, BASELINE.colour) == [points(curve)]
+    assert (axes.get_xscale(), axes.get_yscale(), axes.get_xlim()) == ("log", "log", (0.001, 1.0))
+    assert shade.x1 == pytest.approx(1 / 250)
+
+
+def test_roc_of_unknown_size_begins_at_its_lowest_rate() -> None:
+    """Without a number of non-members nothing is shaded, and no measured rate is cut off."""
+    curve = Band((0.0, 0.02, 1.0), (0.0, 0.1, 1.0), (0.0, 0.0, 1.0), (0.0, 0.2, 1.0))
+    axes = roc.draw([Panel("Loss", ((BASELINE, curve),), nonmembers=0)]).axes[0]
+
+    assert axes.get_xlim() == (0.02, 1.0)
+    assert not axes.patches
+
+
+def test_tradeoff_joins_the_sweep_and_shows_bars_both_ways() -> None:
+    """The sweep's line visits its marks in order; every mark has its intervals in x and in y, and its ratio."""
+    marks = tuple(
+        Mark(label, PRUNED, Point(x, x - 0.01, x + 0.02), (Point(y, y - 0.03, y + 0.04),))
+        for label, x, y in (("2x", 0.9, 0.6), ("4x", 0.8, 0.55))
+    )
+    single = Mark("", BASELINE, Point(0.95, None, None), (Point(0.65, None, None),))
+    axes = tradeoff.draw([("Nasr", MEASURES[0])], [Sweep(PRUNED, marks)], [single]).axes[0]
+    bars = {
+        tuple(round(float(value), 9) for value in np.ravel(segment))
+        for container in axes.collections
+        for segment in container.get_segments()  # type: ignore[attr-defined]
+    }
+
+    assert [(0.9, 0.6), (0.8, 0.55)] in lines(axes, PRUNED.colour)
+    assert {(0.89, 0.6, 0.92, 0.6), (0.9, 0.57, 0.9, 0.64)} <= bars
+    assert (0.95, 0.65, 0.95, 0.65) in bars  # one seed has no interval
+    assert [text.get_text() for text in axes.texts] == ["2x", "4x"]
+
+
+def test_tradeoff_leaves_out_what_was_not_attacked() -> None:
+    """A mark without measure is not drawn, the others are."""
+    unknown = Mark("8x", PRUNED, Point(0.7, 0.6, 0.8), (None,))
+    known = Mark("2x", PRUNED, Point(0.9, 0.8, 1.0), (Point(0.6, 0.5, 0.7),))
+    axes = tradeoff.draw([("Nasr", MEASURES[0])], [Sweep(PRUNED, (known, unknown))], []).axes[0]
+
+    assert [text.get_text() for text in axes.texts] == ["2x"]
+
+
+def test_forest_shows_published_hollow_beside_measured_filled() -> None:
+    """One line per row: a hollow mark at the published number, a filled one with its interval at the measured."""
+    line = Line("Baseline", BASELINE, (Pair(67.0, Point(52.0, 51.0, 53.0)), None), stand_in=False)
+    other = Line("Pruned", PRUNED, (None, Pair(53.0, Point(51.0, None, None))), stand_in=True)
+    left, right = forest.draw(["Test", "Attack"], [Group("Table 1", (line, other))]).axes
+    hollow = [one for one in left.lines if one.get_markerfacecolor() == "none"]
+    segments = [np.ravel(one).tolist() for one in left.collections[0].get_segments()]  # type: ignore[attr-defined]
+
+    assert [np.asarray(one.get_xydata()).tolist() for one in hollow] == [[[67.0, 1.0]]]
+    assert lines(left, BASELINE.colour) == [[(52.0, 1.0)]]
+    assert segments == [[51.0, 1.0, 53.0, 1.0]]
+    assert lines(right, PRUNED.colour) == [[(51.0, 2.0)]]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Table 1", "Baseline", "Pruned \u2020"]
+
+
+def a_figure() -> Figure:
+    """Return a small figure, made anew."""
+    return training_curves.draw([Curves("Baseline $x_$", BASELINE, LOSS, ATTACK, (Phase("a", 1), Phase("b", 2)))])
+
+
+def test_same_figure_gives_same_bytes_in_any_order() -> None:
+    """Two drawings of the same numbers are equal byte by byte, whichever format is made first; no date is in them."""
+    first, second = a_figure(), a_figure()
+    pictures = svg(first, "name"), png(first)
+
+    assert (png(second), svg(second, "name")) == pictures[::-1]
+    assert b"tEXt" not in pictures[1]
+    assert not re.search(r"date|20\d\d-", pictures[0])
+
+
+def test_figures_of_one_page_do_not_share_clips() -> None:
+    """The ids inside differ between figures of different names."""
+    figure = a_figure()
+    ids = [set(re.findall(r'clipPath id="([^"]+)"', svg(figure, name))) for name in ("one", "two")]
+
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_saved_files_are_the_bytes_and_nothing_else_is_left(tmp_path: Path) -> None:
+    """Saving writes PNG and SVG under the name, and no other file."""
+    paths = save(a_figure(), tmp_path / "figures", "curves")
+
+    assert [path.name for path in paths] == ["curves.png", "curves.svg"]
+    assert sorted(paths) == sorted((tmp_path / "figures").iterdir())
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in paths[1].read_text()
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two colours (Web Content Accessibility Guidelines 2.2)."""
+    light = []
+    for colour in (one, other):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+@pytest.mark.parametrize("name", sorted(DEFENCES))
+def test_colours_stand_out_on_light_and_dark(name: str) -> None:
+    """Each defence's colour holds 4.5:1 on paper and, as its dark counterpart, on a dark screen."""
+    colour = DEFENCES[name].colour
+
+    assert contrast(colour, PAPER) >= 4.5
+    assert contrast(DARK[colour], DARK[PAPER]) >= 4.5
+
+
+def test_defences_of_one_figure_differ_without_colour() -> None:
+    """No two defences share a marker, and unknown ones take looks that differ from each other."""
+    others = ["alpha", "beta"]
+    looks: list[Look] = [*DEFENCES.values(), *(defence_look(name, others) for name in others)]
+
+    assert len({look.marker for look in looks}) == len(looks)
+    assert len({look.colour for look in looks}) == len(looks)
+
+
+def test_attacks_are_called_by_their_names_and_sorted_by_kind() -> None:
+    """Networks come before rules, rules before attacks with shadow models; unknown ones come last."""
+    names = ["rmia", "zeta", "loss", "lira_online_fixed", "nasr"]
+
+    assert sorted(names, key=attack_order) == ["nasr", "loss", "lira_online_fixed", "rmia", "zeta"]
+    assert [attack_label(name) for name in ("lira_online_fixed", "nasr", "modified_entropy")] == [
+        "LiRA online fixed",
+        "Nasr",
+        "Modified entropy",
+    ]
+
+
+def test_file_names_are_safe_whatever_the_parts() -> None:
+    """Nothing in a name leads out of its folder."""
+    assert file_name(["roc", "../My Data/$1", "LeNet5"]) == "roc-my-data-1-lenet5"
+
+
+PAPER_DATA = load("mia_pruning")
+
+
+@pytest.fixture(scope="module")
+def drawings() -> dict[str, Drawing]:
+    """Return all drawings of the example, by kind."""
+    records = example_records()
+    found = draw(records, evaluate(records, PAPER_DATA, SETTINGS, "demo"), PAPER_DATA)
+    return {drawing.name.removesuffix("-digits-lenet5-clean"): drawing for drawing in found}
+
+
+def test_every_kind_of_figure_is_drawn_from_records(drawings: dict[str, Drawing]) -> None:
+    """One run on one dataset gives the six kinds, in the order of the report, with words beside each."""
+    kinds = ["published-mia_pruning", "figure2", "figure3", "tradeoff", "roc", "roc-controls"]
+
+    assert list(drawings) == kinds
+    assert all(drawing.alt and drawing.caption for drawing in drawings.values())
+
+
+@pytest.mark.parametrize("kind", ["figure2", "figure3", "tradeoff", "published-mia_pruning"])
+def test_every_colour_has_a_dark_counterpart(drawings: dict[str, Drawing], kind: str) -> None:
+    """A picture uses no colour that its own rules for dark screens do not know."""
+    picture = svg(drawings[kind].figure, kind).partition("</style>")[2]
+    used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", picture))
+
+    assert len(used) > 3
+    assert used <= set(DARK)
+
+
+def test_sweep_is_labelled_with_the_ratio_that_was_reached(drawings: dict[str, Drawing]) -> None:
+    """The labels along the sweep are weights before over weights left, in the sweep's order."""
+    axes = drawings["tradeoff"].figure.axes[0]
+
+    assert [text.get_text() for text in axes.texts] == ["2\u00d7", "4\u00d7", "8\u00d7", "15.8\u00d7", "32\u00d7"]
+
+
+def test_figures_show_what_the_records_say(drawings: dict[str, Drawing]) -> None:
+    """Loss and ROC curve of the baseline are its records', the forest's hollow marks are the printed numbers."""
+    training, attack = example_records()[:2]
+    roc_ = attack.attacks["nasr"]["roc"]
+    shown = lines(drawings["figure2"].figure.axes[0], BASELINE.colour)[0]
+    curve = lines(drawings["roc"].figure.axes[0], BASELINE.colour)[0]
+    marks = drawings["published-mia_pruning"].figure.axes[1].lines
+    published = [float(np.asarray(one.get_xdata())[0]) for one in marks if one.get_markerfacecolor() == "none"]
+
+    assert [loss for _, loss in shown] == pytest.approx([np.mean(losses) for losses in training.history["loss"]])
+    assert curve == list(zip(roc_["fpr"], roc_["tpr"], strict=True))
+    assert published == [67.00, 53.41, 56.00, 78.54, 53.41, 53.41, 54.00]
+
+
+def test_nothing_is_drawn_of_what_was_not_recorded() -> None:
+    """Records without history, histograms and attacks give no figure, and no error."""
+    bare = [
+        replace(record, history={}, histograms={}) for record in example_records() if record.stage in ("train", "prune")
+    ]
+    cells = trained(bare, [Shown("digits-baseline", "baseline", "nasr"), Shown("absent", "dp", "nasr")])
+
+    assert [cell.shown.cell for cell in cells] == ["digits-baseline"]
+    assert roc_panels(cells) == []
