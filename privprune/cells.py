@@ -104,7 +104,7 @@ class Cell:
 
     def save(self, folder: Path) -> None:
         """Write the cell all or nothing."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for number, (state, mask) in enumerate(zip(self.states, self.masks, strict=True)):
             tensors |= {f"{number}/weights/{name}": value.contiguous().cpu() for name, value in state.items()}
             tensors |= {f"{number}/mask/{name}": value.contiguous().cpu() for name, value in mask.items()}

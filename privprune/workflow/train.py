@@ -177,7 +177,7 @@ def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: C
         models = [manifest.fresh(generator(seeds[number], number, INITIAL)) for number in group]
     else:
         models = start.models(group)
-    return Ensemble([model.to(world.device, memory_format=torch.channels_last) for model in models])
+    return Ensemble([model.to(world.device).to(memory_format=torch.channels_last) for model in models])
 
 
 def group_label(label: str, group: Sequence[int]) -> str:
