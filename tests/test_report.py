@@ -14,7 +14,7 @@ from example_records import SETTINGS, example_records
 
 from privprune.errors import UserError
 from privprune.files import write_json
-from privprune.plots import draw
+from privprune.plots import draw, picture
 from privprune.published import load
 from privprune.records import Record
 from privprune.report import Section, Timings, read_timings, render, write
@@ -73,7 +73,8 @@ class Page(HTMLParser):
 def sections(records: list[Record], settings: EvaluateSettings = SETTINGS) -> list[Section]:
     """Return what the page is made from, figures drawn anew."""
     evaluation = evaluate(records, PAPER, settings, "demo")
-    return [Section(PAPER, evaluation, records, draw(records, evaluation, PAPER))]
+    pictures = [picture(drawing) for drawing in draw(records, evaluation, PAPER)]
+    return [Section(PAPER, evaluation, records, pictures)]
 
 
 def timings(records: list[Record]) -> Timings:
