@@ -85,7 +85,8 @@ def expansion(seeds: int) -> float:
     """Factor by which a bootstrap over so few seeds is widened to the width of their t interval.
 
     sqrt(S / (S - 1)) undoes the bias of the resampled variance, t / z allows for not knowing it
-    (T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 4.1, there for percentiles).
+    (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
+    2015, who widens percentiles to the same end).
     """
     if seeds == 1:
         return 1.0

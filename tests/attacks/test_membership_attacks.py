@@ -42,7 +42,7 @@ def built(name: str, settings: dict[str, Any]) -> Attack:
     return attack
 
 
-NASR = {"epochs": 12, "learning_rate": 0.001, "batch": 32}
+NASR = {"epochs": 12, "learning_rate": 0.001, "batch": 48}
 CASES = [
     Case("nasr", {"variant": "paper", **NASR, "validation": 0.0, "epoch": "last"}),
     Case("nasr", {"variant": "released", **NASR, "validation": 0.3, "epoch": "best_on_validation"}),
@@ -62,7 +62,7 @@ CASES = [
     Case("lira", {"mode": "offline", "variance": "per_record"}, needs_shadows=True),
     Case("rmia", {"a": 0.3, "gamma": 1.0}, needs_shadows=True),
 ]
-SMALL = simulated(leak=3.0, records=300, seed=3)
+SMALL = simulated(leak=3.0, records=200, seed=3)
 every_attack = pytest.mark.parametrize("case", CASES, ids=str)
 MEAN_LOSS_FACTOR = 0.75  # the mean member loss lies above the median one: some members are refused by construction
 

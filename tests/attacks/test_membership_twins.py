@@ -138,7 +138,7 @@ def test_lira_equals_its_naive_twin(variance: str) -> None:
 
 @pytest.mark.parametrize(("a", "gamma"), [(0.0, 1.0), (0.3, 1.0), (0.9, 2.0), (1.0, 0.5)])
 def test_rmia_equals_its_naive_twin(a: float, gamma: float) -> None:
-    """Equations 3 to 5, record by record and population record by population record."""
+    """The definition, record by record and population record by population record."""
 
     def ratio(outputs: Outputs, row: int) -> float:
         out = confidences(SMALL, int(outputs.positions[row]), member=False)
@@ -155,7 +155,7 @@ def test_rmia_equals_its_naive_twin(a: float, gamma: float) -> None:
 
 
 def test_rmia_counts_a_tie_as_beaten() -> None:
-    """Eq. 4 says at least gamma: a population record that is judged itself beats itself, so no score is 0."""
+    """At least gamma, says the definition: a population record that is judged itself beats itself, so no score is 0."""
     assert SMALL.population is not None
     own = replace(SMALL, evaluation_nonmembers=SMALL.population)
     found = RMIAAttack(RMIASettings(0.3, 1.0))(own, UNUSED).nonmembers

@@ -184,7 +184,7 @@ def test_the_gain_by_hand() -> None:
 
 
 def test_the_optimal_attackers_gain_is_the_divergence() -> None:
-    """G of p / (p + p') is -log 4 + 2 JS(p, p') (MIA-Pruning, section 3), here for two discrete distributions."""
+    """G of p / (p + p') is -log 4 + 2 JS(p, p') (MIA-Pruning, section 4.2), here for two discrete distributions."""
     p, q = np.array([0.7, 0.2, 0.1]), np.array([0.2, 0.3, 0.5])
     counts = [np.repeat(np.log(p / q), (1000 * part).round().astype(int)) for part in (p, q)]
     middle = (p + q) / 2

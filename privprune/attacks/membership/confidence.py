@@ -10,7 +10,7 @@ from privprune.attacks.membership.thresholds import ThresholdAttack
 
 
 class ConfidenceAttack(ThresholdAttack):
-    """Song and Mittal 2021 (arXiv 2003.10595, section 4.1, prediction confidence).
+    """Song and Mittal 2021 (arXiv 2003.10595), "prediction confidence".
 
     The posterior p is replaced by log(p / (1 - p)), which orders records alike and keeps apart those near 1.
     """

@@ -10,7 +10,7 @@ from privprune.attacks.membership.thresholds import ThresholdAttack
 
 
 class EntropyAttack(ThresholdAttack):
-    """Song and Mittal 2021 (arXiv 2003.10595, section 4.1, prediction entropy), after Shokri et al. 2017."""
+    """Song and Mittal 2021 (arXiv 2003.10595), "prediction entropy", after Shokri et al. 2017."""
 
     def signal(self, outputs: Outputs) -> Tensor:
         """Negative entropy: sum over classes of p_i log p_i, float64 [n]."""

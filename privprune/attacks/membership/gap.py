@@ -18,7 +18,7 @@ class GapSettings:
 
 
 class GapAttack:
-    """Yeom et al. 2018 (arXiv 1709.01604, section 3.2 end): balanced accuracy is (1 + train - test accuracy) / 2."""
+    """Yeom et al. 2018 (arXiv 1709.01604), 0/1 loss: balanced accuracy is (1 + train accuracy - test accuracy) / 2."""
 
     def __init__(self, settings: GapSettings) -> None:
         self.settings = settings

@@ -32,12 +32,13 @@ class LiRASettings:
 
 
 class LiRAAttack:
-    """Carlini et al. 2022 (arXiv 2112.03570, Algorithm 1, equations 2 and 4).
+    """Carlini et al. 2022 (arXiv 2112.03570, Algorithm 1, and its offline variant).
 
     Where the released code departs from the paper, the paper is followed: means, not medians; offline, the
-    one-sided test of equation 4, not a density. The released code takes the deviation of the IN shadows for the OUT
-    side too where variance is fixed; here each side has its own. Ours: the fixed variance is the pooled variance
-    within records, since that of all values together also holds the spread between records; variances are unbiased.
+    one-sided test 1 - Pr[Z > confidence], not a density. The released code takes the deviation of the IN shadows
+    for the OUT side too where variance is fixed; here each side has its own. Ours: the fixed variance is the
+    pooled variance within records, since that of all values together also holds the spread between records;
+    variances are unbiased.
     """
 
     def __init__(self, settings: LiRASettings) -> None:
@@ -59,9 +60,9 @@ class LiRAAttack:
             confidence, at = scaled_confidence(outputs.logits, outputs.labels), outputs.positions
             z_out = (confidence - mean_out[at]) / deviation_out[at]
             if not online:
-                return z_out  # 1 - Pr[Z > confidence] of equation 4 is its normal distribution function; no ties
+                return z_out  # the one-sided test is its normal distribution function, with ties near 0 and 1
             z_in = (confidence - mean_in[at]) / deviation_in[at]
-            return (z_out**2 - z_in**2) / 2 + deviation_out[at].log() - deviation_in[at].log()  # log of equation 2
+            return (z_out**2 - z_in**2) / 2 + deviation_out[at].log() - deviation_in[at].log()  # log of the ratio
 
         return judged(signal, evidence)
 

@@ -19,8 +19,8 @@ class LossSettings:
     """Settings of the loss attack.
 
     Attributes:
-        threshold: `mean_member_loss`, the mean loss of training records (as usual after Yeom et al. 2018, section
-            3.2), or `calibrated`, the most accurate one on the known records.
+        threshold: `mean_member_loss`, the mean loss of training records (usual
+            since Yeom et al. 2018), or `calibrated`, the most accurate one on the known records.
 
     """
 
@@ -28,7 +28,7 @@ class LossSettings:
 
 
 class LossAttack:
-    """Yeom et al. 2018 (arXiv 1709.01604, section 3.2): score = -cross-entropy."""
+    """Yeom et al. 2018 (arXiv 1709.01604): score = -cross-entropy."""
 
     def __init__(self, settings: LossSettings) -> None:
         self.settings = settings

@@ -10,7 +10,7 @@ from privprune.attacks.membership.thresholds import ThresholdAttack
 
 
 class ModifiedEntropyAttack(ThresholdAttack):
-    """Song and Mittal 2021 (arXiv 2003.10595, section 4.1, equation of Mentr)."""
+    """Song and Mittal 2021 (arXiv 2003.10595), "modified prediction entropy"."""
 
     def signal(self, outputs: Outputs) -> Tensor:
         """Negative modified entropy: (1 - p_y) log p_y + sum over i != y of p_i log(1 - p_i), float64 [n]."""

@@ -73,7 +73,7 @@ class _Pool:
 
 
 class NasrAttack:
-    """Nasr, Shokri and Houmansadr 2018 (arXiv 1807.05852), as used in MIA-Pruning, section 5.1.
+    """Nasr, Shokri and Houmansadr 2018 (arXiv 1807.05852), as used in MIA-Pruning, section 5.2.
 
     History, one number per epoch: `loss`, `accuracy` on the evaluation records (MIA-Pruning's figure 2; nothing is
     chosen by it), and `validation_accuracy` where some known records are held out; both at the expected odds.

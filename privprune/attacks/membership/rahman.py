@@ -22,7 +22,7 @@ class RahmanSettings:
 
     Attributes:
         order: of a record's posteriors: `sorted` from high to low, or by `class`.
-        hidden: units of the one hidden layer; 64 in Shokri et al. 2017, section VI-D.
+        hidden: units of the one hidden layer; 64 in Shokri et al. 2017.
         steps: of Adam, each on all known records.
         learning_rate: of Adam.
 
@@ -35,10 +35,10 @@ class RahmanSettings:
 
 
 class RahmanAttack:
-    """After Rahman et al. 2018 (Transactions on Data Privacy 11(1)), cited in MIA-Pruning, section 5.1, table 2.
+    """After Rahman et al. 2018 (Transactions on Data Privacy 11(1)), used for one row of MIA-Pruning's table 2.
 
-    Their paper was not at hand; this is the attack of Shokri et al. 2017 (arXiv 1610.05820, section V-C) that it is
-    said to follow: for each true class, a network with one hidden layer reads the posteriors. Ours: it is trained
+    Their paper was not at hand; this is the attack of Shokri et al. 2017 (arXiv 1610.05820) that it is said to
+    follow: for each true class, a network with one hidden layer reads the posteriors. Ours: it is trained
     on the known records of the target, as every attack of MIA-Pruning is (Shokri et al. take shadow models); sorted
     posteriors; training on all records at once, members and non-members of a class weighted to the expected odds; a
     class without known members or without known non-members is left undecided (score 0).

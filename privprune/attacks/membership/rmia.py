@@ -30,7 +30,7 @@ class RMIASettings:
 
 
 class RMIAAttack:
-    """Zarifzadeh et al. 2024 (arXiv 2312.03262, equations 3 to 5, appendix B.2.2), offline, plain softmax.
+    """Zarifzadeh et al. 2024 (arXiv 2312.03262), offline, plain softmax.
 
     Score of x = share of population records z with [p(x|target) / p(x)] / [p(z|target) / p(z)] >= gamma, where
     p(x) = ((1 + a) p_out(x) + 1 - a) / 2 and p_out is the mean over shadows that were not trained on x.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def scaled_confidence(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logit-scaled confidence log(p_y / (1 - p_y)) (Carlini et al. 2022, arXiv 2112.03570, section IV-C).
+    """Logit-scaled confidence log(p_y / (1 - p_y)) (Carlini et al. 2022, arXiv 2112.03570).
 
     Args:
         logits: float [n, classes].

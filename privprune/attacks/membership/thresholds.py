@@ -20,7 +20,7 @@ class ThresholdSettings:
     """Settings of an attack that compares a signal with a threshold.
 
     Attributes:
-        thresholds: one for all records, or one per true class (Song and Mittal 2021, arXiv 2003.10595, section 4.1).
+        thresholds: one for all records, or one per true class (Song and Mittal 2021, arXiv 2003.10595).
 
     """
 
