@@ -189,6 +189,12 @@ def test_chance_cannot_be_lowered() -> None:
     assert "nothing to lower" in same.comparisons[0].reason
 
 
+@pytest.mark.parametrize(("pruned", "finding"), [([0.509] * 3, "inconclusive"), ([0.499] * 3, "supported")])
+def test_a_baseline_that_may_be_at_chance_contradicts_nothing(pruned: list[float], finding: str) -> None:
+    """Baseline 51 % with an interval from 50 %: too small a fall may be for want of room, a large one still counts."""
+    assert claim(compared([0.51] * 3, pruned), "lower_than_baseline").finding == finding
+
+
 def test_raising_the_attack_from_chance_contradicts() -> None:
     """An attack that is better on the pruned network contradicts the claim even where the baseline is at chance."""
     evaluation = compared([0.501, 0.502, 0.503], [0.551, 0.552, 0.553])
