@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -83,6 +83,11 @@ class Cell:
     manifest: Manifest
     states: list[dict[str, Tensor]]
     masks: list[dict[str, Tensor]]
+
+    def targets_only(self) -> Cell:
+        """Leave the shadow models out."""
+        targets = self.manifest.targets
+        return Cell(replace(self.manifest, shadows=0), self.states[:targets], self.masks[:targets])
 
     def models(self, numbers: Sequence[int]) -> list[BlockNet]:
         """Build the given networks with their weights."""

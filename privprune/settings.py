@@ -39,6 +39,13 @@ class Range:
         return " and ".join(part for part in (low, high) if part)
 
 
+@dataclass(frozen=True)
+class Key:
+    """Lets a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
+
+    name: str
+
+
 Count = Annotated[int, Range(0, None)]
 AtLeastOne = Annotated[int, Range(1, None)]
 Positive = Annotated[float, Range(0, None, open_low=True)]
@@ -75,20 +82,23 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
         raise UserError(f"{where}: {broken}") from None
 
 
-def key(name: str) -> Any:
-    """Let a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
-    return dataclasses.field(metadata={"key": name})
-
-
 def _fields(kind: Any) -> dict[str, str]:
-    return {field.metadata.get("key", field.name): field.name for field in dataclasses.fields(kind) if field.init}
+    """Key in the file -> attribute; an attribute with a `Key` stands under that key."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    names = [field.name for field in dataclasses.fields(kind) if field.init]
+    return {_key(hints[name], name): name for name in names}
+
+
+def _key(hint: Any, name: str) -> str:
+    extras = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
+    return next((extra.name for extra in extras if isinstance(extra, Key)), name)
 
 
 def _value(hint: Any, found: Any, where: str) -> Any:
     """One value, checked against one annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return _ranged(arguments[0], arguments[1], found, where)
+        return _annotated(arguments[0], arguments[1:], found, where)
     if origin in (Union, types.UnionType):
         return _union(arguments, found, where)
     if origin is Literal:
@@ -104,10 +114,11 @@ def _value(hint: Any, found: Any, where: str) -> Any:
     return _scalar(hint, found, where)
 
 
-def _ranged(hint: Any, allowed: Range, found: Any, where: str) -> Any:
+def _annotated(hint: Any, extras: tuple[Any, ...], found: Any, where: str) -> Any:
     value = _value(hint, found, where)
-    if value not in allowed:
-        raise UserError(f"{where}: found {_show(found)}, allowed {allowed}")
+    for allowed in extras:
+        if isinstance(allowed, Range) and value not in allowed:
+            raise UserError(f"{where}: found {_show(found)}, allowed {allowed}")
     return value
 
 

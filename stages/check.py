@@ -5,7 +5,7 @@ from __future__ import annotations
 from privprune.files import write_json
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
-from stages.stage import DATA, PARAMS, run_plain
+from stages.stage import DATA, PARAMS, mistakes_told
 
 
 def main() -> None:
@@ -15,4 +15,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_plain(main)
+    mistakes_told(main)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from privprune.datasets import DatasetSettings, fetch
-
 from stages.stage import DATA, entry, run
 
 

@@ -22,6 +22,7 @@ DATA = Path("data")
 REPORTS = Path("reports")
 
 Entry = TypeVar("Entry")
+Result = TypeVar("Result")
 
 
 def entry(kind: type[Entry], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
@@ -46,21 +47,27 @@ def told(where: str) -> Iterator[None]:
 
 
 def run(stage: Callable[[str], Path | None]) -> None:
-    """Run a stage on the name given on the command line; a user's mistake is one line and exit status 1.
+    """Run a stage on the name given on the command line.
 
     A stage that returns the path of its record gets its wall-clock time written beside it, in a file that no stage
     depends on.
     """
+    torch.set_num_threads(1)  # forked workers take their own; see privprune/workflow/workers.py
     if len(sys.argv) != 2:
         sys.exit(f"usage: python -m stages.{Path(sys.argv[0]).stem} NAME")
     began = time.monotonic()
+    record = mistakes_told(lambda: stage(sys.argv[1]))
+    if record is not None:
+        note_time(record, time.monotonic() - began)
+
+
+def mistakes_told(work: Callable[[], Result]) -> Result:
+    """Do the work of a stage; a user's mistake is told in one line and ends it with exit status 1."""
     try:
-        record = stage(sys.argv[1])
+        return work()
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         sys.exit(1)
-    if record is not None:
-        note_time(record, time.monotonic() - began)
 
 
 def note_time(record: Path, seconds: float) -> None:

@@ -37,4 +37,13 @@ def set_up(settings: DefenceSettings, setting: Setting) -> Defence:
     return DEFENCES[type(settings)](settings, setting)
 
 
-__all__ = ["DEFENCES", "NEEDS_REFERENCE", "Defence", "DefenceSettings", "Setting", "set_up"]
+__all__ = [
+    "DEFENCES",
+    "NEEDS_REFERENCE",
+    "Defence",
+    "DefenceSettings",
+    "DpSgdSettings",
+    "MatchedAccuracySettings",
+    "Setting",
+    "set_up",
+]

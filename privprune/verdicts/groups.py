@@ -90,8 +90,7 @@ def _place(key: tuple[str, str, str, str], members: Mapping[str, Member], paper:
     dataset, model, data, protocol = key
     networks = [member.cell.model for member in members.values() if not member.control]
     networks = networks or [member.cell.model for member in members.values()]
-    alike = (
-        all(member.cell.source in paper.datasets[dataset] and not member.cell.cut_down for member in members.values())
-        and all(network in paper.models[model] for network in networks)
-    )
+    alike = all(
+        member.cell.source in paper.datasets[dataset] and not member.cell.cut_down for member in members.values()
+    ) and all(network in paper.models[model] for network in networks)
     return Place(dataset, model, data, networks[0], protocol, stand_in=not alike)

@@ -1,16 +1,17 @@
-"""Run the networks of a cell in groups: stacked inside a group, groups side by side in threads of one process."""
+"""Run the networks of a cell in groups: stacked inside a group, groups side by side on the cores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from privprune.training import History
+from privprune.workflow import workers
 
 
 @dataclass(frozen=True)
@@ -32,28 +33,34 @@ class Outcome:
     phases: tuple[tuple[str, int], ...]
     measured: dict[str, list[float]] = field(default_factory=dict)
 
+    def converted(self, convert: Callable[[Any], Any]) -> Outcome:
+        """Return the same outcome with every state and mask converted."""
+        states = [{name: convert(value) for name, value in state.items()} for state in self.states]
+        masks = [{name: convert(value) for name, value in mask.items()} for mask in self.masks]
+        return replace(self, states=states, masks=masks)
+
 
 def side_by_side(networks: int, stack: int, work: Callable[[Sequence[int]], Outcome]) -> Outcome:
     """Train networks 0 .. networks-1 in groups of `stack`, as many groups at once as there are cores.
 
-    Threads are enough, because the operators release the interpreter; each group has its own generators, so that
-    neither the number of threads nor their timing can change a result.
+    Each group has its own generators, so that neither the number of workers nor their timing can change a result.
     """
     groups = [range(first, min(first + stack, networks)) for first in range(0, networks, stack)]
-    threads = torch.get_num_threads()
-    workers = min(threads, len(groups))
-    if workers <= 1:
-        return _merged([work(group) for group in groups])
 
-    def alone(group: Sequence[int]) -> Outcome:
-        torch.set_num_threads(max(1, threads // workers))
-        return work(group)
+    def portable(group: Sequence[int]) -> Outcome:
+        return work(group).converted(as_arrays)
 
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            return _merged(list(pool.map(alone, groups)))
-    finally:
-        torch.set_num_threads(threads)
+    return _merged([outcome.converted(as_tensors) for outcome in workers.side_by_side(portable, groups)])
+
+
+def as_arrays(value: Any) -> Any:
+    """Turn a tensor into an array, which travels between processes by value."""
+    return value.cpu().numpy()
+
+
+def as_tensors(value: Any) -> Any:
+    """Turn an array back into a tensor."""
+    return torch.from_numpy(value)
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
@@ -27,7 +27,7 @@ from privprune.pruning import (
     count_kept,
     prune,
 )
-from privprune.settings import AtLeastOne, key
+from privprune.settings import AtLeastOne, Key
 from privprune.training import History, Masks, Plan, Term, predict, train
 from privprune.workflow.attack import build_attack
 from privprune.workflow.groups import Outcome, one_after_another, side_by_side
@@ -66,18 +66,20 @@ class PruneEntry:
         search: choose the overall ratio by Algorithm 1, or null to take the budget's.
         defence: at work in all phases, as in "MIA-Pruning & Min-Max", or null.
         retrain: training of the masked networks at the end.
+        keep_shadows: prune the shadow models too, or go on with the targets only.
         stack: how many networks run as one stack.
 
     """
 
     paper: str
     data: str
-    origin: str = key("from")
+    origin: Annotated[str, Key("from")]
     method: PruningSettings
     budget: BudgetSettings
     search: SearchEntry | None
     defence: DefenceSettings | None
     retrain: Plan
+    keep_shadows: bool
     stack: AtLeastOne
 
     def __post_init__(self) -> None:
@@ -119,7 +121,9 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
 
     """
     check_same_data(start, world, f"from: {entry.origin}")
-    budget, search = entry.budget, []
+    start = start if entry.keep_shadows else start.targets_only()
+    budget = entry.budget
+    search: list[dict[str, Any]] = []
     if entry.search is not None:
         budget, search = _search(entry, entry.search, world, start, label)
     work = partial(_prune_group, entry, budget, world, start, label)

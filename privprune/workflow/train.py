@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from privprune.defences import DefenceSettings, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
 from privprune.progress import Progress
-from privprune.settings import AtLeastOne, key
+from privprune.settings import AtLeastOne, Key
 from privprune.training import Plan, train
 from privprune.workflow.groups import Outcome, side_by_side
 from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
@@ -50,16 +51,18 @@ class HardenEntry:
         network: the networks, where they start from a dataset; else null, they are the cell's.
         defence: its settings.
         plan: how to train.
+        keep_shadows: train the cell's shadow models too, or go on with its targets only; true from a dataset.
         stack: how many networks run as one stack.
 
     """
 
     paper: str
     data: str
-    origin: str = key("from")
+    origin: Annotated[str, Key("from")]
     network: NetworkSettings | None
     defence: DefenceSettings
     plan: Plan
+    keep_shadows: bool
     stack: AtLeastOne
 
     def __post_init__(self) -> None:
@@ -67,6 +70,8 @@ class HardenEntry:
         check_origin(self.origin, self.data, "datasets", "models")
         if self.origin.startswith("datasets/") == (self.network is None):
             raise ValueError(f"network: needed exactly when `from` is a dataset, found from: {self.origin}")
+        if self.network is not None and not self.keep_shadows:
+            raise ValueError("keep_shadows: found false, allowed true with a network (or network.shadows: 0)")
 
 
 def check_origin(origin: str, data: str, *kinds: str) -> None:
@@ -99,6 +104,7 @@ def harden_cell(entry: HardenEntry, world: World, start: Cell | None, label: str
     """
     if start is not None:
         check_same_data(start, world, f"from: {entry.origin}")
+        start = start if entry.keep_shadows else start.targets_only()
         manifest = start.manifest
     else:
         assert entry.network is not None  # noqa: S101 (checked when the entry was read)

@@ -142,7 +142,13 @@ class World:
 
     def described(self) -> dict[str, str]:
         """Return name, fingerprint and note of the dataset, as a record holds them."""
-        return {"name": self.folder.name, "fingerprint": self.dataset.fingerprint, "note": self.dataset.note}
+        source = self.dataset.name
+        return {
+            "name": self.folder.name,
+            "source": source,
+            "fingerprint": self.dataset.fingerprint,
+            "note": self.dataset.note,
+        }
 
 
 def open_world(folder: Path, device: torch.device) -> World:
@@ -159,7 +165,7 @@ def open_world(folder: Path, device: torch.device) -> World:
 def weight_histograms(cell: Cell, bins: int = 101) -> dict[str, list[float]]:
     """Histogram of the first target's non-zero weights, per layer and over all (MIA-Pruning, Figure 3)."""
     weights: dict[str, Any] = prunable(cell.models([0])[0])
-    reach = max(float(weight.abs().max()) for weight in weights.values())
+    reach = max(float(weight.detach().abs().max()) for weight in weights.values())
     edges = torch.linspace(-reach, reach, bins)
     counts = {name: torch.histogram(weight[weight != 0].detach(), edges).hist for name, weight in weights.items()}
     total = torch.stack(list(counts.values())).sum(0)

@@ -1,0 +1,88 @@
+"""Images that stay in the user's folder and are decoded when they are indexed: for sets too large for one tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from privprune.errors import UserError
+
+SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torchvision's pretrained networks expect it
+
+
+class FolderImages:
+    """Image files of a folder that behave like a uint8 tensor [N, 3, 224, 224].
+
+    They do so under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor, and under nothing else.
+    """
+
+    def __init__(self, root: Path, files: Sequence[str], device: torch.device | str = "cpu") -> None:
+        self.root = root
+        self.device = torch.device(device)  # where indexing puts the decoded images
+        self.files = tuple(files)  # relative to root, with forward slashes
+
+    @classmethod
+    def unpacked(cls, root: Path, packed: Tensor) -> FolderImages:
+        """Take the file names out of the tensor that `packed` made.
+
+        Raises:
+            UserError: the folder is not there (any more).
+
+        """
+        if not root.is_dir():
+            raise UserError(f"{root}: the folder of the images is gone, put it back or fetch the data set again")
+        return cls(root, packed.numpy().tobytes().decode().split("\0"))
+
+    def packed(self) -> Tensor:
+        """Return the file names as one uint8 tensor, separated by zeros."""
+        return torch.frombuffer(bytearray("\0".join(self.files).encode()), dtype=torch.uint8)
+
+    def subset(self, indices: Tensor) -> FolderImages:
+        """Return the images at these positions, int64 [n], still in their files."""
+        return FolderImages(self.root, [self.files[index] for index in indices.tolist()], self.device)
+
+    def to(self, device: torch.device | str) -> FolderImages:
+        """Return the same images, decoded to another device from now on."""
+        return FolderImages(self.root, self.files, device)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape that a tensor of all images would have."""
+        return (len(self.files), 3, CROP, CROP)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        """Decode the images at these positions, int64 [n], to uint8 [n, 3, 224, 224].
+
+        Raises:
+            UserError: a file is missing or is no image.
+
+        """
+        paths = [self.root / self.files[index] for index in indices.tolist()]
+        if not paths:
+            return torch.empty(0, 3, CROP, CROP, dtype=torch.uint8, device=self.device)
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            return torch.stack(list(threads.map(_decoded, paths))).to(self.device)
+
+
+def _decoded(path: Path) -> Tensor:
+    """One image, its shorter side resized to 256 pixels, cropped to the central 224: uint8 [3, 224, 224]."""
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")  # some of ImageNet's files are grey or CMYK
+    except (OSError, UnidentifiedImageError) as broken:
+        raise UserError(f"{path}: missing or not readable as an image ({broken})") from None
+    width, height = image.size
+    shorter = min(width, height)
+    image = image.resize((SHORTER_SIDE * width // shorter, SHORTER_SIDE * height // shorter), Image.Resampling.BILINEAR)
+    left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)
+    image = image.crop((left, top, left + CROP, top + CROP))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
