@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from privprune.errors import UserError
+from privprune.progress import Progress
 from privprune.records import Record, record_path
-from privprune.tracking import LiveRun, fill, local_store, track
+from privprune.tracking import LiveRun, fill, local_store, streamed, track
 from privprune.tracking.filling import Filled
 from privprune.tracking.store import Store, without_password
 
@@ -291,21 +292,30 @@ def test_mistakes_are_told(root: Path) -> None:
 
 def test_live_curves_are_linked_from_the_filled_run(root: Path) -> None:
     """Every epoch arrives once, in an experiment of its own, and the run from the record names the live one."""
-    live = LiveRun(local_store(root), SUITE, "mia_pruning", "train", "first")
-    for epoch in range(30):
-        live.on_epoch("targets", epoch, 30, {"loss": [1.0 * epoch, 3.0 * epoch]})
-    live.close()
+    with streamed(local_store(root), SUITE, "mia_pruning", "train", "first"):
+        reporter = Progress("targets", 30, 0)
+        for epoch in range(30):
+            reporter.epoch(epoch, {"loss": 2.0 * epoch})
     ((identifier, status, experiment),) = ask(
         root / "mlflow.db", "SELECT run_uuid, status, experiments.name FROM runs JOIN experiments USING (experiment_id)"
     )
     assert (status, experiment) == ("FINISHED", "tiny-live")
     query = "SELECT step, value FROM metrics WHERE key = ? ORDER BY step"
     assert ask(root / "mlflow.db", query, "targets/loss") == [(step, 2.0 * (step - 1)) for step in range(1, 31)]
-    assert len(ask(root / "mlflow.db", query, "targets_each/loss.1")) == 30
     assert pairs(root, "tags", "train/first (live)")["privprune.live"] == "true"
     assert filled(root).added == RUNS
     assert pairs(root, "tags", "train/first")["privprune.live_run"] == identifier
     assert "privprune.live_run" not in pairs(root, "tags", "train/second")
+
+
+def test_a_stage_that_fails_is_shown_as_failed(root: Path) -> None:
+    """Its live run keeps the epochs that were reached, with one curve per value where there are several."""
+    live = LiveRun(local_store(root), SUITE, "mia_pruning", "train", "first")
+    live.on_epoch("targets", 0, 2, {"loss": [1.0, 3.0]})
+    live.close(failed=True)
+    assert ask(root / "mlflow.db", "SELECT status FROM runs") == [("FAILED",)]
+    found = dict(ask(root / "mlflow.db", "SELECT key, value FROM metrics"))
+    assert found == {"targets/loss": 2.0, "targets_each/loss.0": 1.0, "targets_each/loss.1": 3.0}
 
 
 def test_a_resumed_stage_ends_the_run_of_the_killed_one(root: Path) -> None:

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from privprune.progress import heard_by
 from privprune.tracking.filling import KEY, LIVE, live_experiment
 from privprune.tracking.runs import Point, key
 from privprune.tracking.store import Store, describe, without_password
 
 SECONDS_BETWEEN_BATCHES = 1.0  # small networks finish epochs faster than a server takes batches
+
+
+@contextlib.contextmanager
+def streamed(uri: str, suite: str, paper: str, stage: str, cell: str) -> Iterator[None]:
+    """Stream every epoch that is reported inside the block, by whichever thread or forked worker.
+
+    Args:
+        uri: the value of MLFLOW_TRACKING_URI; "" streams nothing, and costs nothing.
+        suite: the suite of the stage.
+        paper: the paper whose row it is.
+        stage: the stage that trains.
+        cell: its cell.
+
+    """
+    if not uri:
+        yield
+        return
+    live = LiveRun(uri, suite, paper, stage, cell)
+    ended = False
+    try:
+        with heard_by(live.on_epoch):
+            yield
+        ended = True
+    finally:
+        live.close(failed=not ended)
 
 
 class LiveRun:
