@@ -79,9 +79,17 @@ def root(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) 
     record("train", "first", metrics={"test_accuracy": [0.5, 1.0]}, history={"loss": LOSS}).write(reports)
     record("train", "second", metrics={"test_accuracy": [0.5, 1.0]}).write(reports)
     record("attack", "first", attacks=ATTACKED).write(reports)
-    (reports / SUITE / "verdicts.csv").write_text(VERDICTS, encoding="utf-8")
-    (reports / SUITE / "figures").mkdir()
-    (reports / SUITE / "figures" / "roc.png").write_bytes(b"picture")
+    suite = reports / SUITE
+    for file, content in {
+        "verdicts/mia_pruning.csv": VERDICTS,
+        "metrics/mia_pruning.json": '{"numbers": {"not run": 1, "not reproduced": 1}, "claims": {"supported": 3}}',
+        "tables/mia_pruning/all.md": "table",
+        "figures/mia_pruning/roc.png": "picture",
+        "figures/mia_pruning/roc.svg": "picture",
+        "figures/another/roc.png": "picture of a paper that has no records",
+    }.items():
+        (suite / file).parent.mkdir(parents=True, exist_ok=True)
+        (suite / file).write_text(content, encoding="utf-8")
     return tmp_path
 
 
@@ -190,7 +198,7 @@ def test_final_metrics_come_with_their_bounds(root: Path) -> None:
     judged = pairs(root, "latest_metrics", "evaluate/mia_pruning")
     line = "T1/MNIST LeNet-5 baseline nasr attack_accuracy"
     assert [judged[line + end] for end in ("", ".low", ".high", ".published")] == [51.5, 50.5, 52.5, 67.0]
-    assert (judged["verdicts/not run"], judged["verdicts/not reproduced"]) == (1, 1)
+    assert (judged["numbers/not run"], judged["claims/supported"]) == (1, 3)
 
 
 def test_parameters_are_flat_and_fit(root: Path) -> None:
@@ -228,7 +236,16 @@ def test_files_lie_in_the_checkout(root: Path) -> None:
     filled(root)
     attached = [path for path in (root / "mlartifacts").rglob("*") if path.is_file()]
     places = sorted(path.as_posix().split("/artifacts/")[1] for path in attached)
-    assert places == ["figures/roc.png", "first.json", "first.json", "panels/panel.png", "second.json", "verdicts.csv"]
+    assert places == [
+        "figures/roc.png",
+        "first.json",
+        "first.json",
+        "mia_pruning.csv",
+        "mia_pruning.json",
+        "panels/panel.png",
+        "second.json",
+        "tables/all.md",
+    ]
 
 
 def test_another_store_is_filled_too(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

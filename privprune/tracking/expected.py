@@ -7,7 +7,7 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.records import read_records
 from privprune.tracking.from_records import run_of_record
-from privprune.tracking.from_reports import run_of_figures, run_of_verdicts, verdict_lines
+from privprune.tracking.from_reports import run_of_figures, run_of_verdicts
 from privprune.tracking.runs import Run
 
 
@@ -29,8 +29,8 @@ def expected_runs(records_folder: Path, data_folder: Path) -> list[Run]:
             raise UserError(
                 f"{records_folder}: found a record of the suite {record.suite}, allowed are {reports.name}'s"
             )
-    papers = sorted({record.paper for record in records} | {line["paper"] for line in verdict_lines(reports)})
+    papers = sorted({record.paper for record in records} | {path.stem for path in reports.glob("verdicts/*.csv")})
     runs = [run_of_record(record, reports.parent, data_folder) for record in records]
-    runs += [run_of_verdicts(reports, paper, papers) for paper in papers]
-    runs += [run_of_figures(reports, paper, papers) for paper in papers]
+    runs += [run_of_verdicts(reports, paper) for paper in papers]
+    runs += [run_of_figures(reports, paper) for paper in papers]
     return [run for run in runs if run.points or run.artifacts]

@@ -5,71 +5,55 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from privprune.tracking.runs import Point, Run, canonical, fingerprint_of, key
+from privprune.files import read_json
+from privprune.tracking.runs import Point, Run, fingerprint_of, key
 
 
-def run_of_verdicts(reports: Path, paper: str, papers: Sequence[str]) -> Run:
-    """Return the run of the stage that judged a paper: numbers of each verdict, and each printed number measured."""
-    lines = [line for line in verdict_lines(reports) if line["paper"] == paper]
-    counts: dict[str, int] = {}
-    points = []
+def run_of_verdicts(reports: Path, paper: str) -> Run:
+    """Return the run of the stage that judged a paper: how many of each verdict, and each printed number measured."""
+    verdicts = reports / "verdicts" / f"{paper}.csv"
+    lines = _lines(verdicts)
+    summary = reports / "metrics" / f"{paper}.json"
+    counts = read_json(summary) if summary.exists() else {}
+    points = [Point(f"{kind}/{name}", count) for kind, found in counts.items() for name, count in found.items()]
     for line in lines:
-        counts[line["verdict"]] = counts.get(line["verdict"], 0) + 1
         place = " ".join(line[part] for part in ("dataset", "model", "method", "attack", "metric") if line[part])
         ends = {"": "measured", ".low": "low", ".high": "high", ".published": "published"}
-        values = {end: _number(line.get(column, "")) for end, column in ends.items()}
+        values = {end: _number(line[column]) for end, column in ends.items()}
         points += [Point(f"{line['table']}/{place}{end}", value) for end, value in values.items() if value is not None]
-    points += [Point(f"verdicts/{verdict}", count) for verdict, count in counts.items()]
-    tables = [
-        path
-        for path in sorted(reports.glob("tables/**/*"))
-        if path.is_file() and _tells_of(path.relative_to(reports), paper, papers)
-    ]
-    artifacts = {path: path.parent.relative_to(reports).as_posix() for path in tables}
-    if lines:
-        artifacts |= {reports / "verdicts.csv": ""}
-    return _of_paper(reports, paper, "evaluate", points, artifacts, canonical(lines), *map(_digest, tables))
+    artifacts = {path: "" for path in (verdicts, summary) if path.exists()} | _below(reports, "tables", paper, "*")
+    return _of_paper(reports, paper, "evaluate", points, artifacts)
 
 
-def run_of_figures(reports: Path, paper: str, papers: Sequence[str]) -> Run:
+def run_of_figures(reports: Path, paper: str) -> Run:
     """Return the run of the stage that drew a paper's figures."""
-    found = [
-        path for path in sorted(reports.glob("figures/**/*.png")) if _tells_of(path.relative_to(reports), paper, papers)
-    ]
-    artifacts = {path: path.parent.relative_to(reports).as_posix() for path in found}
-    return _of_paper(reports, paper, "plot", [], artifacts, *(f"{path.name} {_digest(path)}" for path in found))
+    return _of_paper(reports, paper, "plot", [], _below(reports, "figures", paper, "*.png"))
 
 
-def _of_paper(
-    reports: Path, paper: str, stage: str, points: list[Point], artifacts: dict[Path, str], *content: str
-) -> Run:
-    """Return a run that speaks for a whole paper."""
-    fingerprint = fingerprint_of(key(reports.name, paper, stage, ""), *content)
+def _of_paper(reports: Path, paper: str, stage: str, points: list[Point], artifacts: dict[Path, str]) -> Run:
+    """Return a run that speaks for a whole paper; it is new when one of its files is."""
+    digests = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in artifacts]
+    fingerprint = fingerprint_of(key(reports.name, paper, stage, ""), *digests)
     return Run(reports.name, paper, stage, "", {}, points, {}, None, artifacts, fingerprint)
 
 
-def verdict_lines(reports: Path) -> list[dict[str, str]]:
-    """Return the lines of `verdicts.csv`, none where it does not stand yet."""
-    path = reports / "verdicts.csv"
+def _below(reports: Path, kind: str, paper: str, pattern: str) -> dict[Path, str]:
+    """Return the files of one kind of a paper, each with its folder inside the run."""
+    folder = reports / kind / paper
+    files = (path for path in sorted(folder.rglob(pattern)) if path.is_file())
+    return {path: (Path(kind) / path.parent.relative_to(folder)).as_posix() for path in files}
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    """Return the lines of a table of verdicts, none where it does not stand yet."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _tells_of(place: Path, paper: str, papers: Sequence[str]) -> bool:
-    """Whether a table or figure is about a paper: its place says so, or names no other paper either."""
-    named = [other for other in papers if re.search(rf"(?<![a-z0-9]){re.escape(other)}(?![a-z0-9])", str(place))]
-    return paper in named or not named
-
-
 def _number(text: str) -> float | None:
     """Read a cell of `verdicts.csv`; an empty one, or one with words, is no number."""
     return float(text) if re.fullmatch(r"-?\d+(\.\d*)?(e[-+]?\d+)?", text.strip()) else None
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
