@@ -15,9 +15,10 @@ import torch
 from privprune.errors import UserError
 from privprune.files import write_json
 from privprune.settings import at, load_yaml, read
+from privprune.tracking import live
 from stages.reading import DATA, PARAMS, REPORTS, mistakes_told, name_given
 
-__all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "note_time", "run", "told"]
+__all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "note_time", "run", "streamed", "told"]
 
 Entry = TypeVar("Entry")
 
@@ -32,6 +33,14 @@ def entry(kind: type[Entry], section: str, name: str) -> tuple[str, Entry, dict[
 def device() -> torch.device:
     """Choose the GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.AbstractContextManager[None]:
+    """Stream the curves of a long stage to the server that MLFLOW_TRACKING_URI names, if it names one.
+
+    dvc.yaml does not list privprune/tracking among what such a stage depends on: nothing in it can change an output.
+    """
+    return live.streamed(os.environ.get("MLFLOW_TRACKING_URI", ""), suite, paper, stage, cell)
 
 
 @contextlib.contextmanager

@@ -8,25 +8,19 @@ that one is filled too; one that is away costs a warning.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-from privprune.errors import UserError
 from privprune.tracking import track
+from stages.reading import REPORTS, run
 
 
 def main(suite: str) -> None:
     """Fill `mlflow.db`, and the store that MLFLOW_TRACKING_URI names, from `reports/<suite>/records`."""
-    filled = track(Path("reports") / suite / "records", Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI", ""))
+    filled = track(REPORTS / suite / "records", Path.cwd(), os.environ.get("MLFLOW_TRACKING_URI", ""))
     print(f"{filled.added} runs written to mlflow.db, {filled.found} were there; after `mlflow ui` see")
     # Without its last part, the address shows MLflow's pages about language models.
     print(f"http://127.0.0.1:5000/#/experiments/{filled.experiment}?workflowType=machine_learning")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m stages.track SUITE")
-    try:
-        main(sys.argv[1])
-    except UserError as mistake:
-        sys.exit(f"error: {mistake}")
+    run(main)
