@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from privprune.batches import TrainingData
 from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, build
+from privprune.models.block_net import block
 from privprune.pruning import Fit
 from privprune.training import History, Masks, OptimiserSettings, Plan, ScheduleSettings, Term, train
 
@@ -22,6 +24,15 @@ class Toy:
             build("digits_cnn", in_channels=1, image_size=8, classes=3, generator=generator)
             for generator in self.generators(*seeds)
         ]
+
+    def normalised(self, *seeds: int) -> list[BlockNet]:
+        """Return networks with batch normalisation, whose buffers are of each network's own."""
+        made = []
+        for network in self.networks(*seeds):
+            parts = dict(network.named_children())
+            parts["conv1"] = block(**dict(parts["conv1"].named_children()), norm=nn.BatchNorm2d(16))
+            made.append(BlockNet(parts.items()))
+        return made
 
     def generators(self, *seeds: int) -> list[torch.Generator]:
         """Return one generator per seed."""
