@@ -5,7 +5,7 @@ from __future__ import annotations
 from privprune.files import write_json
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
-from stages.stage import DATA, PARAMS, mistakes_told
+from stages.reading import DATA, PARAMS, mistakes_told
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.record import Place, write_cell_record
 from privprune.workflow.train import HardenEntry, harden_cell
 from privprune.workflow.world import open_world
-from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, told
+from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, streamed, told
 
 
 def main(name: str) -> Path:
@@ -16,7 +16,7 @@ def main(name: str) -> Path:
     suite, settings, written = entry(HardenEntry, "harden", name)
     world = open_world(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin) if settings.network is None else None
-    with told(f"{PARAMS}: harden.{name}"):
+    with told(f"{PARAMS}: harden.{name}"), streamed(suite, settings.paper, "harden", name):
         cell, outcome = harden_cell(settings, world, start, name)
     cell.save(DATA / "models" / name)
     place = Place(REPORTS, suite, "harden", name, written, origin=settings.origin)

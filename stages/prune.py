@@ -8,7 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.record import Place, write_cell_record
 from privprune.workflow.world import open_world
-from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, told
+from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, streamed, told
 
 
 def main(name: str) -> Path:
@@ -16,7 +16,7 @@ def main(name: str) -> Path:
     suite, settings, written = entry(PruneEntry, "prune", name)
     world = open_world(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
-    with told(f"{PARAMS}: prune.{name}"):
+    with told(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
         pruned = prune_cell(settings, world, start, name)
     pruned.cell.save(DATA / "models" / name)
     place = Place(REPORTS, suite, "prune", name, written, origin=settings.origin)

@@ -1,10 +1,9 @@
-"""What all stages share: where files lie, how a mistake is told, how long it took."""
+"""What the stages share that compute: an entry of the suite, the device, how long it took."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,13 +15,12 @@ import torch
 from privprune.errors import UserError
 from privprune.files import write_json
 from privprune.settings import at, load_yaml, read
+from privprune.tracking import live
+from stages.reading import DATA, PARAMS, REPORTS, mistakes_told, name_given
 
-PARAMS = Path("params.yaml")
-DATA = Path("data")
-REPORTS = Path("reports")
+__all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "note_time", "run", "streamed", "told"]
 
 Entry = TypeVar("Entry")
-Result = TypeVar("Result")
 
 
 def entry(kind: type[Entry], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
@@ -35,6 +33,14 @@ def entry(kind: type[Entry], section: str, name: str) -> tuple[str, Entry, dict[
 def device() -> torch.device:
     """Choose the GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.AbstractContextManager[None]:
+    """Stream the curves of a long stage to the server that MLFLOW_TRACKING_URI names, if it names one.
+
+    dvc.yaml does not list privprune/tracking among what such a stage depends on: nothing in it can change an output.
+    """
+    return live.streamed(os.environ.get("MLFLOW_TRACKING_URI", ""), suite, paper, stage, cell)
 
 
 @contextlib.contextmanager
@@ -53,21 +59,10 @@ def run(stage: Callable[[str], Path | None]) -> None:
     depends on.
     """
     torch.set_num_threads(1)  # forked workers take their own; see privprune/workflow/workers.py
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: python -m stages.{Path(sys.argv[0]).stem} NAME")
-    began = time.monotonic()
-    record = mistakes_told(lambda: stage(sys.argv[1]))
+    name, began = name_given(), time.monotonic()
+    record = mistakes_told(lambda: stage(name))
     if record is not None:
         note_time(record, time.monotonic() - began)
-
-
-def mistakes_told(work: Callable[[], Result]) -> Result:
-    """Do the work of a stage; a user's mistake is told in one line and ends it with exit status 1."""
-    try:
-        return work()
-    except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        sys.exit(1)
 
 
 def note_time(record: Path, seconds: float) -> None:

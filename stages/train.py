@@ -7,14 +7,15 @@ from pathlib import Path
 from privprune.workflow.record import Place, write_cell_record
 from privprune.workflow.train import TrainEntry, train_cell
 from privprune.workflow.world import open_world
-from stages.stage import DATA, REPORTS, device, entry, run
+from stages.stage import DATA, REPORTS, device, entry, run, streamed
 
 
 def main(name: str) -> Path:
     """Read `train.<name>` and its dataset, write `data/models/<name>` and the record."""
     suite, settings, written = entry(TrainEntry, "train", name)
     world = open_world(DATA / "datasets" / settings.data, device())
-    cell, outcome = train_cell(settings, world, name)
+    with streamed(suite, settings.paper, "train", name):
+        cell, outcome = train_cell(settings, world, name)
     cell.save(DATA / "models" / name)
     place = Place(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
     return write_cell_record(place, world, cell, outcome, search=[])

@@ -10,7 +10,7 @@ import numpy as np
 from privprune.records import Record
 from privprune.verdicts.settings import ControlSettings, EvaluateSettings, RowSettings
 
-ATTACKS = ("nasr", "loss", "lira_online_fixed")
+ATTACKS = ("nasr", "lira_online_fixed")
 SEEDS = [0, 1, 2]
 # cell: test accuracy, balanced attack accuracy, weights left, stage, what it starts from
 CELLS = {

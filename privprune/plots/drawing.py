@@ -29,6 +29,26 @@ class Drawing:
     figure: Figure
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A drawing that has become text: what a page needs of it.
+
+    Attributes:
+        name, title, caption, alt: as in `Drawing`.
+        width, height: inches.
+        svg: the picture.
+
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    width: float
+    height: float
+    svg: str
+
+
 def file_name(parts: Iterable[str]) -> str:
     """Join words to a name that is safe for a file: lower case, anything unusual becomes a dash."""
     return "-".join(_UNSAFE.sub("-", part.lower()).strip("-.") for part in parts)

@@ -51,7 +51,7 @@ def draw(measures: Sequence[str], groups: Sequence[Group]) -> Figure:
             _panel(where, groups, place)
             where.set_title(measure)
         _labels(axes[0, 0], groups, height)
-        _legend(figure)
+        _legend(figure, stand_ins=any(line.stand_in for group in groups for line in group.lines))
     return figure
 
 
@@ -103,18 +103,13 @@ def _labels(axes: Axes, groups: Sequence[Group], height: int) -> None:
         label.set_fontweight(weight)
 
 
-def _legend(figure: Figure) -> None:
-    """Say what is hollow, what is filled and what is measured on other data."""
+def _legend(figure: Figure, *, stand_ins: bool) -> None:
+    """Say what is hollow, what is filled and, if anything is, what is measured on other data."""
     entries = [
         Line2D([], [], marker="o", markerfacecolor="none", color=INK, linestyle="", label="Published"),
         Line2D([], [], marker="o", color=NEUTRAL, label="Measured, 95 % interval"),
-        Line2D(
-            [],
-            [],
-            marker="D",
-            markersize=3.6,
-            color=NEUTRAL,
-            label=f"{DAGGER} Measured on stand-in data, network or split",
-        ),
     ]
+    if stand_ins:
+        label = f"{DAGGER} Measured on stand-in data, network or split"
+        entries.append(Line2D([], [], marker="D", markersize=3.6, color=NEUTRAL, label=label))
     figure.legend(handles=entries, loc="outside lower left", ncols=3)

@@ -27,10 +27,13 @@ def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
     lines = sum(len(group.lines) for group in groups)
     caption = (
         f"The {lines} printed rows that were run. Hollow circles are the paper's numbers, filled marks ours with 95 % "
-        "intervals, the thin thread is the distance between them. Rows with a dagger were measured on other data, "
-        "another network or another division of the records than printed, so their numbers need not agree; there, see "
-        "whether the order of the defences does."
+        "intervals, the thin thread is the distance between them."
     )
+    if stand_ins:
+        caption += (
+            " Rows with a dagger were measured on other data, another network, attack or division of the records than "
+            "printed, so their numbers need not agree; there, see whether the order of the defences does."
+        )
     alt = (
         f"{lines} rows, {stand_ins} of them stand-ins; published and measured "
         f"{' and '.join(METRICS[name].label.lower() for name in metrics)} in percent. The tables give the same numbers."

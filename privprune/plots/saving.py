@@ -2,13 +2,17 @@
 
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from privprune.files import write_bytes
+from privprune.errors import UserError
+from privprune.files import new_folder, read_json, write_bytes, write_json
+from privprune.plots.drawing import Drawing, Picture
 from privprune.plots.style import DARK, journal
 
 _PATH_DATA = re.compile(r'(?<= d=")[^"]*')
@@ -46,6 +50,46 @@ def _settle(figure: Figure) -> None:
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+
+
+def picture(drawing: Drawing) -> Picture:
+    """Turn a drawing into text."""
+    width, height = (float(inches) for inches in drawing.figure.get_size_inches())
+    text = svg(drawing.figure, drawing.name)
+    return Picture(drawing.name, drawing.title, drawing.caption, drawing.alt, width, height, text)
+
+
+def save_all(drawings: Sequence[Drawing], folder: Path) -> None:
+    """Write every drawing as PNG and SVG, and `figures.json` with their order and words, whole or not at all.
+
+    Raises:
+        UserError: the place cannot be written to, or its disk is full.
+
+    """
+    with new_folder(folder) as unfinished:
+        words = []
+        for drawing in drawings:
+            drawn = asdict(picture(drawing))
+            (unfinished / f"{drawing.name}.svg").write_text(drawn.pop("svg"), encoding="utf-8")
+            (unfinished / f"{drawing.name}.png").write_bytes(png(drawing.figure))
+            words.append(drawn)
+        write_json(unfinished / "figures.json", words)
+
+
+def read_pictures(folder: Path) -> list[Picture]:
+    """Read what `save_all` wrote, in its order.
+
+    Raises:
+        UserError: a file is missing or damaged.
+
+    """
+    try:
+        return [
+            Picture(**words, svg=(folder / f"{words['name']}.svg").read_text(encoding="utf-8"))
+            for words in read_json(folder / "figures.json")
+        ]
+    except (OSError, TypeError, KeyError):
+        raise UserError(f"{folder}: figures are missing or damaged, run `dvc repro` to draw them again") from None
 
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:

@@ -6,25 +6,23 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from privprune.plots.drawing import Drawing
-from privprune.plots.saving import svg
+from privprune.plots.drawing import Picture
 from privprune.report.view import FigureView
 
 _PIXELS_PER_INCH = 96  # of CSS
 _PLAIN = " !$'()*+,/:;=?@[]"  # needs no escape in a URI inside an attribute in double quotes
 
 
-def figure_view(drawing: Drawing) -> FigureView:
-    """Return a drawing as the page shows it."""
-    width, height = drawing.figure.get_size_inches()
+def figure_view(picture: Picture) -> FigureView:
+    """Return a figure as the page shows it."""
     return FigureView(
-        anchor=f"figure-{drawing.name}",
-        title=drawing.title,
-        caption=drawing.caption,
-        alt=drawing.alt,
-        source=data_uri(svg(drawing.figure, drawing.name)),
-        width=round(width * _PIXELS_PER_INCH),
-        height=round(height * _PIXELS_PER_INCH),
+        anchor=f"figure-{picture.name}",
+        title=picture.title,
+        caption=picture.caption,
+        alt=picture.alt,
+        source=data_uri(picture.svg),
+        width=round(picture.width * _PIXELS_PER_INCH),
+        height=round(picture.height * _PIXELS_PER_INCH),
     )
 
 

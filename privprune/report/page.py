@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from privprune.files import write_text
-from privprune.plots.drawing import Drawing
+from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.facts import facts
@@ -51,14 +51,14 @@ class Section:
         paper: its printed numbers and claims.
         evaluation: the suite held against them.
         records: the suite's records of this paper.
-        drawings: its figures, in the order shown.
+        pictures: its figures, in the order shown.
 
     """
 
     paper: Paper
     evaluation: Evaluation
     records: Sequence[Record]
-    drawings: Sequence[Drawing]
+    pictures: Sequence[Picture]
 
 
 def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
@@ -69,7 +69,7 @@ def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
         lead=tuple(_lead(section) for section in sections),
         facts=facts(suite, records, timings),
         papers=tuple(
-            paper_view(section.paper, section.evaluation, section.records, section.drawings, timings)
+            paper_view(section.paper, section.evaluation, section.records, section.pictures, timings)
             for section in sections
         ),
         meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),

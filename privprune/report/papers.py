@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privprune.plots.drawing import Drawing
+from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.claims import claim_view
@@ -31,7 +31,7 @@ _RERUN = (
 
 
 def paper_view(
-    paper: Paper, evaluation: Evaluation, records: Sequence[Record], drawings: Sequence[Drawing], timings: Timings
+    paper: Paper, evaluation: Evaluation, records: Sequence[Record], pictures: Sequence[Picture], timings: Timings
 ) -> PaperView:
     """Return everything that the page says about one paper."""
     tables = {table.name: table for table in build(evaluation, paper)}
@@ -44,18 +44,18 @@ def paper_view(
         claims=tuple(claim_view(claim, paper) for claim in evaluation.claims),
         tally=tuple((kind, kind.replace(" ", "-"), verdicts.count(kind)) for kind in VERDICTS),
         overview=tables["overview"],
-        parts=_parts(paper, tables, drawings, rerun_table(evaluation, paper, records, timings)),
+        parts=_parts(paper, tables, pictures, rerun_table(evaluation, paper, records, timings)),
         data_notes=data_notes(records),
     )
 
 
-def _parts(paper: Paper, tables: dict[str, Table], drawings: Sequence[Drawing], rerun: Table) -> tuple[Part, ...]:
+def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table) -> tuple[Part, ...]:
     """Return the printed tables, the figures, then whatever else was tabulated, and how to run it again."""
     elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
         Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),
-        Part(f"{paper.paper}-figures", "Figures", "", (), tuple(figure_view(drawing) for drawing in drawings)),
+        Part(f"{paper.paper}-figures", "Figures", "", (), tuple(figure_view(picture) for picture in pictures)),
     ]
     for anchor, title, names in _FURTHER:
         found = tuple(tables[name] for name in names if name in tables and tables[name].rows)

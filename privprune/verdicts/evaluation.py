@@ -1,5 +1,6 @@
 """A suite held against a paper: all verdicts and the measurements behind them, as plain data."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -60,6 +61,12 @@ class Evaluation:
     def cell(self, name: str) -> MeasuredCell:
         """Return one measured cell by its name."""
         return next(cell for cell in self.cells if cell.cell == name)
+
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Count the verdicts on numbers and the findings on claims, for `dvc metrics show`."""
+        verdicts = Counter(one.verdict for one in self.verdicts)
+        findings = Counter(claim.finding for claim in self.claims)
+        return {"numbers": dict(sorted(verdicts.items())), "claims": dict(sorted(findings.items()))}
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON's plain types."""

@@ -1,0 +1,1 @@
+"""Attacks on privacy: what an attacker reads out of a model."""

@@ -1,0 +1,1 @@
+"""What is measured: utility, privacy, image quality, re-identification, size and latency."""

@@ -1,0 +1,7 @@
+"""Tracking: MLflow shows what the records say, and curves while they grow. Only `store.py` imports MLflow."""
+
+from privprune.tracking.filling import Filled, fill, track
+from privprune.tracking.live import LiveRun, streamed
+from privprune.tracking.store import local_store
+
+__all__ = ["Filled", "LiveRun", "fill", "local_store", "streamed", "track"]

@@ -1,0 +1,36 @@
+"""Every run that the reports of a suite tell of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from privprune.errors import UserError
+from privprune.records import read_records
+from privprune.tracking.from_records import run_of_record
+from privprune.tracking.from_reports import run_of_figures, run_of_verdicts
+from privprune.tracking.runs import Run
+
+
+def expected_runs(records_folder: Path, data_folder: Path) -> list[Run]:
+    """Return every run that the reports of a suite tell of.
+
+    Args:
+        records_folder: `reports/<suite>/records`; verdicts, tables and figures are looked for beside it.
+        data_folder: `data`; panels of reconstructions are taken from it where they are.
+
+    Raises:
+        UserError: a record is damaged, or belongs to another suite.
+
+    """
+    reports = records_folder.parent
+    records = read_records(records_folder)
+    for record in records:
+        if record.suite != reports.name:
+            raise UserError(
+                f"{records_folder}: found a record of the suite {record.suite}, allowed are {reports.name}'s"
+            )
+    papers = sorted({record.paper for record in records} | {path.stem for path in reports.glob("verdicts/*.csv")})
+    runs = [run_of_record(record, reports.parent, data_folder) for record in records]
+    runs += [run_of_verdicts(reports, paper) for paper in papers]
+    runs += [run_of_figures(reports, paper) for paper in papers]
+    return [run for run in runs if run.points or run.artifacts]

@@ -1,0 +1,161 @@
+"""Fill stores from the records: nothing twice, and complete again after whatever got lost."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from privprune.errors import UserError
+from privprune.tracking.expected import expected_runs
+from privprune.tracking.runs import Run
+from privprune.tracking.store import (
+    FINGERPRINT,
+    Store,
+    StoredRun,
+    database,
+    describe,
+    local_store,
+    lock,
+    without_password,
+)
+
+LIVE = "privprune.live"
+KEY = "privprune.key"
+CURRENT = "privprune.current"
+OWNER = "privprune.filled_by"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What filling a store did: the experiment's identifier, and how many runs were written or there before."""
+
+    experiment: str
+    added: int
+    found: int
+
+
+def track(records_folder: Path, root: Path, other_store: str = "") -> Filled:
+    """Fill the local store and, where another is named, that one too; its failure costs a warning.
+
+    Args:
+        records_folder: `reports/<suite>/records`.
+        root: the folder of `mlflow.db`.
+        other_store: the value of MLFLOW_TRACKING_URI, "" where it is not set.
+
+    Returns:
+        What was done to the local store.
+
+    Raises:
+        UserError: no or damaged records, or a local database that cannot be used.
+
+    """
+    filled = fill(records_folder, local_store(root), root)
+    if other_store and database(other_store) != database(local_store(root)):
+        try:
+            fill(records_folder, other_store, root)
+        except Exception as failure:  # noqa: BLE001  (whatever another store raises, the results are there)
+            logging.getLogger(__name__).warning(
+                "warning: runs were not written to %s (%s); `python -m stages.track %s` tries again",
+                without_password(other_store),
+                describe(failure),
+                records_folder.parent.name,
+            )
+    return filled
+
+
+def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
+    """Write every run that a store does not have yet.
+
+    A run is known by its fingerprint, which is written last: one that a killed process left unfinished
+    has none, and is removed and written again.
+
+    Args:
+        records_folder: `reports/<suite>/records`; the suite is the name of the experiment.
+        store_uri: where to, as MLFLOW_TRACKING_URI would name it.
+        root: the folder of the checkout.
+
+    Raises:
+        UserError: no or damaged records, or a SQLite file that cannot be used.
+
+    """
+    if not records_folder.is_dir():
+        raise UserError(f"{records_folder}: no such folder, run `dvc repro` to make its records")
+    suite = records_folder.parent.name
+    runs = {run.fingerprint: run for run in expected_runs(records_folder, root / "data")}
+    store = Store(store_uri)
+    with lock(database(store_uri) or database(local_store(root)) or root, "filling"):
+        experiment = store.experiment(suite)
+        owner = _owner(root)
+        stored = [run for run in store.runs(experiment) if OWNER in run.tags]
+        known = {run.tags[FINGERPRINT] for run in stored if FINGERPRINT in run.tags}
+        for old in stored:
+            if old.tags[OWNER] == owner:
+                _tend(store, old, set(runs))
+        missing = [run for fingerprint, run in runs.items() if fingerprint not in known]
+        live = _live_runs(store, suite) if missing else {}
+        around = {OWNER: owner, CURRENT: "true"} | _source(root)
+        for run in missing:
+            link = {"privprune.live_run": live[run.key]} if run.key in live else {}
+            _write(store, experiment, run, around | link)
+    return Filled(experiment, added=len(missing), found=len(runs) - len(missing))
+
+
+def _write(store: Store, experiment: str, run: Run, around: dict[str, str]) -> None:
+    """Write one run, its fingerprint last."""
+    source = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"stages/{run.stage}.py"}
+    note = {"mlflow.note.content": f"`dvc repro {run.stage}@{run.cell or run.paper}` makes what this run shows."}
+    identifier = store.begin(
+        experiment, run.name, run.identity | around | source | note | {KEY: run.key}, run.seconds or 0
+    )
+    store.write(identifier, run.points, run.parameters)
+    if run.data is not None:
+        store.use(identifier, *run.data)
+    store.attach(identifier, run.artifacts)
+    store.end(identifier)
+    store.tag(identifier, FINGERPRINT, run.fingerprint)
+
+
+def _tend(store: Store, run: StoredRun, expected: set[str]) -> None:
+    """Remove a run that was left unfinished, and mark whether a finished one is what the records say today."""
+    if FINGERPRINT not in run.tags:
+        store.remove(run.identifier)
+        return
+    current = "true" if run.tags[FINGERPRINT] in expected else "false"
+    if run.tags.get(CURRENT) != current:
+        store.tag(run.identifier, CURRENT, current)
+
+
+def _live_runs(store: Store, suite: str) -> dict[str, str]:
+    """Return the latest run that was streamed from each place: key -> identifier."""
+    latest: dict[str, str] = {}
+    for run in store.runs_of(live_experiment(suite)):
+        latest.setdefault(run.tags.get(KEY, ""), run.identifier)
+    return latest
+
+
+def live_experiment(suite: str) -> str:
+    """Return the experiment of runs streamed while they train, which tables of finished runs leave out."""
+    return f"{suite}-live"
+
+
+def _owner(root: Path) -> str:
+    """Return a name for this checkout on this machine that tells neither."""
+    return hashlib.sha256(f"{platform.node()}:{root.resolve()}".encode()).hexdigest()[:16]
+
+
+def _source(root: Path) -> dict[str, str]:
+    """Return the tag of the commit that is checked out, none outside git."""
+    try:
+        answer = subprocess.run(  # noqa: S603  (a fixed command)
+            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607  (the user's own git)
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return {}
+    return {"mlflow.source.git.commit": answer.stdout.strip()} if answer.returncode == 0 else {}
