@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from torch import Tensor
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
 from privprune.models import BlockNet, build, small_dense
+
+_KEY = re.compile(r"(?P<number>\d+)/(?P<kind>weights|mask)/(?P<name>.+)")
 
 
 @dataclass(frozen=True)
@@ -120,20 +123,31 @@ def load_cell(folder: Path) -> Cell:
         UserError: it is missing, damaged, or its weights do not fit the architecture that its manifest names.
 
     """
-    content = read_json(folder / "manifest.json")
-    manifest = Manifest(**{**content, "seeds": tuple(content["seeds"])})
+    manifest = _read_manifest(folder / "manifest.json")
     path = folder / "models.safetensors"
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as broken:
         raise UserError(f"{path}: missing or damaged ({broken}), remove {folder} and run `dvc repro` again") from None
-    states: list[dict[str, Tensor]] = [{} for _ in range(manifest.networks)]
-    masks: list[dict[str, Tensor]] = [{} for _ in range(manifest.networks)]
+    parts: dict[str, list[dict[str, Tensor]]] = {
+        kind: [{} for _ in range(manifest.networks)] for kind in ("weights", "mask")
+    }
     for key, value in tensors.items():
-        number, kind, name = key.split("/", 2)
-        (states if kind == "weights" else masks)[int(number)][name] = value
-    _check_architecture(manifest, states, path)
-    return Cell(manifest, states, masks)
+        found = _KEY.fullmatch(key)
+        if found is None or int(found["number"]) >= manifest.networks:
+            last = manifest.networks - 1
+            raise UserError(f"{path}: {key}: found this name, allowed weights and masks of networks 0 to {last}")
+        parts[found["kind"]][int(found["number"])][found["name"]] = value
+    _check_architecture(manifest, parts["weights"], path)
+    return Cell(manifest, parts["weights"], parts["mask"])
+
+
+def _read_manifest(path: Path) -> Manifest:
+    content = read_json(path)
+    try:
+        return Manifest(**{**content, "seeds": tuple(content["seeds"])})
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 
 
 def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], path: Path) -> None:

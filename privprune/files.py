@@ -14,7 +14,7 @@ from typing import Any
 
 from privprune.errors import UserError
 
-_INNER_LIST = re.compile(r"\[[^\[\]{}\"]*\]")
+_TEXT_OR_INNER_LIST = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]{}"]*\]')
 
 
 @contextlib.contextmanager
@@ -68,7 +68,12 @@ def write_bytes(target: Path, content: bytes) -> None:
 def write_json(target: Path, content: Any) -> None:
     """Write JSON that is the same bytes for the same content, with lists of plain values on one line."""
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(target, _INNER_LIST.sub(lambda found: " ".join(found.group().split()), text) + "\n")
+    write_text(target, _TEXT_OR_INNER_LIST.sub(_on_one_line, text) + "\n")
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    part = found.group()
+    return part if part.startswith('"') else " ".join(part.split())
 
 
 def read_json(path: Path) -> Any:

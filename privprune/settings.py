@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -158,7 +159,7 @@ def _scalar(hint: Any, found: Any, where: str) -> Any:
     if hint is float and isinstance(found, int) and not isinstance(found, bool):
         return float(found)
     exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
-    if not exact or (hint is float and found != found):  # noqa: PLR0124 (a NaN is not equal to itself)
+    if not exact or (hint is float and not math.isfinite(found)):
         names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
         hint_text = ", a number is written 0.0005, not 5e-4" if hint is float and isinstance(found, str) else ""
         raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}{hint_text}")
@@ -174,6 +175,20 @@ def _listed(names: typing.Iterable[object]) -> str:
     return ", ".join(str(name) for name in names) or "none"
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but a key given twice is a mistake, as for DVC; PyYAML takes the last one silently."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"found the key {key.value!r} twice", key.start_mark
+                )
+            seen.add(key.value)
+        super().flatten_mapping(node)
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a suite file as plain data.
 
@@ -182,9 +197,11 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 (a safe loader)
     except FileNotFoundError:
         raise UserError(f"{path}: the file is missing, allowed a suite file such as params/laptop.yaml") from None
+    except OSError as failure:
+        raise UserError(f"{path}: could not be read, {failure.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as broken:
         raise UserError(f"{path}: not readable as YAML, {' '.join(str(broken).split())}") from None
     if not isinstance(found, dict):

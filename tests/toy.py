@@ -1,13 +1,16 @@
-"""A toy problem that the pruning tests train on: three classes of noisy 8 x 8 patterns."""
+"""A toy problem to train on: three classes of noisy 8 x 8 patterns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
-import pytest
 import torch
+from torch import nn
 
 from privprune.batches import TrainingData
 from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, build
+from privprune.models.block_net import block
 from privprune.pruning import Fit
 from privprune.training import History, Masks, OptimiserSettings, Plan, ScheduleSettings, Term, train
 
@@ -22,6 +25,15 @@ class Toy:
             for generator in self.generators(*seeds)
         ]
 
+    def normalised(self, *seeds: int) -> list[BlockNet]:
+        """Return networks with batch normalisation, whose buffers are of each network's own."""
+        made = []
+        for network in self.networks(*seeds):
+            parts = dict(network.named_children())
+            parts["conv1"] = block(**dict(parts["conv1"].named_children()), norm=nn.BatchNorm2d(16))
+            made.append(BlockNet(parts.items()))
+        return made
+
     def generators(self, *seeds: int) -> list[torch.Generator]:
         """Return one generator per seed."""
         return [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -35,16 +47,25 @@ class Toy:
         images = (patterns[labels] + noise).to(torch.uint8)
         return TrainingData(images, labels, torch.arange(96).expand(members, 96).clone())
 
-    def plan(self, epochs: int, learning_rate: float = 0.1, batch: int = 32, momentum: float = 0.9) -> Plan:
-        """Return SGD with momentum and weight decay, which would both revive a pruned weight."""
-        return Plan(
+    def plan(
+        self,
+        epochs: int,
+        learning_rate: float = 0.1,
+        batch: int = 32,
+        momentum: float = 0.9,
+        optimiser: Literal["sgd", "adam"] = "sgd",
+        **changed: Any,
+    ) -> Plan:
+        """Return SGD with momentum and weight decay, which would both revive a pruned weight; some fields changed."""
+        plan = Plan(
             epochs=epochs,
             batch=batch,
-            optimiser=OptimiserSettings(name="sgd", learning_rate=learning_rate, momentum=momentum, weight_decay=0.001),
+            optimiser=OptimiserSettings(optimiser, learning_rate, momentum, weight_decay=0.001),
             schedule=ScheduleSettings(name="constant", milestones=(), factor=1.0),
             augmentation="none",
             precision="float32",
         )
+        return replace(plan, **changed)
 
     def fit(self, ensemble: Ensemble, histories: dict[str, History] | None = None) -> Fit:
         """Return the training loop on the toy data; order seeds are the members' numbers."""
@@ -60,9 +81,3 @@ class Toy:
     def values(self, ensemble: Ensemble) -> dict[str, torch.Tensor]:
         """Return a copy of the prunable weights."""
         return {name: weight.detach().clone() for name, weight in ensemble.weights().items()}
-
-
-@pytest.fixture
-def toy() -> Toy:
-    """Return the toy problem."""
-    return Toy()

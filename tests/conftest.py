@@ -1,0 +1,21 @@
+"""What all tests share: one thread, and the toy problem."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from toy import Toy
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Let nothing that a test sets change how the next one rounds."""
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def toy() -> Toy:
+    """Return the toy problem."""
+    return Toy()

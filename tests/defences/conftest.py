@@ -1,0 +1,33 @@
+"""What a defence is set up with, on the toy problem."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from toy import Toy
+
+from privprune.defences import Setting
+
+
+@pytest.fixture
+def setting(toy: Toy) -> Callable[..., Setting]:
+    """Return a function from the defences' seeds, and changes, to a setting with 40 members and 30 others each."""
+
+    def make(*seeds: int, **changed: Any) -> Setting:
+        data, networks = toy.data(1), len(seeds)
+        complete = {
+            "images": data.images,
+            "labels": data.labels,
+            "members": torch.arange(40).expand(networks, 40),
+            "reference": torch.arange(40, 60).expand(networks, 20),
+            "selection": torch.arange(60, 70).expand(networks, 10),
+            "classes": 3,
+            "epochs": 3,
+            "batch": 10,
+            "target_accuracy": None,
+            "generators": toy.generators(*(100 + seed for seed in seeds)),
+        }
+        return Setting(**{**complete, **changed})
+
+    return make

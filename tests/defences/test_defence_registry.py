@@ -1,0 +1,71 @@
+"""All defences, by one table."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from toy import Toy
+
+from privprune.batches import TrainingData
+from privprune.defences import DEFENCES, Defence, DefenceSettings, Setting, set_up
+from privprune.ensemble import Ensemble
+from privprune.settings import read
+from privprune.training import train
+
+GAME = {"gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
+ALL: list[dict[str, Any]] = [
+    {"name": "dense"},
+    {"name": "dp_sgd", "epsilon": 5, "delta": 0.01, "clipping_norm": 1, "accountant": "rdp"},
+    {"name": "matched_accuracy"},
+    {"name": "min_max", "variant": "paper", **GAME},
+    {"name": "min_max", "variant": "released", **GAME},
+]
+
+
+class Holder:
+    """Holds settings of one kind, as an entry of a suite does."""
+
+
+def settings_of(found: dict[str, Any]) -> DefenceSettings:
+    """Read settings as a suite's entry does."""
+    kind = next(kind for kind in DEFENCES if found["name"] in kind.__annotations__["name"])
+    settings: DefenceSettings = read(kind, found, "suite.yaml")
+    return settings
+
+
+def defended(found: dict[str, Any], setting: Setting, toy: Toy) -> tuple[Ensemble, Defence, Any]:
+    """Train one network with a defence, on the setting's members."""
+    defence = set_up(settings_of(found), setting)
+    ensemble = Ensemble(toy.networks(0))
+    data = TrainingData(setting.images, setting.labels, setting.members)
+    plan = toy.plan(setting.epochs, batch=setting.batch, momentum=0.0)
+    history = train(ensemble, data, plan, toy.generators(1), terms=defence.terms, transform=defence.transform)
+    if defence.finish is not None:
+        defence.finish(ensemble)
+    return ensemble, defence, history
+
+
+def test_every_defence_is_tested() -> None:
+    """The table below covers the registry."""
+    assert {type(settings_of(found)) for found in ALL} == set(DEFENCES)
+
+
+@pytest.mark.parametrize("found", ALL, ids=lambda found: found["name"] + found.get("variant", ""))
+def test_a_defence_trains_and_gives_the_network_back(
+    found: dict[str, Any], setting: Callable[..., Setting], toy: Toy
+) -> None:
+    """Each trains a finite, plain network, measures one value per network, twice the same, without global chance."""
+    target = torch.tensor([0.99])
+    global_state = torch.get_rng_state()
+    ensemble, defence, history = defended(found, setting(0, target_accuracy=target), toy)
+    again, _, _ = defended(found, setting(0, target_accuracy=target), toy)
+    assert torch.equal(torch.get_rng_state(), global_state)
+    (state,), (state_again,) = ensemble.state_dicts(), again.state_dicts()
+    (fresh,) = toy.networks(9)
+    fresh.load_state_dict(state)
+    for name, value in state.items():
+        assert torch.isfinite(value).all()
+        assert torch.equal(value, state_again[name]), name
+    assert all(len(rows) == 3 and {len(row) for row in rows} == {1} for rows in history.values())
+    assert all(len(values) == 1 for values in defence.measured().values())

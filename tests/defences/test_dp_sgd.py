@@ -1,0 +1,134 @@
+"""DP-SGD through Opacus."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+import torch
+from toy import Toy
+
+from privprune.batches import TrainingData, as_input
+from privprune.defences import Setting
+from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, dp_sgd
+from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.models import BlockNet
+from privprune.training import train
+
+MakeSetting = Callable[..., Setting]
+
+
+def privacy(clip: float = 1.0, epsilon: float = 5.0, accountant: Literal["rdp", "prv"] = "rdp") -> DpSgdSettings:
+    """Return settings."""
+    return DpSgdSettings("dp_sgd", epsilon=epsilon, delta=0.001, clipping_norm=clip, accountant=accountant)
+
+
+def fitted(toy: Toy, setting: Setting, transform: DpSgd, epochs: int, batch: int, learning_rate: float = 0.1) -> Ensemble:
+    """Train one network with the transform, on the setting's members."""
+    ensemble = Ensemble(toy.networks(0))
+    data = TrainingData(setting.images, setting.labels, setting.members)
+    plan = toy.plan(epochs, learning_rate, batch, momentum=0.0)
+    train(ensemble, data, plan, toy.generators(1), transform=transform)
+    return ensemble
+
+
+@pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("rdp", 6.28), ("prv", 6.28)])
+def test_the_privacy_asked_for_is_reached(toy: Toy, setting: MakeSetting, accountant: Any, epsilon: float) -> None:
+    """The epsilon spent is at most the one asked for and within 2 % of it, and every step is accounted for."""
+    own = setting(0, batch=7)
+    transform = DpSgd(privacy(1.0, epsilon, accountant), own)
+    steps: list[int] = []
+    batches = transform.batches
+    transform.batches = lambda data, batch: (steps.append(1) or part for part in batches(data, batch))  # type: ignore[method-assign]
+    fitted(toy, own, transform, 3, 7)
+    measured = transform.measured()
+    assert 0.98 * epsilon < measured["epsilon"][0] <= epsilon
+    assert measured["delta"] == [0.001]
+    assert measured["noise_multiplier"] == [transform.noise_multiplier]
+    assert sum(taken for _, _, taken in transform._accountant.history) == len(steps) == 3 * round(40 / 7)
+    assert all(noise == transform.noise_multiplier for noise, _, _ in transform._accountant.history)
+
+
+def fixed(transform: DpSgd, records: int) -> None:
+    """Make one step of the first records, without noise."""
+    transform.noise_multiplier = 0.0
+    transform.batches = lambda data, batch: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
+
+
+def moved(toy: Toy, own: Setting, clip: float, records: int, learning_rate: float) -> torch.Tensor:
+    """Return the weights after one step without noise, as one vector."""
+    transform = DpSgd(privacy(clip), own)
+    fixed(transform, records)
+    state = fitted(toy, own, transform, 1, own.batch, learning_rate).state_dicts()[0]
+    return torch.cat([value.flatten() for value in state.values()])
+
+
+def test_a_record_moves_the_weights_by_its_clipped_share(toy: Toy, setting: MakeSetting) -> None:
+    """One record more, of a gradient far above the norm, changes a step by learning rate x norm / batch, no more."""
+    own, clip, rate = setting(0), 0.01, 0.5
+    influence = (moved(toy, own, clip, 10, rate) - moved(toy, own, clip, 9, rate)).norm().item()
+    assert influence == pytest.approx(rate * clip / own.batch, rel=0.02)
+
+
+def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, setting: MakeSetting) -> None:
+    """Where the norm is never reached a step of `batch` records is a step of SGD on their mean loss."""
+    own = setting(0)
+    found = moved(toy, own, 1e6, own.batch, 0.5)
+    (network,) = toy.networks(0)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.5, weight_decay=0.001)
+    logits = network(as_input(own.images[: own.batch]))
+    torch.nn.functional.cross_entropy(logits, own.labels[: own.batch]).backward()
+    optimiser.step()
+    expected = torch.cat([value.flatten() for value in network.state_dict().values()])
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, setting: MakeSetting) -> None:
+    """With a clipping norm that leaves no gradient, weights move by noise of multiplier x norm x rate / batch."""
+    own, rate = setting(0), 0.5
+    transform = DpSgd(privacy(), own)
+    transform.noise_multiplier, clip = 3.0, 1.0
+    transform.batches = lambda data, batch: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
+    state = fitted(toy, own, transform, 1, own.batch, rate).state_dicts()[0]
+    (before,) = Ensemble(toy.networks(0)).state_dicts()
+    move = torch.cat([(state[name] - before[name]).flatten() for name in state])
+    assert move.std().item() == pytest.approx(3.0 * clip * rate / own.batch, rel=0.03)
+
+
+def test_records_are_drawn_independently(toy: Toy, setting: MakeSetting) -> None:
+    """Each record is in about batch / records of the batches, and their sizes vary as a binomial's."""
+    own = setting(0)
+    transform = DpSgd(privacy(), own)
+    data = TrainingData(own.images, own.labels, own.members)
+    drawn = [part for _ in range(200) for part in transform.batches(data, own.batch)]
+    assert all(part.shape[0] == 1 for part in drawn)
+    sizes = torch.tensor([float(part.shape[1]) for part in drawn])
+    assert sizes.mean() == pytest.approx(10, rel=0.05)
+    assert sizes.var() == pytest.approx(40 * 0.25 * 0.75, rel=0.2)
+    counts = torch.bincount(torch.cat(drawn, dim=1)[0], minlength=40) / len(drawn)
+    assert (counts - 0.25).abs().max() < 0.08
+
+
+def test_the_network_comes_back_plain(toy: Toy, setting: MakeSetting) -> None:
+    """After training nothing of Opacus is left on the network."""
+    own = setting(0)
+    ensemble = fitted(toy, own, DpSgd(privacy(), own), 1, 10)
+    assert type(ensemble.module) is BlockNet
+    assert set(ensemble.module.state_dict()) == set(toy.networks(0)[0].state_dict())
+    for part in ensemble.module.modules():
+        assert not part._forward_hooks
+        assert not part._backward_hooks
+
+
+def test_what_opacus_cannot_train_is_refused_in_one_line(toy: Toy, setting: MakeSetting) -> None:
+    """Stacks and batch normalisation are told before the first step."""
+    with pytest.raises(ValueError, match=r"dp_sgd: found several networks side by side, allowed stack: 1"):
+        dp_sgd(privacy(), setting(0, 1))
+    own = setting(0)
+    ensemble = Ensemble(toy.normalised(0))
+    before = ensemble.state_dicts()[0]
+    data = TrainingData(own.images, own.labels, own.members)
+    with pytest.raises(UserError, match=r"^dp_sgd: .*allowed: networks without batch normalisation") as told:
+        train(ensemble, data, toy.plan(1), toy.generators(0), transform=DpSgd(privacy(), own))
+    assert "\n" not in str(told.value)
+    assert all(torch.equal(value, before[name]) for name, value in ensemble.state_dicts()[0].items())

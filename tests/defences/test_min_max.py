@@ -1,0 +1,145 @@
+"""The Min-Max game."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from toy import Toy
+
+from privprune.batches import TrainingData, as_input
+from privprune.defences import Setting
+from privprune.defences.min_max import MinMax, MinMaxSettings, min_max
+from privprune.ensemble import Ensemble
+from privprune.training import Step, train
+
+MakeSetting = Callable[..., Setting]
+
+
+def game(**changed: Any) -> MinMaxSettings:
+    """Return settings with some changed."""
+    complete: dict[str, Any] = {
+        "name": "min_max",
+        "gain_weight": 2.0,
+        "attack_steps": 2,
+        "learning_rate": 0.001,
+        "warm_up_epochs": 0,
+        "variant": "paper",
+    }
+    return MinMaxSettings(**{**complete, **changed})
+
+
+def played(toy: Toy, setting: Setting, terms: list[MinMax], seeds: tuple[int, ...], **plan: Any) -> tuple[Any, Any]:
+    """Train networks of the seeds on the setting's members; returns them with their history."""
+    ensemble = Ensemble(toy.normalised(*seeds))
+    data = TrainingData(setting.images, setting.labels, setting.members)
+    history = train(ensemble, data, toy.plan(3, batch=10, **plan), toy.generators(*seeds), terms=terms)
+    return ensemble, history
+
+
+def one_step(toy: Toy, setting: Setting, members: int) -> Step:
+    """Return what a term sees of a step."""
+    ensemble = Ensemble(toy.networks(*range(members)))
+    records = setting.members[:, :6].flatten()
+    inputs, labels = as_input(setting.images[records]), setting.labels[records]
+    return Step(ensemble, inputs, labels, ensemble(inputs), epoch=0, last_of_epoch=True)
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one", "two"])
+def test_without_weight_the_game_is_plain_training(toy: Toy, setting: MakeSetting, seeds: tuple[int, ...]) -> None:
+    """With gain_weight 0 the classifiers are bit for bit those of training without the game, in the same order."""
+    own = setting(*seeds)
+    plain, _ = played(toy, own, [], seeds)
+    played_against, _ = played(toy, own, [MinMax(game(gain_weight=0.0), own)], seeds)
+    for one, other in zip(plain.state_dicts(), played_against.state_dicts(), strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    weighted = setting(*seeds)
+    moved, _ = played(toy, weighted, [MinMax(game(), weighted)], seeds)
+    assert not torch.equal(plain.state_dicts()[0]["fc2.linear.bias"], moved.state_dicts()[0]["fc2.linear.bias"])
+
+
+def test_an_inference_network_that_knows_nothing_gains_minus_log_4(toy: Toy, setting: MakeSetting) -> None:
+    """Undecided about members and others alike it gains 2 log 1/2."""
+    own = setting(0)
+    _, history = played(toy, own, [MinMax(game(learning_rate=1e-12), own)], (0,))
+    assert [row[0] for row in history["inference_gain"]] == pytest.approx(3 * [-math.log(4)], abs=1e-3)
+
+
+def test_an_inference_network_learns_to_tell_members(toy: Toy, setting: MakeSetting) -> None:
+    """Against a classifier that has learnt its members' random labels the gain rises far above guessing."""
+    labels = torch.randint(0, 3, (96,), generator=torch.Generator().manual_seed(3))
+    own = setting(0, labels=labels)
+    ensemble = Ensemble(toy.networks(0))
+    data = TrainingData(own.images, own.labels, own.members)
+    term = MinMax(game(gain_weight=0.0, warm_up_epochs=25), own)
+    history = train(ensemble, data, toy.plan(50, batch=10, learning_rate=0.05), toy.generators(0), terms=[term])
+    assert history["inference_gain"][-1][0] > -0.7 * math.log(4)
+
+
+def test_warm_up_is_plain_training_without_a_gain(toy: Toy, setting: MakeSetting) -> None:
+    """Before the game nothing is measured and nothing moves but the classifier."""
+    own = setting(0)
+    plain, _ = played(toy, own, [], (0,))
+    waiting, history = played(toy, own, [MinMax(game(warm_up_epochs=3), own)], (0,))
+    for name, value in plain.state_dicts()[0].items():
+        assert torch.equal(value, waiting.state_dicts()[0][name])
+    assert all(math.isnan(row[0]) for row in history["inference_gain"])
+    _, later = played(toy, own, [MinMax(game(warm_up_epochs=2), own)], (0,))
+    assert [math.isnan(row[0]) for row in later["inference_gain"]] == [True, True, False]
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_the_penalty_is_equation_1_over_the_members(toy: Toy, setting: MakeSetting, variant: Any) -> None:
+    """It is lambda times the mean log of what the inference network says of the batch, summed over the networks."""
+    own = setting(0, 1)
+    term, step = MinMax(game(variant=variant), own), one_step(toy, own, 2)
+    network = copy.deepcopy(term._attacker)
+    seen = step.logits.unflatten(0, (2, 6))
+    seen = seen.softmax(-1) if variant == "paper" else seen
+    expected = 2.0 * network(seen, step.labels.unflatten(0, (2, 6))).sigmoid().log().mean(1).sum()
+    assert term.penalty(step) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_each_player_moves_itself_only(toy: Toy, setting: MakeSetting) -> None:
+    """The penalty's gradient reaches the classifier alone; the inference network's move leaves the classifier."""
+    own = setting(0, 1)
+    term, step = MinMax(game(), own), one_step(toy, own, 2)
+    network = term._attacker
+    before = copy.deepcopy(network.state_dict())
+    penalty = term.penalty(step)
+    assert penalty is not None
+    penalty.backward()
+    assert all(parameter.grad is None for parameter in network.parameters())
+    gradients = [parameter.grad for parameter in step.ensemble.parameters()]
+    assert all(gradient is not None and torch.isfinite(gradient).all() for gradient in gradients)
+    states = step.ensemble.state_dicts()
+    kept = [gradient.clone() for gradient in gradients if gradient is not None]
+    term.update(step)
+    for one, other in zip(states, step.ensemble.state_dicts(), strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert all(torch.equal(one, p.grad) for one, p in zip(kept, step.ensemble.parameters(), strict=True))
+    assert not torch.equal(network.state_dict()["common.0.weight"], before["common.0.weight"])
+    assert step.ensemble.module.training
+
+
+def test_two_games_side_by_side_are_two_games(toy: Toy, setting: MakeSetting) -> None:
+    """A stack of two classifiers with their inference networks ends where each ends alone (up to rounding)."""
+    both = setting(0, 1)
+    together, history = played(toy, both, [MinMax(game(), both)], (0, 1), learning_rate=0.02)
+    for member in (0, 1):
+        own = setting(member)
+        alone, noted = played(toy, own, [MinMax(game(), own)], (member,), learning_rate=0.02)
+        for name, value in alone.state_dicts()[0].items():
+            assert torch.allclose(value.float(), together.state_dicts()[member][name].float(), atol=1e-4), name
+        assert [row[member] for row in history["inference_gain"]] == pytest.approx(
+            [row[0] for row in noted["inference_gain"]], abs=1e-3
+        )
+
+
+def test_the_game_needs_others_than_members(setting: MakeSetting) -> None:
+    """Without reference records there is no game."""
+    none = torch.zeros(1, 0, dtype=torch.int64)
+    with pytest.raises(ValueError, match="min_max: found no reference records, allowed a protocol with `reference`"):
+        min_max(game(), setting(0, reference=none))

@@ -1,0 +1,145 @@
+"""Cells: trained networks on disk."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from privprune.cells import Cell, Manifest, generator, load_cell
+from privprune.errors import UserError
+from privprune.files import read_json, write_json
+from privprune.models import prunable
+
+MANIFEST = Manifest(
+    data="digits",
+    fingerprint="f" * 64,
+    protocol="clean",
+    model="digits_cnn",
+    in_channels=1,
+    image_size=8,
+    classes=10,
+    seeds=(5, 3),
+    shadows=1,
+    reserve_reference=True,
+    small_dense=None,
+    pretrained=None,
+)
+
+
+@pytest.fixture
+def cell() -> Cell:
+    """Return a pruned cell of two targets and a shadow model."""
+    networks = [MANIFEST.fresh(generator(seed)) for seed in MANIFEST.model_seeds()]
+    masks = [{name: weight > 0 for name, weight in prunable(network).items()} for network in networks]
+    return Cell(MANIFEST, [dict(network.state_dict()) for network in networks], masks)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two mappings hold the same tensors, bit for bit."""
+    return one.keys() == other.keys() and all(
+        torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one
+    )
+
+
+def test_a_cell_survives_its_folder(cell: Cell, tmp_path: Path) -> None:
+    """Manifest, weights and masks are read as they were written, and written again they are the same bytes."""
+    cell.save(tmp_path / "a")
+    found = load_cell(tmp_path / "a")
+    assert found.manifest == cell.manifest
+    assert all(same(one, other) for one, other in zip(found.states, cell.states, strict=True))
+    assert all(same(one, other) for one, other in zip(found.masks, cell.masks, strict=True))
+    found.save(tmp_path / "b")
+    for name in ("models.safetensors", "manifest.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_models_are_the_states(cell: Cell) -> None:
+    """Networks come back in the order asked for, with the weights they were saved with."""
+    for number, model in zip((2, 0), cell.models([2, 0]), strict=True):
+        assert same(dict(model.state_dict()), cell.states[number])
+
+
+def test_targets_come_first_and_shadows_continue_their_seeds(cell: Cell) -> None:
+    """Shadow models have seeds that no target has; leaving them out leaves the targets as they were."""
+    assert MANIFEST.model_seeds() == [5, 3, 6]
+    alone = cell.targets_only()
+    assert (alone.manifest.networks, alone.manifest.seeds) == (2, (5, 3))
+    assert same(alone.states[1], cell.states[1])
+    assert len(alone.masks) == 2
+
+
+def test_masks_are_stacked_in_the_order_asked_for(cell: Cell) -> None:
+    """The leading dimension counts the networks; a cell without masks has none."""
+    stacked = cell.stacked_masks([1, 0])
+    for name, mask in stacked.items():
+        assert torch.equal(mask[0], cell.masks[1][name])
+        assert torch.equal(mask[1], cell.masks[0][name])
+    assert replace(cell, masks=[{}, {}, {}]).stacked_masks([0, 1]) == {}
+
+
+def refused(folder: Path) -> str:
+    """Return the line that a cell is refused with."""
+    with pytest.raises(UserError) as told:
+        load_cell(folder)
+    return str(told.value)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(cell: Cell, tmp_path: Path) -> None:
+    """The line names file, tensor, both shapes and the architecture."""
+    cell.save(tmp_path)
+    write_json(tmp_path / "manifest.json", {**read_json(tmp_path / "manifest.json"), "classes": 7})
+    assert refused(tmp_path) == (
+        f"{tmp_path / 'models.safetensors'}: fc2.linear.bias: found shape (10,), allowed (7,) (digits_cnn)"
+    )
+
+
+def test_a_missing_or_surplus_weight_is_refused(cell: Cell, tmp_path: Path) -> None:
+    """A tensor that is not there, or that the architecture does not have, is named."""
+    cell.save(tmp_path)
+    path = tmp_path / "models.safetensors"
+    tensors = load_file(path)
+    save_file({name: value for name, value in tensors.items() if name != "1/weights/conv1.conv.bias"}, path)
+    assert refused(tmp_path) == f"{path}: conv1.conv.bias: found shape none, allowed (16,) (digits_cnn)"
+    save_file({**tensors, "2/weights/more": torch.zeros(2)}, path)
+    assert refused(tmp_path) == f"{path}: more: found shape (2,), allowed none (digits_cnn)"
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "3/weights/conv1.conv.weight", "x/weights/a", "0/bias/a"])
+def test_weights_that_no_cell_has_written_are_refused(cell: Cell, tmp_path: Path, name: str) -> None:
+    """A file of another tool, or of more networks than the manifest counts, is told with the tensor's name."""
+    cell.save(tmp_path)
+    path = tmp_path / "models.safetensors"
+    save_file({**load_file(path), name: torch.zeros(2)}, path)
+    assert refused(tmp_path) == f"{path}: {name}: found this name, allowed weights and masks of networks 0 to 2"
+
+
+def test_a_manifest_of_another_version_is_refused(cell: Cell, tmp_path: Path) -> None:
+    """A manifest that lacks a key, or is none, is told with what to do."""
+    cell.save(tmp_path)
+    path = tmp_path / "manifest.json"
+    content = read_json(path)
+    for wrong in ({key: value for key, value in content.items() if key != "seeds"}, {**content, "more": 1}, [1]):
+        write_json(path, wrong)
+        assert refused(tmp_path) == f"{path}: not a manifest of this version, run `dvc repro` to make it again"
+
+
+def test_a_truncated_or_missing_file_is_refused(cell: Cell, tmp_path: Path) -> None:
+    """Weights cut anywhere, and weights that are not there, are told with the file and what to do."""
+    cell.save(tmp_path)
+    path = tmp_path / "models.safetensors"
+    content = path.read_bytes()
+    for length in (0, 5, 300, len(content) - 1):
+        path.write_bytes(content[:length])
+        assert refused(tmp_path).startswith(f"{path}: missing or damaged (")
+    path.unlink()
+    assert f"remove {tmp_path} and run `dvc repro` again" in refused(tmp_path)
+
+
+def test_generators_of_different_purposes_differ() -> None:
+    """Same numbers give the same stream; seed, network and purpose each make another, in their order."""
+    numbers = [(), (0,), (0, 0), (0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0, 0)]
+    draws = {tuple(torch.rand(4, generator=generator(*key)).tolist()) for key in numbers}
+    assert len(draws) == len(numbers)
+    assert torch.equal(torch.rand(4, generator=generator(3, 1, 2)), torch.rand(4, generator=generator(3, 1, 2)))

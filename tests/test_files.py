@@ -1,0 +1,125 @@
+"""Files and folders are written whole or not at all."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privprune.errors import UserError
+from privprune.files import new_folder, read_json, write_bytes, write_json, write_text
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder, hidden ones too, with its content."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def full_disk(*_: object, **__: object) -> Any:
+    """Fail as a write on a full disk does."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_is_replaced_and_its_folders_are_made(tmp_path: Path) -> None:
+    """What is written is what is read, and nothing else is left behind."""
+    for text in ("old", "new ü"):
+        write_text(tmp_path / "a" / "b" / "x.txt", text)
+        assert listing(tmp_path) == {"a/b/x.txt": text.encode()}
+
+
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """A disk that fills while the content or the name is written costs one line, and the old content stays."""
+    write_bytes(tmp_path / "x", b"old")
+    monkeypatch.setattr(Path, step, full_disk)
+    with pytest.raises(UserError) as told:
+        write_bytes(tmp_path / "x", b"new")
+    assert str(told.value) == f"{tmp_path / 'x'}: could not be written, No space left on device"
+    monkeypatch.undo()
+    assert listing(tmp_path) == {"x": b"old"}
+
+
+def filled(target: Path, content: bytes) -> None:
+    """Write a folder of two files."""
+    with new_folder(target) as unfinished:
+        (unfinished / "one").write_bytes(content)
+        (unfinished / "below").mkdir()
+        (unfinished / "below" / "two").write_bytes(content)
+
+
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    """Files of the old folder that the new one has not are gone, and others may read it."""
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell" / "stale").write_bytes(b"stale")
+    filled(tmp_path / "cell", b"new")
+    assert listing(tmp_path) == {"cell/one": b"new", "cell/below/two": b"new"}
+    assert stat.S_IMODE((tmp_path / "cell").stat().st_mode) == 0o755
+
+
+def test_a_failure_while_a_folder_is_filled_leaves_the_old_one(tmp_path: Path) -> None:
+    """An exception, an interrupt and a full disk in the middle leave the old folder and nothing beside it."""
+    filled(tmp_path / "cell", b"old")
+    before = listing(tmp_path)
+
+    def write_half(failure: Callable[[], Any]) -> None:
+        with new_folder(tmp_path / "cell") as unfinished:
+            (unfinished / "one").write_bytes(b"half")
+            failure()
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    for failure, kind in ((full_disk, UserError), (stop, KeyboardInterrupt), (lambda: 1 / 0, ZeroDivisionError)):
+        with pytest.raises(kind):
+            write_half(failure)
+        assert listing(tmp_path) == before
+
+
+def test_a_folder_that_cannot_take_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure at the last move names the target, and no half-made folder stays."""
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(UserError, match="cell: could not be written, No space left on device"):
+        filled(tmp_path / "cell", b"new")
+    assert listing(tmp_path) == {}
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    """A file where a folder is needed, and a folder without the right to write, give one line with the target."""
+    (tmp_path / "file").write_bytes(b"")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    places = [tmp_path / "file" / "x", *([closed / "x"] if not os.access(closed, os.W_OK) else [])]
+    for place in places:
+        for write in (lambda target: write_bytes(target, b"new"), lambda target: filled(target, b"new")):
+            with pytest.raises(UserError) as told:
+                write(place)
+            assert str(told.value).startswith(f"{place}: could not be written, ")
+    assert listing(tmp_path) == {"file": b""}
+    shutil.rmtree(closed)
+
+
+def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:
+    """The order of keys does not show, lists of numbers stand on one line, and a NaN is refused before writing."""
+    write_json(tmp_path / "a", {"b": [1, 2, [3, 4]], "a": "[1,  2] ü"})
+    write_json(tmp_path / "b", {"a": "[1,  2] ü", "b": [1, 2, [3, 4]]})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert read_json(tmp_path / "a") == {"b": [1, 2, [3, 4]], "a": "[1,  2] ü"}
+    write_json(tmp_path / "c", {"values": [0.5, None, 2]})
+    assert (tmp_path / "c").read_text() == '{\n "values": [ 0.5, null, 2 ]\n}\n'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a", [float("nan")])
+    assert read_json(tmp_path / "a")["b"] == [1, 2, [3, 4]]
+
+
+def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
+    """The line says which file, and what to do."""
+    with pytest.raises(UserError, match=r"x.json: the file is missing, run `dvc repro` to make it"):
+        read_json(tmp_path / "x.json")
+    for content in (b'{"a": 1', b"", b"\xff\xfe"):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(UserError, match=r"x.json: the file is damaged"):
+            read_json(tmp_path / "x.json")

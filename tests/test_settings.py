@@ -1,0 +1,176 @@
+"""What a suite file may hold, and the one line that each mistake gets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from privprune.errors import UserError
+from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, load_yaml, read
+
+
+@dataclass(frozen=True)
+class Circle:
+    name: Literal["circle"]
+    radius: Positive
+
+
+@dataclass(frozen=True)
+class Square:
+    name: Literal["square", "tile"]
+    side: NonNegative
+
+
+@dataclass(frozen=True)
+class Everything:
+    """One field of each kind that settings know."""
+
+    origin: Annotated[str, Key("from")]
+    epochs: Count
+    batch: AtLeastOne
+    rate: Positive
+    share: Fraction
+    open: Annotated[float, Range(0, 1, open_low=True, open_high=True)]
+    fast: bool
+    mode: Literal["paper", "clean", 3]
+    steps: tuple[Count, ...]
+    layers: dict[str, Fraction]
+    limit: AtLeastOne | None
+    shape: Circle | Square
+    extra: Circle | None
+
+    def __post_init__(self) -> None:
+        if self.epochs > 9 and self.fast:
+            raise ValueError("epochs: found 10 or more with fast, allowed up to 9")
+
+
+GOOD: dict[str, Any] = {
+    "from": "models/x",
+    "epochs": 0,
+    "batch": 1,
+    "rate": 0.5,
+    "share": 1,
+    "open": 0.5,
+    "fast": True,
+    "mode": "clean",
+    "steps": [1, 2],
+    "layers": {"conv1": 0.5},
+    "limit": None,
+    "shape": {"name": "tile", "side": 2},
+    "extra": None,
+}
+KEYS = ", ".join(GOOD)
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"epochs": -1}, ".epochs: found -1, allowed at least 0"),
+    ({"epochs": 1.0}, ".epochs: found 1.0, allowed an integer"),
+    ({"epochs": True}, ".epochs: found True, allowed an integer"),
+    ({"epochs": None}, ".epochs: found None, allowed an integer"),
+    ({"epochs": 10}, ": epochs: found 10 or more with fast, allowed up to 9"),
+    ({"batch": 0}, ".batch: found 0, allowed at least 1"),
+    ({"rate": "5e-4"}, ".rate: found '5e-4', allowed a number, a number is written 0.0005, not 5e-4"),
+    ({"rate": float("nan")}, ".rate: found nan, allowed a number"),
+    ({"rate": float("inf")}, ".rate: found inf, allowed a number"),
+    ({"rate": False}, ".rate: found False, allowed a number"),
+    ({"rate": 0}, ".rate: found 0, allowed above 0"),
+    ({"share": 1.01}, ".share: found 1.01, allowed at least 0 and at most 1"),
+    ({"open": 1}, ".open: found 1, allowed above 0 and below 1"),
+    ({"fast": 1}, ".fast: found 1, allowed true or false"),
+    ({"from": 3}, ".from: found 3, allowed a text"),
+    ({"mode": "Clean"}, ".mode: found 'Clean', allowed paper, clean, 3"),
+    ({"mode": 3.0}, ".mode: found 3.0, allowed paper, clean, 3"),
+    ({"steps": 3}, ".steps: found 3, allowed a list"),
+    ({"steps": "12"}, ".steps: found '12', allowed a list"),
+    ({"steps": [1, -2]}, ".steps[1]: found -2, allowed at least 0"),
+    ({"layers": [0.5]}, ".layers: found [0.5], allowed a mapping"),
+    ({"layers": {"conv1": 2}}, ".layers.conv1: found 2, allowed at least 0 and at most 1"),
+    ({"limit": 0}, ".limit: found 0, allowed at least 1"),
+    ({"limit": {}}, ".limit: found {}, allowed an integer"),
+    ({"shape": {"name": "cube", "side": 1}}, ".shape.name: found 'cube', allowed circle, square, tile"),
+    ({"shape": {"side": 1}}, ".shape.name: found None, allowed circle, square, tile"),
+    ({"shape": "circle"}, ".shape.name: found None, allowed circle, square, tile"),
+    ({"shape": {"name": "circle", "side": 1}}, ".shape.side: unknown key, allowed name, radius"),
+    ({"shape": {"name": "circle"}}, ".shape.radius: missing, the keys are name, radius"),
+    ({"extra": [1]}, ".extra: found [1], allowed a mapping with the keys name, radius"),
+    ({"epoch": 3}, f".epoch: unknown key, allowed {KEYS}"),
+    ({"origin": "models/x"}, f".origin: unknown key, allowed {KEYS}"),
+]
+
+
+def mistake(kind: type, found: object) -> str:
+    """Return the line of the refusal."""
+    with pytest.raises(UserError) as refused:
+        read(kind, found, "suite.yaml: prune.x")
+    return str(refused.value)
+
+
+def test_every_kind_of_field_is_read() -> None:
+    """Good settings become an instance, with integers where a number is asked for as floats."""
+    found = read(Everything, GOOD, "suite.yaml: prune.x")
+    assert (found.origin, found.epochs, found.mode, found.steps) == ("models/x", 0, "clean", (1, 2))
+    assert found.shape == Square("tile", 2.0)
+    assert type(found.share) is float
+    assert read(Everything, {**GOOD, "limit": 4, "extra": {"name": "circle", "radius": 1}}, "").extra is not None
+
+
+@pytest.mark.parametrize(("changed", "line"), MISTAKES, ids=[line for _, line in MISTAKES])
+def test_a_mistake_gets_one_line(changed: dict[str, Any], line: str) -> None:
+    """A value that is not allowed is told with file, key, what was found and what is allowed."""
+    assert mistake(Everything, {**GOOD, **changed}) == "suite.yaml: prune.x" + line
+
+
+@pytest.mark.parametrize("key", GOOD)
+def test_every_key_is_required(key: str) -> None:
+    """Nothing has a default: each key that is left out is told."""
+    less = {name: value for name, value in GOOD.items() if name != key}
+    assert mistake(Everything, less) == f"suite.yaml: prune.x.{key}: missing, the keys are {KEYS}"
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    """The line stays a line whatever was found."""
+    line = mistake(Everything, {**GOOD, "from": ["a\nb"] * 1000})
+    assert len(line) < 150
+    assert "\n" not in line
+
+
+def test_a_file_that_is_no_suite_is_told_in_one_line(tmp_path: Path) -> None:
+    """A missing, unreadable or empty file, a folder, and a key given twice are refused with the file's name."""
+    cases = {
+        "missing": None,
+        "empty": b"",
+        "list": b"- 1\n",
+        "broken": b"a: [1\nb: }",
+        "binary": b"\xff\xfe\x00",
+        "twice": b"train:\n  a: {epochs: 1}\n  a: {epochs: 2}\n",
+    }
+    for name, content in cases.items():
+        path = tmp_path / f"{name}.yaml"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError) as refused:
+            load_yaml(path)
+        assert str(refused.value).startswith(f"{path}: ")
+        assert "\n" not in str(refused.value)
+    with pytest.raises(UserError, match="could not be read"):
+        load_yaml(tmp_path)
+
+
+def test_a_key_may_stand_beside_what_it_is_merged_with(tmp_path: Path) -> None:
+    """`<<: *anchor` fills in what is not written, and a key beside it wins."""
+    path = tmp_path / "suite.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
+    assert load_yaml(path)["b"] == {"x": 1, "y": 3}
+
+
+def test_an_entry_that_is_not_there_is_told_with_those_that_are() -> None:
+    """A lookup names the first key on the way that does not exist, and its neighbours."""
+    suite = {"train": {"a": {}, "b": {}}, "suite": "x"}
+    assert at(suite, "train", "a", file="f") == {}
+    for keys, line in (
+        (("train", "c"), "f: train.c does not exist, allowed a, b"),
+        (("prune", "c"), "f: prune does not exist, allowed train, suite"),
+        (("suite", "c"), "f: suite.c does not exist, allowed none"),
+    ):
+        with pytest.raises(UserError) as refused:
+            at(suite, *keys, file="f")
+        assert str(refused.value) == line
