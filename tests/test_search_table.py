@@ -17,7 +17,7 @@ SEARCH = [
 
 
 def test_search_shows_every_candidate_and_marks_the_one_taken() -> None:
-    """One line per candidate, the dense network first; accuracy in percent, gain as it is; only the taken one says so."""
+    """One line per candidate, the dense network first; accuracy in percent, gain as it is; one is marked as taken."""
     made, attacked = cell_records("chosen", stage="prune", seeds=[0, 1], attacks={"nasr": [0.5, 0.5]})
     records = [replace(made, search=SEARCH), attacked, *cell_records("base", attacks={"nasr": [0.6, 0.6, 0.6]})]
     settings = EvaluateSettings(
