@@ -172,7 +172,9 @@ def test_the_schedule_by_hand() -> None:
     steps = ScheduleSettings("multistep", (2, 4), 0.1)
     cosine = ScheduleSettings("cosine", (), 1.0)
     assert [constant.rate(progress, 8) for progress in (0, 3.5, 8)] == [1, 1, 1]
-    assert [steps.rate(progress, 8) for progress in (0, 1.99, 2, 3.5, 4, 8)] == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert [steps.rate(progress, 8) for progress in (0, 1.99, 2, 3.5, 4, 8)] == pytest.approx(
+        [1, 1, 0.1, 0.1, 0.01, 0.01]
+    )
     assert [cosine.rate(progress, 8) for progress in (0, 2, 4, 8)] == pytest.approx([1, 0.5 + 0.125**0.5, 0.5, 0])
     assert cosine.rate(0, 0) == 1
 
