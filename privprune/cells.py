@@ -33,7 +33,7 @@ class Manifest:
         shadows: number of shadow models.
         reserve_reference: whether the reference records were kept out of training.
         small_dense: number of weights of a narrower network, or None.
-        pretrained: file of weights below `$PRIVPRUNE_DATA` that training starts from, or None.
+        pretrained: file of weights in `$PRIVPRUNE_DATA/checkpoints` that training starts from, or None.
 
     """
 

@@ -22,6 +22,7 @@ class Ensemble:
     def __init__(self, models: Sequence[nn.Module]) -> None:
         """Take the networks over: for several members their values are copied, for one the module itself is used."""
         self.members = len(models)
+        self._parameters: dict[str, Tensor]
         self.module = models[0] if self.members == 1 else copy.deepcopy(models[0]).to("meta")
         self._prunable = tuple(prunable(models[0]))
         if self.members == 1:
@@ -58,12 +59,15 @@ class Ensemble:
 
         """
         if self.members == 1:
-            return self.module(inputs)
+            alone: Tensor = self.module(inputs)
+            return alone
         parts = inputs.unflatten(0, (self.members, -1))
-        return vmap(self._forward, randomness="different")(self._parameters, self._buffers, parts).flatten(0, 1)
+        logits: Tensor = vmap(self._forward, randomness="different")(self._parameters, self._buffers, parts)
+        return logits.flatten(0, 1)
 
     def _forward(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
-        return functional_call(self.module, (parameters, buffers), (inputs,))
+        logits: Tensor = functional_call(self.module, (parameters, buffers), (inputs,))
+        return logits
 
     def state_dicts(self) -> list[dict[str, Tensor]]:
         """One state dict per member, detached copies without the member dimension."""
@@ -82,4 +86,5 @@ class Ensemble:
 
 def side_of(values: Tensor, members: int) -> Tensor:
     """Undo the flattening of a batch: [members * batch, ...] to [members, batch, ...]."""
-    return values.unflatten(0, (members, -1))
+    apart: Tensor = values.unflatten(0, (members, -1))
+    return apart

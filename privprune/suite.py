@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
+from privprune import published
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySettings
 from privprune.errors import UserError
 from privprune.models import build, prunable, small_dense
 from privprune.settings import at, read
+from privprune.verdicts import EvaluateSettings, check
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
@@ -195,4 +197,31 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 
 
 def _check_evaluate(suite: Suite, found: object, file: str) -> None:
-    """Hold every paper's map of rows to cells against the paper and the suite."""
+    """Hold every paper's map of printed rows to cells against the paper and the suite."""
+    if not isinstance(found, Mapping):
+        raise UserError(
+            f"{file}: evaluate: found {found!r}, allowed a mapping of papers: {', '.join(published.names())}"
+        )
+    for paper, rows in found.items():
+        where = f"{file}: evaluate.{paper}"
+        if paper not in published.names():
+            raise UserError(f"{where}: unknown paper, allowed {', '.join(published.names())}")
+        settings = read(EvaluateSettings, rows, where)
+        check(settings, published.load(paper), where)
+        for place, row in [("rows", row) for row in settings.rows] + [("controls", row) for row in settings.controls]:
+            _check_attacked(suite, row.cell, row.attack, f"{where}.{place}")
+        for cell in settings.sweep:
+            _check_attacked(suite, cell, None, f"{where}.sweep")
+
+
+def _check_attacked(suite: Suite, cell: str, method: str | None, where: str) -> None:
+    """Hold that a cell exists, and that its attack has the method whose accuracy is shown."""
+    if cell not in suite.cells:
+        raise UserError(f"{where}: cell {cell!r} does not exist, allowed {', '.join(suite.cells)}")
+    attacked = [entry for entry in suite.attacks.values() if entry.target == cell]
+    if method is None:
+        return
+    if not attacked:
+        raise UserError(f"{where}: cell {cell!r} is not attacked, allowed a cell with an entry in `attack`")
+    if method not in attacked[0].methods:
+        raise UserError(f"{where}: attack {method!r} on {cell}, allowed {', '.join(attacked[0].methods)}")

@@ -199,7 +199,7 @@ class _Phase:
         step = Step(self.ensemble, inputs, labels, logits, epoch, last)
         penalties = [penalty for term in self.terms if (penalty := term.penalty(step)) is not None]
         self.optimiser.zero_grad()
-        torch.stack([losses.sum(), *penalties]).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack([losses.sum(), *penalties]).sum().backward()
         self.optimiser.step()
         if self.kept[0]:
             torch._foreach_mul_(*self.kept)

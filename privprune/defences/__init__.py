@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from privprune.defences.confidence_penalty import ConfidencePenaltySettings, confidence_penalty
 from privprune.defences.defence import Defence, Setting
 from privprune.defences.dense import DenseSettings, dense
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, matched_accuracy
 from privprune.defences.min_max import MinMaxSettings, min_max
 
-DefenceSettings = DenseSettings | DpSgdSettings | MatchedAccuracySettings | MinMaxSettings
+DefenceSettings = ConfidencePenaltySettings | DenseSettings | DpSgdSettings | MatchedAccuracySettings | MinMaxSettings
 
 DEFENCES: dict[type[Any], Callable[[Any, Setting], Defence]] = {
+    ConfidencePenaltySettings: confidence_penalty,
     DenseSettings: dense,
     DpSgdSettings: dp_sgd,
     MatchedAccuracySettings: matched_accuracy,

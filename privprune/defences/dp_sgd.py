@@ -79,7 +79,7 @@ class DpSgd:
             raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")
         self._wrapped = GradSampleModule(ensemble.module, loss_reduction="mean")
         ensemble.module = self._wrapped
-        self._optimiser = DPOptimizer(
+        noisy = DPOptimizer(
             optimiser,
             noise_multiplier=self.noise_multiplier,
             max_grad_norm=self._settings.clipping_norm,
@@ -87,8 +87,9 @@ class DpSgd:
             loss_reduction="mean",
             generator=self._generator,
         )
-        self._optimiser.attach_step_hook(self._account)
-        return self._optimiser
+        noisy.attach_step_hook(self._account)
+        private: torch.optim.Optimizer = noisy
+        return private
 
     def _account(self, optimiser: DPOptimizer) -> None:
         self._accountant.step(noise_multiplier=optimiser.noise_multiplier, sample_rate=self._rate)

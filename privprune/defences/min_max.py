@@ -87,12 +87,13 @@ class MinMax(Term):
         gain = F.logsigmoid(self._guess(known, known_labels)).mean(1)
         gain = gain + F.logsigmoid(-self._guess(unknown, unknown_labels)).mean(1)
         self._optimiser.zero_grad()
-        (-gain.sum()).backward()  # type: ignore[no-untyped-call]
+        (-gain.sum()).backward()
         self._optimiser.step()
         self._gains.append(gain.detach())
 
     def _guess(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return self._attacker(self._attacker.seen(logits), labels)
+        guess: Tensor = self._attacker(self._attacker.seen(logits), labels)
+        return guess
 
     def _drawn(self, ensemble: Ensemble, records: Tensor, batch: int) -> tuple[Tensor, Tensor]:
         """Return the outputs of each member, in evaluation mode, on a batch drawn from its own records."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -14,7 +16,10 @@ from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
 
 _TORCHVISION_NAMES = {"resnet18_imagenet": "resnet18", "mobilenet_v2_imagenet": "mobilenet_v2"}
+PRETRAINED = tuple(_TORCHVISION_NAMES)  # the networks that there are published weights for
 _OURS_ONLY = "normalise."  # the fixed first block, which torchvision keeps in its transforms
+_SOURCE = "torchvision's weights come from https://download.pytorch.org/models, under the name that the suite gives"
+_DIGEST = re.compile(r"-([0-9a-f]{8,64})\.pth$")  # torchvision's file names end with the beginning of their sha256
 
 
 def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
@@ -26,11 +31,12 @@ def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
         path: torchvision's state dict, as downloaded (.pth) or as safetensors.
 
     Raises:
-        UserError: no such model, no such file, an unreadable one, or one of another architecture.
+        UserError: no such model, no such file, a damaged or unreadable one, or one of another architecture.
 
     """
     if name not in _TORCHVISION_NAMES:
-        raise UserError(f"weights: found model {name!r}, pretrained weights exist for {', '.join(_TORCHVISION_NAMES)}")
+        raise UserError(f"weights: found model {name!r}, pretrained weights exist for {', '.join(PRETRAINED)}")
+    _check_digest(path)
     found = _read(path)
     state = {key: value for key, value in model.state_dict().items() if not key.startswith(_OURS_ONLY)}
     # Both networks list their layers in the order of the computation, so the names pair up one by one.
@@ -43,15 +49,26 @@ def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
         state[ours].copy_(found[theirs])
 
 
+def _check_digest(path: Path) -> None:
+    """Compare a file with the checksum in its name, if both are there."""
+    named = _DIGEST.search(path.name)
+    if named is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(named[1]):
+        raise UserError(
+            f"{path}: found sha256 {found[: len(named[1])]}..., its name says {named[1]}; download it again"
+        )
+
+
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: the file is missing, expected torchvision's weights as .pth or .safetensors"
-        ) from None
+        raise UserError(f"{path}: the file is missing, {_SOURCE}") from None
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, TypeError) as broken:
         first = str(broken).splitlines()[0] if str(broken) else type(broken).__name__
         raise UserError(f"{path}: not readable as weights, {first}") from None

@@ -168,6 +168,6 @@ def gather(cell: Cell, world: World) -> list[Evidence]:
 
 def _answers(cell: Cell, world: World, number: int) -> Tensor:
     """Logits of one network on all records, float [N, classes]."""
-    model = cell.models([number])[0].to(world.device, memory_format=torch.channels_last)
+    model = cell.models([number])[0].to(world.device).to(memory_format=torch.channels_last)
     everything = torch.arange(len(world.dataset.labels), device=world.device)
     return predict(Ensemble([model]), world.dataset.images, everything)[0].cpu()

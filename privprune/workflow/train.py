@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from privprune.cells import Cell, Manifest, generator
+from privprune.datasets.source import VARIABLE
 from privprune.defences import DefenceSettings, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.models import load_pretrained
 from privprune.progress import Progress
 from privprune.settings import AtLeastOne, Key
 from privprune.training import Plan, train
@@ -171,13 +176,32 @@ def _train_group(
 
 
 def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: Cell | None) -> Ensemble:
-    """Build a group of networks: fresh from their seeds, or as the cell left them."""
+    """Build a group of networks: fresh from their seeds, from published weights, or as the cell left them.
+
+    Raises:
+        UserError: the file of published weights is missing, damaged, or of another architecture.
+
+    """
     seeds = manifest.model_seeds()
     if start is None:
         models = [manifest.fresh(generator(seeds[number], number, INITIAL)) for number in group]
+        if manifest.pretrained is not None:
+            for model in models:
+                load_pretrained(model, manifest.model, _checkpoint(manifest.pretrained))
     else:
         models = start.models(group)
-    return Ensemble([model.to(world.device, memory_format=torch.channels_last) for model in models])
+    return Ensemble([model.to(world.device).to(memory_format=torch.channels_last) for model in models])
+
+
+def _checkpoint(file: str) -> Path:
+    """Say where a file of published weights lies: `$PRIVPRUNE_DATA/checkpoints/<file>`."""
+    root = os.environ.get(VARIABLE)
+    if not root:
+        raise UserError(
+            f"{VARIABLE} is not set, allowed a folder with checkpoints/{file} "
+            f"(published weights, from https://download.pytorch.org/models/{file})"
+        )
+    return Path(root).expanduser() / "checkpoints" / file
 
 
 def group_label(label: str, group: Sequence[int]) -> str:

@@ -16,7 +16,7 @@ from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.models import prunable
+from privprune.models import PRETRAINED, prunable
 from privprune.settings import AtLeastOne, Count
 from privprune.training import predict
 
@@ -34,7 +34,7 @@ class NetworkSettings:
         shadows: further networks on splits of their own, for attacks with shadow models; `clean` only.
         reserve_reference: keep the reference records out of training, for defences that need non-members.
         small_dense: number of weights of a narrower network of the same family (a control), or null.
-        pretrained: file of torchvision's weights below `$PRIVPRUNE_DATA`, to start from, or null.
+        pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/checkpoints`, to start from, or null.
 
     """
 
@@ -52,6 +52,10 @@ class NetworkSettings:
             raise ValueError(f"seeds: found {list(self.seeds)}, allowed at least one, all different")
         if self.shadows and self.protocol == "paper":
             raise ValueError("shadows: found some with protocol paper, allowed 0 (every network has the same members)")
+        if self.pretrained is not None and (self.model not in PRETRAINED or self.small_dense is not None):
+            raise ValueError(
+                f"pretrained: found {self.pretrained}, allowed null, but for a whole {' or '.join(PRETRAINED)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class _Contest:
             # -log f_A on members, -log(1 - f_A) on non-members: minus the gain of MIA-Pruning's eq. 1, at the odds
             loss = share * F.softplus(-logits[0]).mean(1) + (1 - share) * F.softplus(logits[1]).mean(1)
             self.optimiser.zero_grad()
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+            loss.sum().backward()
             self.optimiser.step()
             total += loss.detach()
         return total / steps

@@ -58,7 +58,7 @@ class RahmanAttack:
         for _ in range(self.settings.steps):
             losses = [F.softplus(-known[0].judged_by(network)), F.softplus(known[1].judged_by(network))]
             optimiser.zero_grad()
-            ((weights[0] * losses[0]).sum() + (weights[1] * losses[1]).sum()).backward()  # type: ignore[no-untyped-call]
+            ((weights[0] * losses[0]).sum() + (weights[1] * losses[1]).sum()).backward()
             optimiser.step()
         decided = weights[0].new_zeros(classes).scatter_add(0, members.labels, weights[0]) > 0
         with torch.no_grad():

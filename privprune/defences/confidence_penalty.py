@@ -1,0 +1,46 @@
+"""The confidence penalty (Pereyra et al. 2017, arXiv 1701.06548): reward outputs that stay undecided.
+
+Members leak because the network is surer of them than of other records. This regulariser is the cheapest answer to
+that, so it is what a costlier defence has to beat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor
+
+from privprune.defences.defence import Defence, Setting
+from privprune.ensemble import side_of
+from privprune.settings import NonNegative
+from privprune.training import Step, Term
+
+
+@dataclass(frozen=True)
+class ConfidencePenaltySettings:
+    """How much an undecided output is worth: beta of the paper's Section 3."""
+
+    name: Literal["confidence_penalty"]
+    weight: NonNegative
+
+
+class ConfidencePenalty(Term):
+    """Subtract beta * H(p(y|x)) from the loss."""
+
+    def __init__(self, settings: ConfidencePenaltySettings) -> None:
+        """Take the weight."""
+        self._weight = settings.weight
+
+    def penalty(self, step: Step) -> Tensor:
+        """Return -beta * H, the mean over each network's batch, summed over the networks."""
+        logs = F.log_softmax(step.logits, dim=1)
+        negative_entropy = (logs.exp() * logs).sum(1)
+        return self._weight * side_of(negative_entropy, step.ensemble.members).mean(1).sum()
+
+
+def confidence_penalty(settings: ConfidencePenaltySettings, setting: Setting) -> Defence:
+    """Train with the penalty from the first step to the last."""
+    del setting
+    return Defence(terms=(ConfidencePenalty(settings),))
