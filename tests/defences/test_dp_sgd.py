@@ -58,7 +58,7 @@ def test_the_privacy_asked_for_is_reached(toy: Toy, setting: MakeSetting, accoun
 def fixed(transform: DpSgd, records: int) -> None:
     """Make one step of the first records, without noise."""
     transform.noise_multiplier = 0.0
-    transform.batches = lambda data, batch: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
+    transform.batches = lambda *_: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
 
 
 def moved(toy: Toy, own: Setting, clip: float, records: int, learning_rate: float) -> torch.Tensor:
@@ -94,14 +94,14 @@ def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, setting: M
     own, rate = setting(0), 0.5
     transform = DpSgd(privacy(), own)
     transform.noise_multiplier, clip = 3.0, 1.0
-    transform.batches = lambda data, batch: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
+    transform.batches = lambda *_: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
     state = fitted(toy, own, transform, 1, own.batch, rate).state_dicts()[0]
     (before,) = Ensemble(toy.networks(0)).state_dicts()
     move = torch.cat([(state[name] - before[name]).flatten() for name in state])
     assert move.std().item() == pytest.approx(3.0 * clip * rate / own.batch, rel=0.03)
 
 
-def test_records_are_drawn_independently(toy: Toy, setting: MakeSetting) -> None:
+def test_records_are_drawn_independently(setting: MakeSetting) -> None:
     """Each record is in about batch / records of the batches, and their sizes vary as a binomial's."""
     own = setting(0)
     transform = DpSgd(privacy(), own)
