@@ -135,9 +135,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     if isinstance(entry, PruneEntry):
         entry.check_layers(_built(suite.datasets[entry.data], network, where).weights, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
-        # Opacus cannot bound one record's influence where a batch's statistics mix the records.
-        if _built(suite.datasets[entry.data], network, where).normalises:
-            raise UserError(f"{where}: {network.model} has batch normalisation, allowed with dp_sgd: networks without")
+        _check_private(_built(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
@@ -218,6 +216,12 @@ def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
         raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with dp_sgd (Opacus takes one network)")
     if isinstance(defence, MatchedAccuracySettings) and isinstance(entry, HardenEntry) and entry.network is not None:
         raise UserError(f"{where}.from: found {entry.origin}, allowed models/CELL whose accuracy is to be matched")
+
+
+def _check_private(anatomy: _Anatomy, where: str) -> None:
+    """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
+    if anatomy.normalises:
+        raise UserError(f"{where} has batch normalisation, allowed with dp_sgd: networks without")
 
 
 def _check_attack(suite: Suite, name: str, where: str) -> None:
