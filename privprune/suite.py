@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from privprune import published
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings
+from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySettings
 from privprune.errors import UserError
 from privprune.models import build, prunable, small_dense
@@ -52,6 +54,15 @@ class Suite:
             return own
         assert not isinstance(entry, TrainEntry)  # noqa: S101 (a train entry has its networks)
         return self.network(entry.origin.removeprefix("models/"))
+
+    def without_shadows(self, cell: str) -> str | None:
+        """Say why a cell has no shadow models, or None where it has some."""
+        entry = self.cells[cell]
+        if not isinstance(entry, TrainEntry) and not entry.keep_shadows:
+            return f"{cell} has keep_shadows: false"
+        if isinstance(entry, PruneEntry) or entry.network is None:
+            return self.without_shadows(entry.origin.removeprefix("models/"))
+        return None if entry.network.shadows else f"{cell} has shadows: 0"
 
 
 def check_suite(found: Mapping[str, Any], file: str) -> Suite:
@@ -122,8 +133,9 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     _check_defence(entry, network, where)
     if isinstance(entry, PruneEntry):
-        model = _built(suite.datasets[entry.data], network, where)
-        entry.check_layers(prunable(model), where)
+        entry.check_layers(_built(suite.datasets[entry.data], network, where).weights, where)
+    elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
+        _check_private(_built(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
@@ -162,26 +174,54 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
     _built(data, network, where)
 
 
-def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> torch.nn.Module:
+@dataclass(frozen=True)
+class _Anatomy:
+    """What a suite is held against of a network: its prunable weights (shapes only), and whether it normalises."""
+
+    weights: dict[str, Tensor]
+    normalises: bool
+
+
+def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anatomy:
     """Build the network, so that an unknown model, or one that does not take the images, is told now."""
-    shape = IMAGE_SHAPES[data.name]
-    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
     try:
-        if network.small_dense is not None:
-            return small_dense(network.model, network.small_dense, **sizes, generator=torch.Generator())
-        return build(network.model, **sizes, generator=torch.Generator())
+        return _anatomy(network.model, network.small_dense, IMAGE_SHAPES[data.name])
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
+
+
+@functools.cache
+def _anatomy(model: str, narrow: int | None, shape: ImageShape) -> _Anatomy:
+    """Build each network once; many cells share one, and the largest takes a second."""
+    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
+    chance = torch.Generator()
+    built = (
+        build(model, **sizes, generator=chance)
+        if narrow is None
+        else small_dense(model, narrow, **sizes, generator=chance)
+    )
+    normalises = any(isinstance(part, torch.nn.BatchNorm2d) for part in built.modules())
+    return _Anatomy({name: weight.to("meta") for name, weight in prunable(built).items()}, normalises)
 
 
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
     defence = None if isinstance(entry, TrainEntry) else entry.defence
     if isinstance(defence, NEEDS_REFERENCE) and not network.reserve_reference:
         raise UserError(f"{where}.defence: {defence.name} needs networks with reserve_reference: true, found false")
+    if isinstance(entry, PruneEntry) and isinstance(defence, DpSgdSettings | MatchedAccuracySettings):
+        raise UserError(
+            f"{where}.defence: found {defence.name}, allowed in pruning: terms of the loss, such as min_max"
+        )
     if isinstance(defence, DpSgdSettings) and entry.stack != 1:
         raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with dp_sgd (Opacus takes one network)")
     if isinstance(defence, MatchedAccuracySettings) and isinstance(entry, HardenEntry) and entry.network is not None:
         raise UserError(f"{where}.from: found {entry.origin}, allowed models/CELL whose accuracy is to be matched")
+
+
+def _check_private(anatomy: _Anatomy, where: str) -> None:
+    """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
+    if anatomy.normalises:
+        raise UserError(f"{where} has batch normalisation, allowed with dp_sgd: networks without")
 
 
 def _check_attack(suite: Suite, name: str, where: str) -> None:
@@ -192,8 +232,9 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
         raise UserError(f"{where}.data: found {entry.data}, allowed {suite.cells[entry.target].data} (the target's)")
     attacks = entry.built(where)
     for label, attack in attacks.items():
-        if isinstance(attack, LiRAAttack | RMIAAttack) and not suite.network(entry.target).shadows:
-            raise UserError(f"{where}.methods.{label}: needs shadow models, but {entry.target} has shadows: 0")
+        reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
+        if reason is not None:
+            raise UserError(f"{where}.methods.{label}: needs shadow models, but {reason}")
 
 
 def _check_evaluate(suite: Suite, found: object, file: str) -> None:

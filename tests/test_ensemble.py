@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
-from toy import Toy
 from torch import nn
+from toy import Toy
 
 from privprune.batches import as_input
 from privprune.ensemble import Ensemble, side_of

@@ -13,6 +13,10 @@ from privprune.ensemble import Ensemble
 from privprune.settings import read
 from privprune.training import train
 
+pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+    pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
+    pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
+]
 GAME = {"gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
 ALL: list[dict[str, Any]] = [
     {"name": "dense"},
@@ -21,10 +25,6 @@ ALL: list[dict[str, Any]] = [
     {"name": "min_max", "variant": "paper", **GAME},
     {"name": "min_max", "variant": "released", **GAME},
 ]
-
-
-class Holder:
-    """Holds settings of one kind, as an entry of a suite does."""
 
 
 def settings_of(found: dict[str, Any]) -> DefenceSettings:

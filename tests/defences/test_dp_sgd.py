@@ -15,6 +15,10 @@ from privprune.errors import UserError
 from privprune.models import BlockNet
 from privprune.training import train
 
+pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+    pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
+    pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
+]
 MakeSetting = Callable[..., Setting]
 
 
@@ -23,7 +27,9 @@ def privacy(clip: float = 1.0, epsilon: float = 5.0, accountant: Literal["rdp", 
     return DpSgdSettings("dp_sgd", epsilon=epsilon, delta=0.001, clipping_norm=clip, accountant=accountant)
 
 
-def fitted(toy: Toy, setting: Setting, transform: DpSgd, epochs: int, batch: int, learning_rate: float = 0.1) -> Ensemble:
+def fitted(
+    toy: Toy, setting: Setting, transform: DpSgd, epochs: int, batch: int, learning_rate: float = 0.1
+) -> Ensemble:
     """Train one network with the transform, on the setting's members."""
     ensemble = Ensemble(toy.networks(0))
     data = TrainingData(setting.images, setting.labels, setting.members)
@@ -35,24 +41,24 @@ def fitted(toy: Toy, setting: Setting, transform: DpSgd, epochs: int, batch: int
 @pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("rdp", 6.28), ("prv", 6.28)])
 def test_the_privacy_asked_for_is_reached(toy: Toy, setting: MakeSetting, accountant: Any, epsilon: float) -> None:
     """The epsilon spent is at most the one asked for and within 2 % of it, and every step is accounted for."""
-    own = setting(0, batch=7)
+    own = setting(0, batch=12)
     transform = DpSgd(privacy(1.0, epsilon, accountant), own)
     steps: list[int] = []
     batches = transform.batches
     transform.batches = lambda data, batch: (steps.append(1) or part for part in batches(data, batch))  # type: ignore[method-assign]
-    fitted(toy, own, transform, 3, 7)
+    fitted(toy, own, transform, 3, 12)
     measured = transform.measured()
     assert 0.98 * epsilon < measured["epsilon"][0] <= epsilon
     assert measured["delta"] == [0.001]
     assert measured["noise_multiplier"] == [transform.noise_multiplier]
-    assert sum(taken for _, _, taken in transform._accountant.history) == len(steps) == 3 * round(40 / 7)
+    assert sum(taken for _, _, taken in transform._accountant.history) == len(steps) == 9
     assert all(noise == transform.noise_multiplier for noise, _, _ in transform._accountant.history)
 
 
 def fixed(transform: DpSgd, records: int) -> None:
     """Make one step of the first records, without noise."""
     transform.noise_multiplier = 0.0
-    transform.batches = lambda data, batch: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
+    transform.batches = lambda *_: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
 
 
 def moved(toy: Toy, own: Setting, clip: float, records: int, learning_rate: float) -> torch.Tensor:
@@ -88,14 +94,14 @@ def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, setting: M
     own, rate = setting(0), 0.5
     transform = DpSgd(privacy(), own)
     transform.noise_multiplier, clip = 3.0, 1.0
-    transform.batches = lambda data, batch: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
+    transform.batches = lambda *_: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
     state = fitted(toy, own, transform, 1, own.batch, rate).state_dicts()[0]
     (before,) = Ensemble(toy.networks(0)).state_dicts()
     move = torch.cat([(state[name] - before[name]).flatten() for name in state])
     assert move.std().item() == pytest.approx(3.0 * clip * rate / own.batch, rel=0.03)
 
 
-def test_records_are_drawn_independently(toy: Toy, setting: MakeSetting) -> None:
+def test_records_are_drawn_independently(setting: MakeSetting) -> None:
     """Each record is in about batch / records of the batches, and their sizes vary as a binomial's."""
     own = setting(0)
     transform = DpSgd(privacy(), own)

@@ -74,8 +74,8 @@ def test_an_inference_network_learns_to_tell_members(toy: Toy, setting: MakeSett
     ensemble = Ensemble(toy.networks(0))
     data = TrainingData(own.images, own.labels, own.members)
     term = MinMax(game(gain_weight=0.0, warm_up_epochs=25), own)
-    history = train(ensemble, data, toy.plan(50, batch=10, learning_rate=0.05), toy.generators(0), terms=[term])
-    assert history["inference_gain"][-1][0] > -0.7 * math.log(4)
+    history = train(ensemble, data, toy.plan(32, batch=10, learning_rate=0.05), toy.generators(0), terms=[term])
+    assert history["inference_gain"][-1][0] > -0.8 * math.log(4)
 
 
 def test_warm_up_is_plain_training_without_a_gain(toy: Toy, setting: MakeSetting) -> None:
@@ -99,7 +99,9 @@ def test_the_penalty_is_equation_1_over_the_members(toy: Toy, setting: MakeSetti
     seen = step.logits.unflatten(0, (2, 6))
     seen = seen.softmax(-1) if variant == "paper" else seen
     expected = 2.0 * network(seen, step.labels.unflatten(0, (2, 6))).sigmoid().log().mean(1).sum()
-    assert term.penalty(step) == pytest.approx(expected.item(), rel=1e-5)
+    penalty = term.penalty(step)
+    assert penalty is not None
+    assert penalty.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_each_player_moves_itself_only(toy: Toy, setting: MakeSetting) -> None:
