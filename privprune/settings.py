@@ -178,15 +178,16 @@ def _listed(names: typing.Iterable[object]) -> str:
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, but a key given twice is a mistake, as for DVC; PyYAML takes the last one silently."""
 
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
         seen = set()
-        for key, _ in node.value:
+        for key, _ in node.value:  # as written: merged keys (`<<`) come in later, and may be overridden
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"found the key {key.value!r} twice", key.start_mark
                 )
             seen.add(key.value)
-        super().flatten_mapping(node)
+        return node
 
 
 def load_yaml(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from privprune.verdicts import VERDICTS, Evaluation
 
 # Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
 _FURTHER = (
-    ("controls", "Controls and sweep", ("controls", "sweep")),
+    ("controls", "Controls, sweep and choice of sparsity", ("controls", "sweep", "search")),
     ("attacks", "All attacks", ("attacks", "every_attack")),
     ("base-rates", "Other shares of members", ("base_rates",)),
     ("comparisons", "Comparisons behind the claims", ("comparisons",)),

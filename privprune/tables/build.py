@@ -6,7 +6,7 @@ from pathlib import Path
 from privprune.files import new_folder
 from privprune.published import Paper
 from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
-from privprune.tables.cells import controls_table, sweep_table
+from privprune.tables.cells import controls_table, search_table, sweep_table
 from privprune.tables.claims import claims_table, comparisons_table
 from privprune.tables.comma_separated import comma_separated
 from privprune.tables.latex import latex, latex_document
@@ -28,6 +28,7 @@ def build(evaluation: Evaluation, paper: Paper) -> tuple[Table, ...]:
         base_rates_table(evaluation, paper),
         attacks_table(evaluation, paper),
         sweep_table(evaluation),
+        search_table(evaluation),
     )
 
 

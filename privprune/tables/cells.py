@@ -5,7 +5,7 @@ from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds
 from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, printed_place, row
 from privprune.verdicts import Evaluation, MeasuredCell, Role
-from privprune.verdicts.measured import BALANCED
+from privprune.verdicts.measured import BALANCED, SearchCandidate
 
 _COLUMNS = ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio")
 
@@ -75,4 +75,33 @@ def sweep_table(evaluation: Evaluation) -> Table:
             *(row(f"Attack {one} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells)) for one in attacks),
         ),
         notes=(*INTERVALS, *data_notes(cells)),
+    )
+
+
+def search_table(evaluation: Evaluation) -> Table:
+    """Show the candidates of Algorithm 1's outer loop, for each cell whose sparsity was chosen by it."""
+    searched = [cell for cell in evaluation.cells if cell.search]
+    return Table(
+        name="search",
+        title="Sparsity chosen as in Algorithm 1",
+        caption="Gain of the inference network (Equation 1; guessing has -1.386) and accuracy of each candidate, both "
+        "on the selection records, which no attack or utility is reported on. Taken is the smallest gain among those "
+        "accurate enough.",
+        columns=(*labels("Cell", "Weights reduced"), *numbers("Accuracy (%)", "Gain", "Seeds"), *labels("Taken")),
+        rows=tuple(_candidate(cell, found) for cell in searched for found in cell.search),
+        notes=(*INTERVALS, *data_notes(searched)),
+    )
+
+
+def _candidate(cell: MeasuredCell, found: SearchCandidate) -> tuple[Cell, ...]:
+    taken = "" if not found.chosen else "yes" if found.within_drop else "yes, the most accurate: none was enough"
+    gain = found.gain
+    interval = "" if gain.low is None or gain.high is None else f" [{gain.low:.3f}, {gain.high:.3f}]"
+    return row(
+        cell.cell,
+        "dense" if found.ratio == 1 else f"{found.ratio:g}x",
+        estimate(found.accuracy, "percent"),
+        f"{gain.mean:.3f}{interval}",
+        seeds(len(gain.values)),
+        taken,
     )

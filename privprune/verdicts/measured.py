@@ -35,6 +35,26 @@ class AttackResult:
 
 
 @dataclass(frozen=True)
+class SearchCandidate:
+    """One candidate of MIA-Pruning's Algorithm 1, all from the selection records; ratio 1 is the dense network.
+
+    Attributes:
+        ratio: all weights / weights left.
+        accuracy: percent, over seeds.
+        gain: of the inference network, Equation 1; -log 4 is guessing.
+        chosen: whether it was taken.
+        within_drop: whether the choice kept the accuracy asked for.
+
+    """
+
+    ratio: float
+    accuracy: Estimate
+    gain: Estimate
+    chosen: bool
+    within_drop: bool
+
+
+@dataclass(frozen=True)
 class MeasuredCell:
     """One cell: what it is, and everything measured on it.
 
@@ -50,6 +70,7 @@ class MeasuredCell:
         epochs: epochs of training that its history shows.
         numbers: metric -> estimate over seeds; accuracies in percent, weights as counts.
         attacks: attack -> its result, where the cell was attacked.
+        search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
 
     """
 
@@ -64,6 +85,7 @@ class MeasuredCell:
     epochs: int
     numbers: dict[str, Estimate]
     attacks: dict[str, AttackResult]
+    search: tuple[SearchCandidate, ...]
 
     @property
     def cut_down(self) -> str:
@@ -159,6 +181,17 @@ def _measured(made: Record, attacked: Record | None) -> MeasuredCell:
         epochs=len(made.history.get("loss", [])),
         numbers={metric: over_seeds(values, *_possible(metric)) for metric, values in _values(made).items()},
         attacks={} if attacked is None else {name: _attack(found) for name, found in attacked.attacks.items()},
+        search=tuple(_candidate(found) for found in made.search),
+    )
+
+
+def _candidate(found: Mapping[str, Any]) -> SearchCandidate:
+    return SearchCandidate(
+        ratio=float(found["ratio"]),
+        accuracy=over_seeds([100 * value for value in found["selection_accuracy"]], 0.0, 100.0),
+        gain=over_seeds(found["gain"]),
+        chosen=bool(found["chosen"]),
+        within_drop=bool(found["within_drop"]),
     )
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.attacks.membership import ATTACKS, Attack, Evidence, attack_each, evidence_about, replay
+from privprune.attacks.membership import ATTACKS, Attack, Evidence, at_odds, attack_each, evidence_about
 from privprune.cells import Cell, generator
 from privprune.ensemble import Ensemble
-from privprune.metrics.membership import Scores, measure
+from privprune.metrics.membership import Measured, Scores, measure
 from privprune.settings import AtLeastOne, Positive, read
 from privprune.training import predict
+from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
 
 ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.world
@@ -120,33 +121,39 @@ def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, w
     """
     check_same_data(cell, world, f"target: {entry.target}")
     evidences = gather(cell, world)
+    jobs = [(label, odds) for label in attacks for odds in (None, *_replayed(entry, label))]
+
+    def work(job: tuple[str, float | None]) -> tuple[list[Scores], Measured]:
+        return _attack(entry, attacks, evidences, *job)
+
     results: dict[str, Any] = {}
     scores: dict[str, Any] = {}
-    for position, (label, attack) in enumerate(attacks.items()):
-        generators = [generator(entry.seed, target, ATTACK, position) for target in range(len(evidences))]
-        found = attack_each(attack, evidences, generators)
-        draws = np.random.default_rng([entry.seed, position])
-        results[label] = measure(found, entry.resamples, draws).as_record()
+    for (label, odds), (found, measured) in zip(jobs, side_by_side(work, jobs), strict=True):
+        if odds is not None:
+            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = measured.metrics["accuracy"].as_record()
+            continue
+        results[label] = measured.as_record()
         for target, one in enumerate(found):
             scores |= {f"{label}/{target}/members": one.members, f"{label}/{target}/nonmembers": one.nonmembers}
-        if label in entry.base_rates.attacks:
-            results[label]["metrics"] |= _replays(entry, attack, evidences, position)
     return Assault(results, scores)
 
 
-def _replays(entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], position: int) -> dict[str, Any]:
-    """Plain accuracy at each of the odds, with its interval."""
-    metrics = {}
-    for number, odds in enumerate(entry.base_rates.odds):
-        replayed: list[Scores] = [
-            replay(attack, evidence, odds, generator(entry.seed, target, REPLAY, position, number))
-            for target, evidence in enumerate(evidences)
-        ]
-        draws = np.random.default_rng([entry.seed, position, number])
-        metrics[f"accuracy_at_{odds:g}_to_1"] = (
-            measure(replayed, entry.resamples, draws).metrics["accuracy"].as_record()
-        )
-    return metrics
+def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
+    """Return the odds at which a method is replayed."""
+    return entry.base_rates.odds if label in entry.base_rates.attacks else ()
+
+
+def _attack(
+    entry: AttackEntry, attacks: Mapping[str, Attack], evidences: Sequence[Evidence], label: str, odds: float | None
+) -> tuple[list[Scores], Measured]:
+    """Run one method on every target, as it is or at other odds; its random numbers are its own."""
+    position = list(attacks).index(label)
+    purpose = (ATTACK, position) if odds is None else (REPLAY, position, entry.base_rates.odds.index(odds))
+    generators = [generator(entry.seed, target, *purpose) for target in range(len(evidences))]
+    if odds is not None:
+        evidences = [at_odds(one, odds, drawn) for one, drawn in zip(evidences, generators, strict=True)]
+    found = attack_each(attacks[label], evidences, generators)
+    return found, measure(found, entry.resamples, np.random.default_rng([entry.seed, *purpose]))
 
 
 def gather(cell: Cell, world: World) -> list[Evidence]:

@@ -52,11 +52,13 @@ def side_by_side(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
 
 
 def _forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:
+    """Let each worker take the next job that nobody has taken, until none is left."""
     context = multiprocessing.get_context("fork")
+    taken = context.Value("q", 0)
     lines, processes = [], []
-    for worker in range(workers):
+    for _ in range(workers):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(work, jobs[worker::workers], theirs, workers), daemon=True)
+        process = context.Process(target=_serve, args=(work, jobs, taken, theirs, workers), daemon=True)
         process.start()
         theirs.close()
         lines.append(ours)
@@ -70,37 +72,39 @@ def _forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) ->
 
 
 def _collected(lines: Sequence[Connection], jobs: int) -> list[Any]:
-    """Take the results as they come from the workers that have them, and put them in the order of the jobs."""
+    """Take the results as they come, and put them in the order of the jobs."""
     results: list[Any] = [None] * jobs
-    waiting = dict(enumerate(lines))
-    arrived = dict.fromkeys(waiting, 0)
+    waiting = list(lines)
     while waiting:
-        for ready in multiprocessing.connection.wait(list(waiting.values())):
-            worker = next(number for number, line in waiting.items() if line is ready)
+        for line in multiprocessing.connection.wait(waiting):
+            assert isinstance(line, Connection)  # noqa: S101 (only these were waited for)
             try:
-                kind, content = waiting[worker].recv()
+                kind, number, content = line.recv()
             except EOFError:
                 raise RuntimeError(
                     "a worker process ended before its work was done: killed, or out of memory"
                 ) from None
             if kind == "done":
-                del waiting[worker]
+                waiting.remove(line)
             elif kind == "error":
                 raise content
             else:
-                results[worker + arrived[worker] * len(lines)] = content
-                arrived[worker] += 1
+                results[number] = content
     return results
 
 
-def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], line: Connection, workers: int) -> None:
-    """Do a worker's share; results go as arrays, since tensors would need a file descriptor each."""
+def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], taken: Any, line: Connection, workers: int) -> None:
+    """Take jobs and send their results, until none is left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     torch.set_num_threads(max(1, cores() // workers))
     try:
-        for job in jobs:
-            line.send(("result", work(job)))
-        line.send(("done", None))
+        while True:
+            with taken.get_lock():
+                number, taken.value = taken.value, taken.value + 1
+            if number >= len(jobs):
+                break
+            line.send(("result", number, work(jobs[number])))
+        line.send(("done", -1, None))
     except Exception as failure:  # noqa: BLE001 (whatever it was, the parent raises it)
-        line.send(("error", failure))
+        line.send(("error", -1, failure))
