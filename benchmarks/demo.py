@@ -12,7 +12,6 @@ from benchmarks.result import Result
 
 NAME = "demo"
 AIM = 240.0
-MEASURE = "the demo from a fresh clone, `dvc repro`"
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,12 @@ def measure(size: Size) -> list[Result]:
         source = str(size.repository.resolve())
         cloned = run(["git", "clone", "--quiet", "--no-hardlinks", source, str(clone)], Path(empty))
         if cloned.status:
-            return [_failed(f"no clone: {last_line(cloned.output)}")]
+            return [_failed(size, f"no clone: {last_line(cloned.output)}")]
         finished = run(size.command, clone)
         if finished.status:
-            return [_failed(f"it failed: {last_line(finished.output)}")]
+            return [_failed(size, f"it failed: {last_line(finished.output)}")]
         note = slowest(clone / "reports")
-    return [Result(NAME, MEASURE, finished.seconds, "s", AIM, "lower", note)]
+    return [Result(NAME, measured(size), finished.seconds, "s", AIM, "lower", note)]
 
 
 def slowest(reports: Path, count: int = 5) -> str:
@@ -53,5 +52,10 @@ def slowest(reports: Path, count: int = 5) -> str:
     return f"{len(found)} stages that train or attack took {total:.0f} s, the longest: {told}" if found else ""
 
 
-def _failed(why: str) -> Result:
-    return Result(NAME, MEASURE, None, "s", AIM, "lower", why)
+def measured(size: Size) -> str:
+    """Say what is measured, in words."""
+    return f"the demo from a fresh clone, `{' '.join(size.command)}`"
+
+
+def _failed(size: Size, why: str) -> Result:
+    return Result(NAME, measured(size), None, "s", AIM, "lower", why)

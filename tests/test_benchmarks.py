@@ -23,6 +23,13 @@ pytestmark = [  # newer Pythons warn where a process with threads forks, PyTorch
 ]
 
 
+@pytest.fixture(autouse=True)
+def _few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take one thread where a benchmark takes PyTorch's number: on a busy machine, threads of tiny work wait long."""
+    for module in (training_speed, shadow_models):
+        monkeypatch.setattr(module, "DEFAULT_THREADS", 1)
+
+
 def result(**changed: Any) -> Result:
     """Return a result with an aim, some of its facts changed."""
     facts: dict[str, Any] = {
