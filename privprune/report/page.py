@@ -95,10 +95,7 @@ def _lead(section: Section) -> str:
     findings = [claim.finding for claim in section.evaluation.claims]
     counted = ", ".join(f"{verdicts.count(kind)} {_WORDS[kind]}" for kind in VERDICTS if kind in verdicts)
     claims = ", ".join(f"{findings.count(kind)} {kind}" for kind in dict.fromkeys(findings))
-    return (
-        f"{section.paper.short}: of {len(verdicts)} printed numbers, {counted}. "
-        f"Of {len(findings)} claims, {claims}."
-    )
+    return f"{section.paper.short}: of {len(verdicts)} printed numbers, {counted}. Of {len(findings)} claims, {claims}."
 
 
 _WORDS = {
