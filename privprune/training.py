@@ -16,7 +16,7 @@ from privprune.ensemble import Ensemble, side_of
 from privprune.progress import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 
-_RECORDS_AT_ONCE, _VALUES_AT_ONCE = 2000, 6_200_000  # of a prediction: 2000 CIFAR images, 41 of ImageNet
+_VALUES_AT_ONCE = 6_200_000  # of a prediction: 2000 CIFAR images, or 41 of ImageNet
 
 History = dict[str, list[list[float]]]  # name -> epochs x members
 Masks = dict[str, Tensor]  # weight name -> bool [members, *weight.shape]
@@ -244,13 +244,14 @@ def _note(history: History, measured: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def predict(ensemble: Ensemble, images: Tensor, records: Tensor) -> Tensor:
+def predict(ensemble: Ensemble, images: Tensor, records: Tensor, batch: int = 2000) -> Tensor:
     """Logits of every member on the same records, in evaluation mode, without augmentation.
 
     Args:
         ensemble: the networks.
         images: uint8 [all, channels, height, width].
         records: int64 [n], which of them.
+        batch: records at once, fewer of large images; it changes speed and memory only.
 
     Returns:
         float32 [members, n, classes].
@@ -259,8 +260,8 @@ def predict(ensemble: Ensemble, images: Tensor, records: Tensor) -> Tensor:
     ensemble.train(mode=False)
     parts = []
     values = images.shape[1] * images.shape[2] * images.shape[3]
-    batch = min(_RECORDS_AT_ONCE, _VALUES_AT_ONCE // values) // ensemble.members
-    for part in records.split(max(1, batch)):
+    together = min(batch, _VALUES_AT_ONCE // values) // ensemble.members
+    for part in records.split(max(1, together)):
         inputs = as_input(images[part])
         repeated = inputs.expand(ensemble.members, *inputs.shape).flatten(0, 1)
         parts.append(side_of(ensemble(repeated).float(), ensemble.members))
