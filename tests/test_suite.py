@@ -149,13 +149,17 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "layer that is not there": (
         put("prune/pruned/budget/dense_layers", ["conv9"]),
-        ("prune.pruned.budget: dense_layers: found 'conv9', allowed layers are "
-        "conv1.conv.weight, conv2.conv.weight, fc1.linear.weight, fc2.linear.weight"),
+        (
+            "prune.pruned.budget: dense_layers: found 'conv9', allowed layers are "
+            "conv1.conv.weight, conv2.conv.weight, fc1.linear.weight, fc2.linear.weight"
+        ),
     ),
     "ratio beyond the dense layers": (
         put("prune/pruned/budget/ratio", 95),
-        ("prune.pruned.budget: ratio leaves -1 weights for "
-        "conv2.conv.weight, fc1.linear.weight, fc2.linear.weight, not dense"),
+        (
+            "prune.pruned.budget: ratio leaves -1 weights for "
+            "conv2.conv.weight, fc1.linear.weight, fc2.linear.weight, not dense"
+        ),
     ),
     "layer without a weight": (
         put("prune/pruned/budget/ratio", 90),

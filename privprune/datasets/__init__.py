@@ -37,7 +37,17 @@ from privprune.errors import UserError
 from privprune.files import new_folder
 from privprune.settings import AtLeastOne, Count
 
-__all__ = ["DATASETS", "IMAGE_SHAPES", "Dataset", "DatasetSettings", "Split", "fetch", "load_dataset", "load_split"]
+__all__ = [
+    "DATASETS",
+    "IMAGE_SHAPES",
+    "Dataset",
+    "DatasetSettings",
+    "ImageShape",
+    "Split",
+    "fetch",
+    "load_dataset",
+    "load_split",
+]
 
 DATASETS: dict[str, Callable[[Source], Dataset]] = {
     "digits": digits,

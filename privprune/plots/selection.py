@@ -102,10 +102,13 @@ def curves(cells: Sequence[Trained]) -> list[Curves]:
 
 
 def _phases(record: Record) -> tuple[Phase, ...]:
-    """Return the phases of a training, if it had more than one."""
-    phases, first = [], 1
+    """Return the phases of a training, if it had more than one; rounds of one method are one phase."""
+    phases: list[Phase] = []
+    first = 1
     for phase in record.phases:
-        phases.append(Phase(str(phase["name"]), first))
+        name = str(phase["name"]).partition(",")[0]  # "admm, rho 0.003" and "admm, rho 0.03" are rounds of ADMM
+        if not phases or phases[-1].name != name:
+            phases.append(Phase(name, first))
         first += int(phase["epochs"])
     return tuple(phases) if len(phases) > 1 else ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -146,9 +147,9 @@ def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
 def _attack(
     entry: AttackEntry, attacks: Mapping[str, Attack], evidences: Sequence[Evidence], label: str, odds: float | None
 ) -> tuple[list[Scores], Measured]:
-    """Run one method on every target, as it is or at other odds; its random numbers are its own."""
-    position = list(attacks).index(label)
-    purpose = (ATTACK, position) if odds is None else (REPLAY, position, entry.base_rates.odds.index(odds))
+    """Run one method on every target, as it is or at other odds; its random numbers hang on its label alone."""
+    own = zlib.crc32(label.encode())
+    purpose = (ATTACK, own) if odds is None else (REPLAY, own, round(1000 * odds))
     generators = [generator(entry.seed, target, *purpose) for target in range(len(evidences))]
     if odds is not None:
         evidences = [at_odds(one, odds, drawn) for one, drawn in zip(evidences, generators, strict=True)]

@@ -19,6 +19,7 @@ pytestmark = [  # what torch and Opacus say about the inputs of the first layer,
 ]
 GAME = {"gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
 ALL: list[dict[str, Any]] = [
+    {"name": "confidence_penalty", "weight": 0.3},
     {"name": "dense"},
     {"name": "dp_sgd", "epsilon": 5, "delta": 0.01, "clipping_norm": 1, "accountant": "rdp"},
     {"name": "matched_accuracy"},

@@ -1,0 +1,72 @@
+"""Measure two or more ways of doing the same in one run, by turns, so that both meet the same state of the machine."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+DEFAULT_THREADS = torch.get_num_threads()  # as PyTorch finds it good, before anything here changes it
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each side, round by round.
+
+    Attributes:
+        seconds: side -> one number per round; the sides of a round were measured one right after the other.
+
+    """
+
+    seconds: dict[str, list[float]]
+
+    def median(self, side: str) -> float:
+        """Return the median seconds of a side."""
+        return median(self.seconds[side])
+
+    def times_faster(self, side: str, than: str) -> float:
+        """Return how many times less time a side takes than another: the median over the rounds."""
+        return median(self._ratios(side, than))
+
+    def spread(self, side: str, than: str, work: int = 1) -> str:
+        """Say the least and the largest ratio of the rounds, where a side does `work` times as much."""
+        ratios = [work * ratio for ratio in self._ratios(side, than)]
+        return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
+
+    def _ratios(self, side: str, than: str) -> list[float]:
+        return [slow / fast for slow, fast in zip(self.seconds[than], self.seconds[side], strict=True)]
+
+
+def by_turns(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> Timing:
+    """Time all sides by turns.
+
+    Args:
+        sides: name -> the work.
+        rounds: how often each side is measured.
+        warm_up: run each side once before, unmeasured.
+
+    """
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(-1 if warm_up else 0, rounds):
+        for side, work in sides.items():
+            gc.collect()
+            began = time.perf_counter()
+            work()
+            if number >= 0:
+                seconds[side].append(time.perf_counter() - began)
+    return Timing(seconds)
+
+
+def top_operators(work: Callable[[], object], count: int = 5) -> str:
+    """Say which operators take the most processor time of their own in some work of one process."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        work()
+    rows = sorted(profiled.key_averages(), key=lambda row: row.self_cpu_time_total, reverse=True)
+    total = sum(row.self_cpu_time_total for row in rows) or 1
+    named = [f"{row.key.removeprefix('aten::')} {100 * row.self_cpu_time_total / total:.0f} %" for row in rows[:count]]
+    return f"processor time: {', '.join(named)}"

@@ -1,0 +1,42 @@
+"""The tests, all of them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.commands import last_line, run
+from benchmarks.result import Result
+
+NAME = "tests"
+AIM = 300.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """What is measured: the checkout, and pytest's arguments."""
+
+    folder: Path
+    arguments: tuple[str, ...]
+
+
+FULL = Size(Path(), ("-q", "--durations=5", "--durations-min=1"))
+QUICK = Size(Path(), ("-q", "--collect-only"))
+
+
+def measure(size: Size) -> list[Result]:
+    """Run them once, in this environment; `uv run` adds the fraction of a second that it needs to look at it."""
+    finished = run([sys.executable, "-m", "pytest", *size.arguments], size.folder)
+    measured = f"`pytest {' '.join(size.arguments)}`"
+    summary = last_line(finished.output)
+    if finished.status:
+        return [Result(NAME, measured, None, "s", AIM, "lower", f"they do not pass: {summary}")]
+    return [
+        Result(NAME, measured, finished.seconds, "s", AIM, "lower", "; ".join([summary, *slowest(finished.output)]))
+    ]
+
+
+def slowest(printed: str) -> list[str]:
+    """Return pytest's lines about the slowest tests."""
+    return [" ".join(line.split()) for line in printed.splitlines() if "s call " in line or "s setup " in line]
