@@ -97,7 +97,7 @@ def _lead(section: Section) -> str:
     claims = ", ".join(f"{findings.count(kind)} {kind}" for kind in dict.fromkeys(findings))
     return (
         f"{section.paper.short}: of {len(verdicts)} printed numbers, {counted}. "
-        f"Of {len(findings)} claims tested, {claims}."
+        f"Of {len(findings)} claims, {claims}."
     )
 
 
