@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from privprune.errors import UserError
 
 _TEXT_OR_INNER_LIST = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]{}"]*\]')
@@ -97,3 +99,5 @@ def _told(target: Path) -> Iterator[None]:
         yield
     except OSError as failure:
         raise UserError(f"{target}: could not be written, {failure.strerror or failure}") from failure
+    except SafetensorError as failure:  # how safetensors tells of a full disk
+        raise UserError(f"{target}: could not be written, {failure}") from failure

@@ -1,5 +1,7 @@
 """Cells: trained networks on disk."""
 
+import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +137,24 @@ def test_a_truncated_or_missing_file_is_refused(cell: Cell, tmp_path: Path) -> N
         assert refused(tmp_path).startswith(f"{path}: missing or damaged (")
     path.unlink()
     assert f"remove {tmp_path} and run `dvc repro` again" in refused(tmp_path)
+
+
+def test_a_full_disk_leaves_the_old_cell(cell: Cell, tmp_path: Path) -> None:
+    """Weights that do not fit on the disk cost one line, and the old cell stays; the limit is the process's own."""
+    cell.save(tmp_path / "cell")
+    before = (tmp_path / "cell" / "models.safetensors").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"cell: could not be written, .*File too large") as told:
+            cell.save(tmp_path / "cell")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "\n" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["cell"]
+    assert (tmp_path / "cell" / "models.safetensors").read_bytes() == before
 
 
 def test_generators_of_different_purposes_differ() -> None:

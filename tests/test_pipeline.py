@@ -141,3 +141,28 @@ def test_no_stage_writes_where_another_does() -> None:
         for other, elsewhere in outs:
             assert out == elsewhere or not f"{elsewhere}/".startswith(f"{out}/"), (name, other)
             assert out != elsewhere or name == other or out == "data/models/${key}"
+
+
+def read_keys(stage: str) -> set[str]:
+    """Return the keys of the suite that a stage's script looks up, through `entry` and `at`."""
+    keys: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
+        if not isinstance(node, ast.Assign | ast.Expr | ast.Return) or node.value is None:
+            continue
+        for call in (part for part in ast.walk(node.value) if isinstance(part, ast.Call)):
+            called = call.func.id if isinstance(call.func, ast.Name) else ""
+            path = [part.value if isinstance(part, ast.Constant) else "${key}" for part in call.args[1:]]
+            if called in ("entry", "at"):
+                keys.add(".".join(str(part) for part in path))
+            if called == "entry":  # gives the suite's name first, which a stage may leave alone
+                first = node.targets[0].elts[0] if isinstance(node, ast.Assign) else None  # type: ignore[attr-defined]
+                keys |= {"suite"} - ({"suite"} if isinstance(first, ast.Name) and first.id == "_" else set())
+    return keys
+
+
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "check"])
+def test_the_keys_that_are_read_are_declared(stage: str) -> None:
+    """A stage's `params` are the keys of the suite that its script looks up, and nothing else reads the suite."""
+    assert read_keys(stage) == set(STAGES[stage].get("params", []))
+    readers = {path.stem for path in (ROOT / "stages").glob("*.py") if "load_yaml" in path.read_text()}
+    assert readers <= {"check", "evaluate", "plot", "stage", "parallel"}

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -107,4 +108,5 @@ def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], taken: Any, line: Co
             line.send(("result", number, work(jobs[number])))
         line.send(("done", -1, None))
     except Exception as failure:  # noqa: BLE001 (whatever it was, the parent raises it)
+        failure.add_note(f"In a worker process:\n{traceback.format_exc()}")  # which would not travel by itself
         line.send(("error", -1, failure))

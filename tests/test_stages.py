@@ -1,0 +1,227 @@
+"""The main job in miniature: a tiny suite through DVC in a fresh clone, changed, broken and killed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from privprune.records import read_records
+
+ROOT = Path(__file__).parent.parent
+EVERYTHING = [
+    "check",
+    "fetch@digits",
+    *("train@base", "prune@pruned", "harden@game", "harden@private"),
+    *("attack@base", "attack@pruned"),
+    *("evaluate@mia_pruning", "plot@mia_pruning", "report", "track"),
+]
+AFTER_GAME = ["check", "harden@game", "evaluate@mia_pruning", "plot@mia_pruning", "report", "track"]
+HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
+
+
+class Clone:
+    """A folder with the tracked files, the tiny suite and a repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start Python on something, in a process group of its own."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        return subprocess.Popen(  # noqa: S603 (our own Python)
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def repro(self, *targets: str, status: int = 0) -> tuple[list[str], str]:
+        """Run `dvc repro`; returns the stages that were run and all that was printed."""
+        process = self.start("-m", "dvc", "repro", *targets)
+        output, _ = process.communicate()
+        assert process.returncode == status, output
+        return re.findall(r"Running stage '(\S+)'", output), output
+
+    def change(self, old: str, new: str) -> None:
+        """Change one place of the suite."""
+        path = self.folder / "params.yaml"
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+
+    def copy(self, folder: Path) -> Clone:
+        """Copy everything, what was made included."""
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("site"))
+        return Clone(folder)
+
+    def contents(self, *below: str) -> dict[str, str]:
+        """Return path -> checksum of every file that must not depend on time or place."""
+        files = [path for part in below for path in (self.folder / part).rglob("*") if path.is_file()]
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if "timings" not in path.parts and path.name != "index.html"
+        }
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a fresh clone in which everything has been made."""
+    folder = tmp_path_factory.mktemp("clone") / "privprune"
+    git = shutil.which("git") or "git"
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (git itself)
+    for name in listed.splitlines():
+        if name.split("/")[0] not in ("tests", "reports", "docs") and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    shutil.copyfile(ROOT / "tests" / "suites" / "tiny.yaml", folder / "params.yaml")
+    subprocess.run([git, "init", "-q"], cwd=folder, check=True)  # noqa: S603 (git itself)
+    made = Clone(folder)
+    run, _ = made.repro()
+    assert sorted(run) == sorted(EVERYTHING)
+    return made
+
+
+CHANGE = ("gain_weight: 1.0", "gain_weight: 2.0")
+
+
+@pytest.fixture(scope="module")
+def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a copy in which one parameter of one cell has been changed and everything made again."""
+    copy = clone.copy(tmp_path_factory.mktemp("changed") / "privprune")
+    copy.change(*CHANGE)
+    run, output = copy.repro()
+    assert sorted(run) == sorted(AFTER_GAME), output
+    return copy
+
+
+def test_one_command_makes_everything(clone: Clone) -> None:
+    """A fresh clone ends with every record, table, figure, verdict and page that the suite asks for."""
+    reports = clone.folder / "reports" / "tiny"
+    found = {(record.stage, record.cell) for record in read_records(reports / "records" / "mia_pruning")}
+    cells = {("train", "base"), ("prune", "pruned"), ("harden", "game"), ("harden", "private")}
+    assert found == cells | {("attack", "base"), ("attack", "pruned")}
+    lines = (reports / "verdicts.csv").read_text().splitlines()
+    assert lines[0] == HEADER
+    rows = list(csv.DictReader(lines))
+    assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
+    measured = [row for row in rows if row["verdict"] == "stand-in data"]
+    assert {row["method"] for row in measured} == {"baseline", "mia_pruning"}
+    assert all(row["measured"] and row["seeds"] == "2" for row in measured)
+    assert "<html" in (reports / "index.html").read_text()
+    assert any((reports / "figures" / "mia_pruning").iterdir())
+    assert any((reports / "tables" / "mia_pruning").iterdir())
+    assert (clone.folder / "mlflow.db").stat().st_size > 0
+
+
+def test_nothing_half_made_is_left(clone: Clone) -> None:
+    """No temporary file or folder stays beside the outputs."""
+    for folder in ("data", "reports"):
+        hidden = [path for path in (clone.folder / folder).rglob(".*") if path.name != ".gitignore"]
+        assert hidden == []
+
+
+def test_the_second_time_nothing_is_done(clone: Clone) -> None:
+    """`dvc repro` with nothing to do runs no stage."""
+    assert clone.repro()[0] == []
+
+
+def test_a_change_of_one_cell_reruns_what_follows_from_it(clone: Clone, changed: Clone) -> None:
+    """Of the models and records only those of the changed cell differ."""
+    before, after = (one.contents("data", "reports/tiny/records") for one in (clone, changed))
+    differing = {path for path in before if before[path] != after[path]}
+    assert before.keys() == after.keys()
+    assert differing == {
+        "data/models/game/models.safetensors",
+        "reports/tiny/records/mia_pruning/harden/game.json",
+    }
+
+
+def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> None:
+    """Without data, cache and models, `evaluate` and `plot` make the same bytes from what stands in git."""
+    folders = [f"reports/tiny/{name}" for name in ("tables", "verdicts", "evaluations", "metrics", "figures")]
+    gone = [clone.folder / name for name in ("data", ".dvc", "mlflow.db", *folders)]
+    shutil.copytree(clone.folder, tmp_path / "privprune", ignore=lambda folder, names: ignored(folder, names, gone))
+    copy = Clone(tmp_path / "privprune")
+    for stage in ("evaluate", "plot"):
+        process = copy.start("-m", f"stages.{stage}", "mia_pruning")
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+    assert copy.contents(*folders) == clone.contents(*folders)
+
+
+def ignored(folder: str, names: list[str], gone: list[Path]) -> list[str]:
+    """Return which names of a folder are among the paths to leave out."""
+    return [name for name in names if Path(folder) / name in gone]
+
+
+def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
+    """A mistake in any entry is told in one line, without a traceback, and what was made before stays."""
+    copy = clone.copy(tmp_path / "privprune")
+    before = copy.contents("data", "reports")
+    copy.change(*CHANGE)
+    copy.change("rho_start: 0.001", "rho_start: 1e-3")
+    run, output = copy.repro(status=255)
+    assert run == ["check"]
+    line = "error: params.yaml: prune.pruned.method.rho_start: found '1e-3', allowed a number"
+    assert [found for found in output.splitlines() if found.startswith(line)]
+    assert "Traceback" not in output
+    after = copy.contents("data", "reports")
+    assert {path: sum_ for path, sum_ in before.items() if path != "data/checked.json"} == {
+        path: sum_ for path, sum_ in after.items() if path != "data/checked.json"
+    }
+
+
+def is_new(path: Path, since: int) -> bool:
+    """Whether a file has been written after a moment in nanoseconds."""
+    try:
+        return path.stat().st_mtime_ns >= since
+    except FileNotFoundError:
+        return False
+
+
+def killed_when(clone: Clone, moment: Callable[[int], bool], target: str) -> None:
+    """Start `dvc repro` and kill its whole process group as soon as the moment has come."""
+    since = time.time_ns()
+    process = clone.start("-m", "dvc", "repro", target)
+    while not moment(since):
+        assert process.poll() is None, f"the moment never came: {process.communicate()[0]}"
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed while it trains, while it writes, before and after its record, a stage ends with the same bytes."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    models, record = copy.folder / "data" / "models", copy.folder / "reports/tiny/records/mia_pruning/harden/game.json"
+    moments: list[Callable[[int], bool]] = [
+        lambda _: any(models.glob(".game-*")),
+        lambda since: is_new(models / "game" / "manifest.json", since),
+        lambda since: is_new(record, since),
+    ]
+    for moment in moments:
+        killed_when(copy, moment, "harden@game")
+    run, output = copy.repro("harden@game")
+    assert run in (["harden@game"], ["check", "harden@game"]), output
+    below = ("data", "reports/tiny/records")
+    assert copy.contents(*below) == changed.contents(*below)
+    assert copy.repro("harden@game")[0] == []
