@@ -71,7 +71,7 @@ def note_time(record: Path, seconds: float) -> None:
     timing = {
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
     }
     write_json(Path(*parts), timing)
