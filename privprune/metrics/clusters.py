@@ -39,7 +39,7 @@ def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: to
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415 (a second that few programs need)
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 (same)
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 (same)
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 (same)
 
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     points = features.detach().cpu().numpy()
@@ -65,7 +65,8 @@ def eigenvalues(centred: Tensor) -> Tensor:
     """
     scaled = centred.double() / max(len(centred), 1) ** 0.5
     gram = scaled @ scaled.T if len(scaled) < scaled.shape[1] else scaled.T @ scaled
-    return torch.linalg.eigvalsh(gram).clamp_min(0)
+    values: Tensor = torch.linalg.eigvalsh(gram)
+    return values.clamp_min(0)
 
 
 def principal_axes(centred: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from privprune.defences.cem.settings import AsReleasedSettings, AsWrittenSettings, CemSettings
 from privprune.defences.cem.term import Cem
 from privprune.defences.defence import Defence, Setting
-from privprune.models.cut import CutSettings
+from privprune.models import CutSettings
 
 
 def needs_noise(cut: CutSettings | None) -> float:

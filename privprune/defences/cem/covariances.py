@@ -133,7 +133,7 @@ class Diagonal:
         return logs, centred / (self._values + self._noise)[update.component]
 
 
-COVARIANCES: dict[str, type[Full] | type[FromFit] | type[Diagonal]] = {
+COVARIANCES: dict[str, type[Full | FromFit | Diagonal]] = {
     "full": Full,
     "from_fit": FromFit,
     "diagonal": Diagonal,

@@ -11,7 +11,7 @@ from privprune.batches import augmented
 from privprune.defences.cem.settings import SeparatePassSettings
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
-from privprune.models.cut import edge_of
+from privprune.models import WIRE
 from privprune.training import Step
 
 
@@ -52,11 +52,12 @@ def separate_pass(settings: SeparatePassSettings, setting: Setting, ensemble: En
 
     """
     records = setting.members[0]
+    wire = ensemble.module.get_submodule(WIRE)
     ensemble.train(mode=False)
     parts = []
     for part in records.split(setting.batch):
         inputs = augmented(setting.images[part], settings.augmentation, setting.generators)
-        values = edge_of(ensemble.module)(inputs) if sent else ensemble.encode(inputs)
-        parts.append(values.float().flatten(1))
+        values = ensemble.encode(inputs)
+        parts.append((wire(values) if sent else values).float().flatten(1))
     ensemble.train()
     return Features(torch.cat(parts), setting.labels[records])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from privprune.batches import Augmentation
 from privprune.settings import AtLeastOne, NonNegative, Positive, Range
 
 Slip = Literal["wrong_index", "misaligned_clusters"]
@@ -72,7 +73,7 @@ class SeparatePassSettings:
     """
 
     name: Literal["separate_pass"]
-    augmentation: Literal["none", "crop_flip"]
+    augmentation: Augmentation
 
 
 @dataclass(frozen=True)
