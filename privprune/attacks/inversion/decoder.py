@@ -95,7 +95,7 @@ def fresh_decoder(
 ) -> nn.Sequential:
     """Build a decoder against a victim, on the device of its images."""
     decoder = build_decoder(feature_shape, victim.image_shape, blocks=blocks, width=width, generator=generator)
-    return decoder.to(victim.images.device, memory_format=torch.channels_last)
+    return decoder.to(victim.images.device).to(memory_format=torch.channels_last)
 
 
 def fit(

@@ -65,7 +65,7 @@ class DeepPriorAttack:
         side = next(height // times for times in (4, 2, 1) if height % times == 0)
         shape = (_NOISE_CHANNELS, side, side)
         painter = build_decoder(shape, victim.image_shape, blocks=own.blocks, width=own.width, generator=generator)
-        painter = painter.to(sent.device, memory_format=torch.channels_last)
+        painter = painter.to(sent.device).to(memory_format=torch.channels_last)
         noise = (_NOISE_SCALE * torch.rand(1, *shape, generator=generator)).to(sent.device)
         optimiser = torch.optim.Adam(painter.parameters(), lr=own.learning_rate, foreach=True)
         for _ in range(own.steps):

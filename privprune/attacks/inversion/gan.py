@@ -92,7 +92,7 @@ class GanAttack:
         if own.leaked_start is not None:
             fit(painter, Library(victim, victim.leak, own.queries), own.leaked_start, generator)
         critic = build_critic(victim.image_shape, width=own.width, generator=generator)
-        critic = critic.to(victim.images.device, memory_format=torch.channels_last)
+        critic = critic.to(victim.images.device).to(memory_format=torch.channels_last)
         history = _Game(own, painter, critic, library, generator).played()
         return Reconstruction(decoded(painter, victim.intercepted(own.queries)), history)
 
@@ -154,7 +154,8 @@ class _Game:
         between = torch.rand(len(images), 1, 1, 1, generator=self.generator).to(images.device)
         places = (images + between * (made - images)).requires_grad_()
         (slopes,) = torch.autograd.grad(self.critic(places).sum(), places, create_graph=True)
-        return (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+        penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+        return penalty
 
     def _painter_step(self, sent: Tensor, images: Tensor) -> None:
         self.painter.train()

@@ -60,16 +60,15 @@ class Victim:
 
     def sent(self, features: Tensor, queries: int) -> Tensor:
         """Mean of what the wire sends of features when each image is asked for `queries` times; once if not random."""
+        sent: Tensor = self.wire(features)
         if not self.random:
-            sent: Tensor = self.wire(features)
             return sent
-        total = self.wire(features)
         for _ in range(queries - 1):
-            total = total + self.wire(features)
-        return total / queries
+            sent = sent + self.wire(features)
+        return sent / queries
 
     def expected(self, features: Tensor) -> Tensor:
-        """What the wire sends of features on average, with gradients."""
+        """Return what the wire sends of features on average, with gradients."""
         sent: Tensor = self.share * features if self.random else self.wire(features)
         return sent
 
