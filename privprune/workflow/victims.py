@@ -99,6 +99,17 @@ def pools(members: Tensor, test: Tensor, mosaic: Sequence[Sequence[int]]) -> Poo
     return Pools(members, test, known[~torch.isin(known, shown)], unseen, shown)
 
 
+def records_of(cell: Cell, number: int, world: World) -> Pools:
+    """Sort the records of one network of a cell.
+
+    Raises:
+        UserError: there are too few test records.
+
+    """
+    test = world.split(cell.manifest, number).test
+    return pools(world.members(cell.manifest, number), test, world.dataset.mosaic)
+
+
 @dataclass(frozen=True)
 class Plan:
     """The records of one attack, int64 each.
@@ -119,7 +130,8 @@ class Plan:
     @property
     def scored(self) -> Tensor:
         """All that is inverted, each record once, in ascending order."""
-        return torch.cat([self.released, self.written, self.shown]).unique()
+        scored: Tensor = torch.cat([self.released, self.written, self.shown]).unique()
+        return scored
 
     def rows(self, records: Tensor) -> Tensor:
         """Return the places of some records in `scored`."""
@@ -210,10 +222,11 @@ def target(cell: Cell, number: int, cut: str | int | None, world: World, *seed: 
     reseed(model, generator(*seed).initial_seed())
     model.requires_grad_(requires_grad=False).eval()
     wire = cell.manifest.cut.wire if cell.manifest.cut is not None else None
-    own = pools(world.members(cell.manifest, number), world.split(cell.manifest, number).test, world.dataset.mosaic)
+    parts = halves(model, cut)
+    parts.encoder.eval()  # the blocks are already, their new container is not
     return Target(
-        halves=halves(model, cut),
-        pools=own,
+        halves=parts,
+        pools=records_of(cell, number, world),
         deviation=wire.noise_deviation if wire is not None else 0.0,
         random=wire.random if wire is not None else False,
         share=1 - wire.rate if isinstance(wire, DropoutSettings) else 1.0,

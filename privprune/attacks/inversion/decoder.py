@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from privprune.attacks.inversion.victim import AttackerData, Library, Reconstruction, Victim, as_channels_last
 from privprune.models.decoder import build_decoder, check_decoder
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training import ScheduleSettings
 
@@ -102,9 +103,7 @@ def fit(
     decoder: nn.Module, library: Library, settings: FitSettings, generator: torch.Generator
 ) -> Mapping[str, list[float]]:
     """Fit a decoder to the pairs of a library; returns the loss per epoch."""
-    optimiser = torch.optim.Adam(
-        decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
-    )
+    optimiser = Adam(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     decoder.train()
     losses: list[Tensor] = []
     for epoch in range(settings.epochs):

@@ -10,6 +10,7 @@ from torch import Tensor
 from privprune.attacks.inversion.rmle import mismatch
 from privprune.attacks.inversion.victim import Reconstruction, Victim
 from privprune.models.decoder import build_decoder
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, Positive
 
 _NOISE_CHANNELS = 32  # of the fixed input, as Ulyanov et al. have it
@@ -67,7 +68,7 @@ class DeepPriorAttack:
         painter = build_decoder(shape, victim.image_shape, blocks=own.blocks, width=own.width, generator=generator)
         painter = painter.to(sent.device).to(memory_format=torch.channels_last)
         noise = (_NOISE_SCALE * torch.rand(1, *shape, generator=generator)).to(sent.device)
-        optimiser = torch.optim.Adam(painter.parameters(), lr=own.learning_rate, foreach=True)
+        optimiser = Adam(painter.parameters(), lr=own.learning_rate, foreach=True)
         for _ in range(own.steps):
             loss = mismatch(victim, painter(noise), sent).sum()
             optimiser.zero_grad()

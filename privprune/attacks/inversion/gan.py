@@ -16,6 +16,7 @@ from privprune.attacks.inversion.decoder import FitSettings, decoded, fit, fresh
 from privprune.attacks.inversion.victim import AttackerData, Library, Reconstruction, Victim
 from privprune.models.critic import build_critic
 from privprune.models.decoder import check_decoder
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training import ScheduleSettings
 
@@ -112,7 +113,7 @@ class _Game:
         self.library, self.generator = library, generator
         rates = (settings.critic_learning_rate, settings.generator_learning_rate)
         self.optimisers = tuple(
-            torch.optim.Adam(network.parameters(), lr=rate, betas=_BETAS, foreach=True)
+            Adam(network.parameters(), lr=rate, betas=_BETAS, foreach=True)
             for network, rate in zip((critic, painter), rates, strict=True)
         )
         self.rates, self.steps = rates, 0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion.victim import Reconstruction, Victim, as_channels_last
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, NonNegative, Positive
 
 _TOGETHER = 256  # images inverted at once
@@ -57,7 +58,7 @@ class RmleAttack:
         """Images [n, C, H, W] of what was sent, [n, *feature_shape]. Each image has its own loss: no mean over n."""
         images = torch.full((len(sent), *victim.image_shape), 0.5, device=sent.device)
         images = as_channels_last(images).requires_grad_()
-        optimiser = torch.optim.Adam([images], lr=self.settings.learning_rate)
+        optimiser = Adam([images], lr=self.settings.learning_rate)
         for _ in range(self.settings.steps):
             errors = mismatch(victim, images, sent).sum()
             loss = errors + self.settings.total_variation * roughness(images).sum()
