@@ -27,6 +27,7 @@ from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
 from privprune.models.decoder import build_decoder
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 from privprune.training import ScheduleSettings, Step, Term
 
@@ -92,7 +93,7 @@ class ResSfl(Term):
         self._setting = setting
         self._generator = setting.generators[0]
         self._decoder: nn.Module
-        self._optimiser: torch.optim.Adam
+        self._optimiser: Adam
         self._losses: list[Tensor] = []
 
     def start(self, ensemble: Ensemble) -> None:
@@ -116,7 +117,7 @@ class ResSfl(Term):
         except ValueError as mismatch:
             raise UserError(f"resfl: {mismatch}") from None
         self._decoder = decoder.to(images.device)
-        self._optimiser = torch.optim.Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
+        self._optimiser = Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
         if self._settings.pretraining is not None:
             self._pretrain(ensemble, self._settings.pretraining)
 
