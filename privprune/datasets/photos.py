@@ -167,7 +167,8 @@ def _read(photograph: Photograph, source: Source) -> tuple[Array, bool]:
     except OSError:
         raise UserError(
             f"photos: {place} is missing; it comes inside scikit-image 0.25 and later (public domain or CC0; the "
-            "motorcycle is Middlebury's, Scharstein et al., GCPR 2014): install that again, `uv sync --reinstall-package scikit-image`"
+            "motorcycle is Middlebury's, Scharstein et al., GCPR 2014): install that again, "
+            "`uv sync --reinstall-package scikit-image`"
         ) from None
     verified = source.verified(str(place), content, photograph.md5)
     image = open_image(content, place, "RGB")
