@@ -1,7 +1,10 @@
 """Tiles of the colour photographs that scikit-image carries: 32x32 pixels, no download, class = photograph.
 
 Test tiles come from one square of each photograph that no training tile touches. Tiles of one part overlap one another:
-a photograph holds about 200 that do not, and the set has 650 of each.
+a photograph holds 126 to 345 that do not, and the set has 650 of each.
+
+The photographs are in the public domain or CC0 (scikit-image names their authors); the motorcycle is Middlebury's
+(Scharstein et al., High-resolution stereo datasets with subpixel-accurate ground truth, GCPR 2014).
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ class Photograph:
 
     Attributes:
         file: its name in the folder `data` of scikit-image.
-        md5: checksum of that file, the same since it was added.
+        md5: checksum of that file, the same in scikit-image 0.25 and 0.26.
+        size: its width and height, in pixels.
         shrunk: so many pixels to a side are averaged to one, so that a tile shows something.
         crop: pixels cut off on every side before that: what is outside of the lens.
         held_out: top and left of the held-out square, in pixels of the photograph as used.
@@ -43,20 +47,21 @@ class Photograph:
 
     file: str
     md5: str
+    size: tuple[int, int]
     shrunk: int
     crop: int
     held_out: tuple[int, int]
 
 
 PHOTOGRAPHS = (  # in the order of their labels; of the two views of the motorcycle one
-    Photograph("astronaut.png", "97066e0a8baf4cd0be9859f9825aa3a2", 1, 0, (0, 128)),
-    Photograph("chelsea.png", "0f1b4a59504988622035d850dc0555ac", 1, 0, (64, 96)),
-    Photograph("coffee.png", "f24210802e8d0690e0c1c2302f907cc4", 1, 0, (64, 160)),
-    Photograph("hubble_deep_field.jpg", "bfc42613c8edb720cf7d1343693787a4", 2, 0, (96, 128)),
-    Photograph("ihc.png", "003cf07f958b143d4366a93657de6fd0", 1, 0, (128, 160)),
-    Photograph("motorcycle_left.png", "4fa7de5269c6431eabc5c1cce0649c11", 1, 0, (128, 288)),
-    Photograph("retina.jpg", "5fa589edda0ab6832e3afcd92c402412", 2, 212, (128, 128)),
-    Photograph("rocket.jpg", "511130d2072cc744a1fa5015bc23557a", 1, 0, (160, 224)),
+    Photograph("astronaut.png", "97066e0a8baf4cd0be9859f9825aa3a2", (512, 512), 1, 0, (0, 128)),
+    Photograph("chelsea.png", "0f1b4a59504988622035d850dc0555ac", (451, 300), 1, 0, (96, 16)),
+    Photograph("coffee.png", "f24210802e8d0690e0c1c2302f907cc4", (600, 400), 1, 0, (64, 160)),
+    Photograph("hubble_deep_field.jpg", "bfc42613c8edb720cf7d1343693787a4", (1000, 872), 2, 0, (96, 128)),
+    Photograph("ihc.png", "003cf07f958b143d4366a93657de6fd0", (512, 512), 1, 0, (128, 160)),
+    Photograph("motorcycle_left.png", "4fa7de5269c6431eabc5c1cce0649c11", (741, 500), 1, 0, (128, 288)),
+    Photograph("retina.jpg", "5fa589edda0ab6832e3afcd92c402412", (1411, 1411), 2, 224, (128, 128)),
+    Photograph("rocket.jpg", "511130d2072cc744a1fa5015bc23557a", (640, 427), 1, 0, (160, 224)),
 )
 
 
@@ -95,20 +100,20 @@ def photos(source: Source) -> Dataset:
 
 
 def train_places(photograph: Photograph, pixels: Array) -> Array:
-    """Top and left of the training tiles of a photograph [C, H, W]: int64 [500, 2], none touches the held-out square."""
+    """Top and left of the training tiles of a photograph [C, H, W], none in the held-out square: int64 [500, 2]."""
     top, left = photograph.held_out
     height, width = pixels.shape[1:]
 
     def outside(places: Array) -> Array:
-        across, down = places[:, 0] - top, places[:, 1] - left
-        overlaps = (across > -TILE) & (across < HELD_OUT) & (down > -TILE) & (down < HELD_OUT)
+        down, across = places[:, 0] - top, places[:, 1] - left
+        overlaps = (down > -TILE) & (down < HELD_OUT) & (across > -TILE) & (across < HELD_OUT)
         return places[~overlaps]
 
     return _evenly(lambda step: outside(_lattice(height, width, step)), TRAIN)
 
 
 def test_places(photograph: Photograph) -> Array:
-    """Top and left of the test tiles of a photograph: int64 [150, 2]; the 36 that fill the held-out square come first."""
+    """Top and left of the test tiles of a photograph, first the 36 that fill the held-out square: int64 [150, 2]."""
     grid = _lattice(HELD_OUT, HELD_OUT, TILE)
 
     def between(step: int) -> Array:
@@ -149,18 +154,28 @@ def _spread(records: int) -> Array:
     return np.arange(records) * STRIDE % records
 
 
+def folder() -> Path:
+    """Return the folder of scikit-image's data."""
+    return Path(str(resources.files("skimage"))) / "data"
+
+
 def _read(photograph: Photograph, source: Source) -> tuple[Array, bool]:
     """Return the pixels as used, uint8 [3, H, W], and whether the file is the known one."""
-    place = Path(str(resources.files("skimage"))) / "data" / photograph.file
+    place = folder() / photograph.file
     try:
         content = place.read_bytes()
     except OSError:
         raise UserError(
-            f"photos: {place} is missing; it comes inside scikit-image 0.25 and later (its data are free to use): "
-            "install that again, `uv sync --reinstall-package scikit-image`"
+            f"photos: {place} is missing; it comes inside scikit-image 0.25 and later (public domain or CC0; the "
+            "motorcycle is Middlebury's, Scharstein et al., GCPR 2014): install that again, "
+            "`uv sync --reinstall-package scikit-image`"
         ) from None
     verified = source.verified(str(place), content, photograph.md5)
-    pixels = np.asarray(open_image(content, place, "RGB")).transpose(2, 0, 1)
+    image = open_image(content, place, "RGB")
+    if image.size != photograph.size:
+        found, allowed = (f"{width}x{height}" for width, height in (image.size, photograph.size))
+        raise UserError(f"{place}: found {found} pixels, allowed {allowed}")
+    pixels = np.asarray(image).transpose(2, 0, 1)
     cut, side = photograph.crop, photograph.shrunk
     pixels = pixels[:, cut : pixels.shape[1] - cut, cut : pixels.shape[2] - cut].astype(np.int64)
     height, width = (size // side for size in pixels.shape[1:])

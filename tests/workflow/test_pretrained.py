@@ -162,6 +162,7 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
         cut=None,
         epochs=2,
         batch=3,
+        precision="float32",
         target_accuracy=None,
         generators=[torch.Generator().manual_seed(seed) for seed in (4, 5)],
     )
