@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,11 +23,26 @@ __all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "not
 Entry = TypeVar("Entry")
 
 
-def entry(kind: type[Entry], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
-    """Read the suite's name and one entry of it, as settings and as written."""
-    suite = load_yaml(PARAMS)
+def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
+    """Read the suite's name and one entry of it, as settings and as written.
+
+    Args:
+        kind: the settings, or of a section with entries of several kinds, each under the key that only it has.
+        section: of the suite.
+        name: of the entry.
+
+    Raises:
+        UserError: the entry is not there, or is none of the kinds.
+
+    """
+    suite, where = load_yaml(PARAMS), f"{PARAMS}: {section}.{name}"
     found = at(suite, section, name, file=str(PARAMS))
-    return str(suite.get("suite")), read(kind, found, f"{PARAMS}: {section}.{name}"), found
+    if isinstance(kind, Mapping):
+        own = [key for key in kind if key in found]
+        if len(own) != 1:
+            raise UserError(f"{where}: found the keys {', '.join(found)}, allowed one of {', '.join(kind)}")
+        kind = kind[own[0]]
+    return str(suite.get("suite")), read(kind, found, where), found
 
 
 def device() -> torch.device:

@@ -12,6 +12,7 @@ from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, NonNegative, Positive
 
 _TOGETHER = 256  # images inverted at once
+_NOISE = 0.01  # deviation of the start from grey
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class RmleAttack:
     """White-box attack without any images of its own ("rMLE", He et al. 2019, Section 4).
 
     For each image, minimise over x in [0, 1] the mean squared difference between what would be sent of x, on average,
-    and what was sent, plus `total_variation` times the mean squared difference of neighbouring pixels. Adam from mid
-    grey, clipped to [0, 1] after each step; no randomness of its own. History: none.
+    and what was sent, in units of the variance of what is sent (ours: one weight then suits networks of any scale),
+    plus `total_variation` times the mean squared difference of neighbouring pixels. Adam, clipped to [0, 1] after each
+    step, from mid grey with a little noise: exact grey is all zeros to a network, where ReLUs may have no gradient.
+    History: none.
     """
 
     limit = None
@@ -50,17 +53,19 @@ class RmleAttack:
         """Take features of any shape."""
 
     def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
-        """Invert all scored images, side by side; the generator is not used."""
-        parts = victim.intercepted(self.settings.queries).split(_TOGETHER)
-        return Reconstruction(torch.cat([self._inverted(victim, sent) for sent in parts]))
+        """Invert all scored images, side by side; the generator draws where they start."""
+        sent = victim.intercepted(self.settings.queries)
+        unit = variance(sent)
+        starts = 0.5 + _NOISE * torch.randn(len(sent), *victim.image_shape, generator=generator).to(sent.device)
+        parts = zip(starts.split(_TOGETHER), sent.split(_TOGETHER), strict=True)
+        return Reconstruction(torch.cat([self._inverted(victim, start, part, unit) for start, part in parts]))
 
-    def _inverted(self, victim: Victim, sent: Tensor) -> Tensor:
+    def _inverted(self, victim: Victim, start: Tensor, sent: Tensor, unit: Tensor) -> Tensor:
         """Images [n, C, H, W] of what was sent, [n, *feature_shape]. Each image has its own loss: no mean over n."""
-        images = torch.full((len(sent), *victim.image_shape), 0.5, device=sent.device)
-        images = as_channels_last(images).requires_grad_()
+        images = as_channels_last(start.clone()).requires_grad_()
         optimiser = Adam([images], lr=self.settings.learning_rate)
         for _ in range(self.settings.steps):
-            errors = mismatch(victim, images, sent).sum()
+            errors = mismatch(victim, images, sent).sum() / unit
             loss = errors + self.settings.total_variation * roughness(images).sum()
             (images.grad,) = torch.autograd.grad(loss, images)
             optimiser.step()
@@ -73,6 +78,11 @@ def mismatch(victim: Victim, images: Tensor, sent: Tensor) -> Tensor:
     """Mean squared difference of each image's features, as sent on average, from what was sent: [n]."""
     would_be_sent = victim.expected(victim.encoder(2 * images - 1))
     return (would_be_sent - sent).square().flatten(1).mean(1)
+
+
+def variance(sent: Tensor) -> Tensor:
+    """Variance of what was sent, [n, *feature_shape], of each channel over images and places, mean of channels."""
+    return sent.transpose(0, 1).flatten(1).var(dim=1, correction=0).mean().clamp(min=1e-12)
 
 
 def roughness(images: Tensor) -> Tensor:

@@ -87,16 +87,37 @@ def test_what_is_not_sent_is_not_inverted(name: str) -> None:
 
 
 def test_rmle_without_a_signal_stays_grey() -> None:
-    """Without a gradient nothing moves."""
-    assert torch.equal(inverted(built("rmle"), victim(Constant())).images, torch.full((20, 3, 8, 8), 0.5))
+    """Without a gradient nothing moves but for the little noise at the start."""
+    assert (inverted(built("rmle"), victim(Constant())).images - 0.5).abs().max() < 0.06
+
+
+def test_rmle_leaves_the_grey_where_networks_have_no_gradient() -> None:
+    """An image of zeros has no gradient through a ReLU; the attack starts beside it."""
+
+    class Halves(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.cat([images.relu(), (-images).relu()], dim=1)
+
+    assert error(built("rmle"), victim(Halves())) < 1e-4
 
 
 def test_total_variation_smooths() -> None:
     """The larger its weight, the smoother the image."""
-    images = [inverted(built("rmle", total_variation=weight), victim()).images for weight in (0.0, 1.0, 30.0)]
+    images = [inverted(built("rmle", total_variation=weight), victim()).images for weight in (0.0, 10.0, 30.0)]
     rough = [float(one.diff(dim=2).square().mean()) for one in images]
     assert rough[0] > 1.3 * rough[1]
     assert rough[1] > 1.3 * rough[2]
+
+
+def test_the_weight_of_total_variation_does_not_hang_on_the_features_scale() -> None:
+    """Features a hundred times smaller give the same images."""
+
+    class Faint(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return 0.01 * images + 5
+
+    images = [inverted(built("rmle", total_variation=1.0), victim(encoder)).images for encoder in (None, Faint())]
+    assert torch.allclose(*images, atol=0.01)
 
 
 @pytest.mark.parametrize("name", ["decoder", "rmle", "deep_prior"])
@@ -168,7 +189,7 @@ def test_equal_generators_give_equal_images(name: str) -> None:
         torch.manual_seed(len(found))
         found.append(inverted(built(name, **short), against, seed).images)
     assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2]) == (name == "rmle")
+    assert not torch.equal(found[0], found[2])
 
 
 def test_features_that_are_not_kept_give_the_same_attack(monkeypatch: pytest.MonkeyPatch) -> None:
