@@ -106,7 +106,9 @@ def compare(comparison: Comparison, group: Group, printed: Lookup) -> Comparison
 def _compare_matched(comparison: Comparison, group: Group) -> ComparisonResult | None:
     """Hold a cell against a curve; a seed whose accuracy the curve does not reach leaves the whole undecided."""
     member = group.members.get(comparison.of[0])
-    pairs = member and at_matched_accuracy(member.cell, group.along(comparison.against or ""), comparison.metric)
+    if member is None:
+        return None
+    pairs = at_matched_accuracy(member.cell, group.along(comparison.against or ""), comparison.metric)
     if pairs is None:
         return None
     known = [here - there for here, there in (pair for pair in pairs.values() if pair is not None)]

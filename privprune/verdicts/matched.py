@@ -7,6 +7,7 @@ curve), and its metric is interpolated at the accuracy of the one cell, seed by 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from privprune.published import Paper
 from privprune.verdicts.groups import Group, Place
@@ -61,7 +62,7 @@ def interpolated(points: Iterable[tuple[float, float]], at: float) -> float | No
     for accuracy, value in curve:
         if accuracy == at:
             return value
-    for (low, first), (high, last) in zip(curve, curve[1:], strict=False):
+    for (low, first), (high, last) in pairwise(curve):
         if low < at < high:
             return first + (last - first) * (at - low) / (high - low)
     return None
