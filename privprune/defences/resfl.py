@@ -116,7 +116,7 @@ class ResSfl(Term):
             )
         except ValueError as mismatch:
             raise UserError(f"resfl: {mismatch}") from None
-        self._decoder = decoder.to(images.device, memory_format=torch.channels_last)
+        self._decoder = decoder.to(images.device).to(memory_format=torch.channels_last)
         self._optimiser = Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
         if self._settings.pretraining is not None:
             self._pretrain(ensemble, self._settings.pretraining)

@@ -140,7 +140,7 @@ def test_the_wrong_index_changes_the_loss() -> None:
     features = features * (1 + labels)[:, None]
     clusters = fit_classes(released(), features, labels, 4, None, chance())
     right, wrong = (
-        released_loss(released(slips=slips), clusters, features, labels, deviation=0.1, class_records=60.0)
+        released_loss(released(slips=slips), clusters, features, labels, deviation=0.1, class_records=4000.0)
         for slips in ((), ("wrong_index",))
     )
     assert right.item() != pytest.approx(wrong.item(), rel=1e-2)

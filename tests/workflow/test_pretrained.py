@@ -35,6 +35,7 @@ NETWORK = {
     "reserve_reference": False,
     "small_dense": None,
     "pretrained": "weights.pth",
+    "cut": None,
 }
 PLAN = Plan(
     epochs=2,

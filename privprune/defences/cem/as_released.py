@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from privprune.defences.cem.known_gradient import with_gradient
 from privprune.defences.cem.settings import AsReleasedSettings, Slip
 from privprune.metrics.clusters import Clusters, k_means
 
@@ -114,31 +115,39 @@ def released_loss(
         class_records: records of a class, on average, in an epoch of full batches.
 
     """
-    classes, each, _ = clusters.centres.shape
-    cluster = _nearest_of_own(features.detach(), clusters.centres, labels)
-    centred = features - clusters.centres[labels, cluster]
-    place = labels * each + cluster
-    owns = (place[:, None] == torch.arange(classes * each, device=place.device)).to(features.dtype)  # [batch, c k]
-    counts = owns.sum(0)
-    present = counts.view(classes, each).sum(1) > 0
-    source = _class_of_qth_record(labels, present) if "wrong_index" in form.slips else None
-    weights = (clusters.weights if source is None else clusters.weights[source]).flatten()
-    stored = (clusters.variances if source is None else clusters.variances[source]).flatten()
+    value, gradient = _value_and_gradient(form, clusters, features.detach(), labels, deviation, class_records)
+    return with_gradient(features, value, gradient)
+
+
+def _value_and_gradient(
+    form: AsReleasedSettings,
+    clusters: ClassClusters,
+    features: Tensor,
+    labels: Tensor,
+    deviation: float,
+    class_records: float,
+) -> tuple[Tensor, Tensor]:
+    """Work record by record: those of a cluster have equal numbers, and each a share of the cluster's term."""
+    dimensions = features.shape[1]
+    pairs = torch.cdist(features[:, None], clusters.centres[labels], compute_mode="donot_use_mm_for_euclid_dist")
+    distances, cluster = pairs[:, 0].min(1)
+    same_class = labels[:, None] == labels
+    same_cluster = (same_class & (cluster[:, None] == cluster)).to(features.dtype)
+    counts, classes = same_cluster.sum(1), same_class.sum(1).reciprocal().sum()
+    source = _class_of_qth_record(labels) if "wrong_index" in form.slips else labels
+    weights, stored = clusters.weights[source, cluster], clusters.variances[source, cluster]
     share = form.batch_factor * counts / (weights * class_records)
-    share = torch.where(share < 1, share, form.batch_cap) * (counts > 0)
-    scatter = centred.square().mean(1) @ (owns / counts.clamp_min(1))
-    variance = torch.lerp(stored, scatter, share)
-    above = torch.log((variance + form.floor) / (form.threshold * deviation**2 + form.floor)).relu()
-    return (weights * (counts > 0)) @ above / present.sum()
+    share = torch.where(share < 1, share, form.batch_cap)
+    scatter = same_cluster @ distances.square() / (counts * dimensions)
+    variance = torch.lerp(stored, scatter, share) + form.floor
+    above = torch.log(variance / (form.threshold * deviation**2 + form.floor))
+    part = weights / (counts * classes)
+    pull = part * share / variance * (above > 0) * (2 / dimensions)
+    return part @ above.relu(), (features - clusters.centres[labels, cluster]) * pull[:, None]
 
 
-def _nearest_of_own(features: Tensor, centres: Tensor, labels: Tensor) -> Tensor:
-    """Return the nearest centre of its own class to each record, int64 [batch]."""
-    products = centres[labels] @ features[:, :, None]  # [batch, k, 1]
-    return (centres.square().sum(2)[labels] - 2 * products[:, :, 0]).argmin(1)
-
-
-def _class_of_qth_record(labels: Tensor, present: Tensor) -> Tensor:
-    """Return, for the q-th class of the batch, the class of the q-th record of the batch sorted by class."""
-    rank = (present.cumsum(0) - 1).clamp_min(0)
-    return labels.sort().values[rank]
+def _class_of_qth_record(labels: Tensor) -> Tensor:
+    """Return for each record, whose class is the q-th of the batch, the class of the q-th record sorted by class."""
+    ordered, order = labels.sort()
+    rank = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).cumsum(0)])
+    return torch.empty_like(labels).scatter(0, order, ordered[rank])

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from privprune.defences.cem.covariances import COVARIANCES, Update
+from privprune.defences.cem.known_gradient import with_gradient
 from privprune.defences.cem.settings import AsWrittenSettings
 from privprune.metrics.clusters import Clusters
 
@@ -44,7 +45,7 @@ class GlobalMixture:
 
         """
         value, gradient = self._value_and_gradient(sent.detach())
-        return value.to(sent.dtype) + (gradient.to(sent.dtype) * (sent - sent.detach())).sum()
+        return with_gradient(sent, value, gradient)
 
     def _value_and_gradient(self, sent: Tensor) -> tuple[Tensor, Tensor]:
         component = nearest(sent, self._means)
