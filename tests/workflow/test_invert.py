@@ -21,7 +21,6 @@ from privprune.models import CutSettings, build
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.invert import InversionEntry, Inverted, build_inversion, check_inversion, invert_cell
-from privprune.workflow.panels import panel
 from privprune.workflow.victims import halves, plan, pools, target
 from privprune.workflow.world import NetworkSettings, World
 
@@ -216,50 +215,6 @@ def test_dropout_lets_a_share_through(world: World, tiny: Tiny) -> None:
     features = victim.features(victim.scored)
     assert torch.allclose(victim.sent(features, 4000), victim.expected(features), atol=0.05)
     assert torch.allclose(victim.expected(features), 0.75 * features)
-
-
-def test_known_and_scored_records_are_apart() -> None:
-    """`infer` knows the first 90 % of the test set without the mosaic, and is scored on the last 10 %."""
-    members, test, mosaic = torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199))
-    own = pools(members, test, mosaic)
-    infer = plan(attack(**{**DECODER, "attacker_data": "infer"}), own, None)
-    assert infer.known.tolist() == [one for one in range(100, 190) if one not in (100, 105, 120)]
-    assert infer.released.tolist() == infer.written.tolist() == list(range(190, 200))
-    assert infer.shown.tolist() == [100, 105, 120, 199]
-    assert not set(infer.known.tolist()) & set(infer.scored.tolist())
-
-
-def test_train_is_scored_on_test_and_on_training_records() -> None:
-    """The released code's scoring and the paper's, evenly spaced; each record is inverted once."""
-    train = plan(attack(**DECODER), pools(torch.arange(50), torch.arange(100, 200), ((100, 120),)), 5)
-    assert train.known.tolist() == list(range(50))
-    assert train.released.tolist() == [100, 120, 140, 160, 180]
-    assert train.written.tolist() == [0, 10, 20, 30, 40]
-    assert train.scored.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
-    assert train.scored[train.rows(train.shown)].tolist() == [100, 120]
-
-
-def test_a_limited_attack_takes_shown_images() -> None:
-    """What it inverts is part of the panel."""
-    few = plan(attack(**PRIOR), pools(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5)
-    assert few.released.tolist() == few.written.tolist() == few.scored.tolist() == [100, 102]
-
-
-def test_too_few_test_records_are_refused() -> None:
-    """Nine cannot be divided."""
-    with pytest.raises(UserError, match="found 9 test records, allowed at least 10"):
-        pools(torch.arange(5), torch.arange(9), ())
-
-
-def test_a_panel_puts_images_in_their_places() -> None:
-    """Row by row, with grey where an image is missing; equal pixels give equal bytes, colours stay."""
-    images = torch.tensor([10, 200], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 4, 4)
-    shown = torch.tensor([[7, 5], [9, 7]])
-    text = panel(images, torch.tensor([7, 5]), shown)
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
-    assert pixels.shape == (8, 8, 3)
-    assert pixels[::4, ::4, 0].tolist() == [[10, 200], [128, 10]]
-    assert text == panel(images.clone(), torch.tensor([7, 5]), shown)
 
 
 def test_a_mosaic_is_rebuilt(world: World, cell: Cell) -> None:
