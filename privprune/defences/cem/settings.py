@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from privprune.batches import Augmentation
+from privprune.defences.distance_correlation import DistanceCorrelationSettings
+from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings
+from privprune.defences.resfl import ResSflSettings
 from privprune.settings import AtLeastOne, NonNegative, Positive, Range
 
 Slip = Literal["wrong_index", "misaligned_clusters"]
@@ -94,4 +97,4 @@ class CemSettings:
     weight: NonNegative
     weight_schedule: Literal["constant", "released"]
     refit: CollectedSettings | SeparatePassSettings
-    base: None
+    base: DistanceCorrelationSettings | ResSflSettings | PatrolAsInCemSettings | None
