@@ -110,7 +110,20 @@ def random_setting(size: Size) -> Setting:
     count = size.batch * size.batches
     images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance)
     members, none = torch.arange(count)[None], torch.zeros(1, 0, dtype=torch.int64)
-    return Setting(images, members[0] % 10, members, none, none, 10, CUT, 1, size.batch, None, [chance])
+    return Setting(
+        images=images,
+        labels=members[0] % 10,
+        members=members,
+        reference=none,
+        selection=none,
+        classes=10,
+        cut=CUT,
+        epochs=1,
+        batch=size.batch,
+        target_accuracy=None,
+        generators=[chance],
+        precision="bfloat16",
+    )
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: to
     points = features.detach().cpu().numpy()
     first = "k-means++" if start is None else start.detach().cpu().numpy().astype(points.dtype)
     search = KMeans(clusters, init=first, n_init=1, max_iter=_ITERATIONS, tol=0.0, random_state=seed)
-    with threadpool_limits(1, "openmp"), warnings.catch_warnings():  # several threads add up in an order of chance
+    with threadpool_limits(1), warnings.catch_warnings():  # several threads add up in an order of chance
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal records: some clusters stay empty
         found = search.fit(points)
     labels = torch.from_numpy(found.labels_.astype(np.int64)).to(features.device)

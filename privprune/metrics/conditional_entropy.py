@@ -49,7 +49,8 @@ def estimate(
 
     Only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples,
     so the bound of the error holds as far as the estimate of H(x) does; of the two estimates the smaller is taken,
-    since the larger would promise more. A bottleneck that loses information makes I(z; z^) no larger than I(z; x).
+    since the larger would promise more. With far fewer images than pixels both lie above H(x): compare the bound
+    between cells of the same images, and do not take it for a guarantee.
 
     Args:
         images: float [n, d] in [0, 1].
@@ -62,9 +63,9 @@ def estimate(
     gaussian = gaussian_entropy(images)
     neighbours = neighbour_entropy(images, generator)
     entropy = min(gaussian, neighbours)
-    bits = information(features, deviation, clusters, generator)
-    conditional = entropy - bits
-    return ConditionalEntropy(entropy, gaussian, neighbours, bits, conditional, mse_bound(conditional, images.shape[1]))
+    told = information(features, deviation, clusters, generator)
+    conditional = entropy - told
+    return ConditionalEntropy(entropy, gaussian, neighbours, told, conditional, mse_bound(conditional, images.shape[1]))
 
 
 def information(features: Tensor, deviation: float, clusters: int, generator: torch.Generator) -> float:

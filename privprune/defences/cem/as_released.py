@@ -129,21 +129,23 @@ def _value_and_gradient(
 ) -> tuple[Tensor, Tensor]:
     """Work record by record: those of a cluster have equal numbers, and each a share of the cluster's term."""
     dimensions = features.shape[1]
-    pairs = torch.cdist(features[:, None], clusters.centres[labels], compute_mode="donot_use_mm_for_euclid_dist")
-    distances, cluster = pairs[:, 0].min(1)
+    apart = clusters.centres.index_select(0, labels).sub_(features[:, None])  # [batch, k, D]
+    distances, cluster = apart.square_().sum(2).min(1)
+    place = labels * clusters.weights.shape[1] + cluster
+    centred = features - clusters.centres.flatten(0, 1).index_select(0, place)
     same_class = labels[:, None] == labels
-    same_cluster = (same_class & (cluster[:, None] == cluster)).to(features.dtype)
+    same_cluster = (place[:, None] == place).to(features.dtype)
     counts, classes = same_cluster.sum(1), same_class.sum(1).reciprocal().sum()
     source = _class_of_qth_record(labels) if "wrong_index" in form.slips else labels
     weights, stored = clusters.weights[source, cluster], clusters.variances[source, cluster]
     share = form.batch_factor * counts / (weights * class_records)
     share = torch.where(share < 1, share, form.batch_cap)
-    scatter = same_cluster @ distances.square() / (counts * dimensions)
+    scatter = same_cluster @ distances / (counts * dimensions)
     variance = torch.lerp(stored, scatter, share) + form.floor
     above = torch.log(variance / (form.threshold * deviation**2 + form.floor))
     part = weights / (counts * classes)
     pull = part * share / variance * (above > 0) * (2 / dimensions)
-    return part @ above.relu(), (features - clusters.centres[labels, cluster]) * pull[:, None]
+    return part @ above.relu(), centred * pull[:, None]
 
 
 def _class_of_qth_record(labels: Tensor) -> Tensor:

@@ -103,9 +103,10 @@ class FromFit:
         kept = update.kept[:, None] * self._values  # [k, r]
         axes = self._axes[update.component]  # [B, D, r]
         along = (centred[:, None, :] @ axes)[:, 0]  # [B, r]
-        rest = centred - (axes @ along[:, :, None])[:, :, 0]
         scale = (kept + noise)[update.component].to(along.dtype)
-        inverse = (axes @ (along / scale)[:, :, None])[:, :, 0] + rest / noise  # [B, D]
+        inside, whitened = (torch.stack([along, along / scale], dim=1) @ axes.mT).unbind(1)  # [B, D] each
+        rest = centred - inside
+        inverse = whitened + rest / noise
         weights = update.record_weight[update.component].sqrt()  # the same for the records of a component
         meet = (update.owns @ update.owns.T) * weights[:, None] * weights
         halves = torch.cat([along / scale.sqrt(), rest / noise**0.5], dim=1).double()

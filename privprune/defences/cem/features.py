@@ -44,6 +44,8 @@ class Collector:
 def separate_pass(settings: SeparatePassSettings, setting: Setting, ensemble: Ensemble, *, sent: bool) -> Features:
     """Compute the features of all training records in evaluation mode, and leave the network in training mode.
 
+    The convolutions are of the training's precision.
+
     Args:
         settings: how the images are varied.
         setting: the records; its generator draws the variation.
@@ -57,7 +59,9 @@ def separate_pass(settings: SeparatePassSettings, setting: Setting, ensemble: En
     parts = []
     for part in records.split(setting.batch):
         inputs = augmented(setting.images[part], settings.augmentation, setting.generators)
-        values = ensemble.encode(inputs)
-        parts.append((wire(values) if sent else values).float().flatten(1))
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=setting.precision == "bfloat16"):
+            values = ensemble.encode(inputs)
+            values = wire(values) if sent else values
+        parts.append(values.float().flatten(1))
     ensemble.train()
     return Features(torch.cat(parts), setting.labels[records])
