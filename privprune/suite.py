@@ -17,7 +17,7 @@ from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySe
 from privprune.errors import UserError
 from privprune.models import CutSettings, build, prunable, small_dense
 from privprune.settings import at, read
-from privprune.verdicts.section import check_section
+from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
