@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privprune import published
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.defences import (
@@ -26,7 +25,7 @@ from privprune.defences import (
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
 from privprune.settings import at, read
-from privprune.verdicts import EvaluateSettings, check
+from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.invert import InversionEntry, check_inversion
 from privprune.workflow.prune import PruneEntry
@@ -104,7 +103,8 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
         _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
-    _check_evaluate(suite, sections["evaluate"], file)
+    membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
+    check_section(sections["evaluate"], list(suite.cells), membership, inversion, file)
     return suite
 
 
@@ -293,32 +293,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     )
 
 
-def _check_evaluate(suite: Suite, found: object, file: str) -> None:
-    """Hold every paper's map of printed rows to cells against the paper and the suite."""
-    if not isinstance(found, Mapping):
-        raise UserError(
-            f"{file}: evaluate: found {found!r}, allowed a mapping of papers: {', '.join(published.names())}"
-        )
-    for paper, rows in found.items():
-        where = f"{file}: evaluate.{paper}"
-        if paper not in published.names():
-            raise UserError(f"{where}: unknown paper, allowed {', '.join(published.names())}")
-        settings = read(EvaluateSettings, rows, where)
-        check(settings, published.load(paper), where)
-        for place, row in [("rows", row) for row in settings.rows] + [("controls", row) for row in settings.controls]:
-            _check_attacked(suite, row.cell, row.attack, f"{where}.{place}")
-        for cell in settings.sweep:
-            _check_attacked(suite, cell, None, f"{where}.sweep")
-
-
-def _check_attacked(suite: Suite, cell: str, method: str | None, where: str) -> None:
-    """Hold that a cell exists, and that its attack has the method whose accuracy is shown."""
-    if cell not in suite.cells:
-        raise UserError(f"{where}: cell {cell!r} does not exist, allowed {', '.join(suite.cells)}")
-    attacked = [entry for entry in suite.attacks.values() if entry.target == cell]
-    if method is None:
-        return
-    if not attacked:
-        raise UserError(f"{where}: cell {cell!r} is not attacked, allowed a cell with an entry in `attack`")
-    if method not in attacked[0].methods:
-        raise UserError(f"{where}: attack {method!r} on {cell}, allowed {', '.join(attacked[0].methods)}")
+def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:
+    """Return the attacks on each cell under one key: `methods` infer membership, `inversions` rebuild images."""
+    entries = suite.attacks.values()
+    return {entry.target: tuple(getattr(entry, key)) for entry in entries if hasattr(entry, key)}

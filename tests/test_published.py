@@ -174,7 +174,7 @@ def test_unknown_paper_names_those_that_are_there() -> None:
         (lambda found: found["tables"][0]["rows"][0]["numbers"].update(test_accuracy="much"), "found 'much'"),
         (lambda found: found["tables"][0]["rows"][0]["flags"].update(weights="?"), "flags: found weights"),
         (lambda found: found["claims"][0]["comparisons"][0].update(against="prayer"), "found prayer"),
-        (lambda found: found["claims"][0]["comparisons"][0].update(against=None), "against: stands where"),
+        (lambda found: found["claims"][0]["comparisons"][0].update(against=None), "against: stands everywhere"),
     ],
 )
 def test_damaged_data_are_refused_with_their_place(

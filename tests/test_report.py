@@ -259,7 +259,7 @@ def test_hostile_strings_stay_text() -> None:
         SETTINGS,
         rows=tuple(replace(row, cell=renamed[row.cell]) for row in SETTINGS.rows[:2]),
         controls=(),
-        sweep=(),
+        curves=(),
     )
     found = Page()
     found.feed(render(HOSTILE, sections(records, settings), Timings({})))
@@ -275,7 +275,11 @@ def test_hostile_strings_stay_text() -> None:
 def test_suite_without_any_row_still_shows_every_row() -> None:
     """With nothing run, every printed number is there as not run, no figure is, and no claim has a finding."""
     found = Page()
-    found.feed(render("empty", sections([], EvaluateSettings(rows=(), controls=(), sweep=())), Timings({})))
+    found.feed(
+        render(
+            "empty", sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=())), Timings({})
+        )
+    )
 
     assert sum(len(rows(found, f"{table.name} ")) for table in PAPER.tables) == len(PAPER.rows)
     assert not list(found.all("img"))
@@ -284,7 +288,7 @@ def test_suite_without_any_row_still_shows_every_row() -> None:
 
 def test_page_is_written_to_its_suite(tmp_path: Path) -> None:
     """The page lies in the suite's folder under the name that browsers open."""
-    empty = sections([], EvaluateSettings(rows=(), controls=(), sweep=()))
+    empty = sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=()))
     path = write("empty", empty, Timings({}), tmp_path)
 
     assert path == tmp_path / "empty" / "index.html"

@@ -21,6 +21,7 @@ def test_search_shows_every_candidate_and_marks_the_one_taken() -> None:
     made, attacked = cell_records("chosen", stage="prune", seeds=[0, 1], attacks={"nasr": [0.5, 0.5]})
     records = [replace(made, search=SEARCH), attacked, *cell_records("base", attacks={"nasr": [0.6, 0.6, 0.6]})]
     settings = EvaluateSettings(
+        "mia_pruning",
         (RowSettings("MNIST", "LeNet-5", "baseline", "base", "nasr"),),
         (ControlSettings("MNIST", "LeNet-5", "algorithm_1", "chosen", "nasr"),),
         (),

@@ -223,10 +223,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         "attack.base: base_rates.attacks: found 'gap', allowed nasr, lira",
     ),
     "row of no cell": (
-        put("evaluate/mia_pruning/sweep", ["bas"]),
-        f"evaluate.mia_pruning.sweep: cell 'bas' does not exist, allowed {CELLS}",
+        lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),
+        f"evaluate.mia_pruning.rows: cell 'bas' does not exist, allowed {CELLS}",
     ),
-    "unknown paper": (put("evaluate/mia", {}), "evaluate.mia: unknown paper, allowed mia_pruning"),
+    "unknown paper": (put("evaluate/mia", {}), "evaluate.mia: unknown paper, allowed cem, mia_pruning, cross"),
 }
 
 

@@ -50,7 +50,7 @@ def evaluated(records: Sequence[Record], **cells: str) -> Evaluation:
     controls = tuple(
         ControlSettings(*MNIST, name, cell, "nasr") for name, cell in cells.items() if name in PAPER.controls
     )
-    return evaluate(records, PAPER, EvaluateSettings(rows, controls, ("base",) if cells else ()), "demo")
+    return evaluate(records, PAPER, EvaluateSettings("mia_pruning", rows, controls, ()), "demo")
 
 
 def example() -> Evaluation:
@@ -153,7 +153,7 @@ def test_note_of_a_data_set_stands_under_every_table_that_uses_it() -> None:
     """The note stands under the tables with the cell measured on that data, and under no other printed table."""
     uses = {one.name for one in build(example(), PAPER) if "Data set digits: a made-up note." in one.notes}
     assert {"claims", "table_2", "attacks", "base_rates"} <= uses
-    assert not uses & {"table_1", "table_3", "table_4", "table_5", "table_6", "sweep"}
+    assert not uses & {"table_1", "table_3", "table_4", "table_5", "table_6"}
 
 
 def test_tolerances_stand_under_the_table_that_they_judge() -> None:

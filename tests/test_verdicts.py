@@ -15,6 +15,7 @@ from privprune.settings import read
 from privprune.verdicts import (
     ClaimResult,
     ControlSettings,
+    CurveSettings,
     EvaluateSettings,
     Evaluation,
     NumberVerdict,
@@ -22,11 +23,12 @@ from privprune.verdicts import (
     evaluate,
 )
 from privprune.verdicts.comparisons import Finding, combined, decide
-from privprune.verdicts.measured import epochs_to_converge
+from privprune.verdicts.readings import epochs_to_converge
 from privprune.verdicts.statistics import kendall, over_seeds
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
+EMPTY: dict[str, Any] = {"reads": "mia_pruning", "rows": [], "controls": [], "curves": []}
 
 
 def rows(**cells: str) -> tuple[RowSettings, ...]:
@@ -35,11 +37,14 @@ def rows(**cells: str) -> tuple[RowSettings, ...]:
 
 
 def settings(
-    rows: tuple[RowSettings, ...], controls: Sequence[tuple[str, str]] = (), sweep: tuple[str, ...] = ()
+    rows: tuple[RowSettings, ...], controls: Sequence[tuple[str, str]] = (), curve: tuple[str, ...] = ()
 ) -> EvaluateSettings:
     """Put settings together."""
     return EvaluateSettings(
-        rows, tuple(ControlSettings(*MNIST, control, cell, "nasr") for control, cell in controls), sweep
+        "mia_pruning",
+        rows,
+        tuple(ControlSettings(*MNIST, control, cell, "nasr") for control, cell in controls),
+        (CurveSettings(*MNIST, "mia_pruning", curve),) if curve else (),
     )
 
 
@@ -389,10 +394,11 @@ def test_unknown_control_is_refused() -> None:
 def test_settings_of_a_suite_are_read() -> None:
     """The section of a suite file becomes settings; the same cell twice at one place is refused."""
     row = {"dataset": "MNIST", "model": "LeNet-5", "defence": "baseline", "cell": "base", "attack": "nasr"}
-    found = read(EvaluateSettings, {"rows": [row], "controls": [], "sweep": ["a", "b"]}, "params.yaml: evaluate")
+    curve = {"dataset": "MNIST", "model": "LeNet-5", "name": "mia_pruning", "cells": ["a", "b"]}
+    found = read(EvaluateSettings, {**EMPTY, "rows": [row], "curves": [curve]}, "params.yaml: evaluate")
     assert found.cells == ("base", "a", "b")
     with pytest.raises(UserError, match="MNIST / LeNet-5 / baseline / base stands here twice"):
-        read(EvaluateSettings, {"rows": [row, row], "controls": [], "sweep": []}, "params.yaml: evaluate")
+        read(EvaluateSettings, {**EMPTY, "rows": [row, row]}, "params.yaml: evaluate")
 
 
 def test_two_cells_in_one_role_are_refused() -> None:

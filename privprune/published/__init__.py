@@ -3,6 +3,7 @@
 The numbers are facts, copied as printed; each file cites its paper. No number here was measured by this project.
 """
 
+import functools
 from importlib import resources
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
 
 
+@functools.cache
 def load(paper: str) -> Paper:
-    """Read a paper's printed numbers and claims.
+    """Read a paper's printed numbers and claims, once.
 
     Raises:
         UserError: there is no such paper.

@@ -163,6 +163,15 @@ class Paper:
             for metric in row.numbers
         )
 
+    @cached_property
+    def first_prints(self) -> dict[tuple[str, str, str, str], float]:
+        """(data set, model, defence, metric) -> the first printed number; a print for several data sets is each's."""
+        found: dict[tuple[str, str, str, str], float] = {}
+        for number in self.numbers:
+            for dataset in (number.dataset, *self.covers.get(number.dataset, ())):
+                found.setdefault((dataset, number.model, number.method, number.metric), number.value)
+        return found
+
     def _number(self, table: str, row: PrintedRow, metric: str) -> PublishedNumber:
         tolerance = next((one for one in self.tolerances if one.fits(metric, row.dataset)), None)
         if tolerance is None:

@@ -17,8 +17,8 @@ _COLUMNS = {
 _CAPTIONS = {
     "membership": "What the paper does not compare with: is it the pruning that protects, or the extra training, the "
     "size, or the lost accuracy?",
-    "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other form "
-    "of the method.",
+    "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other "
+    "form of the method.",
 }
 
 

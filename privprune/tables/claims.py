@@ -25,8 +25,8 @@ _READING = (
     "Contradicted: in at least one place it lies on the other side.",
     "Inconclusive: it lies across the bound, or the experiment could not have shown the claim.",
     "No correction is made for the number of comparisons.",
-    "In print: in how many printed pairs of data set and model (and defence, where a claim is about each of several) the "
-    "paper's own numbers satisfy the claim.",
+    "In print: in how many printed pairs of data set and model the paper's own numbers satisfy the claim.",
+    "A claim about each of several defences is tested, and counted in print, once for each.",
 )
 
 

@@ -22,10 +22,9 @@ def gains_table(evaluation: Evaluation) -> Table:
         ),
         rows=tuple(_row(found) for found in evaluation.gains),
         notes=(
-            "From averages, as the paper does: the ratio of the average error with and without. From rows: the same, "
-            "with averages computed from the rows.",
-            "Of rows: the mean of each defence's own gain; averages of errors are ruled by the defences with the "
-            "largest ones.",
+            "From averages, as the paper does: the ratio of the average error with and without.",
+            "From rows: the same, with averages computed from the rows.",
+            "Of rows: the mean of each defence's own gain, in which those with large errors count no more.",
             "Measured: from the measured rows, over seeds; Defences: how many of the averaged ones were run.",
             *data_notes(cell for cell in evaluation.cells if cell.data in measured),
         ),

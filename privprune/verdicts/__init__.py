@@ -9,6 +9,7 @@ from privprune.verdicts.groups import Place
 from privprune.verdicts.matched import Matched
 from privprune.verdicts.measured import AttackResult, InversionResult, MeasuredCell
 from privprune.verdicts.numbers import VERDICTS, NumberVerdict
+from privprune.verdicts.section import check_section
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.statistics import Estimate
 
@@ -37,6 +38,7 @@ __all__ = [
     "Role",
     "RowSettings",
     "check",
+    "check_section",
     "evaluate",
     "evaluate_cross",
 ]

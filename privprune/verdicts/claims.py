@@ -128,11 +128,8 @@ def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
         if derived := DERIVED.get(metric):
             of, against = lookup(name, derived.of), lookup(name, derived.against)
             return None if of is None or against is None else {0: derived.value(of[0], against[0])}
-        for number in paper.numbers:
-            here = dataset in (number.dataset, *paper.covers.get(number.dataset, ()))
-            if here and (number.model, number.method, number.metric) == (model, name, metric):
-                return {0: number.value}
-        return None
+        found = paper.first_prints.get((dataset, model, name, metric))
+        return None if found is None else {0: found}
 
     return lookup
 

@@ -1,0 +1,92 @@
+"""The suite's section `evaluate`, held against the papers and the rest of the suite before anything is trained."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from privprune import published
+from privprune.errors import UserError
+from privprune.settings import read
+from privprune.verdicts.cross import CROSS, CrossSettings
+from privprune.verdicts.settings import EvaluateSettings, check
+
+
+def check_section(
+    found: object,
+    cells: Collection[str],
+    membership: Mapping[str, Sequence[str]],
+    inversion: Mapping[str, Sequence[str]],
+    file: str,
+) -> None:
+    """Hold every paper's map of printed rows to cells, and the matrix of both threats, against the suite.
+
+    Args:
+        found: the section.
+        cells: names of all cells of the suite.
+        membership: cell -> its membership attacks, for every cell that has any.
+        inversion: the same for inversion attacks.
+        file: the suite's file, for messages.
+
+    Raises:
+        UserError: one line about the first mistake: file, key, found, allowed.
+
+    """
+    names = (*published.names(), CROSS)
+    if not isinstance(found, Mapping):
+        raise UserError(f"{file}: evaluate: found {found!r}, allowed a mapping of papers: {', '.join(names)}")
+    for name, section in found.items():
+        where = f"{file}: evaluate.{name}"
+        if name not in names:
+            raise UserError(f"{where}: unknown paper, allowed {', '.join(names)}")
+        if name == CROSS:
+            _check_cross(read(CrossSettings, section, where), cells, membership, inversion, where)
+        else:
+            attacked = {"membership": membership, "inversion": inversion}[published.load(name).threat]
+            _check_paper(read(EvaluateSettings, section, where), name, cells, attacked, where)
+
+
+def _check_paper(
+    settings: EvaluateSettings, name: str, cells: Collection[str], attacked: Mapping[str, Sequence[str]], where: str
+) -> None:
+    paper = published.load(name)
+    check(settings, paper, where)
+    needed = settings.attacked(paper.threat)
+    named = [(f"{where}.rows", row.cell, row.attack) for row in settings.rows]
+    named += [(f"{where}.controls", control.cell, control.attack) for control in settings.controls]
+    named += [(f"{where}.curves", cell, None) for cell in settings.in_curves]
+    for place, cell, attack in named:
+        _check_cell(cell, cells, place)
+        if cell in needed:
+            _check_attacks(
+                (attack,) if attack else (), cell, attacked, f"{place}: cell {cell!r} is not attacked", place
+            )
+
+
+def _check_cross(
+    settings: CrossSettings,
+    cells: Collection[str],
+    membership: Mapping[str, Sequence[str]],
+    inversion: Mapping[str, Sequence[str]],
+    where: str,
+) -> None:
+    for number, row in enumerate(settings.rows):
+        place = f"{where}.rows[{number}]"
+        _check_cell(row.cell, cells, place)
+        for kind, wanted, run in (
+            ("methods", settings.membership, membership),
+            ("inversions", settings.inversion, inversion),
+        ):
+            _check_attacks(wanted, row.cell, run, f"{place}: cell {row.cell!r} has no attack with {kind}", place)
+
+
+def _check_cell(cell: str, cells: Collection[str], place: str) -> None:
+    if cell not in cells:
+        raise UserError(f"{place}: cell {cell!r} does not exist, allowed {', '.join(cells)}")
+
+
+def _check_attacks(
+    wanted: Sequence[str], cell: str, attacked: Mapping[str, Sequence[str]], otherwise: str, place: str
+) -> None:
+    if cell not in attacked:
+        raise UserError(f"{otherwise}, allowed a cell with an entry in `attack`")
+    for attack in wanted:
+        if attack not in attacked[cell]:
+            raise UserError(f"{place}: attack {attack!r} on {cell}, allowed {', '.join(attacked[cell])}")

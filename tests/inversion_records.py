@@ -1,0 +1,53 @@
+"""Made-up records of networks whose features were inverted, as small as verdicts need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from verdict_records import cell_records
+
+from privprune.records import Record
+
+MEASURES = ("mse", "psnr", "ssim", "mse_as_written", "psnr_as_written", "ssim_as_written")
+
+
+def inverted(
+    cell: str,
+    errors: Mapping[str, Sequence[float]],
+    *,
+    entropy: Sequence[float] = (-100.0, -100.0, -100.0),
+    bound: Sequence[float] = (1e-4, 1e-4, 1e-4),
+    half: float = 1e-4,
+    **made: Any,
+) -> list[Record]:
+    """Return the records of a cell's training and of its inversion; `errors` gives each attack's MSE per seed."""
+    settings: dict[str, Any] = {"data": "cifar10", "model": "vgg11_bn", "protocol": "paper", **made}
+    (training,) = cell_records(cell, **settings)
+    training = replace(training, paper="cem")
+    count = len(training.seeds)
+    results = {attack: _result(list(values)[:count], half) for attack, values in errors.items()}
+    attack = replace(
+        training,
+        stage="attack",
+        cell=f"{cell}-inverted",
+        origin=f"models/{cell}",
+        parameters={"target": cell, "inversions": {attack: {} for attack in errors}},
+        metrics={
+            "feature_bytes": [2048.0] * count,
+            "conditional_entropy": list(entropy)[:count],
+            "mse_bound": list(bound)[:count],
+            "edge_parameters": [85256.0] * count,
+        },
+        history={},
+        attacks=results,
+    )
+    return [training, attack]
+
+
+def _result(values: Sequence[float], half: float) -> dict[str, Any]:
+    mean = sum(values) / len(values)
+    one = {"values": list(values), "mean": mean, "low": mean - half, "high": mean + half, "basis": "nested"}
+    metrics = {name: dict(one) for name in MEASURES}
+    return {"kind": "inversion", "metrics": metrics, "records": {"known": 50000, "scored": 200}, "history": {}}
