@@ -68,8 +68,18 @@ def in_sweep(evaluation: Evaluation) -> list[Shown]:
 def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
     """Pair the shown cells with their records; a cell without record is left out."""
     training = {record.cell: record for record in records if record.stage != "attack"}
-    attacks = {record.cell: record for record in records if record.stage == "attack"}
+    attacks = {target(record): record for record in records if record.stage == "attack" and not inverted(record)}
     return [Trained(one, training[one.cell], attacks.get(one.cell)) for one in shown if one.cell in training]
+
+
+def target(attack: Record) -> str:
+    """Return the cell that a record's attacks were run on; its own name is that of the suite's entry."""
+    return attack.origin.removeprefix("models/")
+
+
+def inverted(attack: Record) -> bool:
+    """Whether a record's attacks rebuilt inputs; otherwise they asked for membership."""
+    return any(results.get("kind") == "inversion" for results in attack.attacks.values())
 
 
 def by_setting(cells: Sequence[Trained]) -> dict[Setting, list[Trained]]:
