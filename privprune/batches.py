@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor
+
+Augmentation = Literal["none", "crop_flip", "crop_flip_rotate", "flip_rotate"]
+_LARGEST_ANGLE = 15  # degrees, of a random rotation
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,13 @@ def shuffled(data: TrainingData, batch: int, generators: Sequence[torch.Generato
     return iter(order.to(device).split(batch, dim=1))
 
 
-def augmented(images: Tensor, name: str, generators: Sequence[torch.Generator]) -> Tensor:
+def augmented(images: Tensor, name: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
     """Vary a batch on its device and scale it to the networks' input.
 
     Args:
         images: uint8 [members * batch, channels, height, width].
-        name: `none`, or `crop_flip`: zero padding of 4, a random crop of the old size, a mirror image half of the time.
+        name: `none`, or any of `crop`: zero padding of 4 and a random crop of the old size, `flip`: a mirror image half
+            of the time, `rotate`: by up to 15 degrees either way, nearest pixel, black corners.
         generators: one per member.
 
     Returns:
@@ -52,13 +57,33 @@ def augmented(images: Tensor, name: str, generators: Sequence[torch.Generator]) 
     """
     if name == "none":
         return as_input(images)
+    varied = _shifted(images, generators, reach=4 if name.startswith("crop") else 0)
+    return as_input(_rotated(varied, generators) if name.endswith("rotate") else varied)
+
+
+def _shifted(images: Tensor, generators: Sequence[torch.Generator], reach: int) -> Tensor:
+    """Pad with zeros by `reach`, crop at random to the old size, mirror half of the images."""
     count, _, height, width = images.shape
-    each = count // len(generators)
-    draws = torch.stack([torch.randint(0, 162, (each,), generator=generator) for generator in generators]).flatten()
-    draws = draws.to(images.device)  # 9 vertical shifts x 9 horizontal shifts x 2 mirror images
-    padded = F.pad(images, (4, 4, 4, 4))
-    rows = (draws // 18)[:, None] + torch.arange(height, device=images.device)
-    columns = (draws // 2 % 9)[:, None] + torch.arange(width, device=images.device)
+    each, shifts = count // len(generators), 2 * reach + 1
+    possible = shifts * shifts * 2  # vertical shifts x horizontal shifts x mirror images
+    draws = torch.stack([torch.randint(0, possible, (each,), generator=generator) for generator in generators])
+    draws = draws.flatten().to(images.device)
+    padded = F.pad(images, (reach, reach, reach, reach))
+    rows = (draws // (2 * shifts))[:, None] + torch.arange(height, device=images.device)
+    columns = (draws // 2 % shifts)[:, None] + torch.arange(width, device=images.device)
     columns = torch.where((draws % 2 == 1)[:, None], columns.flip(1), columns)
-    picked = padded.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, width + 8))
-    return as_input(picked.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1)))
+    picked = padded.gather(2, rows[:, None, :, None].expand(-1, images.shape[1], -1, width + 2 * reach))
+    return picked.gather(3, columns[:, None, None, :].expand(-1, images.shape[1], height, -1))
+
+
+def _rotated(images: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Turn each image around its centre by an angle of its own."""
+    each = images.shape[0] // len(generators)
+    draws = torch.cat([torch.rand(each, generator=generator) for generator in generators]).to(images.device)
+    angles = torch.deg2rad((2 * draws - 1) * _LARGEST_ANGLE)
+    cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
+    turns = torch.stack([cosine, -sine, zero, sine, cosine, zero], dim=1).unflatten(1, (2, 3))
+    grid = F.affine_grid(turns, list(images.shape), align_corners=False)
+    return F.grid_sample(images.float(), grid, mode="nearest", padding_mode="zeros", align_corners=False).to(
+        torch.uint8
+    )

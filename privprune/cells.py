@@ -14,8 +14,10 @@ from torch import Tensor
 
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
-from privprune.models import BlockNet, build, small_dense
+from privprune.models import BlockNet, CutSettings, build, reseed, small_dense
+from privprune.settings import read
 
+NOISE = 5  # purpose of the generators behind noise on the wire and dropout; the others stand in workflow.world
 _KEY = re.compile(r"(?P<number>\d+)/(?P<kind>weights|mask)/(?P<name>.+)")
 
 
@@ -34,6 +36,7 @@ class Manifest:
         reserve_reference: whether the reference records were kept out of training.
         small_dense: number of weights of a narrower network, or None.
         pretrained: file of weights in `$PRIVPRUNE_DATA/checkpoints` that training starts from, or None.
+        cut: where the networks are cut into edge and cloud, or None.
 
     """
 
@@ -49,6 +52,7 @@ class Manifest:
     reserve_reference: bool
     small_dense: int | None
     pretrained: str | None
+    cut: CutSettings | None
 
     @property
     def targets(self) -> int:
@@ -69,7 +73,7 @@ class Manifest:
         shape = {"in_channels": self.in_channels, "image_size": self.image_size, "classes": self.classes}
         if self.small_dense is not None:
             return small_dense(self.model, self.small_dense, **shape, generator=generator)
-        return build(self.model, **shape, generator=generator)
+        return build(self.model, **shape, generator=generator, cut=self.cut)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class Cell:
         for number in numbers:
             model = self.manifest.fresh(torch.Generator().manual_seed(0))
             model.load_state_dict(self.states[number])
+            reseed(model, generator(self.manifest.model_seeds()[number], number, NOISE).initial_seed())
             models.append(model)
         return models
 
@@ -145,7 +150,8 @@ def load_cell(folder: Path) -> Cell:
 def _read_manifest(path: Path) -> Manifest:
     content = read_json(path)
     try:
-        return Manifest(**{**content, "seeds": tuple(content["seeds"])})
+        cut = None if content["cut"] is None else read(CutSettings, content["cut"], f"{path}: cut")
+        return Manifest(**{**content, "seeds": tuple(content["seeds"]), "cut": cut})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 

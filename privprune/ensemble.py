@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from privprune.models import prunable
+from privprune.models import WIRE, BlockNet, prunable
+
+
+class Observation(NamedTuple):
+    """One pass through a network, with what passes its cut.
+
+    Attributes:
+        logits: [batch, classes].
+        features: [batch, channels, height, width], what the edge computes, before noise; None for a whole network.
+        sent: of the same shape, what leaves the edge; None for a whole network.
+
+    """
+
+    logits: Tensor
+    features: Tensor | None
+    sent: Tensor | None
 
 
 class Ensemble:
@@ -22,6 +38,8 @@ class Ensemble:
     def __init__(self, models: Sequence[nn.Module]) -> None:
         """Take the networks over: for several members their values are copied, for one the module itself is used."""
         self.members = len(models)
+        if self.members > 1 and _wire_of(models[0]) is not None:
+            raise ValueError(f"stack: found {self.members}, allowed 1 for a network with a cut")
         self._parameters: dict[str, Tensor]
         self.module = models[0] if self.members == 1 else copy.deepcopy(models[0]).to("meta")
         self._prunable = tuple(prunable(models[0]))
@@ -65,6 +83,37 @@ class Ensemble:
         logits: Tensor = vmap(self._forward, randomness="different")(self._parameters, self._buffers, parts)
         return logits.flatten(0, 1)
 
+    def observe(self, inputs: Tensor) -> Observation:
+        """Run the members as `__call__` does, and keep what passes the cut of a single network that has one."""
+        blocks, wire = self._edge_and_rest()
+        if wire is None:
+            return Observation(self(inputs), None, None)
+        features = self.encode(inputs)
+        sent = blocks[wire](features)
+        logits = sent
+        for block in blocks[wire + 1 :]:
+            logits = block(logits)
+        return Observation(logits, features, sent)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Run the edge of a network with a cut, without the noise on its wire: [batch, channels, height, width].
+
+        Raises:
+            ValueError: the network has no cut.
+
+        """
+        blocks, wire = self._edge_and_rest()
+        if wire is None:
+            raise ValueError("cut: found a whole network, allowed one with network.cut")
+        features = inputs
+        for block in blocks[:wire]:
+            features = block(features)
+        return features
+
+    def _edge_and_rest(self) -> tuple[list[nn.Module], int | None]:
+        """Return the blocks, and which of them is the wire."""
+        return list(self.module.children()), _wire_of(self.module)
+
     def _forward(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
         logits: Tensor = functional_call(self.module, (parameters, buffers), (inputs,))
         return logits
@@ -82,6 +131,11 @@ class Ensemble:
         """Overwrite one member's parameters and buffers in place."""
         for name, value in {**self._parameters, **self._buffers}.items():
             self._with_members(value)[member].copy_(state[name])
+
+
+def _wire_of(module: nn.Module) -> int | None:
+    names = module.block_names if isinstance(module, BlockNet) else ()
+    return names.index(WIRE) if WIRE in names else None
 
 
 def side_of(values: Tensor, members: int) -> Tensor:

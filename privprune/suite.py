@@ -16,7 +16,7 @@ from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySettings
 from privprune.errors import UserError
-from privprune.models import build, prunable, small_dense
+from privprune.models import CutSettings, build, prunable, small_dense
 from privprune.settings import at, read
 from privprune.verdicts import EvaluateSettings, check
 from privprune.workflow.attack import AttackEntry
@@ -185,18 +185,18 @@ class _Anatomy:
 def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anatomy:
     """Build the network, so that an unknown model, or one that does not take the images, is told now."""
     try:
-        return _anatomy(network.model, network.small_dense, IMAGE_SHAPES[data.name])
+        return _anatomy(network.model, network.small_dense, network.cut, IMAGE_SHAPES[data.name])
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
 
 
 @functools.cache
-def _anatomy(model: str, narrow: int | None, shape: ImageShape) -> _Anatomy:
+def _anatomy(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> _Anatomy:
     """Build each network once; many cells share one, and the largest takes a second."""
     sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
     chance = torch.Generator()
     built = (
-        build(model, **sizes, generator=chance)
+        build(model, **sizes, generator=chance, cut=cut)
         if narrow is None
         else small_dense(model, narrow, **sizes, generator=chance)
     )

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor
 
-from privprune.batches import TrainingData, as_input, augmented, shuffled
+from privprune.batches import Augmentation, TrainingData, as_input, augmented, shuffled
 from privprune.ensemble import Ensemble, side_of
 from privprune.progress import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
@@ -39,9 +39,12 @@ class OptimiserSettings:
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """How the learning rate falls: multiplied by `factor` at each milestone (epochs), or along a half cosine to 0."""
+    """How the learning rate falls: multiplied by `factor` at each milestone (epochs), or along a half cosine to 0.
 
-    name: Literal["constant", "multistep", "cosine"]
+    `multistep_idle_first` is `multistep` with a first epoch at rate 0, a slip of CEM's released code.
+    """
+
+    name: Literal["constant", "multistep", "multistep_idle_first", "cosine"]
     milestones: tuple[Count, ...]
     factor: Positive
 
@@ -49,7 +52,10 @@ class ScheduleSettings:
         """Return the multiplier of the learning rate after `progress` epochs of `epochs`."""
         if self.name == "cosine":
             return 0.5 * (1 + math.cos(math.pi * progress / max(epochs, 1)))
-        passed = sum(progress >= milestone for milestone in self.milestones) if self.name == "multistep" else 0
+        if self.name == "multistep_idle_first" and progress < 1:
+            return 0.0
+        stepped = self.name in ("multistep", "multistep_idle_first")
+        passed = sum(progress >= milestone for milestone in self.milestones) if stepped else 0
         return self.factor**passed
 
 
@@ -61,7 +67,7 @@ class Plan:
     batch: AtLeastOne
     optimiser: OptimiserSettings
     schedule: ScheduleSettings
-    augmentation: Literal["none", "crop_flip"]
+    augmentation: Augmentation
     precision: Literal["float32", "bfloat16"]
 
 
@@ -74,6 +80,10 @@ class Step:
         inputs: float [M * batch, channels, height, width].
         labels: int64 [M * batch].
         logits: float [M * batch, classes], with their graph.
+        features: float [batch, channels, height, width], with their graph: what the edge of a network with a cut
+            computes, before noise; None for whole networks.
+        sent: the same as it leaves the edge; None for whole networks.
+        learning_rate: of this step.
         epoch: counted from 0.
         last_of_epoch: whether the epoch ends with this step.
 
@@ -83,6 +93,9 @@ class Step:
     inputs: Tensor
     labels: Tensor
     logits: Tensor
+    features: Tensor | None
+    sent: Tensor | None
+    learning_rate: float
     epoch: int
     last_of_epoch: bool
 
@@ -195,10 +208,20 @@ class _Phase:
         inputs = augmented(self.data.images[records], self.plan.augmentation, self.generators)
         labels = self.data.labels[records]
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            logits = self.ensemble(inputs)
-        logits = logits.float()
+            seen = self.ensemble.observe(inputs)
+        logits = seen.logits.float()
         losses = side_of(F.cross_entropy(logits, labels, reduction="none"), members).mean(1)
-        step = Step(self.ensemble, inputs, labels, logits, epoch, last)
+        step = Step(
+            ensemble=self.ensemble,
+            inputs=inputs,
+            labels=labels,
+            logits=logits,
+            features=None if seen.features is None else seen.features.float(),
+            sent=None if seen.sent is None else seen.sent.float(),
+            learning_rate=self.optimiser.param_groups[0]["lr"],
+            epoch=epoch,
+            last_of_epoch=last,
+        )
         penalties = [penalty for term in self.terms if (penalty := term.penalty(step)) is not None]
         self.optimiser.zero_grad()
         torch.stack([losses.sum(), *penalties]).sum().backward()

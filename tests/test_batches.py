@@ -58,3 +58,24 @@ def test_no_augmentation_is_the_image_itself(toy: Toy) -> None:
     images, generator = toy.data(1).images, torch.Generator().manual_seed(0)
     assert torch.equal(augmented(images, "none", [generator]), as_input(images))
     assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
+
+
+def test_a_rotation_keeps_the_centre_and_stays_within_15_degrees() -> None:
+    """A bright bar through the centre still passes it, and no point of it leaves the cone of 15 degrees."""
+    images = torch.zeros(64, 1, 33, 33, dtype=torch.uint8)
+    images[:, :, 16, :] = 255
+    found = augmented(images, "flip_rotate", [torch.Generator().manual_seed(4)])
+    bright = found[:, 0] > 0
+    assert bright[:, 16, 16].all()
+    rows, columns = (torch.arange(33) - 16).abs()[:, None], (torch.arange(33) - 16).abs()[None, :]
+    outside = rows > columns * torch.tan(torch.deg2rad(torch.tensor(15.0))) + 1.5
+    assert not bright[:, outside].any()
+    assert len({image.numpy().tobytes() for image in bright}) > 10
+
+
+def test_a_crop_with_rotation_is_a_crop_first() -> None:
+    """With the same draws, `crop_flip_rotate` of an image that any turn leaves alone is `crop_flip` of it."""
+    images = torch.full((8, 3, 16, 16), 200, dtype=torch.uint8)
+    found = augmented(images, "crop_flip_rotate", [torch.Generator().manual_seed(4)])
+    assert set(found.unique().tolist()) <= {-1.0, as_input(torch.tensor(200, dtype=torch.uint8)).item()}
+    assert (found[:, :, 6:10, 6:10] > 0).all()

@@ -27,6 +27,7 @@ MANIFEST = Manifest(
     reserve_reference=True,
     small_dense=None,
     pretrained=None,
+    cut=None,
 )
 
 

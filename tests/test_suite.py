@@ -21,7 +21,7 @@ SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 Suite = dict[str, Any]
 DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
 CELLS = "base, pruned, game, private"
-NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained"
+NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut"
 
 
 def put(path: str, value: Any) -> Callable[[Suite], None]:

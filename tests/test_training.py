@@ -179,6 +179,13 @@ def test_the_schedule_by_hand() -> None:
     assert cosine.rate(0, 0) == 1
 
 
+def test_an_idle_first_epoch_is_the_only_difference_of_its_schedule() -> None:
+    """`multistep_idle_first` has rate 0 before epoch 1, and is `multistep` from there on."""
+    idle, plain = (ScheduleSettings(name, (2,), 0.2) for name in ("multistep_idle_first", "multistep"))
+    assert (idle.rate(0.0, 4), idle.rate(0.99, 4)) == (0.0, 0.0)
+    assert [idle.rate(at, 4) for at in (1.0, 2.0, 3.5)] == [plain.rate(at, 4) for at in (1.0, 2.0, 3.5)]
+
+
 def test_the_learning_rate_of_an_epoch_is_noted(toy: Toy) -> None:
     """The history holds the rate of each epoch's last step."""
     plan = toy.plan(3, schedule=ScheduleSettings("multistep", (1, 2), 0.5))

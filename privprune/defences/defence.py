@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from privprune.ensemble import Ensemble
+from privprune.models import CutSettings
 from privprune.training import GradientTransform, Term
 
 
@@ -23,6 +24,7 @@ class Setting:
         reference: int64 [networks, r], non-members kept for defences.
         selection: int64 [networks, s], non-members for choosing.
         classes: number of classes.
+        cut: where the networks are cut into edge and cloud; None for whole networks.
         epochs: length of the training that is to come.
         batch: its batch size.
         target_accuracy: accuracy on `selection` of the networks that the stage started from, [networks] or None.
@@ -36,6 +38,7 @@ class Setting:
     reference: Tensor
     selection: Tensor
     classes: int
+    cut: CutSettings | None
     epochs: int
     batch: int
     target_accuracy: Tensor | None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv, ndtri, stdtrit  # scipy.stats would take each stage most of a second
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -90,7 +90,7 @@ def expansion(seeds: int) -> float:
     """
     if seeds == 1:
         return 1.0
-    return float(np.sqrt(seeds / (seeds - 1)) * stats.t.ppf(OUTSIDE[1], seeds - 1) / stats.norm.ppf(OUTSIDE[1]))
+    return float(np.sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, OUTSIDE[1]) / ndtri(OUTSIDE[1]))
 
 
 def resampled_counts(records: int, count: int, generator: np.random.Generator) -> Counts:
@@ -144,9 +144,11 @@ def mean_interval(values: Sequence[float], records: int | None) -> Interval:
 
     """
     if len(values) > 1:
-        half = stats.t.ppf(OUTSIDE[1], len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+        half = stdtrit(len(values) - 1, OUTSIDE[1]) * np.std(values, ddof=1) / np.sqrt(len(values))
         return Interval(tuple(values), float(np.mean(values) - half), float(np.mean(values) + half), "seeds")
     if records is None:
         return Interval(tuple(values), None, None, "none")
-    exact = stats.binomtest(round(values[0] * records), records).proportion_ci(0.95, method="exact")
-    return Interval(tuple(values), float(exact.low), float(exact.high), "records")
+    hits = round(values[0] * records)
+    low = float(betaincinv(hits, records - hits + 1, OUTSIDE[0])) if hits else 0.0
+    high = float(betaincinv(hits + 1, records - hits, OUTSIDE[1])) if hits < records else 1.0
+    return Interval(tuple(values), low, high, "records")

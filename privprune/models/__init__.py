@@ -3,23 +3,29 @@
 from privprune.models.block_net import BlockNet, prunable, split
 from privprune.models.catalogue import MODELS, ModelSpec, build, count_parameters, count_weights, small_dense
 from privprune.models.counts import KNOWN_COUNTS, PRINTED_COUNTS
+from privprune.models.cut import WIRE, CutSettings, edge_of
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
+from privprune.models.random_layers import reseed
 
 __all__ = [
     "KNOWN_COUNTS",
     "MODELS",
     "PRETRAINED",
     "PRINTED_COUNTS",
+    "WIRE",
     "BlockNet",
+    "CutSettings",
     "ModelSpec",
     "NasrNetwork",
     "NasrVariant",
     "build",
     "count_parameters",
     "count_weights",
+    "edge_of",
     "load_pretrained",
     "prunable",
+    "reseed",
     "small_dense",
     "split",
 ]

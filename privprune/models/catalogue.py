@@ -9,13 +9,17 @@ import torch
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, prunable
+from privprune.models.cut import WIRE, CutSettings, cut_network, input_shape
 from privprune.models.digits_cnn import digits_cnn
 from privprune.models.four_layer_cnn import four_layer_cnn
-from privprune.models.initialisation import Initialiser, fan_out, initialise, small_normal, uniform
+from privprune.models.initialisation import Initialiser, fan_out, initialise, small_normal, uniform, xavier
 from privprune.models.lenet import lenet5
 from privprune.models.mobilenet import mobilenet_v2, mobilenet_v2_imagenet
+from privprune.models.photos_cnn import photos_cnn
 from privprune.models.resnet import resnet18, resnet18_imagenet
+from privprune.models.resnet20 import resnet20
 from privprune.models.vgg import vgg16
+from privprune.models.vgg11 import vgg11_bn
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ MODELS: dict[str, ModelSpec] = {
     "digits_cnn": ModelSpec(digits_cnn, 4, uniform, uniform),
     "lenet5": ModelSpec(lenet5, 4, uniform, uniform),
     "four_layer_cnn": ModelSpec(four_layer_cnn, 4, uniform, uniform),
+    "photos_cnn": ModelSpec(photos_cnn, 8, uniform, uniform),
+    "vgg11_bn": ModelSpec(vgg11_bn, 32, uniform, uniform),
+    "resnet20": ModelSpec(resnet20, 8, uniform, uniform),
     "vgg16": ModelSpec(vgg16, 32, fan_out, small_normal),
     "resnet18": ModelSpec(resnet18, 8, fan_out, uniform),
     "mobilenet_v2": ModelSpec(mobilenet_v2, 8, fan_out, small_normal),
@@ -50,7 +57,15 @@ MODELS: dict[str, ModelSpec] = {
 }
 
 
-def build(name: str, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator) -> BlockNet:
+def build(
+    name: str,
+    *,
+    in_channels: int,
+    image_size: int,
+    classes: int,
+    generator: torch.Generator,
+    cut: CutSettings | None = None,
+) -> BlockNet:
     """Build a network with random weights.
 
     Args:
@@ -59,12 +74,13 @@ def build(name: str, *, in_channels: int, image_size: int, classes: int, generat
         image_size: height and width of the images, pixels.
         classes: number of logits.
         generator: of the CPU; the only source of randomness, so equal generators give equal networks.
+        cut: where it is cut into edge and cloud; None for a whole network.
 
     Raises:
-        UserError: unknown name, or images that the network does not take.
+        UserError: unknown name, images that the network does not take, or no such cut.
 
     """
-    return _build(name, Shape(in_channels, image_size, classes), 1.0, generator)
+    return _build(name, Shape(in_channels, image_size, classes), 1.0, generator, cut)
 
 
 def small_dense(
@@ -110,13 +126,18 @@ def count_parameters(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _build(name: str, shape: Shape, width: float, generator: torch.Generator) -> BlockNet:
-    model = _skeleton(name, shape, width).to_empty(device="cpu")
+def _build(
+    name: str, shape: Shape, width: float, generator: torch.Generator, cut: CutSettings | None = None
+) -> BlockNet:
+    model = _skeleton(name, shape, width, cut).to_empty(device="cpu")
     initialise(model, MODELS[name].convolution, MODELS[name].linear, generator)
+    if cut is not None:  # CEM's code draws the edge's convolutions anew
+        for block in model[: model.block_names.index(WIRE)]:
+            initialise(block, xavier, MODELS[name].linear, generator)
     return model
 
 
-def _skeleton(name: str, shape: Shape, width: float) -> BlockNet:
+def _skeleton(name: str, shape: Shape, width: float, cut: CutSettings | None = None) -> BlockNet:
     """Return the network without memory or values: building it draws nothing from the global generator."""
     if name not in MODELS:
         raise UserError(f"model: found {name!r}, allowed {', '.join(MODELS)}")
@@ -128,4 +149,7 @@ def _skeleton(name: str, shape: Shape, width: float) -> BlockNet:
     if spec.in_channels not in (None, shape.in_channels):
         raise UserError(f"{name}: found images of {shape.in_channels} channels, allowed {spec.in_channels}")
     with torch.device("meta"):
-        return spec.builder(shape, width)
+        whole = spec.builder(shape, width)
+        if cut is None:
+            return whole
+        return cut_network(spec.builder(input_shape(cut, whole, shape), width), cut, shape)

@@ -20,6 +20,13 @@ def uniform(layer: Layer, generator: torch.Generator) -> None:
         nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
+def xavier(layer: Layer, generator: torch.Generator) -> None:
+    """Draw the weight from Glorot's uniform distribution, bias 0: CEM's edge convolutions."""
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
 def fan_out(layer: Layer, generator: torch.Generator) -> None:
     """Draw the weight from N(0, 2 / fan out), bias 0: torchvision's convolutions in VGG, ResNet and MobileNetV2."""
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=generator)

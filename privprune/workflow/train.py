@@ -11,13 +11,13 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from privprune.cells import Cell, Manifest, generator
+from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.datasets.source import VARIABLE
 from privprune.defences import DefenceSettings, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.models import load_pretrained
+from privprune.models import load_pretrained, reseed
 from privprune.progress import Progress
 from privprune.settings import AtLeastOne, Key
 from privprune.training import Plan, train
@@ -190,6 +190,8 @@ def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: C
                 load_pretrained(model, manifest.model, _checkpoint(manifest.pretrained))
     else:
         models = start.models(group)
+    for model, number in zip(models, group, strict=True):
+        reseed(model, generator(seeds[number], number, NOISE).initial_seed())
     return Ensemble([model.to(world.device).to(memory_format=torch.channels_last) for model in models])
 
 

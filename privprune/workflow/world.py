@@ -16,7 +16,7 @@ from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.models import PRETRAINED, prunable
+from privprune.models import PRETRAINED, CutSettings, prunable
 from privprune.settings import AtLeastOne, Count
 from privprune.training import predict
 
@@ -35,6 +35,7 @@ class NetworkSettings:
         reserve_reference: keep the reference records out of training, for defences that need non-members.
         small_dense: number of weights of a narrower network of the same family (a control), or null.
         pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/checkpoints`, to start from, or null.
+        cut: where the networks are cut into edge and cloud, and what is sent; null for whole networks.
 
     """
 
@@ -45,6 +46,7 @@ class NetworkSettings:
     reserve_reference: bool
     small_dense: AtLeastOne | None
     pretrained: str | None
+    cut: CutSettings | None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
@@ -56,6 +58,8 @@ class NetworkSettings:
             raise ValueError(
                 f"pretrained: found {self.pretrained}, allowed null, but for a whole {' or '.join(PRETRAINED)}"
             )
+        if self.cut is not None and (self.small_dense is not None or self.pretrained is not None):
+            raise ValueError("cut: found one with small_dense or pretrained, allowed null for these")
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class World:
             reserve_reference=settings.reserve_reference,
             small_dense=settings.small_dense,
             pretrained=settings.pretrained,
+            cut=settings.cut,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
@@ -111,6 +116,7 @@ class World:
             reference=torch.stack([own.reference for own in splits]).to(self.device),
             selection=torch.stack([own.selection_nonmembers for own in splits]).to(self.device),
             classes=manifest.classes,
+            cut=manifest.cut,
             epochs=epochs,
             batch=batch,
             target_accuracy=target_accuracy,

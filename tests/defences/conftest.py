@@ -23,6 +23,7 @@ def setting(toy: Toy) -> Callable[..., Setting]:
             "reference": torch.arange(40, 60).expand(networks, 20),
             "selection": torch.arange(60, 70).expand(networks, 10),
             "classes": 3,
+            "cut": None,
             "epochs": 3,
             "batch": 10,
             "target_accuracy": None,

@@ -21,7 +21,8 @@ def step(logits: Tensor, members: int) -> Step:
         for number in range(members)
     ]
     labels = torch.zeros(len(logits), dtype=torch.int64)
-    return Step(Ensemble(models), torch.zeros(len(logits), 1, 8, 8), labels, logits, epoch=0, last_of_epoch=False)
+    inputs = torch.zeros(len(logits), 1, 8, 8)
+    return Step(Ensemble(models), inputs, labels, logits, None, None, 0.1, epoch=0, last_of_epoch=False)
 
 
 def term() -> ConfidencePenalty:

@@ -44,7 +44,7 @@ def one_step(toy: Toy, setting: Setting, members: int) -> Step:
     ensemble = Ensemble(toy.networks(*range(members)))
     records = setting.members[:, :6].flatten()
     inputs, labels = as_input(setting.images[records]), setting.labels[records]
-    return Step(ensemble, inputs, labels, ensemble(inputs), epoch=0, last_of_epoch=True)
+    return Step(ensemble, inputs, labels, ensemble(inputs), None, None, 0.1, epoch=0, last_of_epoch=True)
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one", "two"])

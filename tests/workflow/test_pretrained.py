@@ -159,6 +159,7 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
         reference=torch.tensor([[6, 7], [7, 6]]),
         selection=torch.tensor([[4], [4]]),
         classes=2,
+        cut=None,
         epochs=2,
         batch=3,
         target_accuracy=None,

@@ -1,0 +1,105 @@
+"""A network cut in two: an edge device runs the first blocks, and what it sends over the wire the cloud goes on with.
+
+The cut of ResSFL (CVPR 2022) and CEM (CVPR 2025): a bottleneck of a few channels on the wire, between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from privprune.errors import UserError
+from privprune.models.block_net import BlockNet, Shape, block, split
+from privprune.models.wire import WireSettings, build_wire
+from privprune.settings import AtLeastOne
+
+WIRE = "wire"  # name of the block whose output is sent
+_STEM = "stem"
+_EXTRA = 16  # channels of the extra convolution
+
+
+@dataclass(frozen=True)
+class CutSettings:
+    """Where and how a network is cut.
+
+    Attributes:
+        after: how many of its blocks the edge device runs.
+        bottleneck: channels on the wire, made by a 3 x 3 convolution and a sigmoid on the edge and widened again by a
+            3 x 3 convolution in the cloud; null to send the last block's output as it is.
+        extra_convolution: one more convolution on the edge, which CEM's code gives to what it calls PATROL.
+        wire: what happens to the features before they are sent: nothing, noise, or dropping some.
+
+    """
+
+    after: AtLeastOne
+    bottleneck: AtLeastOne | None
+    extra_convolution: bool
+    wire: WireSettings
+
+
+def input_shape(cut: CutSettings, model: BlockNet, shape: Shape) -> Shape:
+    """Return what a network's first block must take: 16 channels where an extra convolution stands in front of it."""
+    in_front = cut.extra_convolution and model.block_names[0] != _STEM
+    return replace(shape, in_channels=_EXTRA) if in_front else shape
+
+
+def cut_network(model: BlockNet, cut: CutSettings, shape: Shape) -> BlockNet:
+    """Put bottleneck and wire between the blocks of a network.
+
+    Args:
+        model: the network, on the meta device, built for `input_shape`.
+        cut: where and how.
+        shape: of the images.
+
+    Returns:
+        blocks of the edge, `bottleneck`, `wire`, `widen`, blocks of the cloud.
+
+    Raises:
+        UserError: the network has no such cut, or its features there are no maps that a bottleneck takes.
+
+    """
+    edge, cloud = split(model, cut.after)
+    blocks = [*_with_extra(list(edge.named_children()), cut, shape)]
+    channels = _channels(BlockNet(blocks), shape)
+    if cut.bottleneck is None:
+        wire = [(WIRE, build_wire(cut.wire))]
+    elif channels is None:
+        raise UserError(f"cut.bottleneck: found {cut.bottleneck} after {edge.block_names[-1]}, allowed null there")
+    else:
+        narrow = block(conv=nn.Conv2d(channels, cut.bottleneck, 3, padding=1), sigmoid=nn.Sigmoid())
+        widen = nn.Conv2d(cut.bottleneck, channels, 3, padding=1)
+        wire = [("bottleneck", narrow), (WIRE, build_wire(cut.wire)), ("widen", widen)]
+    return BlockNet([*blocks, *wire, *cloud.named_children()])
+
+
+def _with_extra(blocks: list[tuple[str, nn.Module]], cut: CutSettings, shape: Shape) -> list[tuple[str, nn.Module]]:
+    """Add CEM's extra convolution: with normalisation in front, or without it after a stem."""
+    if not cut.extra_convolution:
+        return blocks
+    if blocks[0][0] != _STEM:
+        conv = nn.Conv2d(shape.in_channels, _EXTRA, 3, padding=1)
+        return [("extra", block(conv=conv, norm=nn.BatchNorm2d(_EXTRA), relu=nn.ReLU())), *blocks]
+    channels = _channels(BlockNet(blocks[:1]), shape)
+    assert channels is not None  # noqa: S101 (a stem is a convolution)
+    return [blocks[0], ("extra", nn.Conv2d(channels, channels, 3, padding=1)), *blocks[1:]]
+
+
+def _channels(edge: BlockNet, shape: Shape) -> int | None:
+    """Return the channels of an edge's feature maps, None where it gives vectors."""
+    features = edge.eval()(torch.empty(1, shape.in_channels, shape.image_size, shape.image_size, device="meta"))
+    edge.train()
+    return features.shape[1] if features.dim() == 4 else None
+
+
+def edge_of(model: BlockNet) -> BlockNet:
+    """Return what the edge device runs of a network with a cut: everything up to what it sends.
+
+    Raises:
+        UserError: the network has no cut of its own.
+
+    """
+    if WIRE not in model.block_names:
+        raise UserError("cut: found a whole network, allowed one with network.cut, or a cut of the attack's own")
+    return split(model, WIRE)[0]

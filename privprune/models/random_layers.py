@@ -1,0 +1,76 @@
+"""Layers that draw random numbers as they run, each from a generator of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class RandomLayer(nn.Module):
+    """A layer with a generator of its own, so that what it draws depends on no other part of a program.
+
+    A copy of the layer goes on with a copy of the generator. The generator is no part of the state dict.
+    """
+
+    def __init__(self) -> None:
+        """Leave the generator to `reseed`."""
+        super().__init__()
+        self._generator: torch.Generator | None = None
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The source of all that the layer draws, on the device of its features.
+
+        Raises:
+            RuntimeError: it was never set.
+
+        """
+        if self._generator is None:
+            raise RuntimeError(f"{type(self).__name__}: its generator was never set; call reseed(model, seed) first")
+        return self._generator
+
+    @generator.setter
+    def generator(self, generator: torch.Generator) -> None:
+        """Draw from this generator from now on."""
+        self._generator = generator
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Draw from U[0, 1), independently for each value: float32 of the shape and on the device of `like`."""
+        return torch.rand(like.shape, generator=self.generator, device=like.device)
+
+
+class RandomDropout(RandomLayer):
+    """Dropout (Srivastava et al. 2014), as `nn.Dropout` in all but the source of its draws.
+
+    In training mode each value is zeroed with probability `rate`, and the others are divided by 1 - rate; in
+    evaluation mode nothing happens.
+    """
+
+    def __init__(self, rate: float) -> None:
+        """Take the probability, in [0, 1)."""
+        super().__init__()
+        self._rate = rate
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Drop values of a tensor of any shape."""
+        if not self.training or self._rate == 0:
+            return features
+        kept = self.uniform(features) >= self._rate
+        return features * kept / (1 - self._rate)
+
+
+def reseed(model: nn.Module, seed: int) -> None:
+    """Give each random layer of a model a generator of its own on the model's device.
+
+    Args:
+        model: the network, on the device where it will run; without parameters it is taken to run on the CPU.
+        seed: of all of them; equal seeds give equal draws, layer by layer in the order of the modules.
+
+    """
+    parameter = next(model.parameters(), None)
+    device = torch.device("cpu") if parameter is None else parameter.device
+    seeds = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, RandomLayer):
+            own = int(torch.randint(2**62, (), generator=seeds))
+            module.generator = torch.Generator(device).manual_seed(own)

@@ -1,0 +1,52 @@
+"""ResNet-20 as CEM (CVPR 2025) builds it: a 5 x 5 stem, and a stride of 2 in the first block of every stage."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor, nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import GlobalMean, scaled
+
+_STEM = 16
+_STAGES = (32, 64, 128)  # channels; three residual blocks each
+
+
+class PaddedBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut without weights (He et al. 2016, option A).
+
+    Where the shape changes, the shortcut takes every second place and fills the new channels with zeros.
+    """
+
+    def __init__(self, channels: int, out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, out, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(out)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(out)
+        self._stride, self._new = stride, out - channels
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
+        branch = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(features)))))
+        shortcut = features[:, :, :: self._stride, :: self._stride]
+        before = self._new // 2
+        return F.relu(branch + F.pad(shortcut, (0, 0, 0, 0, before, self._new - before)))
+
+
+def resnet20(shape: Shape, width: float) -> BlockNet:
+    """Build it: stem, block1 to block9, fc; image sizes a multiple of 8.
+
+    CEM's cut after 5 blocks and its bottleneck of 8 channels make an edge of 112,472 parameters.
+    """
+    channels = scaled(_STEM, width)
+    conv = nn.Conv2d(shape.in_channels, channels, 5, padding=2, bias=False)
+    stem = block(conv=conv, norm=nn.BatchNorm2d(channels), relu=nn.ReLU())
+    blocks: list[tuple[str, nn.Module]] = [("stem", stem)]
+    for full in _STAGES:
+        out = scaled(full, width)
+        for position in range(3):
+            blocks.append((f"block{len(blocks)}", PaddedBlock(channels, out, 1 if position else 2)))
+            channels = out
+    blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(channels, shape.classes))))
+    return BlockNet(blocks)

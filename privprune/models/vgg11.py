@@ -1,0 +1,46 @@
+"""VGG11 with batch normalisation (Simonyan and Zisserman 2015, configuration A), as CEM (CVPR 2025) cuts it."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import GlobalMean, scaled
+from privprune.models.random_layers import RandomDropout
+
+_ENTRIES = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+_HIDDEN = 512
+_DROPPED = 0.5
+
+
+def vgg11_bn(shape: Shape, width: float) -> BlockNet:
+    """Build VGG11-BN with CEM's classifier of three linear layers and dropout.
+
+    A pooling layer is a block of its own, so that a cut after n blocks is the `cutlayer` n of CEM's code, which counts
+    the entries of the configuration. Images whose size is a multiple of 32; above 32 the last feature map is averaged.
+    """
+    blocks: list[tuple[str, nn.Module]] = []
+    channels, convolutions, pools = shape.in_channels, 0, 0
+    for entry in _ENTRIES:
+        if isinstance(entry, str):
+            pools += 1
+            blocks.append((f"pool{pools}", nn.MaxPool2d(2)))
+            continue
+        convolutions += 1
+        out = scaled(entry, width)
+        conv = nn.Conv2d(channels, out, 3, padding=1)
+        blocks.append((f"conv{convolutions}", block(conv=conv, norm=nn.BatchNorm2d(out), relu=nn.ReLU())))
+        channels = out
+    hidden = scaled(_HIDDEN, width)
+    classifier = block(
+        mean=GlobalMean(),
+        dropout1=RandomDropout(_DROPPED),
+        linear1=nn.Linear(channels, hidden),
+        relu1=nn.ReLU(),
+        dropout2=RandomDropout(_DROPPED),
+        linear2=nn.Linear(hidden, hidden),
+        relu2=nn.ReLU(),
+        linear3=nn.Linear(hidden, shape.classes),
+    )
+    blocks.append(("fc", classifier))
+    return BlockNet(blocks)

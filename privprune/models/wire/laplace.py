@@ -1,0 +1,54 @@
+"""Laplace noise on the wire, as Titcombe et al. 2021 (arXiv 2104.05743) add it to NoPeek."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from privprune.models.random_layers import RandomLayer
+from privprune.settings import Positive
+
+
+@dataclass(frozen=True)
+class LaplaceSettings:
+    """Noise of density exp(-|x| / scale) / (2 scale) on each feature."""
+
+    name: Literal["laplace"]
+    scale: Positive
+
+    @property
+    def random(self) -> bool:
+        """Whether two queries with one image differ, so that an attacker averages them."""
+        return True
+
+    @property
+    def noise_deviation(self) -> float:
+        """Standard deviation of the noise that is added to each feature: sqrt(2) times the scale."""
+        return math.sqrt(2) * self.scale
+
+
+class LaplaceNoise(RandomLayer):
+    """Add independent Laplace noise to each feature, in training and in evaluation."""
+
+    def __init__(self, scale: float) -> None:
+        """Take the scale, in units of the features."""
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Send features [batch, ...]; the sum is of float32 at least, since bfloat16 would round the noise.
+
+        The difference of two exponential draws has the Laplace law; turning one uniform draw into it would give
+        infinity once in 2^24 times.
+        """
+        draws = torch.empty((2, *features.shape), device=features.device).exponential_(generator=self.generator)
+        return features + self.scale * (draws[0] - draws[1])
+
+
+def laplace(settings: LaplaceSettings) -> LaplaceNoise:
+    """Build the wire."""
+    return LaplaceNoise(settings.scale)

@@ -1,0 +1,172 @@
+"""The layers between edge device and cloud, and where their draws come from."""
+
+import copy
+import math
+from typing import Any
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from privprune.models.random_layers import RandomDropout, RandomLayer, reseed
+from privprune.models.wire import WIRES, WireSettings, build_wire
+from privprune.settings import read
+
+ALL: list[dict[str, Any]] = [
+    {"name": "plain"},
+    {"name": "gaussian", "deviation": 0.1},
+    {"name": "laplace", "scale": 0.1},
+    {"name": "dropout", "rate": 0.3},
+    {"name": "top_k", "dropped": 0.25},
+    {"name": "local_dp", "epsilon": 2.0, "noise": "gaussian"},
+    {"name": "local_dp", "epsilon": 2.0, "noise": "laplace"},
+]
+wires = pytest.mark.parametrize("found", ALL, ids=lambda found: found["name"] + found.get("noise", ""))
+
+
+def settings_of(found: dict[str, Any]) -> WireSettings:
+    """Read settings as a suite's entry does."""
+    kind = next(kind for kind in WIRES if f"'{found['name']}'" in kind.__annotations__["name"].replace('"', "'"))
+    settings: WireSettings = read(kind, found, "suite.yaml")
+    return settings
+
+
+def seeded(found: dict[str, Any], seed: int) -> nn.Module:
+    """Build a wire that draws from its own seed."""
+    wire = build_wire(settings_of(found))
+    reseed(wire, seed)
+    return wire
+
+
+def features(*shape: int) -> torch.Tensor:
+    """Return features in (0.1, 1), as a sigmoid gives them."""
+    return 0.1 + 0.9 * torch.rand(shape, generator=torch.Generator().manual_seed(4))
+
+
+def test_every_wire_is_tested() -> None:
+    """The table above covers the registry."""
+    assert {type(settings_of(found)) for found in ALL} == set(WIRES)
+
+
+@wires
+def test_a_wire_says_whether_it_is_random_and_how_much_noise_it_adds(found: dict[str, Any]) -> None:
+    """Two queries differ exactly where the settings say so; mean and deviation of what is added are as promised."""
+    settings, wire, sent_of = settings_of(found), seeded(found, 1), features(1000, 2, 8, 8)
+    first, second = wire(sent_of), wire(sent_of)
+    assert settings.random == (not torch.equal(first, second))
+    if found["name"] in ("dropout", "top_k"):
+        assert settings.noise_deviation == 0
+        return
+    added = first - sent_of
+    assert added.std().item() == pytest.approx(settings.noise_deviation, rel=0.02)
+    assert added.mean().item() == pytest.approx(0, abs=0.02 * settings.noise_deviation)
+
+
+@wires
+def test_a_wire_is_the_same_in_training_and_in_evaluation(found: dict[str, Any]) -> None:
+    """The mode changes nothing, the seed everything that is drawn, and no wire touches the global source of chance."""
+    state, sent_of = torch.get_rng_state(), features(3, 2, 4, 4)
+    trained, evaluated = seeded(found, 5).train(), seeded(found, 5).eval()
+    assert torch.equal(trained(sent_of), evaluated(sent_of))
+    assert settings_of(found).random == (not torch.equal(seeded(found, 6)(sent_of), seeded(found, 5)(sent_of)))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not trained.state_dict()
+    assert trained(sent_of).shape == sent_of.shape
+
+
+@wires
+def test_a_random_wire_without_a_seed_says_so(found: dict[str, Any]) -> None:
+    """A random layer never falls back to another source of chance."""
+    wire = build_wire(settings_of(found))
+    if not settings_of(found).random:
+        wire(features(1, 1, 2, 2))
+        return
+    with pytest.raises(RuntimeError, match=r"its generator was never set; call reseed\(model, seed\) first"):
+        wire(features(1, 1, 2, 2))
+
+
+@wires
+def test_a_wire_lets_the_gradient_through(found: dict[str, Any]) -> None:
+    """The gradient of the sum is 1 for what is sent and 0 for what is dropped."""
+    sent_of = features(4, 2, 4, 4).requires_grad_()
+    sent = seeded(found, 2)(sent_of)
+    (gradient,) = torch.autograd.grad(sent.sum(), sent_of)
+    assert torch.equal(gradient, (sent != 0).float())
+
+
+@pytest.mark.parametrize(
+    ("found", "law"),
+    [
+        ({"name": "gaussian", "deviation": 0.1}, stats.norm(scale=0.1)),
+        ({"name": "laplace", "scale": 0.1}, stats.laplace(scale=0.1)),
+        (
+            {"name": "local_dp", "epsilon": 2.0, "noise": "gaussian"},
+            stats.norm(scale=math.sqrt(2 * math.log(12500)) / 2),
+        ),
+        ({"name": "local_dp", "epsilon": 2.0, "noise": "laplace"}, stats.laplace(scale=0.5)),
+    ],
+    ids=["gaussian", "laplace", "local_dp gaussian", "local_dp laplace"],
+)
+def test_the_noise_has_its_law(found: dict[str, Any], law: Any) -> None:
+    """A Kolmogorov-Smirnov test cannot tell 50,000 draws from SciPy's law."""
+    added = seeded(found, 7)(torch.zeros(1, 50_000)).flatten().numpy()
+    assert stats.kstest(added, law.cdf).pvalue > 0.01
+
+
+def test_noise_is_not_rounded_to_bfloat16() -> None:
+    """Features in bfloat16 are sent in float32, with noise far below bfloat16's spacing."""
+    sent = seeded({"name": "gaussian", "deviation": 0.0001}, 1)(torch.full((1, 1000), 0.75, dtype=torch.bfloat16))
+    assert sent.dtype == torch.float32
+    assert sent.unique().numel() > 100
+
+
+def test_dropout_drops_the_rate_and_scales_nothing() -> None:
+    """What is left is as it was; the dropped fraction is within four standard errors of the rate."""
+    sent_of = features(1, 40_000)
+    sent = seeded({"name": "dropout", "rate": 0.3}, 3)(sent_of)
+    dropped = sent == 0
+    assert dropped.float().mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / 40_000))
+    assert torch.equal(sent[~dropped], sent_of[~dropped])
+
+
+def test_top_k_drops_the_smallest_of_each_image() -> None:
+    """Against sorting by hand: the 3 smallest magnitudes of 13, also with negative features, whatever the batch."""
+    sent_of = torch.randn(5, 13, generator=torch.Generator().manual_seed(1))
+    wire = build_wire(settings_of({"name": "top_k", "dropped": 0.25}))
+    expected = sent_of.clone()
+    for image in expected:
+        for place in sorted(range(13), key=lambda place, image=image: abs(image[place].item()))[:3]:
+            image[place] = 0
+    assert torch.equal(wire(sent_of), expected)
+    assert torch.equal(wire(sent_of[:1]), expected[:1])
+
+
+def test_each_layer_has_its_own_stream() -> None:
+    """Two random layers of one model differ; a reseeded model and a copy repeat the same draws, weights untouched."""
+    model = nn.Sequential(
+        nn.Linear(6, 6),
+        build_wire(settings_of({"name": "gaussian", "deviation": 1.0})),
+        build_wire(settings_of({"name": "gaussian", "deviation": 1.0})),
+    )
+    reseed(model, 8)
+    zeros = torch.zeros(2, 6)
+    assert not torch.equal(copy.deepcopy(model[1])(zeros), copy.deepcopy(model[2])(zeros))
+    copied = copy.deepcopy(model)
+    first = model(zeros)
+    assert not torch.equal(model(zeros), first)
+    assert torch.equal(copied(zeros), first)
+    reseed(model, 8)
+    assert torch.equal(model(zeros), first)
+    assert set(model.state_dict()) == {"0.weight", "0.bias"}
+    assert all(isinstance(layer, RandomLayer) for layer in model[1:])
+
+
+def test_random_dropout_is_dropout() -> None:
+    """In training values are zero or divided by 1 - rate, as often as the rate says; in evaluation nothing acts."""
+    layer, values = RandomDropout(0.5), torch.ones(1, 40_000)
+    assert torch.equal(layer.eval()(values), values)
+    reseed(layer, 1)
+    dropped = layer.train()(values)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert dropped.mean().item() == pytest.approx(1, abs=4 / math.sqrt(40_000))
