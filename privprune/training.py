@@ -13,6 +13,7 @@ from torch import Tensor
 
 from privprune.batches import Augmentation, TrainingData, as_input, augmented, shuffled
 from privprune.ensemble import Ensemble, side_of
+from privprune.optimisers import SGD, Adam
 from privprune.progress import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 
@@ -239,8 +240,8 @@ class _Phase:
 def _optimiser(ensemble: Ensemble, settings: OptimiserSettings) -> torch.optim.Optimizer:
     parameters = list(ensemble.parameters())
     if settings.name == "adam":
-        return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
-    return torch.optim.SGD(
+        return Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
+    return SGD(
         parameters,
         lr=settings.learning_rate,
         momentum=settings.momentum,

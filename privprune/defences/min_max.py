@@ -16,6 +16,7 @@ from privprune.batches import as_input
 from privprune.defences.defence import Defence, Setting
 from privprune.ensemble import Ensemble, side_of
 from privprune.models.nasr import NasrNetwork, NasrVariant
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training import Step, Term
 
@@ -50,7 +51,7 @@ class MinMax(Term):
         self._setting = setting
         self._attacker = NasrNetwork(setting.classes, variant=settings.variant, generators=setting.generators)
         self._attacker.to(setting.images.device)
-        self._optimiser = torch.optim.Adam(self._attacker.parameters(), lr=settings.learning_rate, foreach=True)
+        self._optimiser = Adam(self._attacker.parameters(), lr=settings.learning_rate, foreach=True)
         self._gains: list[Tensor] = []
 
     def penalty(self, step: Step) -> Tensor | None:

@@ -14,6 +14,7 @@ from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.thresholds import scored
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import NasrNetwork, NasrVariant
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Fraction, Positive
 
 _CHUNK = 4096  # records judged at once
@@ -109,7 +110,7 @@ class _Contest:
         self.settings, self.generators, self.odds = settings, generators, evidences[0].odds
         logits = evidences[0].known_members.logits
         self.network = NasrNetwork(logits.shape[-1], settings.variant, generators).to(logits.device)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
+        self.optimiser = Adam(self.network.parameters(), lr=settings.learning_rate)
         known = [
             self._parted(_Pool.of(self.network, [evidence.known_members for evidence in evidences])),
             self._parted(_Pool.of(self.network, [evidence.known_nonmembers for evidence in evidences])),

@@ -13,6 +13,7 @@ from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.thresholds import scored
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
+from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Positive
 
 
@@ -54,7 +55,7 @@ class RahmanAttack:
         known = [self._seen(members), self._seen(nonmembers)]
         weights = _weights(members.labels, nonmembers.labels, evidence.odds, classes)
         network = self._network(classes, generator).to(members.logits.device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=self.settings.learning_rate)
+        optimiser = Adam(network.parameters(), lr=self.settings.learning_rate)
         for _ in range(self.settings.steps):
             losses = [F.softplus(-known[0].judged_by(network)), F.softplus(known[1].judged_by(network))]
             optimiser.zero_grad()

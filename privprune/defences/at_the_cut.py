@@ -1,0 +1,31 @@
+"""What the defences of features share: they need a network that is cut in two."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from privprune.defences.defence import Setting
+from privprune.training import Step
+
+
+def require_cut(name: str, setting: Setting) -> None:
+    """Refuse a network that stays whole.
+
+    Raises:
+        ValueError: it has no cut; the line begins with the defence's name.
+
+    """
+    if setting.cut is None:
+        raise ValueError(f"{name}: found a whole network, allowed one with network.cut")
+
+
+def features_of(step: Step) -> Tensor:
+    """Return the noise-free features of a step, with their graph: [batch, channels, height, width].
+
+    Raises:
+        ValueError: the network has no cut.
+
+    """
+    if step.features is None:
+        raise ValueError("found a whole network, allowed one with network.cut")
+    return step.features

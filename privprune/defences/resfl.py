@@ -1,0 +1,186 @@
+"""ResSFL (Li et al., CVPR 2022, arXiv 2205.04007): an encoder trained against a decoder that learns to invert it.
+
+A row of its own in the tables of CEM (arXiv 2503.00383), and with more noise on the wire its `Noise_ARL`. What is
+played is that of CEM's released code: decoder `res_normN4C64`, Adam at 0.001, its rate times 0.2 at the epochs 60, 150,
+240 and 260 of 240 (30, 60 and 90 of 120), one step of it per batch, SSIM threshold 0.5 (0.6 on FaceScrub and
+Tiny-ImageNet). It differs in three things:
+
+* the decoder moves after the encoder and not before, so it is held against a batch that it was not just fitted to;
+* SSIM is that of scikit-image, over the places whose window lies in the image; theirs pads the images with zeros;
+* before the training theirs fits the decoder for 30 epochs to 90 % of the test images. A defence here never sees a
+  test record, so `pretraining` takes the training records, or nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from privprune.batches import as_input
+from privprune.defences.at_the_cut import features_of, require_cut
+from privprune.defences.defence import Defence, Setting
+from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.metrics.image_quality import mse, ssim
+from privprune.models.decoder import build_decoder
+from privprune.optimisers import Adam
+from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+from privprune.training import ScheduleSettings, Step, Term
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """Fitting the decoder to the features of the encoder as it is before its training, by mean squared error.
+
+    Attributes:
+        epochs: passes over the training records, without augmentation; 30 in the released code.
+        batch: images per step; 256 there.
+        final_learning_rate: where the rate ends, along a half cosine from the decoder's; 0.00001 there.
+
+    """
+
+    epochs: AtLeastOne
+    batch: AtLeastOne
+    final_learning_rate: NonNegative
+
+
+@dataclass(frozen=True)
+class GameSettings:
+    """The game between encoder and decoder.
+
+    Attributes:
+        weight: s of the encoder's loss.
+        loss: what the decoder improves and the encoder spoils: `ssim`, or `mse`, the mean squared error.
+        threshold: where the encoder rests. It loses s * (SSIM - threshold) above this SSIM, or
+            s * (threshold - MSE) below this error, which without a cap it would raise for ever.
+        attack_steps: steps of the decoder per step of the encoder.
+        learning_rate: of the decoder (Adam).
+        schedule: of that rate, over the epochs of the training.
+        blocks: residual blocks of the decoder; N of `res_normN4C64`.
+        width: its channels; C.
+        pretraining: of the decoder; null to begin with random weights.
+
+    """
+
+    weight: NonNegative
+    loss: Literal["ssim", "mse"]
+    threshold: Fraction
+    attack_steps: AtLeastOne
+    learning_rate: Positive
+    schedule: ScheduleSettings
+    blocks: Count
+    width: AtLeastOne
+    pretraining: PretrainingSettings | None
+
+
+@dataclass(frozen=True)
+class ResSflSettings(GameSettings):
+    """The game and nothing else."""
+
+    name: Literal["resfl"]
+
+
+class ResSfl(Term):
+    """The decoder, as a term of the encoder's loss."""
+
+    def __init__(self, settings: GameSettings, setting: Setting) -> None:
+        """Take the records and the generator; the decoder is built when the features' shape is known."""
+        self._settings = settings
+        self._setting = setting
+        self._generator = setting.generators[0]
+        self._decoder: nn.Module
+        self._optimiser: Adam
+        self._losses: list[Tensor] = []
+
+    def start(self, ensemble: Ensemble) -> None:
+        """Build the decoder, and fit it to the encoder as it is.
+
+        Raises:
+            UserError: the features have a shape from which no decoder reaches the images.
+
+        """
+        images = self._setting.images
+        features = _noise_free(ensemble, as_input(images[:1]))
+        channels, height, width = images.shape[1:]
+        try:
+            decoder = build_decoder(
+                tuple(features.shape[1:]),
+                (channels, height, width),
+                blocks=self._settings.blocks,
+                width=self._settings.width,
+                generator=self._generator,
+            )
+        except ValueError as mismatch:
+            raise UserError(f"resfl: {mismatch}") from None
+        self._decoder = decoder.to(images.device)
+        self._optimiser = Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
+        if self._settings.pretraining is not None:
+            self._pretrain(ensemble, self._settings.pretraining)
+
+    def penalty(self, step: Step) -> Tensor:
+        """Return s * max(0, SSIM - threshold) of the batch's mean SSIM, or s * max(0, threshold - MSE)."""
+        self._decoder.eval().requires_grad_(requires_grad=False)
+        loss = _loss(self._decoder(features_of(step)), step.inputs, self._settings.loss)
+        margin = self._settings.threshold if self._settings.loss == "mse" else -self._settings.threshold
+        return self._settings.weight * (margin - loss).clamp(min=0)
+
+    def update(self, step: Step) -> None:
+        """Let the decoder learn from this batch's features, noise-free and in evaluation mode."""
+        rate = self._settings.schedule.rate(step.epoch, self._setting.epochs)
+        self._set_rate(self._settings.learning_rate * rate)
+        features = _noise_free(step.ensemble, step.inputs)
+        for _ in range(self._settings.attack_steps):
+            self._losses.append(self._learn(features, step.inputs, self._settings.loss))
+
+    def _learn(self, features: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
+        """One step of the decoder down its loss; returns the loss."""
+        self._decoder.train().requires_grad_(requires_grad=True)
+        found = _loss(self._decoder(features), inputs, loss)
+        self._optimiser.zero_grad()
+        found.backward()
+        self._optimiser.step()
+        return found.detach()
+
+    def _pretrain(self, ensemble: Ensemble, settings: PretrainingSettings) -> None:
+        members, last = self._setting.members[0], settings.final_learning_rate
+        for epoch in range(settings.epochs):
+            share = 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
+            self._set_rate(last + (self._settings.learning_rate - last) * share)
+            order = torch.randperm(members.numel(), generator=self._generator).to(members.device)
+            for places in order.split(settings.batch):
+                inputs = as_input(self._setting.images[members[places]])
+                self._learn(_noise_free(ensemble, inputs), inputs, "mse")
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+
+    def measurements(self) -> dict[str, Tensor]:
+        """Return how well the decoder did on what it learnt from, the mean over the epoch: [1]."""
+        mean, self._losses = torch.stack(self._losses).mean()[None], []
+        return {"decoder_mse": mean} if self._settings.loss == "mse" else {"decoder_ssim": -mean}
+
+
+def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
+    """Return the decoder's loss over a batch, a scalar; decoded images in [0, 1], inputs in [-1, 1]."""
+    images = (inputs + 1) / 2
+    return mse(decoded, images).mean() if loss == "mse" else -ssim(decoded, images).mean()
+
+
+@torch.no_grad()
+def _noise_free(ensemble: Ensemble, inputs: Tensor) -> Tensor:
+    """Return the features in evaluation mode, in float32, and leave the network in training mode."""
+    ensemble.train(mode=False)
+    features = ensemble.encode(inputs).float()
+    ensemble.train()
+    return features
+
+
+def resfl(settings: ResSflSettings, setting: Setting) -> Defence:
+    """Play the game."""
+    require_cut(settings.name, setting)
+    return Defence(terms=(ResSfl(settings, setting),))

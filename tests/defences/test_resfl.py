@@ -1,0 +1,178 @@
+"""The game between the edge and a decoder."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
+from skimage.metrics import structural_similarity
+from toy import Toy
+
+from privprune.defences import Setting
+from privprune.defences.resfl import PretrainingSettings, ResSfl, ResSflSettings, resfl
+from privprune.errors import UserError
+from privprune.settings import read
+from privprune.training import ScheduleSettings
+
+MakeSetting = Callable[..., Setting]
+
+
+def game(**changed: Any) -> ResSflSettings:
+    """Return settings with some changed."""
+    complete: dict[str, Any] = {
+        "name": "resfl",
+        "weight": 2.0,
+        "loss": "ssim",
+        "threshold": 0.0,
+        "attack_steps": 1,
+        "learning_rate": 0.01,
+        "schedule": ScheduleSettings("constant", (), 1.0),
+        "blocks": 0,
+        "width": 8,
+        "pretraining": None,
+    }
+    return ResSflSettings(**{**complete, **changed})
+
+
+def started(setting: Setting, **changed: Any) -> tuple[ResSfl, Any]:
+    """Return the term, started, and a step."""
+    term, ensemble = ResSfl(game(**changed), setting), cut_ensemble(cut_at())
+    term.start(ensemble)
+    return term, cut_step(ensemble, setting)
+
+
+def judged(setting: Setting, loss: str, **changed: Any) -> tuple[float, float]:
+    """Return the penalty, and what scikit-image or NumPy say that the decoder reaches."""
+    term, step = started(setting, loss=loss, **changed)
+    with HostReads() as reads:
+        penalty = term.penalty(step).item()
+    assert reads.count == 1  # the item() above
+    decoded = term._decoder.eval()(step.features).detach().numpy()
+    images = (step.inputs.numpy() + 1) / 2
+    if loss == "mse":
+        return penalty, float(((decoded - images) ** 2).mean())
+    window = {"win_size": 7, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
+    pairs = zip(decoded[:, 0], images[:, 0], strict=True)
+    return penalty, sum(structural_similarity(*pair, **window) for pair in pairs) / len(images)
+
+
+def test_the_encoder_pays_for_similarity_above_the_threshold(setting: MakeSetting) -> None:
+    """The penalty is s * (SSIM - threshold) of the batch by scikit-image's SSIM, nothing below it."""
+    own = setting(0, cut=cut_at())
+    learnt = {"pretraining": PretrainingSettings(epochs=10, batch=10, final_learning_rate=0.001)}
+    penalty, reached = judged(own, "ssim", **learnt)
+    assert reached > 0.06
+    assert penalty == pytest.approx(2.0 * reached, rel=1e-4)
+    fresh = setting(0, cut=cut_at())
+    assert judged(fresh, "ssim", threshold=0.05, **learnt)[0] == pytest.approx(2.0 * (reached - 0.05), rel=1e-4)
+    assert judged(setting(0, cut=cut_at()), "ssim", threshold=0.99)[0] == 0
+
+
+def test_the_encoder_is_paid_for_error_up_to_the_cap(setting: MakeSetting) -> None:
+    """With the mean squared error it is s * (cap - MSE) below the cap, and nothing above it."""
+    penalty, reached = judged(setting(0, cut=cut_at()), "mse", threshold=0.9)
+    assert penalty == pytest.approx(2.0 * (0.9 - reached), rel=1e-5)
+    assert judged(setting(0, cut=cut_at()), "mse", threshold=0.5 * reached)[0] == 0
+
+
+def test_each_player_moves_itself_only(setting: MakeSetting) -> None:
+    """The penalty's gradient reaches the edge alone; the decoder's move leaves the network and its gradients."""
+    term, step = started(setting(0, cut=cut_at()), loss="mse", threshold=1.0)
+    before = copy.deepcopy(term._decoder.state_dict())
+    term.penalty(step).backward()
+    assert all(value.grad is None for value in term._decoder.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in term._decoder.state_dict().items())
+    moved = {name: value.grad for name, value in step.ensemble.module.named_parameters() if value.grad is not None}
+    assert {name.split(".")[0] for name in moved} == {"conv1", "bottleneck"}
+    assert all(gradient.abs().sum() > 0 for gradient in moved.values())
+    state = step.ensemble.state_dicts()[0]
+    kept = {name: gradient.clone() for name, gradient in moved.items()}
+    term.update(step)
+    assert all(torch.equal(value, state[name]) for name, value in step.ensemble.state_dicts()[0].items())
+    assert all(torch.equal(moved[name], kept[name]) for name in moved)
+    assert not torch.equal(term._decoder.state_dict()["0.conv1.weight"], before["0.conv1.weight"])
+    assert step.ensemble.module.training
+
+
+def test_without_weight_the_game_is_plain_training(toy: Toy, setting: MakeSetting) -> None:
+    """With s = 0 the network, noise on its wire included, is that of training without a decoder, which learns."""
+    own = setting(0, cut=cut_at())
+    plain, _ = cut_training(toy, own, (), epochs=8)
+    pretraining = PretrainingSettings(epochs=1, batch=10, final_learning_rate=0.0)
+    term = ResSfl(game(weight=0.0, attack_steps=3, pretraining=pretraining), own)
+    watched, history = cut_training(toy, own, (term,), epochs=8)
+    assert same_weights(plain, watched)
+    similarity = [row[0] for row in history["decoder_ssim"]]
+    assert similarity[-1] > similarity[0] + 0.1
+
+
+@pytest.mark.parametrize("loss", ["ssim", "mse"])
+def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, setting: MakeSetting, loss: Any) -> None:
+    """The decoder ends worse against an edge that plays than against one that does not."""
+    ends = []
+    for weight in (0.0, 20.0):
+        own = setting(0, cut=cut_at())
+        threshold = 0.0 if loss == "ssim" else 1.0
+        terms = resfl(game(weight=weight, loss=loss, threshold=threshold, attack_steps=2), own).terms
+        _, history = cut_training(toy, own, terms, epochs=8)
+        ends.append(history[f"decoder_{loss}"][-1][0])
+    assert ends[1] < ends[0] - 0.05 if loss == "ssim" else ends[1] > 1.2 * ends[0]
+
+
+def test_pretraining_fits_the_decoder_to_the_training_records_alone(setting: MakeSetting) -> None:
+    """It lowers the error before the first step, leaves the edge, and depends on no record that is not a member."""
+    own = setting(0, cut=cut_at())
+    changed = own.images.clone()
+    changed[40:] = 255 - changed[40:]
+    other = setting(0, cut=cut_at(), images=changed)
+    pretraining = PretrainingSettings(epochs=6, batch=16, final_learning_rate=0.0001)
+    found, again = (started(each, loss="mse", threshold=1.0, pretraining=pretraining) for each in (own, other))
+    for name, value in found[0]._decoder.state_dict().items():
+        assert torch.equal(value, again[0]._decoder.state_dict()[name]), name
+    assert same_weights(found[1].ensemble, started(setting(0, cut=cut_at()))[1].ensemble)
+    fresh, step = started(setting(0, cut=cut_at()), loss="mse", threshold=1.0)
+    assert found[0].penalty(found[1]) > fresh.penalty(step)
+    assert found[0]._losses == []
+
+
+def test_the_decoders_rate_follows_its_schedule(setting: MakeSetting) -> None:
+    """Adam's rate is that of the epoch."""
+    schedule = ScheduleSettings("multistep", (1, 2), 0.2)
+    term, step = started(setting(0, cut=cut_at()), schedule=schedule)
+    rates = []
+    for epoch in range(3):
+        term.update(cut_step(step.ensemble, term._setting, epoch=epoch))
+        rates.append(term._optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, 0.002, 0.0004])
+
+
+def test_the_settings_read_as_they_stand_in_a_suite() -> None:
+    """Every key is required; null leaves the pre-training out."""
+    found = {
+        "name": "resfl",
+        "weight": 1,
+        "loss": "ssim",
+        "threshold": 0.5,
+        "attack_steps": 1,
+        "learning_rate": 0.001,
+        "schedule": {"name": "multistep", "milestones": [60, 150, 240, 260], "factor": 0.2},
+        "blocks": 4,
+        "width": 64,
+        "pretraining": None,
+    }
+    assert read(ResSflSettings, found, "suite.yaml").schedule.milestones == (60, 150, 240, 260)
+    for key in found:
+        with pytest.raises(UserError, match=rf"suite.yaml.{key}: missing"):
+            read(ResSflSettings, {name: value for name, value in found.items() if name != key}, "suite.yaml")
+
+
+def test_what_cannot_be_played_is_refused(setting: MakeSetting) -> None:
+    """A whole network, and features from which no decoder reaches the images, in one line before any training."""
+    with pytest.raises(ValueError, match=r"^resfl: found a whole network, allowed one with network.cut"):
+        resfl(game(), setting(0))
+    oblong = setting(0, cut=cut_at(), images=torch.zeros(96, 1, 8, 16, dtype=torch.uint8))
+    with pytest.raises(UserError, match=r"^resfl: found features 4x4x8 of images 1x8x16") as refused:
+        ResSfl(game(), oblong).start(cut_ensemble(cut_at()))
+    assert "\n" not in str(refused.value)
