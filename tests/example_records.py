@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from privprune.records import Record
-from privprune.verdicts.settings import ControlSettings, EvaluateSettings, RowSettings
+from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings
 
 ATTACKS = ("nasr", "lira_online_fixed")
 SEEDS = [0, 1, 2]
@@ -42,9 +42,17 @@ _CONTROLS = {
     "early_stop": "digits-early",
 }
 SETTINGS = EvaluateSettings(
+    reads="mia_pruning",
     rows=tuple(RowSettings("MNIST", "LeNet-5", defence, cell, "nasr") for defence, cell in _ROWS.items()),
     controls=tuple(ControlSettings("MNIST", "LeNet-5", control, cell, "nasr") for control, cell in _CONTROLS.items()),
-    sweep=("digits-2x", "digits-4x", "digits-8x", "digits-mia_pruning", "digits-32x"),
+    curves=(
+        CurveSettings(
+            "MNIST",
+            "LeNet-5",
+            "mia_pruning",
+            ("digits-2x", "digits-4x", "digits-8x", "digits-mia_pruning", "digits-32x"),
+        ),
+    ),
 )
 
 

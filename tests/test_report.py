@@ -80,7 +80,7 @@ def timings(records: list[Record]) -> Timings:
 def written() -> str:
     """Return the page of the example."""
     records = example_records("as found")
-    return render("demo", sections(records), timings(records))
+    return render("demo", sections(records), [], timings(records))
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_same_records_give_the_same_bytes(written: str) -> None:
     """Everything made anew from the same records is equal byte by byte."""
     records = example_records("as found")
 
-    assert render("demo", sections(records), timings(records)) == written
+    assert render("demo", sections(records), [], timings(records)) == written
 
 
 def test_hostile_strings_stay_text() -> None:
@@ -259,10 +259,10 @@ def test_hostile_strings_stay_text() -> None:
         SETTINGS,
         rows=tuple(replace(row, cell=renamed[row.cell]) for row in SETTINGS.rows[:2]),
         controls=(),
-        sweep=(),
+        curves=(),
     )
     found = Page()
-    found.feed(render(HOSTILE, sections(records, settings), Timings({})))
+    found.feed(render(HOSTILE, sections(records, settings), [], Timings({})))
 
     assert not {"script"} & {one.tag for one in found.elements}
     assert found.elements[0].tag == "html"
@@ -275,7 +275,14 @@ def test_hostile_strings_stay_text() -> None:
 def test_suite_without_any_row_still_shows_every_row() -> None:
     """With nothing run, every printed number is there as not run, no figure is, and no claim has a finding."""
     found = Page()
-    found.feed(render("empty", sections([], EvaluateSettings(rows=(), controls=(), sweep=())), Timings({})))
+    found.feed(
+        render(
+            "empty",
+            sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=())),
+            [],
+            Timings({}),
+        )
+    )
 
     assert sum(len(rows(found, f"{table.name} ")) for table in PAPER.tables) == len(PAPER.rows)
     assert not list(found.all("img"))
@@ -284,8 +291,8 @@ def test_suite_without_any_row_still_shows_every_row() -> None:
 
 def test_page_is_written_to_its_suite(tmp_path: Path) -> None:
     """The page lies in the suite's folder under the name that browsers open."""
-    empty = sections([], EvaluateSettings(rows=(), controls=(), sweep=()))
-    path = write("empty", empty, Timings({}), tmp_path)
+    empty = sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=()))
+    path = write("empty", empty, [], Timings({}), tmp_path)
 
     assert path == tmp_path / "empty" / "index.html"
-    assert path.read_text(encoding="utf-8") == render("empty", empty, Timings({}))
+    assert path.read_text(encoding="utf-8") == render("empty", empty, [], Timings({}))

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from privprune.plots.marks import entries, mark, printed
 from privprune.plots.series import Point
-from privprune.plots.style import INK, MUTED, NEUTRAL, SHADE, TEXT_WIDTH, Look, journal
+from privprune.plots.style import INK, MUTED, NEUTRAL, SHADE, TEXT_WIDTH, Look, journal, power
 
 _MARKERS = "osD^vP*X"  # of attacks, in their order
 
@@ -39,9 +39,7 @@ class Bounded:
     errors: dict[str, Point]
 
 
-def draw(
-    cells: Sequence[Bounded], first: str, labels: dict[str, str], read_off: Sequence[Sequence[float]]
-) -> Figure:
+def draw(cells: Sequence[Bounded], first: str, labels: dict[str, str], read_off: Sequence[Sequence[float]]) -> Figure:
     """Draw Figure 3 at the left, the bound under every attack at the right, and the printed figure where it compares.
 
     Args:
@@ -100,7 +98,10 @@ def _bounds(axes: Axes, cells: Sequence[Bounded], shapes: dict[str, str]) -> Non
     axes.set_title("Theorem 1: every attack")
     axes.set_xlabel("Conditional entropy H(x|z), nats per image")
     axes.set_ylabel("MSE, logarithmic")
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    axes.yaxis.set_major_formatter(FuncFormatter(power))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _read_off(axes: Axes, points: Sequence[Sequence[float]]) -> None:

@@ -1,4 +1,4 @@
-"""What the cloud sees: the original in the middle, around it what an attack rebuilt from the features that were sent."""
+"""What the cloud sees: the original in the middle, around it what an attack rebuilt from the features sent."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from matplotlib.image import imread
 from privprune.plots.style import INK, MUTED, TEXT_WIDTH, Look, journal
 
 _GAP = 0.13  # inches between panels
+_MARGIN = 0.03  # inches left and right of all panels, for their frames
 _LINE = 0.128  # inches of one line of text
 _HEAD = 0.34  # inches above the panels
 _TALL = 9.6  # inches: a figure that would be taller gets narrower panels
@@ -90,20 +91,30 @@ def _aside(pairs: int, aspect: float) -> int:
     return 1 if pairs <= _WIDE_ROWS and height <= _TALL else 2
 
 
-def draw(original: Photograph, pairs: Sequence[Pair]) -> Figure:
-    """Draw the original in the middle and every reconstruction around it, all of one size."""
+def draw(original: Photograph, pairs: Sequence[Pair], note: Sequence[str]) -> Figure:
+    """Draw the original in the middle and every reconstruction around it, all of one size.
+
+    Args:
+        original: what was to be kept from the cloud.
+        pairs: what was rebuilt.
+        note: the attack's name, then what holds for all panels; written below the original where a place is free.
+
+    """
     aspect = original.shape[0] / original.shape[1]
     found = arrange(pairs, aspect)
-    width = (TEXT_WIDTH - (found.columns - 1) * _GAP) / found.columns
+    width = (TEXT_WIDTH - 2 * _MARGIN - (found.columns - 1) * _GAP) / found.columns
     lines = 1 + max(_lines(one, width) for one, _, _ in found.panels)
     step = width * aspect + lines * _LINE + 0.06
     height = found.rows * step + _HEAD
     with journal():
-        figure = Figure(figsize=(TEXT_WIDTH, height), layout="none")
+        figure = Figure(figsize=(TEXT_WIDTH, height))
+        figure.set_layout_engine("none")  # every panel has its place
         for one, row, column in found.panels:
-            _panel(figure, one, (column * (width + _GAP), height - _HEAD - row * step), width, aspect)
-        middle = found.columns // 2 * (width + _GAP)
+            _panel(figure, one, (_MARGIN + column * (width + _GAP), height - _HEAD - row * step), width, aspect)
+        middle = _MARGIN + found.columns // 2 * (width + _GAP)
         _original(figure, original, (middle, height - _HEAD - (found.rows - 1) / 2 * step), width, aspect)
+        if found.rows > 2 and (found.rows - 1, found.columns // 2) not in {(row, at) for _, row, at in found.panels}:
+            _note(figure, note, (middle, height - _HEAD - (found.rows - 1) * step))
         _heads(figure, middle, width)
     return figure
 
@@ -119,7 +130,12 @@ def _label(one: Rebuilt, width: float) -> list[str]:
 
 
 def _photograph(
-    figure: Figure, picture: Photograph, corner: tuple[float, float], width: float, aspect: float, frame: tuple[str, float]
+    figure: Figure,
+    picture: Photograph,
+    corner: tuple[float, float],
+    width: float,
+    aspect: float,
+    frame: tuple[str, float],
 ) -> None:
     """Put a photograph with its upper left corner at this place, in inches from the lower left of the figure."""
     whole, high = figure.get_size_inches()
@@ -160,20 +176,26 @@ def _original(figure: Figure, picture: Photograph, corner: tuple[float, float], 
     _write(figure, "stays on the device", (left, below), size=6.4, weight="normal", color=MUTED)
 
 
+def _note(figure: Figure, note: Sequence[str], corner: tuple[float, float]) -> None:
+    """Write what holds for all panels."""
+    left, top = corner
+    for number, text in enumerate(note):
+        weight = "normal" if number else "bold"
+        _write(figure, text, (left, top - number * _LINE), size=6.4, weight=weight, color=MUTED if number else INK)
+
+
 def _heads(figure: Figure, middle: float, width: float) -> None:
     """Say above the panels which side is without and which with CEM."""
     whole, high = figure.get_size_inches()
     right = middle + width + _GAP
-    for text, start, end in (("Without CEM", 0.0, middle - _GAP), ("With CEM", right, whole)):
+    for text, start, end in (("Without CEM", _MARGIN, middle - _GAP), ("With CEM", right, whole - _MARGIN)):
         _write(figure, text, (start, high - 0.03), size=8.4, weight="bold", color=INK)
         rule = figure.add_axes((start / whole, (high - 0.21) / high, (end - start) / whole, 0.0001))
         rule.axhline(0, color=INK, linewidth=0.7, clip_on=False)
         rule.set_axis_off()
 
 
-def _write(
-    figure: Figure, text: str, corner: tuple[float, float], *, size: float, weight: str, color: str
-) -> None:
+def _write(figure: Figure, text: str, corner: tuple[float, float], *, size: float, weight: str, color: str) -> None:
     """Write a line with its upper left corner at this place, in inches."""
     whole, high = figure.get_size_inches()
     figure.text(

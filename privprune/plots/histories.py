@@ -8,11 +8,11 @@ from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from privprune.plots.marks import dash, entries
 from privprune.plots.series import Band
-from privprune.plots.style import BAND_ALPHA, TEXT_WIDTH, Look, journal, two_lines
+from privprune.plots.style import BAND_ALPHA, TEXT_WIDTH, Look, journal, power, two_lines
 
 _PER_ROW = 3
 _FAR = 30  # a curve that spans more than this factor is read on a logarithmic axis
@@ -80,6 +80,7 @@ def _scale(axes: Axes, panel: Quantity) -> None:
     if values and min(values) > 0 and max(values) > _FAR * min(values):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))

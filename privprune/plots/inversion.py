@@ -10,7 +10,7 @@ from privprune.plots.cloud import Pair, Photograph, Rebuilt
 from privprune.plots.defended import Defended, attack_names, by_setting, defended, pairs, strongest
 from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.histories import Quantity, Run
-from privprune.plots.selection import Setting
+from privprune.plots.selection import Setting, named_curves
 from privprune.plots.series import Point, over_seeds
 from privprune.plots.style import attack_label, words
 from privprune.plots.sweeps import swept
@@ -42,7 +42,7 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
         compares = read_off.on(setting[0]) and not any(evaluation.cell(cell.cell).cut_down for cell in found)
         printed = read_off if compares else PrintedFigures(paper.paper, (), {}, {})
         drawings += _bound(setting, found, printed)
-        drawings += _curves(setting, found, evaluation, printed)
+        drawings += _curves(setting, found, evaluation, paper, printed)
         drawings += _training(setting, cells)
         drawings += _attacks(setting, cells)
     return drawings
@@ -69,7 +69,8 @@ def _cloud(setting: Setting, cells: Sequence[Defended], attack: str) -> list[Dra
     )
     errors = "; ".join(f"{cell.label}: {', '.join(_numbers(cell, attack))}" for cell in shown)
     alt = f"A photograph and, around it, {len(shown)} reconstructions by the attack {name}. {errors}."
-    figure = cloud.draw(first, found)
+    note = (name, "the same attack on the same tiles", "everywhere; numbers with 95 % intervals")
+    figure = cloud.draw(first, found, note)
     title = f"What the cloud sees: {name} on {_words(setting)}"
     return [Drawing(_name("cloud-" + attack, setting), title, caption, alt, figure, leads=attack == _CLOUD[0])]
 
@@ -132,11 +133,11 @@ def _bounded(cell: Defended) -> Bounded | None:
 
 
 def _curves(
-    setting: Setting, cells: Sequence[Defended], evaluation: Evaluation, printed: PrintedFigures
+    setting: Setting, cells: Sequence[Defended], evaluation: Evaluation, paper: Paper, printed: PrintedFigures
 ) -> list[Drawing]:
     """Draw Figures 4a to 4c."""
     attack = strongest(cells)
-    panels = swept(evaluation, cells, attack, printed)
+    panels = swept(named_curves(evaluation), cells, attack, paper, printed)
     if not panels:
         return []
     caption = (
@@ -196,9 +197,7 @@ def _runs(cells: Sequence[Defended], histories_: Sequence[Sequence[Sequence[floa
     return tuple(Run(cell.look, cell.cem, band) for cell, band in bands if band.x)
 
 
-def _histories(
-    kind: str, title: str, setting: Setting, panels: Sequence[Quantity], caption: str
-) -> list[Drawing]:
+def _histories(kind: str, title: str, setting: Setting, panels: Sequence[Quantity], caption: str) -> list[Drawing]:
     """Draw a figure of curves over epochs, none where there is no curve."""
     if not panels:
         return []

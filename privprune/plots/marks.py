@@ -73,7 +73,9 @@ def entries(looks: Sequence[Look], *, cem: bool) -> list[Line2D]:
 
 def printed_entry() -> Line2D:
     """Return the entry of a legend for points read off a paper's figure."""
-    return Line2D([], [], color=MUTED, marker="x", markersize=4, linestyle="", alpha=0.7, label="Printed, read off by eye")
+    return Line2D(
+        [], [], color=MUTED, marker="x", markersize=4, linestyle="", alpha=0.7, label="Printed, read off by eye"
+    )
 
 
 def _entry(marker: str, colour: str, label: str, *, face: str = "", line: Dash = "") -> Line2D:

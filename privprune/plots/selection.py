@@ -21,6 +21,7 @@ _STRONG = ("lira_online", "lira", "rmia")  # the kinds of attack that find most,
 
 
 Setting = tuple[str, str, str]  # data, model, protocol
+NamedCells = tuple[str, tuple[str, ...]]  # the defence or control that a curve is about, its cells in their order
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,14 @@ def shown(evaluation: Evaluation) -> list[Shown]:
     return list(found.values())
 
 
+def named_curves(evaluation: Evaluation) -> list[NamedCells]:
+    """Return the curves that the suite names."""
+    return [(curve.name, curve.cells) for curve in evaluation.curves]
+
+
 def in_sweep(evaluation: Evaluation) -> list[Shown]:
     """Return the cells of the sweep in its order; they are MIA-Pruning's, at growing sparsity."""
-    return [Shown(cell, SWEPT, "") for cell in evaluation.sweep]
+    return [Shown(cell, name, "") for name, cells in named_curves(evaluation) if name == SWEPT for cell in cells]
 
 
 def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
@@ -74,7 +80,7 @@ def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
 
 def target(attack: Record) -> str:
     """Return the cell that a record's attacks were run on; its own name is that of the suite's entry."""
-    return attack.origin.removeprefix("models/")
+    return str(attack.parameters.get("target", attack.cell))
 
 
 def inverted(attack: Record) -> bool:

@@ -77,7 +77,7 @@ _OTHER_NAMES = {  # as papers, released code and suites say it
     "ressfl": "resfl",
     "cem": "bottleneck",  # CEM without another defence: its own bottleneck and noise
 }
-_WITH_CEM = re.compile(r"(?:^|[+_&-])cem$")
+_WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
 _SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
 
 _ATTACKS = (
@@ -134,6 +134,13 @@ def feature_defence(name: str) -> tuple[str, bool]:
     return _OTHER_NAMES.get(plain, plain), _WITH_CEM.search(name.lower()) is not None
 
 
+def called(label: str) -> str:
+    """Return the identifier of a defence that a suite calls by its name in figures: `ResSFL+CEM` is `resfl+cem`."""
+    base, cem = feature_defence(label)
+    names = {look.label.lower(): name for name, look in (DEFENCES | FEATURE_DEFENCES).items()}
+    return f"{names.get(base, base)}{'+cem' if cem else ''}"
+
+
 def feature_look(base: str, others: list[str]) -> Look:
     """Return how a defence of features is drawn; one without a look takes a spare by its place in `others`."""
     if base in FEATURE_DEFENCES:
@@ -141,6 +148,12 @@ def feature_look(base: str, others: list[str]) -> Look:
     unknown = sorted({other for other in others if other not in FEATURE_DEFENCES} | {base})
     colour, marker = _SPARE[unknown.index(base) % len(_SPARE)]
     return Look(words(base), colour, marker)
+
+
+def row_look(name: str, others: list[str] | None = None) -> Look:
+    """Return how a printed row is drawn, whichever threat its defence is against."""
+    base, _ = feature_defence(name)
+    return FEATURE_DEFENCES[base] if name not in DEFENCES and base in FEATURE_DEFENCES else defence_look(name, others)
 
 
 def _place(name: str, others: list[str] | None) -> int:
@@ -173,6 +186,11 @@ def words(name: str) -> str:
 def percent(rate: float, _: object = None) -> str:
     """Return a rate as a short percentage for an axis: 0.001 is `0.1 %`."""
     return f"{100 * rate:.6g} %"
+
+
+def power(value: float, _: object = None) -> str:
+    """Return a number for a logarithmic axis: 0.001 is `0.001`, 0.00001 is `1e-5`."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 def count(number: float, _: object = None) -> str:
