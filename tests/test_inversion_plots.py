@@ -172,6 +172,19 @@ def test_bound_is_the_curve_of_theorem_1() -> None:
     assert filled(right) == [(points[1].value, 0.01), (points[1].value, 0.005)]
 
 
+def test_features_without_noise_have_no_place_in_the_figure_of_the_bound() -> None:
+    """An entropy of minus infinity is not drawn; the caption names whose it is."""
+    records = inversion_records()
+    bare = {"conditional_entropy": [-float("inf")] * 3, "mse_bound": [0.0] * 3}
+    records = [replace(one, metrics=bare) if one.cell == "photos-none-inversion" else one for one in records]
+    found = draw(records, evaluate(inversion_records(), CEM, SETTINGS, "demo"), CEM)
+    drawing = next(one for one in found if one.name.startswith("figure3"))
+
+    assert "the theorem says nothing: No_defense." in drawing.caption
+    assert "No_defense" not in drawing.alt
+    assert all(np.isfinite(axes.get_xlim()).all() for axes in drawing.figure.axes)
+
+
 def test_printed_points_stand_only_beside_the_same_data() -> None:
     """Points read off the paper are of CIFAR-10; on other data nothing of them is drawn."""
     printed = load_figures("cem")

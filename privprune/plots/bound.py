@@ -133,5 +133,5 @@ def _legend(figure: Figure, cells: Sequence[Bounded], shapes: dict[str, str]) ->
         for label, shape in shapes.items()
     ]
     handles.append(Line2D([], [], color=INK, linewidth=1.3, label="MSE = exp(2H/d) / (2\u03c0e)"))
-    handles.append(Line2D([], [], color=MUTED, linewidth=5, alpha=0.25, label="no attack can be here"))
+    handles.append(Line2D([], [], color=MUTED, linewidth=5, alpha=0.25, label="excluded, if H is right"))
     figure.legend(handles=handles, loc="outside lower left", ncols=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from privprune.plots.selection import Setting, inverted, target
@@ -62,9 +63,13 @@ class Defended:
         return found
 
     def number(self, metric: str) -> Point | None:
-        """Return a number of the attack's record that belongs to no single attack, mean and range of the seeds."""
-        values = self.attack.metrics.get(metric)
-        return point_over_seeds(values) if values else None
+        """Return a number of the attack's record that belongs to no single attack, mean and range of the seeds.
+
+        None where it was not measured or is not finite, as the entropy given features without noise.
+        """
+        values = self.attack.metrics.get(metric, [])
+        finite = [value for value in values if value is not None and isfinite(value)]
+        return point_over_seeds(finite) if finite and len(finite) == len(values) else None
 
 
 def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Defended]:

@@ -20,7 +20,12 @@ from privprune.records import Record
 from privprune.verdicts import Evaluation
 
 _CLOUD = ("decoder_train", "rmle")  # the attacks whose reconstructions are shown large
-_LOSSES = {"loss": "Task loss"}  # history of a training -> title; other terms are called by their own names
+_LOSSES = {  # history of a training -> title; other terms are called by their own names
+    "loss": "Task loss",
+    "conditional_entropy_loss": "Loss of CEM",
+    "decoder_mse": "Adversary's decoder, MSE",
+    "decoder_ssim": "Adversary's decoder, SSIM",
+}
 _NO_LOSS = ("accuracy", "learning_rate")
 
 
@@ -61,11 +66,11 @@ def _cloud(setting: Setting, cells: Sequence[Defended], attack: str) -> list[Dra
     name = attack_label(attack)
     caption = (
         "In the middle the original, which never leaves the device. Around it what an attacker in the cloud rebuilt "
-        f"from the features that the device sent, with one and the same attack everywhere ({name}), trained anew "
-        "against each defence that it knows. Every panel is the first seed's network on the same held-out tiles, none "
-        "of which any network was trained on. MSE and SSIM are means over seeds and all scored images with 95 % "
-        "intervals, the accuracy is on test records: a defence is worth something where the picture gets worse and "
-        "the accuracy does not."
+        f"from the features that the device sent, by one and the same attack everywhere ({name}), run anew against "
+        "each defence, which it knows. Every panel is the first seed's network on the same held-out images, none of "
+        "which a network was trained on. MSE and SSIM are means over seeds and all scored images with 95 % intervals, "
+        "the accuracy is on test records: a defence is worth something where the picture gets worse and the accuracy "
+        "does not."
     )
     errors = "; ".join(f"{cell.label}: {', '.join(_numbers(cell, attack))}" for cell in shown)
     alt = f"A photograph and, around it, {len(shown)} reconstructions by the attack {name}. {errors}."
@@ -112,9 +117,12 @@ def _bound(setting: Setting, cells: Sequence[Defended], printed: PrintedFigures)
         "Left, as Figure 3: the estimated conditional entropy of the image given the features, against the MSE of the "
         f"attack ({labels[first]}); the paper says that both grow together. Right: the same entropy, the MSE of every "
         "attack, and the curve of Theorem 1, below which no attack can get if the entropy is right; how far the marks "
-        "lie above it is what the theorem leaves open. The entropy is an estimate from a mixture model of the "
-        "features and a Gaussian model of the images, so the order of cells says more than its value."
+        "lie above it is what the theorem leaves open. The entropy is an estimate (a mixture model of the "
+        "features, a model of the images), so the order of cells says more than its value."
     )
+    without = [cell.label for cell in cells if _bounded(cell) is None]
+    if without:
+        caption += f" Without noise on the features the theorem says nothing: {', '.join(dict.fromkeys(without))}."
     if points:
         caption += f" Crosses are read off the printed figure by eye (MSE to {printed.precision['mse']})."
     ends = "; ".join(f"{cell.label}: {one.entropy.value:.4g} nats" for cell in cells if (one := _bounded(cell)))
@@ -126,7 +134,7 @@ def _bound(setting: Setting, cells: Sequence[Defended], printed: PrintedFigures)
 def _bounded(cell: Defended) -> Bounded | None:
     """Return a cell's entropy, bound and errors, None where they were not estimated."""
     entropy, limit = cell.number("conditional_entropy"), cell.number("mse_bound")
-    if entropy is None or limit is None:
+    if entropy is None or limit is None or limit.value <= 0:
         return None
     measured = {name: cell.measure(name, "mse") for name in attack_names([cell])}
     return Bounded(cell.look, cell.cem, entropy, limit, {name: one for name, one in measured.items() if one})
