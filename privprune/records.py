@@ -36,6 +36,8 @@ class Record:
         histograms: `edges`, and counts of the first target's non-zero weights per layer and for `all`.
         search: candidates of Algorithm 1's outer search, if it ran.
         attacks: results of each attack, if the stage attacked.
+        panels: label of an inversion attack, or `original` -> what it made of the same images of the first target, as a
+            PNG in base64.
         versions: of Python and the packages that compute.
         device: where it ran, `cpu` or the GPU's name.
 
@@ -58,6 +60,7 @@ class Record:
     histograms: dict[str, list[float]] = field(default_factory=dict)
     search: list[dict[str, Any]] = field(default_factory=list)
     attacks: dict[str, Any] = field(default_factory=dict)
+    panels: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     device: str = "cpu"
 

@@ -14,12 +14,21 @@ from torch import Tensor
 from privprune import published
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
-from privprune.defences import NEEDS_REFERENCE, DpSgdSettings, MatchedAccuracySettings
+from privprune.defences import (
+    NEEDS_CUT,
+    NEEDS_REFERENCE,
+    CemSettings,
+    DefenceSettings,
+    DpSgdSettings,
+    MatchedAccuracySettings,
+    needs_noise,
+)
 from privprune.errors import UserError
-from privprune.models import CutSettings, build, prunable, small_dense
+from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
 from privprune.settings import at, read
 from privprune.verdicts import EvaluateSettings, check
 from privprune.workflow.attack import AttackEntry
+from privprune.workflow.invert import InversionEntry, check_inversion
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.world import NetworkSettings
@@ -44,7 +53,7 @@ class Suite:
     name: str
     datasets: dict[str, DatasetSettings]
     cells: dict[str, Entry]
-    attacks: dict[str, AttackEntry]
+    attacks: dict[str, AttackEntry | InversionEntry]
 
     def network(self, cell: str) -> NetworkSettings:
         """Return the networks of a cell, which it has from where it started."""
@@ -89,7 +98,7 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
             **_entries(PruneEntry, sections, "prune", file),
             **_entries(HardenEntry, sections, "harden", file),
         },
-        attacks=_entries(AttackEntry, sections, "attack", file),
+        attacks=_attacks(sections, file),
     )
     for cell in suite.cells:
         _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
@@ -104,6 +113,18 @@ def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: s
     if not isinstance(found, Mapping):
         raise UserError(f"{file}: {section}: found {found!r}, allowed a mapping, {{}} where there is nothing")
     return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in found.items()}
+
+
+def _attacks(sections: Mapping[str, Any], file: str) -> dict[str, AttackEntry | InversionEntry]:
+    """Read the entries of `attack`: those with `inversions` reconstruct images, the others tell members."""
+    found = sections["attack"]
+    entries = found.items() if isinstance(found, Mapping) else ()
+    inverting = {name for name, entry in entries if isinstance(entry, Mapping) and "inversions" in entry}
+    parts: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+    for name, entry in entries:
+        parts[name in inverting][name] = entry
+    members = _entries(AttackEntry, {"attack": parts[False] if isinstance(found, Mapping) else found}, "attack", file)
+    return {**members, **_entries(InversionEntry, {"attack": parts[True]}, "attack", file)}
 
 
 def _section_of(sections: Mapping[str, Any], cell: str) -> str:
@@ -193,19 +214,26 @@ def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anat
 @functools.cache
 def _anatomy(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> _Anatomy:
     """Build each network once; many cells share one, and the largest takes a second."""
-    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
-    chance = torch.Generator()
-    built = (
-        build(model, **sizes, generator=chance, cut=cut)
-        if narrow is None
-        else small_dense(model, narrow, **sizes, generator=chance)
-    )
+    built = _network(model, narrow, cut, shape)
     normalises = any(isinstance(part, torch.nn.BatchNorm2d) for part in built.modules())
     return _Anatomy({name: weight.to("meta") for name, weight in prunable(built).items()}, normalises)
 
 
+def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> BlockNet:
+    """Build a network with some weights."""
+    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
+    chance = torch.Generator()
+    if narrow is not None:
+        return small_dense(model, narrow, **sizes, generator=chance)
+    built = build(model, **sizes, generator=chance, cut=cut)
+    reseed(built, 0)
+    return built
+
+
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
     defence = None if isinstance(entry, TrainEntry) else entry.defence
+    if isinstance(defence, NEEDS_CUT):
+        _check_cut(defence, network, entry.stack, where)
     if isinstance(defence, NEEDS_REFERENCE) and not network.reserve_reference:
         raise UserError(f"{where}.defence: {defence.name} needs networks with reserve_reference: true, found false")
     if isinstance(entry, PruneEntry) and isinstance(defence, DpSgdSettings | MatchedAccuracySettings):
@@ -216,6 +244,19 @@ def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
         raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with dp_sgd (Opacus takes one network)")
     if isinstance(defence, MatchedAccuracySettings) and isinstance(entry, HardenEntry) and entry.network is not None:
         raise UserError(f"{where}.from: found {entry.origin}, allowed models/CELL whose accuracy is to be matched")
+
+
+def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, where: str) -> None:
+    """Hold that a defence of what is sent has something sent, and CEM some noise on it."""
+    if network.cut is None:
+        raise UserError(f"{where}.defence: {defence.name} needs networks with a cut, found network.cut: null")
+    if stack != 1:
+        raise UserError(f"{where}.stack: found {stack}, allowed 1 for networks with a cut")
+    if isinstance(defence, CemSettings):
+        try:
+            needs_noise(network.cut)
+        except ValueError as refused:
+            raise UserError(f"{where}.defence.{refused}") from None
 
 
 def _check_private(anatomy: _Anatomy, where: str) -> None:
@@ -230,11 +271,26 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
         raise UserError(f"{where}.target: found {entry.target!r}, allowed {', '.join(suite.cells)}")
     if entry.data != suite.cells[entry.target].data:
         raise UserError(f"{where}.data: found {entry.data}, allowed {suite.cells[entry.target].data} (the target's)")
+    if isinstance(entry, InversionEntry):
+        _check_inversion(suite, entry, where)
+        return
     attacks = entry.built(where)
     for label, attack in attacks.items():
         reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
         if reason is not None:
             raise UserError(f"{where}.methods.{label}: needs shadow models, but {reason}")
+
+
+def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
+    """Hold an entry's attacks against what its target's edge would send."""
+    data, network = suite.datasets[entry.data], suite.network(entry.target)
+    shape = IMAGE_SHAPES[data.name]
+    check_inversion(
+        entry,
+        _network(network.model, network.small_dense, network.cut, shape),
+        (shape.channels, shape.size, shape.size),
+        where,
+    )
 
 
 def _check_evaluate(suite: Suite, found: object, file: str) -> None:

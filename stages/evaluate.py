@@ -1,32 +1,64 @@
 """Hold one paper's records against its printed numbers and claims: `python -m stages.evaluate PAPER`.
 
+`python -m stages.evaluate cross` puts the cells of all papers that were attacked in both ways into one matrix.
 Reads records and nothing else, so that every table can be made again from a clone, without cache, GPU or training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
 from privprune import published
 from privprune.files import write_json, write_text
-from privprune.records import read_records
+from privprune.records import Record, read_records
 from privprune.settings import at, load_yaml, read
-from privprune.tables import build, verdicts_csv, write
-from privprune.verdicts import EvaluateSettings, evaluate
+from privprune.tables import Table, build, build_cross, verdicts_csv, write
+from privprune.verdicts import (
+    CROSS,
+    CrossEvaluation,
+    CrossSettings,
+    EvaluateSettings,
+    Evaluation,
+    evaluate,
+    evaluate_cross,
+)
 from stages.reading import PARAMS, REPORTS, run
 
 
-def main(paper: str) -> None:
-    """Read `evaluate.<paper>` and the records, write evaluation, tables, verdicts and metrics of the paper."""
+def main(name: str) -> None:
+    """Read `evaluate.<name>` and the records, write evaluation, tables, verdicts and metrics."""
     content = load_yaml(PARAMS)
     suite = str(at(content, "suite", file=str(PARAMS)))
-    found = at(content, "evaluate", paper, file=str(PARAMS))
-    settings = read(EvaluateSettings, found, f"{PARAMS}: evaluate.{paper}")
-    printed = published.load(paper)
-    evaluation = evaluate(read_records(REPORTS / suite / "records" / paper), printed, settings, suite)
-    folder = REPORTS / suite
-    write(build(evaluation, printed), f"{printed.short}: {suite} suite", folder / "tables" / paper)
-    write_json(folder / "evaluations" / f"{paper}.json", evaluation.to_json())
-    write_json(folder / "metrics" / f"{paper}.json", evaluation.summary())
-    write_text(folder / "verdicts" / f"{paper}.csv", verdicts_csv([evaluation]))
+    found = at(content, "evaluate", name, file=str(PARAMS))
+    (_cross if name == CROSS else _paper)(name, suite, found)
+
+
+def _paper(name: str, suite: str, found: Mapping[str, Any]) -> None:
+    printed = published.load(name)
+    settings = read(EvaluateSettings, found, f"{PARAMS}: evaluate.{name}")
+    evaluation = evaluate(_records(suite, settings.reads), printed, settings, suite)
+    _write(name, evaluation, build(evaluation, printed), f"{printed.short}: {suite} suite")
+    write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([evaluation]))
+
+
+def _cross(name: str, suite: str, found: Mapping[str, Any]) -> None:
+    settings = read(CrossSettings, found, f"{PARAMS}: evaluate.{name}")
+    evaluation = evaluate_cross(_records(suite, settings.reads), settings, suite)
+    _write(name, evaluation, build_cross(evaluation), f"Every defence under both threats: {suite} suite")
+    write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([]))  # no paper prints the matrix
+
+
+def _records(suite: str, reads: str) -> list[Record]:
+    return read_records(REPORTS / suite / "records" / reads)
+
+
+def _write(name: str, evaluation: Evaluation | CrossEvaluation, tables: Sequence[Table], title: str) -> None:
+    folder: Path = REPORTS / evaluation.suite
+    write(tables, title, folder / "tables" / name)
+    write_json(folder / "evaluations" / f"{name}.json", evaluation.to_json())
+    write_json(folder / "metrics" / f"{name}.json", evaluation.summary())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from privprune.attacks.membership import ATTACKS
+from privprune.datasets import IMAGE_SHAPES
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
@@ -106,7 +107,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
     "unknown source": (
         put("datasets/digits/name", "mnits"),
-        "datasets.digits: name: found mnits, allowed digits, mnist, fashion-mnist, cifar10, cifar100, imagenet",
+        f"datasets.digits: name: found mnits, allowed {', '.join(IMAGE_SHAPES)}",
     ),
     "unknown dataset": (put("train/base/data", "digit"), "train.base.data: found 'digit', allowed digits"),
     "unknown model": (

@@ -29,9 +29,13 @@ import numpy as np
 
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.digits import digits
+from privprune.datasets.facescrub import facescrub
 from privprune.datasets.imagenet import imagenet
+from privprune.datasets.orl_faces import orl_faces
+from privprune.datasets.photos import photos
 from privprune.datasets.source import Accept, Source
 from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
+from privprune.datasets.tiny_imagenet import tiny_imagenet
 from privprune.datasets.torchvision_sets import cifar10, cifar100, fashion_mnist, mnist
 from privprune.errors import UserError
 from privprune.files import new_folder
@@ -56,6 +60,10 @@ DATASETS: dict[str, Callable[[Source], Dataset]] = {
     "cifar10": cifar10,
     "cifar100": cifar100,
     "imagenet": imagenet,
+    "photos": photos,
+    "tiny-imagenet": tiny_imagenet,
+    "facescrub": facescrub,
+    "orl-faces": orl_faces,
 }
 
 
@@ -75,6 +83,10 @@ IMAGE_SHAPES = {  # known before anything is fetched, so that a suite is checked
     "cifar10": ImageShape(3, 32, 10),
     "cifar100": ImageShape(3, 32, 100),
     "imagenet": ImageShape(3, 224, 1000),
+    "photos": ImageShape(3, 32, 8),
+    "tiny-imagenet": ImageShape(3, 64, 200),
+    "facescrub": ImageShape(3, 48, 530),
+    "orl-faces": ImageShape(1, 64, 40),
 }
 
 

@@ -17,6 +17,8 @@ from privprune.datasets.folder_images import FolderImages
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
 
+Mosaic = tuple[tuple[int, ...], ...]
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -31,6 +33,8 @@ class Dataset:
         classes: number of classes.
         note: empty, or what a reader of a result must know about the data; printed in every table that uses them.
         fingerprint: sha256 over images (for a folder of files: their names) and labels, in hexadecimal.
+        mosaic: rows x columns of test records that, put side by side, rebuild a part of one photograph; () where the
+            records are no parts of a picture.
 
     """
 
@@ -41,6 +45,7 @@ class Dataset:
     classes: int
     note: str
     fingerprint: str
+    mosaic: Mosaic
 
     @classmethod
     def of(
@@ -52,12 +57,14 @@ class Dataset:
         official_train: int,
         classes: int,
         note: str = "",
+        mosaic: Mosaic = (),
     ) -> Dataset:
         """Build a data set and its fingerprint; the arguments are the attributes of the class."""
         if len(images) != len(labels) or not 0 < official_train < len(labels):
             raise ValueError(f"{len(images)} images, {len(labels)} labels, {official_train} official training records")
+        _check_mosaic(mosaic, official_train, len(labels))
         fingerprint = _fingerprint(images, labels)
-        return cls(name, cast("Tensor", images), labels, official_train, classes, note, fingerprint)
+        return cls(name, cast("Tensor", images), labels, official_train, classes, note, fingerprint, mosaic)
 
     @property
     def folder_images(self) -> FolderImages | None:
@@ -80,6 +87,7 @@ class Dataset:
             raise UserError(f"dataset {self.name}: limit: found {limit}, allowed at most {self.official_train}")
         train = torch.arange(limit) * self.official_train // limit
         kept = torch.cat([train, torch.arange(self.official_train, len(self.labels))])
+        gone = self.official_train - limit
         images = self.folder_images.subset(kept) if self.folder_images else self.images[kept]
         fewer = f"{limit} of {self.official_train} training records" if limit < self.official_train else ""
         return Dataset.of(
@@ -89,6 +97,7 @@ class Dataset:
             official_train=limit,
             classes=self.classes,
             note=", ".join(filter(None, (self.note, fewer))),
+            mosaic=tuple(tuple(record - gone for record in row) for row in self.mosaic),
         )
 
     def save(self, folder: Path) -> None:
@@ -103,6 +112,7 @@ class Dataset:
             "shape": list(self.images.shape),
             "note": self.note,
             "fingerprint": self.fingerprint,
+            "mosaic": self.mosaic,
         }
         with new_folder(folder) as unfinished:
             save_file({**tensors, "labels": self.labels.contiguous()}, unfinished / "data.safetensors")
@@ -129,7 +139,9 @@ class Dataset:
                 classes=facts["classes"],
                 note=facts["note"],
                 fingerprint=_fingerprint(images, tensors["labels"]),
+                mosaic=tuple(map(tuple, facts["mosaic"])),
             )
+            _check_mosaic(found.mosaic, found.official_train, len(found.labels))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as broken:
             raise _damaged(path, broken) from None
         if found.fingerprint != facts["fingerprint"]:
@@ -141,6 +153,12 @@ def _images(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor | Folde
     if facts["root"] is None:
         return tensors["images"]
     return FolderImages.unpacked(Path(facts["root"]), tensors["files"])
+
+
+def _check_mosaic(mosaic: Mosaic, official_train: int, records: int) -> None:
+    numbers = [record for row in mosaic for record in row]
+    if len({len(row) for row in mosaic}) > 1 or not all(official_train <= record < records for record in numbers):
+        raise ValueError(f"a mosaic of other than rows of one length of test records {official_train} to {records - 1}")
 
 
 def _damaged(path: Path, reason: object) -> UserError:

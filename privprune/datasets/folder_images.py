@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from privprune.datasets.decoding import as_tensor, open_image
 from privprune.errors import UserError
 
 SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torchvision's pretrained networks expect it
@@ -75,14 +75,9 @@ class FolderImages:
 
 def _decoded(path: Path) -> Tensor:
     """One image, its shorter side resized to 256 pixels, cropped to the central 224: uint8 [3, 224, 224]."""
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")  # some of ImageNet's files are grey or CMYK
-    except (OSError, UnidentifiedImageError) as broken:
-        raise UserError(f"{path}: missing or not readable as an image ({broken})") from None
+    image = open_image(path, path, "RGB")  # some of ImageNet's files are grey or CMYK
     width, height = image.size
     shorter = min(width, height)
     image = image.resize((SHORTER_SIDE * width // shorter, SHORTER_SIDE * height // shorter), Image.Resampling.BILINEAR)
     left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)
-    image = image.crop((left, top, left + CROP, top + CROP))
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+    return as_tensor(image.crop((left, top, left + CROP, top + CROP)))

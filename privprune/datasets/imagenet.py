@@ -6,12 +6,17 @@ from pathlib import Path
 
 import torch
 
+from privprune.datasets.class_folders import class_files, users_folder
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
-from privprune.datasets.source import VARIABLE, Source
+from privprune.datasets.source import Source
 from privprune.errors import UserError
 
 LAYOUT = "imagenet/train/<wnid>/*.JPEG and imagenet/val/<wnid>/*.JPEG"
+ORIGIN = (
+    "https://image-net.org (ILSVRC 2012), for non-commercial research and education, on accepting the owner's terms "
+    "there"
+)
 
 
 def imagenet(source: Source) -> Dataset:
@@ -23,13 +28,7 @@ def imagenet(source: Source) -> Dataset:
         UserError: the folder is missing, a part holds no images, or train and val hold different classes.
 
     """
-    root = next((root / "imagenet" for root in source.existing if (root / "imagenet").is_dir()), None)
-    if root is None:
-        raise UserError(
-            f"imagenet is missing: looked for {LAYOUT} in {', '.join(map(str, source.existing))}; it comes from "
-            "https://image-net.org (ILSVRC 2012), for non-commercial research and education, on accepting the owner's "
-            f"terms there; put it into the folder named by {VARIABLE}"
-        )
+    root = users_folder(source, "imagenet", "imagenet", LAYOUT, ORIGIN)
     train, validation = _classes(root / "train"), _classes(root / "val")
     if train.keys() != validation.keys():
         lone = sorted(train.keys() ^ validation.keys())
@@ -49,15 +48,8 @@ def imagenet(source: Source) -> Dataset:
 
 
 def _classes(part: Path) -> dict[str, list[str]]:
-    """Return class -> its files, sorted, relative to the folder above `part`."""
-    if not part.is_dir():
-        raise UserError(f"{part}: the folder is missing, expected {LAYOUT}")
-    found = {
-        folder.name: sorted(f"{part.name}/{folder.name}/{file.name}" for file in folder.glob("*.JPEG"))
-        for folder in part.iterdir()
-        if folder.is_dir()
-    }
+    found = class_files(part, (".jpeg",), LAYOUT)
     empty = sorted(wnid for wnid, files in found.items() if not files)
-    if empty or not found:
-        raise UserError(f"{part / empty[0] if empty else part}: no images here, expected {LAYOUT}")
+    if empty:
+        raise UserError(f"{part / empty[0]}: no images here, expected {LAYOUT}")
     return found

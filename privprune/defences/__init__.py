@@ -1,4 +1,4 @@
-"""Defences against membership inference, one file each: terms of the loss, gradient transforms, stopping rules.
+"""Defences, one file each: terms of the loss, gradient transforms, stopping rules; layers on the wire are in `models`.
 
 A new defence is one file with a settings class, whose `name` is a literal, and a function that turns settings into a
 `Defence`; then one line in `DefenceSettings` and one in `DEFENCES`.
@@ -9,24 +9,49 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from privprune.defences.cem import CemSettings, cem, needs_noise
 from privprune.defences.confidence_penalty import ConfidencePenaltySettings, confidence_penalty
 from privprune.defences.defence import Defence, Setting
 from privprune.defences.dense import DenseSettings, dense
+from privprune.defences.distance_correlation import DistanceCorrelationSettings, defend_by_distance_correlation
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, matched_accuracy
 from privprune.defences.min_max import MinMaxSettings, min_max
+from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings, patrol_as_in_cem
+from privprune.defences.resfl import ResSflSettings, resfl
 
-DefenceSettings = ConfidencePenaltySettings | DenseSettings | DpSgdSettings | MatchedAccuracySettings | MinMaxSettings
+DefenceSettings = (
+    CemSettings
+    | ConfidencePenaltySettings
+    | DenseSettings
+    | DistanceCorrelationSettings
+    | DpSgdSettings
+    | MatchedAccuracySettings
+    | MinMaxSettings
+    | PatrolAsInCemSettings
+    | ResSflSettings
+)
+
+
+def _cem(settings: CemSettings, setting: Setting) -> Defence:
+    """Plug CEM into the defence that it is to stand on."""
+    return cem(settings, setting, Defence() if settings.base is None else set_up(settings.base, setting))
+
 
 DEFENCES: dict[type[Any], Callable[[Any, Setting], Defence]] = {
+    CemSettings: _cem,
     ConfidencePenaltySettings: confidence_penalty,
     DenseSettings: dense,
+    DistanceCorrelationSettings: defend_by_distance_correlation,
     DpSgdSettings: dp_sgd,
     MatchedAccuracySettings: matched_accuracy,
     MinMaxSettings: min_max,
+    PatrolAsInCemSettings: patrol_as_in_cem,
+    ResSflSettings: resfl,
 }
 
 NEEDS_REFERENCE: tuple[type[Any], ...] = (MinMaxSettings,)
+NEEDS_CUT: tuple[type[Any], ...] = (CemSettings, DistanceCorrelationSettings, PatrolAsInCemSettings, ResSflSettings)
 
 
 def set_up(settings: DefenceSettings, setting: Setting) -> Defence:
@@ -41,11 +66,14 @@ def set_up(settings: DefenceSettings, setting: Setting) -> Defence:
 
 __all__ = [
     "DEFENCES",
+    "NEEDS_CUT",
     "NEEDS_REFERENCE",
+    "CemSettings",
     "Defence",
     "DefenceSettings",
     "DpSgdSettings",
     "MatchedAccuracySettings",
     "Setting",
+    "needs_noise",
     "set_up",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ class Setting:
         cut: where the networks are cut into edge and cloud; None for whole networks.
         epochs: length of the training that is to come.
         batch: its batch size.
+        precision: of its convolutions.
         target_accuracy: accuracy on `selection` of the networks that the stage started from, [networks] or None.
         generators: one per network.
 
@@ -41,6 +43,7 @@ class Setting:
     cut: CutSettings | None
     epochs: int
     batch: int
+    precision: Literal["float32", "bfloat16"]
     target_accuracy: Tensor | None
     generators: Sequence[torch.Generator]
 

@@ -104,7 +104,7 @@ class ResSfl(Term):
 
         """
         images = self._setting.images
-        features = _noise_free(ensemble, as_input(images[:1]))
+        features = self._noise_free(ensemble, as_input(images[:1]))
         channels, height, width = images.shape[1:]
         try:
             decoder = build_decoder(
@@ -116,7 +116,7 @@ class ResSfl(Term):
             )
         except ValueError as mismatch:
             raise UserError(f"resfl: {mismatch}") from None
-        self._decoder = decoder.to(images.device)
+        self._decoder = decoder.to(images.device).to(memory_format=torch.channels_last)
         self._optimiser = Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
         if self._settings.pretraining is not None:
             self._pretrain(ensemble, self._settings.pretraining)
@@ -124,7 +124,7 @@ class ResSfl(Term):
     def penalty(self, step: Step) -> Tensor:
         """Return s * max(0, SSIM - threshold) of the batch's mean SSIM, or s * max(0, threshold - MSE)."""
         self._decoder.eval().requires_grad_(requires_grad=False)
-        loss = _loss(self._decoder(features_of(step)), step.inputs, self._settings.loss)
+        loss = _loss(self._decoded(features_of(step)), step.inputs, self._settings.loss)
         margin = self._settings.threshold if self._settings.loss == "mse" else -self._settings.threshold
         return self._settings.weight * (margin - loss).clamp(min=0)
 
@@ -132,18 +132,37 @@ class ResSfl(Term):
         """Let the decoder learn from this batch's features, noise-free and in evaluation mode."""
         rate = self._settings.schedule.rate(step.epoch, self._setting.epochs)
         self._set_rate(self._settings.learning_rate * rate)
-        features = _noise_free(step.ensemble, step.inputs)
+        features = self._noise_free(step.ensemble, step.inputs)
         for _ in range(self._settings.attack_steps):
             self._losses.append(self._learn(features, step.inputs, self._settings.loss))
 
     def _learn(self, features: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
         """One step of the decoder down its loss; returns the loss."""
         self._decoder.train().requires_grad_(requires_grad=True)
-        found = _loss(self._decoder(features), inputs, loss)
+        found = _loss(self._decoded(features), inputs, loss)
         self._optimiser.zero_grad()
         found.backward()
         self._optimiser.step()
         return found.detach()
+
+    def _decoded(self, features: Tensor) -> Tensor:
+        """Run the decoder in the precision of the training: images in [0, 1], float32."""
+        with self._precision():
+            images: Tensor = self._decoder(features)
+        return images.float()
+
+    @torch.no_grad()
+    def _noise_free(self, ensemble: Ensemble, inputs: Tensor) -> Tensor:
+        """Return the features in evaluation mode, in float32, and leave the network in training mode."""
+        ensemble.train(mode=False)
+        with self._precision():
+            features = ensemble.encode(inputs).float()
+        ensemble.train()
+        return features
+
+    def _precision(self) -> torch.autocast:
+        low = self._setting.precision == "bfloat16"
+        return torch.autocast(self._setting.images.device.type, torch.bfloat16, enabled=low)
 
     def _pretrain(self, ensemble: Ensemble, settings: PretrainingSettings) -> None:
         members, last = self._setting.members[0], settings.final_learning_rate
@@ -153,7 +172,7 @@ class ResSfl(Term):
             order = torch.randperm(members.numel(), generator=self._generator).to(members.device)
             for places in order.split(settings.batch):
                 inputs = as_input(self._setting.images[members[places]])
-                self._learn(_noise_free(ensemble, inputs), inputs, "mse")
+                self._learn(self._noise_free(ensemble, inputs), inputs, "mse")
 
     def _set_rate(self, rate: float) -> None:
         for group in self._optimiser.param_groups:
@@ -169,15 +188,6 @@ def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tens
     """Return the decoder's loss over a batch, a scalar; decoded images in [0, 1], inputs in [-1, 1]."""
     images = (inputs + 1) / 2
     return mse(decoded, images).mean() if loss == "mse" else -ssim(decoded, images).mean()
-
-
-@torch.no_grad()
-def _noise_free(ensemble: Ensemble, inputs: Tensor) -> Tensor:
-    """Return the features in evaluation mode, in float32, and leave the network in training mode."""
-    ensemble.train(mode=False)
-    features = ensemble.encode(inputs).float()
-    ensemble.train()
-    return features
 
 
 def resfl(settings: ResSflSettings, setting: Setting) -> Defence:

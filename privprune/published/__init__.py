@@ -8,13 +8,17 @@ from pathlib import Path
 
 from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
-from privprune.published.metric import METRICS, Metric
+from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
 from privprune.published.number import PublishedNumber, Tolerance
-from privprune.published.paper import Paper, PrintedRow, PrintedTable
+from privprune.published.paper import Paper, PrintedRow, PrintedTable, QuotedGain
 from privprune.settings import load_yaml, read
 
 __all__ = [
+    "DERIVED",
+    "INVERSIONS",
+    "INVERSION_MEASURES",
     "METRICS",
+    "OF_THE_NETWORK",
     "Claim",
     "Comparison",
     "Metric",
@@ -22,6 +26,7 @@ __all__ = [
     "PrintedRow",
     "PrintedTable",
     "PublishedNumber",
+    "QuotedGain",
     "Tolerance",
     "load",
     "names",

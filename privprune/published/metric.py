@@ -3,25 +3,100 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["percent", "count", "times", "loss", "epochs", "rank correlation", "ratio"]
+Unit = Literal[
+    "percent",
+    "count",
+    "times",
+    "loss",
+    "epochs",
+    "rank correlation",
+    "ratio",
+    "mse",
+    "ssim",
+    "dB",
+    "nats",
+    "bytes",
+    "operations",
+    "milliseconds",
+]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a quantity is called in a table, and its unit."""
+    """How a quantity is called in a table, its unit, and the inversion attack that it comes from (empty for none)."""
 
     label: str
     unit: Unit
+    attack: str
 
+
+@dataclass(frozen=True)
+class Derived:
+    """A metric that follows from two others of the same cell: `of` less, or divided by, `against`."""
+
+    how: Literal["difference", "ratio"]
+    of: str
+    against: str
+
+    def value(self, of: float, against: float) -> float:
+        """Return it for one seed."""
+        return of - against if self.how == "difference" else of / against
+
+
+# Inversion attacks by the name that suites give them; `train` and `infer` say which images the attacker has.
+INVERSIONS = {
+    "decoder_train": "Decoder, train",
+    "decoder_infer": "Decoder, infer",
+    "gan_train": "GAN, train",
+    "gan_infer": "GAN, infer",
+    "large_decoder_train": "Larger decoder, train",
+    "rmle": "rMLE",
+    "deep_prior": "Deep prior",
+}
+# Names in the records -> label and unit; the plain names are scored as CEM's released code does.
+INVERSION_MEASURES: dict[str, tuple[str, Unit]] = {
+    "mse": ("MSE", "mse"),
+    "psnr": ("PSNR", "dB"),
+    "ssim": ("SSIM", "ssim"),
+    "mse_as_written": ("MSE as written", "mse"),
+    "psnr_as_written": ("PSNR as written", "dB"),
+    "ssim_as_written": ("SSIM as written", "ssim"),
+}
 
 METRICS = {
-    "test_accuracy": Metric("Test accuracy", "percent"),
-    "train_accuracy": Metric("Train accuracy", "percent"),
-    "attack_accuracy": Metric("Attack accuracy", "percent"),
-    "accuracy_gap": Metric("Train-test gap", "percent"),
-    "weights": Metric("Weights", "count"),
-    "weights_after": Metric("Weights after pruning", "count"),
-    "weights_ratio": Metric("Reduction", "times"),
-    "final_loss": Metric("Final training loss", "loss"),
-    "epochs_to_converge": Metric("Epochs to converge", "epochs"),
+    "test_accuracy": Metric("Test accuracy", "percent", ""),
+    "train_accuracy": Metric("Train accuracy", "percent", ""),
+    "attack_accuracy": Metric("Attack accuracy", "percent", ""),
+    "accuracy_gap": Metric("Train-test gap", "percent", ""),
+    "weights": Metric("Weights", "count", ""),
+    "weights_after": Metric("Weights after pruning", "count", ""),
+    "weights_ratio": Metric("Reduction", "times", ""),
+    "final_loss": Metric("Final training loss", "loss", ""),
+    "epochs_to_converge": Metric("Epochs to converge", "epochs", ""),
+    **{
+        f"{attack}_{measure}": Metric(f"{name} {label}", unit, attack)
+        for attack, name in INVERSIONS.items()
+        for measure, (label, unit) in INVERSION_MEASURES.items()
+    },
+    "gan_over_decoder_train": Metric("MSE of GAN / of decoder, train", "ratio", ""),
+    "large_over_decoder_train": Metric("MSE of larger decoder / of decoder, train", "ratio", ""),
+    "lowest_error_over_bound": Metric("Lowest MSE of any attack / bound", "ratio", ""),
+    "mse_bound": Metric("Bound on MSE", "mse", ""),
+    "conditional_entropy": Metric("Conditional entropy H(x|z)", "nats", ""),
+    "mixture_information": Metric("Bound on I(z; z^)", "nats", ""),
+    "feature_values": Metric("Values sent", "count", ""),
+    "feature_bytes": Metric("Bytes sent", "bytes", ""),
+    "edge_parameters": Metric("Edge parameters", "count", ""),
+    "cloud_parameters": Metric("Cloud parameters", "count", ""),
+    "edge_operations": Metric("Edge MACs", "operations", ""),
+    "cloud_operations": Metric("Cloud MACs", "operations", ""),
+    "edge_milliseconds": Metric("Edge time", "milliseconds", ""),
+    "cloud_milliseconds": Metric("Cloud time", "milliseconds", ""),
 }
+DERIVED = {
+    "accuracy_gap": Derived("difference", "train_accuracy", "test_accuracy"),
+    "gan_over_decoder_train": Derived("ratio", "gan_train_mse", "decoder_train_mse"),
+    "large_over_decoder_train": Derived("ratio", "large_decoder_train_mse", "decoder_train_mse"),
+}
+# Sizes and times do not depend on how the records were divided.
+OF_THE_NETWORK: tuple[Unit, ...] = ("count", "times", "bytes", "operations", "milliseconds")

@@ -52,8 +52,13 @@ class Tolerance:
 
     def __str__(self) -> str:
         """Say it as a table prints it."""
-        points = "point" if self.points == 1 else "points"
-        return f"±{self.points:g} {points}" if self.points is not None else f"±{100 * (self.relative or 0.0):g} %"
+        if self.points is None:
+            return f"±{100 * (self.relative or 0.0):g} %"
+        unit = METRICS[self.metric].unit
+        if unit == "percent":
+            unit_ = "point" if self.points == 1 else "points"
+            return f"±{self.points:g} {unit_}"
+        return f"±{self.points:g} dB" if unit == "dB" else f"±{self.points:g}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class PublishedNumber:
         dataset: the data set, as printed.
         model: the model, as printed.
         method: the defence.
-        attack: the attack behind it; empty where no attack is involved.
+        attack: the attack behind it, of membership or of inversion; empty where no attack is involved.
         metric: a key of METRICS.
         printed: the text as printed, without unit signs.
         tolerance: declared before the run.
@@ -85,7 +90,7 @@ class PublishedNumber:
 
     @property
     def value(self) -> float:
-        """The printed number: percent, a count, or times."""
+        """The printed number, in its metric's unit."""
         return printed_value(self.printed)
 
     @property

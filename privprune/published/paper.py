@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from privprune.published.claim import Claim
 from privprune.published.metric import METRICS
@@ -57,6 +58,28 @@ class PrintedTable:
 
 
 @dataclass(frozen=True)
+class QuotedGain:
+    """An average gain that the text quotes: how much larger an error is with a defence's addition, in percent.
+
+    Attributes:
+        dataset: the data set, as printed.
+        attacker: what the attacker knows, as printed.
+        metrics: the columns whose gains are averaged.
+        quoted: the text as printed.
+        read_as: numbers that must be misprints -> what they must mean.
+        note: what is odd about it; empty for nothing.
+
+    """
+
+    dataset: str
+    attacker: str
+    metrics: tuple[str, ...]
+    quoted: str
+    read_as: dict[str, str]
+    note: str
+
+
+@dataclass(frozen=True)
 class Paper:
     """A paper's printed numbers and claims, with the tolerances and names needed to judge a run against them.
 
@@ -65,15 +88,18 @@ class Paper:
         title: its title.
         short: how its method is called in text.
         citation: authors, place, identifiers.
+        threat: what its attacks infer; each row's cell must have been attacked in this way.
         protocol: the division of records that its numbers were measured with.
         datasets: data set as printed -> our names for the same data.
         covers: a printed data set that stands for several -> these.
         models: model as printed -> our names for the same network.
         attacks: attack behind a printed number -> our names for the same attack.
         defences: defence -> how tables call it.
+        averages: printed row that averages others -> the defences that it averages.
         controls: control that the paper lacks -> how tables call it.
         tolerances: the first that fits a number counts.
         tables: in printed order.
+        gains: average gains that the text quotes.
         claims: in the order they are shown.
 
     """
@@ -82,15 +108,18 @@ class Paper:
     title: str
     short: str
     citation: str
+    threat: Literal["membership", "inversion"]
     protocol: str
     datasets: dict[str, tuple[str, ...]]
     covers: dict[str, tuple[str, ...]]
     models: dict[str, tuple[str, ...]]
     attacks: dict[str, tuple[str, ...]]
     defences: dict[str, str]
+    averages: dict[str, tuple[str, ...]]
     controls: dict[str, str]
     tolerances: tuple[Tolerance, ...]
     tables: tuple[PrintedTable, ...]
+    gains: tuple[QuotedGain, ...]
     claims: tuple[Claim, ...]
 
     def __post_init__(self) -> None:
@@ -100,7 +129,8 @@ class Paper:
                 raise ValueError(f"tables: {' / '.join(row.key)} names a data set, model or defence not declared")
             if row.attack is not None and row.attack not in self.attacks:
                 raise ValueError(f"tables: {' / '.join(row.key)} names the attack {row.attack}, not declared")
-        names = {name for claim in self.claims for comparison in claim.comparisons for name in comparison.names}
+        compared = [one for claim in self.claims for variant in claim.variants for one in variant]
+        names = {name for comparison in compared for name in comparison.names}
         if unknown := names - set(self.labels):
             raise ValueError(f"claims: found {', '.join(sorted(unknown))}, allowed {', '.join(self.labels)}")
 
@@ -113,6 +143,10 @@ class Paper:
     def places(self) -> tuple[tuple[str, str], ...]:
         """All printed pairs of data set and model, in printed order."""
         return tuple(dict.fromkeys((row.dataset, row.model) for row in self.rows))
+
+    def prints_attack(self, dataset: str, model: str, defence: str) -> bool:
+        """Whether a membership attack is printed for a row."""
+        return any(row.attack for row in self.rows if row.key == (dataset, model, defence))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -134,6 +168,6 @@ class Paper:
         if tolerance is None:
             raise ValueError(f"tolerances: none for {metric} on {row.dataset}")
         flags = tuple(text for place, text in row.flags.items() if place in ("row", metric))
-        attack = row.attack if metric == "attack_accuracy" and row.attack else ""
+        attack = row.attack or "" if metric == "attack_accuracy" else METRICS[metric].attack
         printed = row.numbers[metric]
         return PublishedNumber(table, row.dataset, row.model, row.defence, attack, metric, printed, tolerance, flags)

@@ -2,6 +2,7 @@
 
 from privprune.tables.build import build, write
 from privprune.tables.comma_separated import VERDICT_COLUMNS, comma_separated, verdicts_csv
+from privprune.tables.cross import build_cross
 from privprune.tables.html import html
 from privprune.tables.latex import latex, latex_document
 from privprune.tables.markdown import markdown
@@ -13,6 +14,7 @@ __all__ = [
     "Column",
     "Table",
     "build",
+    "build_cross",
     "comma_separated",
     "html",
     "latex",

@@ -29,7 +29,7 @@ def attacks_table(evaluation: Evaluation, paper: Paper) -> Table:
     attacked = [cell for cell in cells if cell.attacks]
     return Table(
         name="attacks",
-        title="All attacks on all cells",
+        title="All membership attacks on all cells",
         caption="Membership inference against each cell. Guessing reaches a balanced accuracy of 50 %, an AUC of "
         "0.500, and a true-positive rate that equals the false-positive rate.",
         columns=(
@@ -100,6 +100,8 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     roles = [role for role in evaluation.roles if role.attack is not None]
     cells = [evaluation.cell(role.cell) for role in roles]
     chances = [plain(100 * chance, "percent") for _, chance in _REPLAYS.values()]
+    if not roles:
+        return Table("base_rates", "Attack accuracy at other shares of members", "", labels(""), (), ())
     always = row("always answering 'member'", ABSENT, ABSENT, ABSENT, ABSENT, *chances)
     return Table(
         name="base_rates",

@@ -9,26 +9,37 @@ from privprune.tables.attacks import attacks_table, base_rates_table, every_atta
 from privprune.tables.cells import controls_table, search_table, sweep_table
 from privprune.tables.claims import claims_table, comparisons_table
 from privprune.tables.comma_separated import comma_separated
+from privprune.tables.gains import gains_table
+from privprune.tables.inversions import curves_table, features_table, inversions_table
 from privprune.tables.latex import latex, latex_document
 from privprune.tables.markdown import escape, markdown
+from privprune.tables.matched import matched_table
 from privprune.tables.printed import overview, printed_table
 from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
 
 
 def build(evaluation: Evaluation, paper: Paper) -> tuple[Table, ...]:
-    """Make all tables of an evaluation, in the order a report shows them."""
-    return (
-        claims_table(evaluation, paper),
-        overview(evaluation, paper),
-        *(printed_table(evaluation, paper, table) for table in paper.tables),
+    """Make all tables of an evaluation, in the order a report shows them; one without any row is left out."""
+    further = (
+        matched_table(evaluation, paper),
+        gains_table(evaluation),
         controls_table(evaluation, paper),
         comparisons_table(evaluation, paper),
         every_attack_table(evaluation, paper),
         base_rates_table(evaluation, paper),
         attacks_table(evaluation, paper),
+        inversions_table(evaluation, paper),
+        features_table(evaluation, paper),
         sweep_table(evaluation),
+        curves_table(evaluation, paper),
         search_table(evaluation),
+    )
+    return (
+        claims_table(evaluation, paper),
+        overview(evaluation, paper),
+        *(printed_table(evaluation, paper, table) for table in paper.tables),
+        *(table for table in further if table.rows),
     )
 
 

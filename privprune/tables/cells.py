@@ -7,7 +7,19 @@ from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, printed
 from privprune.verdicts import Evaluation, MeasuredCell, Role
 from privprune.verdicts.measured import BALANCED, SearchCandidate
 
-_COLUMNS = ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio")
+_COLUMNS = {
+    "membership": ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio"),
+    "inversion": (
+        "test_accuracy", "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
+        "conditional_entropy", "feature_bytes",
+    ),
+}  # fmt: skip
+_CAPTIONS = {
+    "membership": "What the paper does not compare with: is it the pruning that protects, or the extra training, the "
+    "size, or the lost accuracy?",
+    "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other form "
+    "of the method.",
+}
 
 
 def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -24,11 +36,10 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     return Table(
         name="controls",
         title="Controls",
-        caption="What the paper does not compare with: is it the pruning that protects, or the extra training, the "
-        "size, or the lost accuracy?",
+        caption=_CAPTIONS[paper.threat],
         columns=(
             *labels("Printed for", "Measured on", "Method"),
-            *numbers(*(heading(one) for one in _COLUMNS), "Seeds"),
+            *numbers(*(heading(one) for one in _COLUMNS[paper.threat]), "Seeds"),
         ),
         rows=tuple(_control(role, evaluation, paper) for role in roles),
         notes=(
@@ -46,7 +57,7 @@ def _control(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ..
         printed_place(role.place.dataset, role.place.model),
         f"{cell.data}, {cell.model}, {cell.protocol}",
         Cell(f"Control: {label}", "control") if role.control else label,
-        *(_value(cell, metric, role.attack) for metric in _COLUMNS),
+        *(_value(cell, metric, role.attack) for metric in _COLUMNS[paper.threat]),
         seeds(len(cell.seeds)),
     )
 
@@ -59,8 +70,10 @@ def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
 
 
 def sweep_table(evaluation: Evaluation) -> Table:
-    """Show test accuracy and every attack's balanced accuracy along the sweep, one column per cell."""
-    cells = [evaluation.cell(name) for name in evaluation.sweep]
+    """Show test accuracy and every membership attack's balanced accuracy along the sweep, one column per cell."""
+    cells = [cell for name in evaluation.sweep if (cell := evaluation.cell(name)).attacks]
+    if not cells:
+        return Table("sweep", "Sweep", "", labels(""), (), ())
     attacks = tuple(dict.fromkeys(attack for cell in cells for attack in cell.attacks))
     shown = ("weights_after", "weights_ratio", "train_accuracy", "test_accuracy")
     return Table(

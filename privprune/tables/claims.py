@@ -25,7 +25,8 @@ _READING = (
     "Contradicted: in at least one place it lies on the other side.",
     "Inconclusive: it lies across the bound, or the experiment could not have shown the claim.",
     "No correction is made for the number of comparisons.",
-    "In print: in how many printed pairs of data set and model the paper's own numbers satisfy the claim.",
+    "In print: in how many printed pairs of data set and model (and defence, where a claim is about each of several) the "
+    "paper's own numbers satisfy the claim.",
 )
 
 
@@ -80,7 +81,7 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[Cell, ...]:
     comparison, unit = result.comparison, unit_of(result.comparison)
-    difference = comparison.measure == "difference"
+    difference = comparison.measure in ("difference", "matched")
     write = signed if difference else plain
     return row(
         str(number),
@@ -98,14 +99,22 @@ def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: P
 
 def unit_of(comparison: Comparison) -> Unit:
     """Return the unit of a comparison's result."""
-    return "rank correlation" if comparison.measure == "rank_correlation" else METRICS[comparison.metric].unit
+    if comparison.measure in ("rank_correlation", "ratio"):
+        return "ratio" if comparison.measure == "ratio" else "rank correlation"
+    return METRICS[comparison.metric].unit
 
 
 def compared(comparison: Comparison, paper: Paper) -> str:
     """Say a comparison in words."""
     names = [paper.labels[name] for name in comparison.of]
     metric = METRICS[comparison.metric].label
-    if comparison.measure == "rank_correlation":
-        return f"{metric} with attack accuracy, Kendall's tau over {', '.join(names)}"
-    against = f" {MINUS} {paper.labels[comparison.against]}" if comparison.against else ""
-    return f"{metric}: {names[0]}{against}"
+    if comparison.ranks:
+        other = METRICS[comparison.against or ""].label
+        where = f"over {', '.join(names)}" if len(names) > 1 else f"along the curve of {names[0]}"
+        return f"{metric} with {other[0].lower()}{other[1:]}, Kendall's tau {where}"
+    if comparison.against is None:
+        return f"{metric}: {names[0]}"
+    other = paper.labels[comparison.against]
+    if comparison.measure == "matched":
+        return f"{metric}: {names[0]} {MINUS} {other} at the same test accuracy"
+    return f"{metric}: {names[0]} {'/' if comparison.measure == 'ratio' else MINUS} {other}"

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 
 from privprune.published import METRICS
+from privprune.published.metric import Unit
 from privprune.tables.table import MINUS, Table
 from privprune.verdicts import Evaluation, NumberVerdict
 
@@ -12,6 +13,7 @@ VERDICT_COLUMNS = (
     "suite", "paper", "table", "dataset", "model", "method", "attack", "metric",
     "published", "measured", "low", "high", "seeds", "verdict",
 )  # fmt: skip
+_DECIMALS: dict[Unit, int] = {"count": 0, "operations": 0, "mse": 6, "ssim": 4}
 
 
 def comma_separated(table: Table) -> str:
@@ -25,23 +27,23 @@ def _ascii_minus(text: str) -> str:
 
 
 def verdicts_csv(evaluations: Iterable[Evaluation]) -> str:
-    """Write one line per printed number, run or not: percent as printed, weights as counts; empty where unknown."""
+    """Write one line per printed number, run or not, in the printed unit, weights as counts; empty where unknown."""
     lines = [_line(evaluation, found) for evaluation in evaluations for found in evaluation.verdicts]
     return _written([list(VERDICT_COLUMNS), *lines])
 
 
 def _line(evaluation: Evaluation, found: NumberVerdict) -> list[str]:
     unit = METRICS[found.metric].unit
-    published = found.printed if unit == "percent" else f"{found.published:.10g}"
+    published = f"{found.published:.10g}" if " " in found.printed else found.printed  # 60 K in full
     measured = [_number(value, unit) for value in (found.measured, found.low, found.high)]
     place = [found.table, found.dataset, found.model, found.method, found.attack, found.metric]
     return [evaluation.suite, evaluation.paper, *place, published, *measured, str(found.seeds), found.verdict]
 
 
-def _number(value: float | None, unit: str) -> str:
+def _number(value: float | None, unit: Unit) -> str:
     if value is None:
         return ""
-    return f"{value:.0f}" if unit == "count" else f"{value:.3f}"
+    return f"{value:.{_DECIMALS.get(unit, 3)}f}"
 
 
 def _written(lines: list[list[str]]) -> str:

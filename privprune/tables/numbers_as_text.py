@@ -13,8 +13,21 @@ _DECIMALS: dict[Unit, int] = {
     "epochs": 1,
     "rank correlation": 2,
     "ratio": 3,
+    "mse": 5,
+    "ssim": 3,
+    "dB": 2,
+    "nats": 1,
+    "bytes": 0,
+    "operations": 0,
+    "milliseconds": 2,
 }
-_HEADINGS: dict[Unit, str] = {"percent": " (%)", "times": " (times)"}
+_HEADINGS: dict[Unit, str] = {
+    "percent": " (%)",
+    "times": " (times)",
+    "dB": " (dB)",
+    "nats": " (nats)",
+    "milliseconds": " (ms)",
+}
 
 
 def heading(metric: str) -> str:
@@ -26,7 +39,7 @@ def heading(metric: str) -> str:
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
     """Write a number; counts with commas between thousands."""
     places = _DECIMALS[unit] if decimals is None else decimals
-    text = f"{value:,.{places}f}" if unit == "count" else f"{value:.{places}f}"
+    text = f"{value:,.{places}f}" if _DECIMALS[unit] == 0 else f"{value:.{places}f}"
     return _minus(text)
 
 

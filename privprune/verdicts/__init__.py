@@ -2,14 +2,18 @@
 
 from privprune.verdicts.claims import AttackDifference, ClaimPart, ClaimResult
 from privprune.verdicts.comparisons import ComparisonResult
+from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
 from privprune.verdicts.evaluation import Evaluation, Role, evaluate
+from privprune.verdicts.gains import Gain
 from privprune.verdicts.groups import Place
-from privprune.verdicts.measured import AttackResult, MeasuredCell
+from privprune.verdicts.matched import Matched
+from privprune.verdicts.measured import AttackResult, InversionResult, MeasuredCell
 from privprune.verdicts.numbers import VERDICTS, NumberVerdict
-from privprune.verdicts.settings import ControlSettings, EvaluateSettings, RowSettings, check
+from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.statistics import Estimate
 
 __all__ = [
+    "CROSS",
     "VERDICTS",
     "AttackDifference",
     "AttackResult",
@@ -17,9 +21,16 @@ __all__ = [
     "ClaimResult",
     "ComparisonResult",
     "ControlSettings",
+    "CrossEvaluation",
+    "CrossRow",
+    "CrossSettings",
+    "CurveSettings",
     "Estimate",
     "EvaluateSettings",
     "Evaluation",
+    "Gain",
+    "InversionResult",
+    "Matched",
     "MeasuredCell",
     "NumberVerdict",
     "Place",
@@ -27,4 +38,5 @@ __all__ = [
     "RowSettings",
     "check",
     "evaluate",
+    "evaluate_cross",
 ]

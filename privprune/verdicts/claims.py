@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privprune.published import Claim, Paper
+from privprune.published import DERIVED, Claim, Comparison, Paper
 from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
 from privprune.verdicts.groups import Group, Place
 from privprune.verdicts.statistics import over_seeds
@@ -60,8 +60,8 @@ class ClaimResult:
         by: `paper` or `referee`.
         note: how to read the verdict; empty for none.
         finding: all parts together: contradicted if one is, supported if all are, `not run` if there is none.
-        parts: one per place where all its cells were run.
-        printed_held: in how many printed places the printed numbers satisfy it.
+        parts: one per place, and defence if it is about each, where all its cells were run.
+        printed_held: in how many of these the printed numbers satisfy it.
         printed_places: in how many they could.
         every_attack: the first comparison under every attack, if the claim asks for it.
 
@@ -87,9 +87,15 @@ def judge_claims(paper: Paper, groups: Sequence[Group]) -> tuple[ClaimResult, ..
 
 def _judge(claim: Claim, paper: Paper, groups: Sequence[Group]) -> ClaimResult:
     concerned = [group for group in groups if claim.concerns(group.place.dataset)]
-    parts = tuple(part for group in concerned if (part := _part(claim, group, paper)) is not None)
+    parts = tuple(
+        part for group in concerned for variant in claim.variants if (part := _part(variant, group, paper)) is not None
+    )
     printed = [
-        held for dataset, model in paper.places if (held := _held_in_print(claim, dataset, model, paper)) is not None
+        held
+        for dataset, model in paper.places
+        if claim.concerns(dataset)
+        for variant in claim.variants
+        if (held := _held_in_print(variant, printed_lookup(paper, dataset, model))) is not None
     ]
     return ClaimResult(
         name=claim.name,
@@ -106,9 +112,9 @@ def _judge(claim: Claim, paper: Paper, groups: Sequence[Group]) -> ClaimResult:
     )
 
 
-def _part(claim: Claim, group: Group, paper: Paper) -> ClaimPart | None:
+def _part(comparisons: Sequence[Comparison], group: Group, paper: Paper) -> ClaimPart | None:
     printed = printed_lookup(paper, group.place.dataset, group.place.model)
-    results = [compare(comparison, group, printed) for comparison in claim.comparisons]
+    results = [compare(comparison, group, printed) for comparison in comparisons]
     made = tuple(result for result in results if result is not None)
     if len(made) < len(results):
         return None
@@ -119,9 +125,9 @@ def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
     """Let a comparison read the paper's printed numbers as if they were one seed; the first print counts."""
 
     def lookup(name: str, metric: str) -> dict[int, float] | None:
-        if metric == "accuracy_gap":
-            train, test = lookup(name, "train_accuracy"), lookup(name, "test_accuracy")
-            return None if train is None or test is None else {0: train[0] - test[0]}
+        if derived := DERIVED.get(metric):
+            of, against = lookup(name, derived.of), lookup(name, derived.against)
+            return None if of is None or against is None else {0: derived.value(of[0], against[0])}
         for number in paper.numbers:
             here = dataset in (number.dataset, *paper.covers.get(number.dataset, ()))
             if here and (number.model, number.method, number.metric) == (model, name, metric):
@@ -131,12 +137,9 @@ def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
     return lookup
 
 
-def _held_in_print(claim: Claim, dataset: str, model: str, paper: Paper) -> bool | None:
-    """Whether the printed numbers of one place satisfy the claim, None where they do not say."""
-    if not claim.concerns(dataset):
-        return None
-    lookup = printed_lookup(paper, dataset, model)
-    found = [(comparison, quantity(comparison, lookup)) for comparison in claim.comparisons]
+def _held_in_print(comparisons: Sequence[Comparison], lookup: Lookup) -> bool | None:
+    """Whether the printed numbers of one place satisfy the comparisons, None where they do not say."""
+    found = [(comparison, quantity(comparison, lookup)) for comparison in comparisons]
     known = [comparison.satisfied_by(values[0]) for comparison, values in found if values is not None]
     return all(known) if len(known) == len(found) else None
 

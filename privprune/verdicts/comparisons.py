@@ -1,11 +1,12 @@
 """One comparison of a claim: paired per seed, with a 95 % interval, held against its bound."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from privprune.published import Comparison
 from privprune.verdicts.groups import Group
+from privprune.verdicts.matched import UNMATCHED, at_matched_accuracy
 from privprune.verdicts.measured import BALANCED
 from privprune.verdicts.statistics import Estimate, kendall, over_seeds
 
@@ -45,30 +46,48 @@ class ComparisonResult:
 
 
 def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
-    """Return the compared quantity for every seed that all its cells have, None where one of them is not there."""
-    columns = [lookup(name, comparison.metric) for name in comparison.names]
-    attacks = [lookup(name, "attack_accuracy") for name in comparison.of] if _ranks(comparison) else []
-    found = [column for column in columns + attacks if column is not None]
-    if len(found) < len(columns) + len(attacks):
+    """Return the compared quantity for every seed that all its cells have, None where one of them is not there.
+
+    A comparison with a curve is not for this: a lookup knows no curves.
+    """
+    if comparison.measure == "matched":
+        return None
+    metrics = (comparison.metric, comparison.against or "") if comparison.ranks else (comparison.metric,)
+    columns = [lookup(name, metric) for metric in metrics for name in comparison.names]
+    return _per_seed(comparison, columns)
+
+
+def _per_seed(comparison: Comparison, columns: Sequence[Mapping[int, float] | None]) -> dict[int, float] | None:
+    found = [column for column in columns if column is not None]
+    if len(found) < len(columns) or (comparison.ranks and len(found) < 4):
         return None
     seeds = sorted(set.intersection(*(set(column) for column in found)))
     return {seed: _combined(comparison, [column[seed] for column in found]) for seed in seeds}
 
 
-def _ranks(comparison: Comparison) -> bool:
-    return comparison.measure == "rank_correlation"
-
-
 def _combined(comparison: Comparison, values: list[float]) -> float:
-    if _ranks(comparison):
+    if comparison.ranks:
         half = len(values) // 2
         return kendall(values[:half], values[half:])
-    return values[0] if comparison.measure == "value" else values[0] - values[1]
+    if comparison.measure == "value":
+        return values[0]
+    return values[0] / values[1] if comparison.measure == "ratio" else values[0] - values[1]
+
+
+def _measured(comparison: Comparison, group: Group) -> dict[int, float] | None:
+    """Return the quantity in one group; a rank correlation of one defence runs along its curve."""
+    if comparison.ranks and len(comparison.of) == 1:
+        along = group.along(comparison.of[0])
+        metrics = (comparison.metric, comparison.against or "")
+        return _per_seed(comparison, [cell.by_seed(metric, None) for metric in metrics for cell in along])
+    return quantity(comparison, group.lookup)
 
 
 def compare(comparison: Comparison, group: Group, printed: Lookup) -> ComparisonResult | None:
     """Make one comparison in one group, None where one of its cells was not run."""
-    per_seed = quantity(comparison, group.lookup)
+    if comparison.measure == "matched":
+        return _compare_matched(comparison, group)
+    per_seed = _measured(comparison, group)
     if per_seed is None:
         return None
     in_print = quantity(comparison, printed)
@@ -84,8 +103,25 @@ def compare(comparison: Comparison, group: Group, printed: Lookup) -> Comparison
     )
 
 
+def _compare_matched(comparison: Comparison, group: Group) -> ComparisonResult | None:
+    """Hold a cell against a curve; a seed whose accuracy the curve does not reach leaves the whole undecided."""
+    member = group.members.get(comparison.of[0])
+    if member is None:
+        return None
+    pairs = at_matched_accuracy(member.cell, group.along(comparison.against or ""), comparison.metric)
+    if pairs is None:
+        return None
+    known = [here - there for here, there in (pair for pair in pairs.values() if pair is not None)]
+    if not known or len(known) < len(pairs):
+        reason = f"{UNMATCHED} in {len(pairs) - len(known)} of {len(pairs)} seeds" if pairs else "no seed in common"
+        return ComparisonResult(comparison, "", None, None, None, None, len(pairs), "inconclusive", reason)
+    found = over_seeds(known)
+    finding, reason = _decide(comparison, found, group)
+    return ComparisonResult(comparison, "", None, found.mean, found.low, found.high, len(known), finding, reason)
+
+
 def _uses_attack(comparison: Comparison) -> bool:
-    return comparison.metric == "attack_accuracy" or _ranks(comparison)
+    return "attack_accuracy" in (comparison.metric, comparison.against)
 
 
 def _decide(comparison: Comparison, found: Estimate, group: Group) -> tuple[Finding, str]:

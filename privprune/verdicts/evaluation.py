@@ -5,14 +5,19 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from privprune.published import Paper
+from privprune.published import INVERSIONS, Paper
 from privprune.records import Record
 from privprune.settings import read
 from privprune.verdicts.claims import ClaimResult, judge_claims
+from privprune.verdicts.gains import Gain, all_gains
 from privprune.verdicts.groups import Group, Place, groups
+from privprune.verdicts.matched import Matched, all_matched
 from privprune.verdicts.measured import MeasuredCell, measured_cells
 from privprune.verdicts.numbers import NumberVerdict, judge
-from privprune.verdicts.settings import EvaluateSettings, check
+from privprune.verdicts.settings import CurveSettings, EvaluateSettings, check
+
+# What is compared at the same accuracy, wherever a claim names a curve.
+_MATCHED = [f"{attack}_mse" for attack in INVERSIONS]
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,9 @@ class Evaluation:
         claims: one per claim.
         cells: all measured cells, in the order that the suite names them.
         roles: what they stand for; a cell may have several roles.
-        sweep: cells of the sweep, in its order.
+        curves: defences at several strengths.
+        matched: cells with a defence's addition against the curve without it, at the same accuracy.
+        gains: average gains that the paper quotes.
 
     """
 
@@ -56,7 +63,14 @@ class Evaluation:
     claims: tuple[ClaimResult, ...]
     cells: tuple[MeasuredCell, ...]
     roles: tuple[Role, ...]
-    sweep: tuple[str, ...]
+    curves: tuple[CurveSettings, ...]
+    matched: tuple[Matched, ...]
+    gains: tuple[Gain, ...]
+
+    @property
+    def sweep(self) -> tuple[str, ...]:
+        """Cells of all curves, in their order, each once."""
+        return tuple(dict.fromkeys(cell for curve in self.curves for cell in curve.cells))
 
     def cell(self, name: str) -> MeasuredCell:
         """Return one measured cell by its name."""
@@ -99,16 +113,18 @@ def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings
     """
     where = f"evaluate.{paper.paper}"
     check(settings, paper, where)
-    cells = measured_cells(records, settings, where)
+    cells = measured_cells(records, settings, paper.threat, where)
     grouped = groups(settings, paper, cells)
     return Evaluation(
         suite=suite,
         paper=paper.paper,
-        verdicts=judge(paper, settings, cells),
+        verdicts=judge(paper, settings, cells, grouped),
         claims=judge_claims(paper, grouped),
         cells=tuple(cells.values()),
         roles=tuple(role for group in grouped for role in _roles(group)),
-        sweep=settings.sweep,
+        curves=settings.curves,
+        matched=all_matched(paper, grouped, _MATCHED),
+        gains=all_gains(paper, grouped),
     )
 
 

@@ -43,10 +43,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Group:
-    """The cells of one place, by defence or control."""
+    """The cells of one place, by defence or control, and the curves beside them."""
 
     place: Place
     members: dict[str, Member]
+    curves: dict[str, tuple[MeasuredCell, ...]]
+
+    def along(self, name: str) -> tuple[MeasuredCell, ...]:
+        """Return a defence's own cell and those of its curve, each once; empty where there is none."""
+        own = [self.members[name].cell] if name in self.members else []
+        return tuple({cell.cell: cell for cell in (*self.curves.get(name, ()), *own)}.values())
 
     def lookup(self, name: str, metric: str) -> Mapping[int, float] | None:
         """Return one member's metric per seed, None where it was not measured."""
@@ -54,24 +60,52 @@ class Group:
         return None if member is None else member.cell.by_seed(metric, member.attack)
 
 
+_Key = tuple[str, str, str, str]
+
+
 def groups(settings: EvaluateSettings, paper: Paper, cells: Mapping[str, MeasuredCell]) -> tuple[Group, ...]:
-    """Divide all rows and controls into groups, in the order they are named.
+    """Divide all rows, controls and curves into groups, in the order they are named.
 
     Raises:
-        UserError: two cells claim the same role in one group.
+        UserError: two cells claim the same role in one group, or the cells of a curve are of several groups.
 
     """
-    gathered: dict[tuple[str, str, str, str], dict[str, Member]] = {}
+    where = f"evaluate.{paper.paper}"
+    gathered: dict[_Key, dict[str, Member]] = {}
     for dataset, model, member in _members(settings, cells):
         key = dataset, model, member.cell.data, member.cell.protocol
         group = gathered.setdefault(key, {})
         if member.name in group:
             raise UserError(
-                f"evaluate.{paper.paper}: {dataset} / {model} / {member.name} has two cells on {member.cell.data}, "
+                f"{where}: {dataset} / {model} / {member.name} has two cells on {member.cell.data}, "
                 f"{group[member.name].cell.cell} and {member.cell.cell}, allowed one per data set and protocol"
             )
         group[member.name] = member
-    return tuple(Group(_place(key, members, paper), members) for key, members in gathered.items())
+    curves = _curves(settings, cells, where)
+    return tuple(
+        _group(key, gathered.get(key, {}), curves.get(key, {}), paper) for key in dict.fromkeys([*gathered, *curves])
+    )
+
+
+def _group(key: _Key, members: dict[str, Member], curves: dict[str, tuple[MeasuredCell, ...]], paper: Paper) -> Group:
+    return Group(_place(key, members, curves, paper), members, curves)
+
+
+def _curves(
+    settings: EvaluateSettings, cells: Mapping[str, MeasuredCell], where: str
+) -> dict[_Key, dict[str, tuple[MeasuredCell, ...]]]:
+    found: dict[_Key, dict[str, tuple[MeasuredCell, ...]]] = {}
+    for number, curve in enumerate(settings.curves):
+        along = tuple(cells[cell] for cell in curve.cells)
+        kinds = dict.fromkeys(f"{cell.data}, {cell.protocol}" for cell in along)
+        if len(kinds) > 1:
+            raise UserError(f"{where}.curves[{number}]: found cells on {' and on '.join(kinds)}, allowed one of them")
+        key = curve.dataset, curve.model, along[0].data, along[0].protocol
+        beside = found.setdefault(key, {})
+        if curve.name in beside:
+            raise UserError(f"{where}.curves[{number}]: found a second curve of {curve.name} on {along[0].data}")
+        beside[curve.name] = along
+    return found
 
 
 def _members(settings: EvaluateSettings, cells: Mapping[str, MeasuredCell]) -> list[tuple[str, str, Member]]:
@@ -86,11 +120,15 @@ def _members(settings: EvaluateSettings, cells: Mapping[str, MeasuredCell]) -> l
     return rows + controls
 
 
-def _place(key: tuple[str, str, str, str], members: Mapping[str, Member], paper: Paper) -> Place:
+def _place(
+    key: _Key, members: Mapping[str, Member], curves: Mapping[str, tuple[MeasuredCell, ...]], paper: Paper
+) -> Place:
     dataset, model, data, protocol = key
+    in_curves = [cell for curve in curves.values() for cell in curve]
+    cells = [member.cell for member in members.values()] or in_curves
     networks = [member.cell.model for member in members.values() if not member.control]
-    networks = networks or [member.cell.model for member in members.values()]
-    alike = all(
-        member.cell.source in paper.datasets[dataset] and not member.cell.cut_down for member in members.values()
-    ) and all(network in paper.models[model] for network in networks)
+    networks = networks or [cell.model for cell in cells]
+    alike = all(cell.source in paper.datasets[dataset] and not cell.cut_down for cell in cells) and all(
+        network in paper.models[model] for network in networks
+    )
     return Place(dataset, model, data, networks[0], protocol, stand_in=not alike)

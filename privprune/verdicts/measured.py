@@ -1,21 +1,19 @@
 """What the records say about each cell, in the units that papers print."""
 
-import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from privprune.errors import UserError
 from privprune.records import Record
-from privprune.verdicts.settings import EvaluateSettings
+from privprune.verdicts.readings import attack_measures, inversion_numbers, maker_numbers, with_derived
+from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, over_seeds
 
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is held against: members and non-members 1:1
-_ACCURACIES = ("test_accuracy", "train_accuracy")
-_RATIOS = ("auc",)  # reported in [0, 1]; every other measure of an attack in percent
 _CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what `limit` adds to a data set's note
-_CONVERGED = 0.1  # share of the loss's whole fall that may still be ahead (ours; the paper gives no rule)
+_WANTED: dict[Threat, str] = {"membership": "attack", "inversion": "inversion"}  # as a line about records says it
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,20 @@ class AttackResult:
     measures: dict[str, Estimate]
     members: int
     nonmembers: int
+
+
+@dataclass(frozen=True)
+class InversionResult:
+    """One inversion attack on one cell; its numbers stand among the cell's as `<attack>_<measure>`.
+
+    Attributes:
+        known: images that the attacker trained on, per target.
+        scored: images that were rebuilt and scored, per target.
+
+    """
+
+    known: int
+    scored: int
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,10 @@ class MeasuredCell:
         protocol: how the records were divided.
         seeds: the targets' seeds, in the order of all values.
         epochs: epochs of training that its history shows.
-        numbers: metric -> estimate over seeds; accuracies in percent, weights as counts.
-        attacks: attack -> its result, where the cell was attacked.
+        numbers: metric -> estimate over seeds; accuracies in percent, weights as counts; those of inversion attacks
+            have their record's intervals (images nested in seeds).
+        attacks: membership attack -> its result, where the cell was attacked.
+        inversions: inversion attack -> what it knew, where the cell's features were inverted.
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
 
     """
@@ -85,6 +99,7 @@ class MeasuredCell:
     epochs: int
     numbers: dict[str, Estimate]
     attacks: dict[str, AttackResult]
+    inversions: dict[str, InversionResult]
     search: tuple[SearchCandidate, ...]
 
     @property
@@ -106,12 +121,15 @@ class MeasuredCell:
         return {} if found is None else dict(zip(self.seeds, found.values, strict=True))
 
 
-def measured_cells(records: Iterable[Record], settings: EvaluateSettings, where: str) -> dict[str, MeasuredCell]:
+def measured_cells(
+    records: Iterable[Record], settings: EvaluateSettings, threat: Threat, where: str
+) -> dict[str, MeasuredCell]:
     """Gather the records of all cells that the settings name.
 
     Args:
         records: those of the suite; others than the expected ones are passed over.
         settings: what is expected.
+        threat: the kind of attack that every cell of an attacked row must have.
         where: the section's place in the suite file, for the message.
 
     Raises:
@@ -119,14 +137,8 @@ def measured_cells(records: Iterable[Record], settings: EvaluateSettings, where:
             a cell contradict each other, or an attack that a row names was not run.
 
     """
-    made, attacked = _sorted_out(records, settings)
-    missing = [f"train, prune or harden of {cell}" for cell in settings.cells if cell not in made]
-    missing += [f"attack of {cell}" for cell in settings.attacked if cell not in attacked]
-    if missing:
-        raise UserError(
-            f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
-        )
-    cells = {cell: _measured(made[cell], attacked.get(cell)) for cell in settings.cells}
+    needed: dict[Threat, tuple[str, ...]] = {threat: settings.attacked(threat)}
+    cells = gather(records, settings.cells, needed, where)
     for number, row in enumerate(settings.rows):
         _check_attack(row.attack, cells[row.cell], f"{where}.rows[{number}]")
     for number, control in enumerate(settings.controls):
@@ -134,20 +146,55 @@ def measured_cells(records: Iterable[Record], settings: EvaluateSettings, where:
     return cells
 
 
-def _sorted_out(records: Iterable[Record], settings: EvaluateSettings) -> tuple[dict[str, Record], dict[str, Record]]:
-    """Divide the expected cells' records into the makers' and the attackers'."""
-    expected = set(settings.cells)
+def gather(
+    records: Iterable[Record], expected: Iterable[str], needed: Mapping[Threat, Iterable[str]], where: str
+) -> dict[str, MeasuredCell]:
+    """Return the expected cells; `needed` says which of them must have been attacked in which way.
+
+    Raises:
+        UserError: as for `measured_cells`.
+
+    """
+    names = tuple(expected)
+    made, attacked = _sorted_out(records, set(names))
+    missing = [f"train, prune or harden of {cell}" for cell in names if cell not in made]
+    missing += [
+        f"{_WANTED[kind]} of {cell}" for kind, cells in needed.items() for cell in cells if (cell, kind) not in attacked
+    ]
+    if missing:
+        raise UserError(
+            f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
+        )
+    return {
+        cell: _measured(made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")))
+        for cell in names
+    }
+
+
+def _sorted_out(
+    records: Iterable[Record], expected: set[str]
+) -> tuple[dict[str, Record], dict[tuple[str, Threat], Record]]:
+    """Divide the expected cells' records into the makers' and the attackers'; a cell may be attacked in either way."""
     made: dict[str, Record] = {}
-    attacked: dict[str, Record] = {}
+    attacked: dict[tuple[str, Threat], Record] = {}
     for record in records:
-        if record.cell not in expected:
+        cell = str(record.parameters.get("target", record.cell)) if record.stage == "attack" else record.cell
+        if cell not in expected:
             continue
-        place = attacked if record.stage == "attack" else made
-        if record.cell in place:
-            stages = f"{place[record.cell].stage} and {record.stage}"
-            raise UserError(f"records: two of cell {record.cell} ({stages}), allowed one; remove the outdated one")
-        place[record.cell] = record
+        before = attacked.get((cell, _threat(record))) if record.stage == "attack" else made.get(cell)
+        if before is not None:
+            stages = f"{before.stage} and {record.stage}"
+            raise UserError(f"records: two of cell {cell} ({stages}), allowed one; remove the outdated one")
+        if record.stage == "attack":
+            attacked[cell, _threat(record)] = record
+        else:
+            made[cell] = record
     return made, attacked
+
+
+def _threat(record: Record) -> Threat:
+    inverts = any(found.get("kind") == "inversion" for found in record.attacks.values())
+    return "inversion" if inverts or "inversions" in record.parameters else "membership"
 
 
 def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
@@ -157,18 +204,12 @@ def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
         )
 
 
-def _measured(made: Record, attacked: Record | None) -> MeasuredCell:
-    """Join the record of a cell's training with that of its attacks."""
-    if attacked is not None:
-        for what, one, other in (
-            ("seeds", made.seeds, attacked.seeds),
-            ("data", made.data["fingerprint"], attacked.data["fingerprint"]),
-        ):
-            if one != other:
-                raise UserError(
-                    f"records: {what} of cell {made.cell} differ between {made.stage} ({one}) and attack ({other}); "
-                    "run `dvc repro` to attack it again"
-                )
+def _measured(made: Record, attacked: Record | None, inverted: Record | None) -> MeasuredCell:
+    """Join the record of a cell's training with those of its attacks."""
+    for other in (attacked, inverted):
+        if other is not None:
+            _check_same(made, other)
+    numbers = maker_numbers(made) | (inversion_numbers(inverted) if inverted else {})
     return MeasuredCell(
         cell=made.cell,
         stage=made.stage,
@@ -179,10 +220,31 @@ def _measured(made: Record, attacked: Record | None) -> MeasuredCell:
         protocol=made.protocol,
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
-        numbers={metric: over_seeds(values, *_possible(metric)) for metric, values in _values(made).items()},
-        attacks={} if attacked is None else {name: _attack(found) for name, found in attacked.attacks.items()},
+        numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
+        attacks={name: _attack(found) for name, found in attacked.attacks.items()} if attacked else {},
+        inversions={name: _inversion(found) for name, found in inverted.attacks.items()} if inverted else {},
         search=tuple(_candidate(found) for found in made.search),
     )
+
+
+def _check_same(made: Record, attacked: Record) -> None:
+    for what, one, other in (
+        ("seeds", made.seeds, attacked.seeds),
+        ("data", made.data["fingerprint"], attacked.data["fingerprint"]),
+    ):
+        if one != other:
+            raise UserError(
+                f"records: {what} of cell {made.cell} differ between {made.stage} ({one}) and attack ({other}); "
+                "run `dvc repro` to attack it again"
+            )
+
+
+def _attack(found: Mapping[str, Any]) -> AttackResult:
+    return AttackResult(attack_measures(found), int(found["records"]["members"]), int(found["records"]["nonmembers"]))
+
+
+def _inversion(found: Mapping[str, Any]) -> InversionResult:
+    return InversionResult(int(found["records"]["known"]), int(found["records"]["scored"]))
 
 
 def _candidate(found: Mapping[str, Any]) -> SearchCandidate:
@@ -193,50 +255,3 @@ def _candidate(found: Mapping[str, Any]) -> SearchCandidate:
         chosen=bool(found["chosen"]),
         within_drop=bool(found["within_drop"]),
     )
-
-
-def _possible(metric: str) -> tuple[float, float]:
-    return (0.0, 100.0) if metric in _ACCURACIES else (-math.inf, math.inf)
-
-
-def _values(record: Record) -> dict[str, list[float]]:
-    """Return every printed metric that a record of training allows, per seed."""
-    metrics = record.metrics
-    found = {name: [100 * value for value in metrics[name]] for name in _ACCURACIES if name in metrics}
-    if len(found) == len(_ACCURACIES):
-        test, train = (found[name] for name in _ACCURACIES)
-        found["accuracy_gap"] = [before - after for before, after in zip(train, test, strict=True)]
-    if "weights" in metrics and "weights_left" in metrics:
-        found["weights"], found["weights_after"] = list(metrics["weights"]), list(metrics["weights_left"])
-        pairs = zip(metrics["weights"], metrics["weights_left"], strict=True)
-        found["weights_ratio"] = [all_ / max(left, 1) for all_, left in pairs]
-    if "epsilon" in metrics:
-        found["epsilon"] = list(metrics["epsilon"])
-    losses = [epoch for epoch in record.history.get("loss", []) if None not in epoch]  # null where not measured
-    if losses:
-        per_seed = list(zip(*losses, strict=True))
-        found["final_loss"] = [own[-1] for own in per_seed]
-        found["epochs_to_converge"] = [float(epochs_to_converge(own)) for own in per_seed]
-    return found
-
-
-def epochs_to_converge(losses: Sequence[float]) -> int:
-    """Return the first epoch, counted from 1, from which on the loss stays close to its last value.
-
-    Close is within a tenth of the whole way from the first to the last loss (ours; the paper gives no rule).
-    """
-    last = losses[-1]
-    near = _CONVERGED * abs(losses[0] - last)
-    far = [epoch for epoch, loss in enumerate(losses, start=1) if abs(loss - last) > near]
-    return far[-1] + 1 if far else 1
-
-
-def _attack(found: Mapping[str, Any]) -> AttackResult:
-    """Return an attack's measures with the intervals that its record holds (records nested in seeds)."""
-    measures = {name: _scaled(one, 1.0 if name in _RATIOS else 100.0) for name, one in found["metrics"].items()}
-    return AttackResult(measures, int(found["records"]["members"]), int(found["records"]["nonmembers"]))
-
-
-def _scaled(content: Mapping[str, Any], factor: float) -> Estimate:
-    values = tuple(factor * value for value in content["values"])
-    return Estimate(values, factor * content["mean"], factor * content["low"], factor * content["high"])

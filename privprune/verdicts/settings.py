@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from privprune.errors import UserError
 from privprune.published import Paper
+
+Threat = Literal["membership", "inversion"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class ControlSettings:
         model: as printed, of the rows it stands beside.
         control: one of the controls that the paper's file declares.
         cell: a cell of the suite.
-        attack: the attack entry's method that is compared.
+        attack: the attack entry's method that is compared; null where no membership is inferred.
 
     """
 
@@ -47,7 +50,30 @@ class ControlSettings:
     model: str
     control: str
     cell: str
-    attack: str
+    attack: str | None
+
+
+@dataclass(frozen=True)
+class CurveSettings:
+    """Cells of one defence at growing strength, such as sparsity or noise, beside the rows of a printed place.
+
+    Attributes:
+        dataset: as printed, of the rows it stands beside.
+        model: as printed, of the rows it stands beside.
+        name: the defence or control whose strength grows.
+        cells: cells of the suite, in the order of the curve.
+
+    """
+
+    dataset: str
+    model: str
+    name: str
+    cells: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no curve."""
+        if len(set(self.cells)) < max(2, len(self.cells)):
+            raise ValueError(f"cells: found {', '.join(self.cells) or 'none'}, allowed two or more, each once")
 
 
 @dataclass(frozen=True)
@@ -55,37 +81,45 @@ class EvaluateSettings:
     """What of a suite is held against a paper.
 
     Attributes:
+        reads: the folder of records that it is made from, the paper's.
         rows: printed rows and their cells; a printed row that is not here is `not run`.
         controls: what a referee asks for beside them.
-        sweep: cells of attack against test accuracy, in the order of the sweep.
+        curves: defences at several strengths, to be compared at the same accuracy.
 
     """
 
+    reads: str
     rows: tuple[RowSettings, ...]
     controls: tuple[ControlSettings, ...]
-    sweep: tuple[str, ...]
+    curves: tuple[CurveSettings, ...]
 
     def __post_init__(self) -> None:
-        """Refuse the same cell twice at one place."""
+        """Refuse the same cell, or the same curve, twice at one place."""
         taken: set[tuple[str, ...]] = set()
         for row in self.rows:
             _once((row.dataset, row.model, row.defence, row.cell), taken)
         for control in self.controls:
             _once((control.dataset, control.model, control.control, control.cell), taken)
-        for cell in self.sweep:
-            _once(("sweep", cell), taken)
+        for curve in self.curves:
+            _once((curve.dataset, curve.model, "curve", curve.name, curve.cells[0]), taken)
+
+    @property
+    def in_curves(self) -> tuple[str, ...]:
+        """All cells of the curves, in their order."""
+        return tuple(dict.fromkeys(cell for curve in self.curves for cell in curve.cells))
 
     @property
     def cells(self) -> tuple[str, ...]:
         """All cells that must have been measured, in the order they are named, each once."""
-        named = [row.cell for row in self.rows] + [control.cell for control in self.controls] + list(self.sweep)
-        return tuple(dict.fromkeys(named))
+        named = [row.cell for row in self.rows] + [control.cell for control in self.controls]
+        return tuple(dict.fromkeys([*named, *self.in_curves]))
 
-    @property
-    def attacked(self) -> tuple[str, ...]:
-        """The cells that must also have been attacked."""
+    def attacked(self, threat: Threat) -> tuple[str, ...]:
+        """Return the cells that must also have been attacked; every cell's features can be inverted."""
+        if threat == "inversion":
+            return self.cells
         named = [row.cell for row in self.rows if row.attack] + [control.cell for control in self.controls]
-        return tuple(dict.fromkeys([*named, *self.sweep]))
+        return tuple(dict.fromkeys([*named, *self.in_curves]))
 
 
 def _once(place: tuple[str, ...], taken: set[tuple[str, ...]]) -> None:
@@ -95,7 +129,7 @@ def _once(place: tuple[str, ...], taken: set[tuple[str, ...]]) -> None:
 
 
 def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
-    """Check that every row and control belongs to what the paper prints.
+    """Check that every row, control and curve belongs to what the paper prints.
 
     Args:
         settings: the section `evaluate.<paper>`.
@@ -106,21 +140,29 @@ def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
         UserError: a row that the paper does not print, a control that it does not declare, or an attack left out.
 
     """
-    printed = [row.key for row in paper.rows]
+    if settings.reads != paper.paper:
+        raise UserError(f"{where}.reads: found {settings.reads!r}, allowed {paper.paper}, whose records are read")
+    printed = [row.key for row in paper.rows if row.defence not in paper.averages]
     for number, row in enumerate(settings.rows):
         place = f"{where}.rows[{number}]"
         _check_key((row.dataset, row.model, row.defence), printed, ("dataset", "model", "defence"), place)
-        if row.attack is None and _prints_attack(row, paper):
-            raise UserError(f"{place}.attack: found null, allowed an attack, since the paper prints one for this row")
+        _check_attack(row.attack, paper, place, needed=paper.prints_attack(row.dataset, row.model, row.defence))
     for number, control in enumerate(settings.controls):
         place = f"{where}.controls[{number}]"
         _check_key((control.dataset, control.model), [key[:2] for key in printed], ("dataset", "model"), place)
         _check_key((control.control,), [(name,) for name in paper.controls], ("control",), place)
+        _check_attack(control.attack, paper, place, needed=paper.threat == "membership")
+    for number, curve in enumerate(settings.curves):
+        place = f"{where}.curves[{number}]"
+        _check_key((curve.dataset, curve.model), [key[:2] for key in printed], ("dataset", "model"), place)
+        _check_key((curve.name,), [(name,) for name in paper.labels], ("name",), place)
 
 
-def _prints_attack(row: RowSettings, paper: Paper) -> bool:
-    wanted = (row.dataset, row.model, row.defence)
-    return any(printed.attack for printed in paper.rows if printed.key == wanted)
+def _check_attack(attack: str | None, paper: Paper, place: str, *, needed: bool) -> None:
+    if attack is None and needed:
+        raise UserError(f"{place}.attack: found null, allowed an attack, since the paper prints one for this row")
+    if attack is not None and paper.threat == "inversion":
+        raise UserError(f"{place}.attack: found {attack!r}, allowed null, since the metrics name their attacks")
 
 
 def _check_key(found: tuple[str, ...], printed: Sequence[tuple[str, ...]], keys: tuple[str, ...], place: str) -> None:

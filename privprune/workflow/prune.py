@@ -158,9 +158,7 @@ def _prune_group(
 def _defence(entry: PruneEntry, world: World, start: Cell, group: Sequence[int]) -> Defence:
     if entry.defence is None:
         return Defence()
-    defence = set_up(
-        entry.defence, world.setting(start.manifest, group, entry.retrain.epochs, entry.retrain.batch, None)
-    )
+    defence = set_up(entry.defence, world.setting(start.manifest, group, entry.retrain, None))
     if defence.transform is not None or defence.finish is not None:
         raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
     return defence

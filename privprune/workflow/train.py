@@ -131,7 +131,7 @@ def _run(
         defence = Defence()
         if settings is not None:
             matched = _accuracy_of(start, world, group) if start is not None else None
-            defence = set_up(settings, world.setting(manifest, group, plan.epochs, plan.batch, matched))
+            defence = set_up(settings, world.setting(manifest, group, plan, matched))
         continued = start if start is not None and not defence.fresh else None
         return _train_group(manifest, world, plan, group, defence, continued, label)
 

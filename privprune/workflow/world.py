@@ -18,7 +18,7 @@ from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import PRETRAINED, CutSettings, prunable
 from privprune.settings import AtLeastOne, Count
-from privprune.training import predict
+from privprune.training import Plan, predict
 
 INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
 
@@ -104,7 +104,7 @@ class World:
         return TrainingData(self.dataset.images, self.dataset.labels, indices.to(self.device))
 
     def setting(
-        self, manifest: Manifest, networks: Sequence[int], epochs: int, batch: int, target_accuracy: Tensor | None
+        self, manifest: Manifest, networks: Sequence[int], plan: Plan, target_accuracy: Tensor | None
     ) -> Setting:
         """Return what a defence may use for a group of networks."""
         splits = [self.split(manifest, number) for number in networks]
@@ -117,8 +117,9 @@ class World:
             selection=torch.stack([own.selection_nonmembers for own in splits]).to(self.device),
             classes=manifest.classes,
             cut=manifest.cut,
-            epochs=epochs,
-            batch=batch,
+            epochs=plan.epochs,
+            batch=plan.batch,
+            precision=plan.precision,
             target_accuracy=target_accuracy,
             generators=[generator(seeds[number], number, DEFENCE) for number in networks],
         )

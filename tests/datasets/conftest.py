@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torchvision.datasets
+from small_pictures import LOADER
 from small_sets import Handler, Server, SmallCifar, SmallMnist, nowhere
 
 
@@ -19,6 +20,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kind, "mirrors", [nowhere()])
     for kind in (torchvision.datasets.CIFAR10, torchvision.datasets.CIFAR100):
         monkeypatch.setattr(kind, "url", nowhere() + kind.filename)
+    monkeypatch.setattr(LOADER, "URL", nowhere() + "tiny-imagenet-200.zip")
 
 
 @pytest.fixture

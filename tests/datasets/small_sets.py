@@ -45,7 +45,8 @@ def dataset_settings(**changed: Any) -> DatasetSettings:
     return read(DatasetSettings, complete | changed, "params.yaml: datasets.digits")
 
 
-def _md5(content: bytes) -> str:
+def md5(content: bytes) -> str:
+    """Return the checksum that the official lists give."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
@@ -79,7 +80,7 @@ class SmallMnist:
         names = [name for name, _ in torchvision.datasets.MNIST.resources]
         self.files = {name: gzip.compress(content, mtime=0) for name, content in zip(names, contents, strict=True)}
         for kind in (torchvision.datasets.MNIST, torchvision.datasets.FashionMNIST):
-            checksums = [(name, _md5(content)) for name, content in self.files.items()]
+            checksums = [(name, md5(content)) for name, content in self.files.items()]
             monkeypatch.setattr(kind, "resources", checksums)
 
     def write(self, root: Path, folder: str = "MNIST") -> Path:
@@ -148,10 +149,10 @@ class SmallCifar:
     def official(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let torchvision know the small files as the official ones."""
         train = len(self.kind.train_list)
-        checksums = [[name, _md5(self.files[name])] for name in self.names]
+        checksums = [[name, md5(self.files[name])] for name in self.names]
         monkeypatch.setattr(self.kind, "train_list", checksums[:train])
         monkeypatch.setattr(self.kind, "test_list", checksums[train:])
-        monkeypatch.setattr(self.kind, "tgz_md5", _md5(self.archive()))
+        monkeypatch.setattr(self.kind, "tgz_md5", md5(self.archive()))
 
     def write(self, root: Path) -> Path:
         """Write the batches in torchvision's layout."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torchvision.datasets
+from small_pictures import LOADER, SmallTinyImagenet
 from small_sets import SmallCifar, SmallMnist, dataset_settings, files_below
 
 from privprune.datasets import DATASETS, fetch, load_dataset
@@ -23,19 +24,23 @@ Serve = Callable[[dict[str, bytes], str], str]
 def offered(
     small_mnist: SmallMnist, small_cifar10: SmallCifar, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], dict[str, Any]]:
-    """Return a function that offers both small sets in a manner, and gives them by name."""
+    """Return a function that offers the small sets in a manner, and gives them by name."""
     small_cifar10.official(monkeypatch)
+    tiny = SmallTinyImagenet()
+    tiny.official(monkeypatch)
 
     def offer(manner: str) -> dict[str, Any]:
-        address = serve(small_mnist.files | {"cifar-10-python.tar.gz": small_cifar10.archive()}, manner)
+        archives = {"cifar-10-python.tar.gz": small_cifar10.archive(), "tiny-imagenet-200.zip": tiny.archive()}
+        address = serve(small_mnist.files | archives, manner)
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
         monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address + "cifar-10-python.tar.gz")
-        return {"mnist": small_mnist, "cifar10": small_cifar10}
+        monkeypatch.setattr(LOADER, "URL", address + "tiny-imagenet-200.zip")
+        return {"mnist": small_mnist, "cifar10": small_cifar10, "tiny-imagenet": tiny}
 
     return offer
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "tiny-imagenet"])
 def test_a_download_gives_the_set_and_is_used_again(
     tmp_path: Path, offered: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -44,7 +49,9 @@ def test_a_download_gives_the_set_and_is_used_again(
     source = Source((tmp_path,), tmp_path, "verified")
     found = DATASETS[name](source)
     assert small.same(found.images, found.labels)
-    assert {"MNIST/raw/train-labels-idx1-ubyte.gz", "cifar-10-python.tar.gz"} & set(files_below(tmp_path))
+    assert {"MNIST/raw/train-labels-idx1-ubyte.gz", "cifar-10-python.tar.gz", "tiny-imagenet-200.zip"} & set(
+        files_below(tmp_path)
+    )
     assert not [path for path in files_below(tmp_path) if path.startswith(".")]
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
     assert DATASETS[name](source).fingerprint == found.fingerprint
@@ -62,7 +69,7 @@ def failing(tmp_path: Path, name: str, downloads: Path | None = None) -> str:
 
 
 @pytest.mark.parametrize("manner", ["truncated", "interrupted"])
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "tiny-imagenet"])
 def test_a_broken_transfer_leaves_nothing(
     tmp_path: Path, offered: Callable[[str], dict[str, Any]], name: str, manner: str
 ) -> None:
@@ -73,7 +80,7 @@ def test_a_broken_transfer_leaves_nothing(
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "tiny-imagenet"])
 def test_a_server_that_falls_silent_is_given_up(
     tmp_path: Path, offered: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -91,6 +98,7 @@ def test_a_server_that_falls_silent_is_given_up(
         ("fashion-mnist", "MIT licence", "FashionMNIST/raw"),
         ("cifar10", "Krizhevsky", "cifar-10-python.tar.gz"),
         ("cifar100", "Krizhevsky", "cifar-100-python.tar.gz"),
+        ("tiny-imagenet", "a part of ImageNet, for non-commercial research", "tiny-imagenet-200.zip"),
     ],
 )
 def test_without_a_network_the_line_says_what_to_do(tmp_path: Path, name: str, terms: str, place: str) -> None:
@@ -103,7 +111,7 @@ def test_without_a_network_the_line_says_what_to_do(tmp_path: Path, name: str, t
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "tiny-imagenet"])
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, serve: Serve) -> None:
     """When the disk is full in the middle of a file, the line says so and the part is removed."""
 
@@ -111,9 +119,12 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Path(file).write_bytes(b"the part that fitted")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    address = serve({"cifar-10-python.tar.gz": b"", "train-images-idx3-ubyte.gz": b""}, "whole")
+    address = serve(
+        dict.fromkeys(("cifar-10-python.tar.gz", "tiny-imagenet-200.zip", "train-images-idx3-ubyte.gz"), b""), "whole"
+    )
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address + "cifar-10-python.tar.gz")
+    monkeypatch.setattr(LOADER, "URL", address + "tiny-imagenet-200.zip")
     monkeypatch.setattr(torchvision.datasets.utils, "_urlretrieve", full)
     assert "No space left on device" in failing(tmp_path, name)
     assert files_below(tmp_path) == []

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_pictures import SmallTinyImagenet, write_facescrub, write_orl_faces
 from small_sets import POOLS, SmallCifar, SmallMnist, dataset_settings, files_below
 
 from privprune.datasets import DATASETS, IMAGE_SHAPES, fetch, load_dataset, load_split
@@ -207,6 +208,9 @@ def test_a_set_has_the_shape_that_is_known_before(
         small_mnist.write(tmp_path, kind)
     small_cifar10.write(tmp_path)
     small_cifar100.write(tmp_path)
+    SmallTinyImagenet(classes=200).write(tmp_path)
+    write_facescrub(tmp_path, people=530)
+    write_orl_faces(tmp_path)
     for name in IMAGE_SHAPES.keys() - {"imagenet"}:
         found, known = DATASETS[name](Source((tmp_path,), tmp_path, "as_found")), IMAGE_SHAPES[name]
         assert tuple(found.images.shape[1:]) == (known.channels, known.size, known.size)

@@ -26,6 +26,7 @@ def setting(toy: Toy) -> Callable[..., Setting]:
             "cut": None,
             "epochs": 3,
             "batch": 10,
+            "precision": "float32",
             "target_accuracy": None,
             "generators": toy.generators(*(100 + seed for seed in seeds)),
         }

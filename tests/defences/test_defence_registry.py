@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from cut_toys import cut_at, cut_ensemble
 from toy import Toy
 
 from privprune.batches import TrainingData
-from privprune.defences import DEFENCES, Defence, DefenceSettings, Setting, set_up
+from privprune.defences import DEFENCES, NEEDS_CUT, Defence, DefenceSettings, Setting, set_up
 from privprune.ensemble import Ensemble
 from privprune.settings import read
 from privprune.training import train
@@ -18,6 +19,29 @@ pytestmark = [  # what torch and Opacus say about the inputs of the first layer,
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
 GAME = {"gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
+DECODER = {
+    "weight": 0.3,
+    "loss": "ssim",
+    "threshold": 0.1,
+    "attack_steps": 1,
+    "learning_rate": 0.001,
+    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "blocks": 1,
+    "width": 4,
+    "pretraining": None,
+}
+CHANNELS = {"epochs_before_pruning": 1, "ratio": 0.25, "more_outputs_than": 8, "importance": "data"}
+MIXTURE = {"weight": 1.0, "weight_schedule": "constant", "refit": {"name": "collected"}}
+AS_WRITTEN = {"name": "as_written", "clusters_per_class": 1, "covariance": "full"}
+AS_RELEASED = {
+    "name": "as_released",
+    "clusters_per_class": 2,
+    "floor": 0.01,
+    "threshold": 0.125,
+    "batch_factor": 10,
+    "batch_cap": 0.99,
+    "slips": [],
+}
 ALL: list[dict[str, Any]] = [
     {"name": "confidence_penalty", "weight": 0.3},
     {"name": "dense"},
@@ -25,6 +49,11 @@ ALL: list[dict[str, Any]] = [
     {"name": "matched_accuracy"},
     {"name": "min_max", "variant": "paper", **GAME},
     {"name": "min_max", "variant": "released", **GAME},
+    {"name": "distance_correlation", "weight": 0.5},
+    {"name": "resfl", **DECODER},
+    {"name": "patrol_as_in_cem", **DECODER, **CHANNELS},
+    {"name": "cem", **MIXTURE, "form": AS_RELEASED, "base": None},
+    {"name": "cem", **MIXTURE, "form": AS_WRITTEN, "base": {"name": "resfl", **DECODER}},
 ]
 
 
@@ -38,7 +67,7 @@ def settings_of(found: dict[str, Any]) -> DefenceSettings:
 def defended(found: dict[str, Any], setting: Setting, toy: Toy) -> tuple[Ensemble, Defence, Any]:
     """Train one network with a defence, on the setting's members."""
     defence = set_up(settings_of(found), setting)
-    ensemble = Ensemble(toy.networks(0))
+    ensemble = Ensemble(toy.networks(0)) if setting.cut is None else cut_ensemble(setting.cut)
     data = TrainingData(setting.images, setting.labels, setting.members)
     plan = toy.plan(setting.epochs, batch=setting.batch, momentum=0.0)
     history = train(ensemble, data, plan, toy.generators(1), terms=defence.terms, transform=defence.transform)
@@ -57,13 +86,14 @@ def test_a_defence_trains_and_gives_the_network_back(
     found: dict[str, Any], setting: Callable[..., Setting], toy: Toy
 ) -> None:
     """Each trains a finite, plain network, measures one value per network, twice the same, without global chance."""
-    target = torch.tensor([0.99])
+    cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
+    given = {"target_accuracy": torch.tensor([0.99]), "cut": cut}
     global_state = torch.get_rng_state()
-    ensemble, defence, history = defended(found, setting(0, target_accuracy=target), toy)
-    again, _, _ = defended(found, setting(0, target_accuracy=target), toy)
+    ensemble, defence, history = defended(found, setting(0, **given), toy)
+    again, _, _ = defended(found, setting(0, **given), toy)
     assert torch.equal(torch.get_rng_state(), global_state)
     (state,), (state_again,) = ensemble.state_dicts(), again.state_dicts()
-    (fresh,) = toy.networks(9)
+    fresh = toy.networks(9)[0] if cut is None else cut_ensemble(cut, seed=9).module
     fresh.load_state_dict(state)
     for name, value in state.items():
         assert torch.isfinite(value).all()

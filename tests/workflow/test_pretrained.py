@@ -35,6 +35,7 @@ NETWORK = {
     "reserve_reference": False,
     "small_dense": None,
     "pretrained": "weights.pth",
+    "cut": None,
 }
 PLAN = Plan(
     epochs=2,
@@ -162,6 +163,7 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
         cut=None,
         epochs=2,
         batch=3,
+        precision="float32",
         target_accuracy=None,
         generators=[torch.Generator().manual_seed(seed) for seed in (4, 5)],
     )

@@ -1,0 +1,165 @@
+"""A training step of VGG11-BN with CEM: against one without, and against the scheme of CEM's released code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from torch import Tensor
+
+from benchmarks.cem_loss import CLUSTERS, DEVIATION, FORM, looped_loss
+from benchmarks.measuring import Timing, by_turns, top_operators
+from benchmarks.result import Result
+from privprune.batches import TrainingData, as_input
+from privprune.defences import Setting
+from privprune.defences.cem import Cem, CemSettings
+from privprune.defences.cem.as_released import ClassClusters, fit_classes
+from privprune.defences.cem.settings import CollectedSettings
+from privprune.ensemble import Ensemble
+from privprune.models import BlockNet, CutSettings, build, reseed
+from privprune.models.wire import GaussianSettings
+from privprune.training import OptimiserSettings, Plan, ScheduleSettings, Step, Term, train
+
+NAME = "cem-step"
+AIM_WITHOUT = 1.10
+AIM_RELEASED = 2.0
+RATE, MOMENTUM, DECAY, WEIGHT = 0.05, 0.9, 0.0005, 16.0
+CUT = CutSettings(4, 8, extra_convolution=False, wire=GaussianSettings("gaussian", DEVIATION))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: network, images of a batch, batches of a round, rounds."""
+
+    model: str
+    batch: int
+    batches: int
+    rounds: int
+
+
+FULL = Size("vgg11_bn", batch=128, batches=4, rounds=5)
+QUICK = Size("photos_cnn", batch=16, batches=1, rounds=1)
+
+
+class Fitted(Term):
+    """CEM's term with clusters that are there from the first step on and stay, so that steps alone are measured."""
+
+    def __init__(self, clusters: ClassClusters, setting: Setting) -> None:
+        settings = CemSettings("cem", FORM, WEIGHT, "constant", CollectedSettings("collected"), None)
+        self._term = Cem(settings, replace(setting, epochs=2), DEVIATION)
+        self._term._form._clusters = clusters  # noqa: SLF001 (what a fit would have set)
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return CEM's penalty, features collected."""
+        return self._term.penalty(step)
+
+
+def network(model: str) -> BlockNet:
+    """Build the network with CEM's bottleneck and noise."""
+    chance = torch.Generator().manual_seed(0)
+    made = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
+    reseed(made, 1)
+    return made
+
+
+def ours(
+    size: Size, setting: Setting, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
+) -> None:
+    """Train for an epoch with the project's loop, without CEM where there are no clusters."""
+    data = TrainingData(setting.images, setting.labels, setting.members)
+    schedule = ScheduleSettings("constant", (), 1.0)
+    plan = Plan(1, size.batch, OptimiserSettings("sgd", RATE, MOMENTUM, DECAY), schedule, "none", precision)
+    ensemble = Ensemble([network(size.model).to(memory_format=torch.channels_last)])
+    terms = () if clusters is None else (Fitted(clusters, setting),)
+    train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=terms)
+
+
+def released(size: Size, setting: Setting, clusters: ClassClusters) -> None:
+    """Train for an epoch as CEM's released code does: float32, the loop's loss, two backward passes."""
+    ensemble = Ensemble([network(size.model)])
+    edge = [value for name, value in ensemble.module.named_parameters() if _on_the_edge(ensemble, name)]
+    optimiser = torch.optim.SGD(ensemble.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
+    for records in setting.members[0].split(size.batch):
+        inputs, labels = as_input(setting.images[records]), setting.labels[records]
+        seen = ensemble.observe(inputs)
+        assert seen.features is not None  # noqa: S101 (the network has a cut)
+        optimiser.zero_grad()
+        looped_loss(clusters, seen.features.flatten(1), labels, 5_000.0).backward(retain_graph=True)
+        kept = [value.grad.clone() for value in edge if value.grad is not None]
+        optimiser.zero_grad()
+        F.cross_entropy(seen.logits, labels).backward()
+        for value, gradient in zip(edge, kept, strict=True):
+            assert value.grad is not None  # noqa: S101 (the loss reaches every weight)
+            value.grad += WEIGHT * gradient
+        optimiser.step()
+
+
+def _on_the_edge(ensemble: Ensemble, name: str) -> bool:
+    assert isinstance(ensemble.module, BlockNet)  # noqa: S101 (one network is the module itself)
+    names = ensemble.module.block_names
+    return names.index(name.split(".", maxsplit=1)[0]) < names.index("wire")
+
+
+def random_setting(size: Size) -> Setting:
+    """Return random images of ten classes, as many of each."""
+    chance = torch.Generator().manual_seed(3)
+    count = size.batch * size.batches
+    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance)
+    members, none = torch.arange(count)[None], torch.zeros(1, 0, dtype=torch.int64)
+    return Setting(images, members[0] % 10, members, none, none, 10, CUT, 1, size.batch, None, [chance])
+
+
+@torch.no_grad()
+def fitted(size: Size, setting: Setting) -> ClassClusters:
+    """Cluster the features of the network as it begins."""
+    features = Ensemble([network(size.model)]).encode(as_input(setting.images)).flatten(1)
+    form = replace(FORM, clusters_per_class=min(CLUSTERS, len(features) // 10))
+    return fit_classes(form, features, setting.labels, 10, None, setting.generators[0])
+
+
+def measure(size: Size) -> list[Result]:
+    """Compare the ways on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measure(size)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(size: Size) -> list[Result]:
+    setting = random_setting(size)
+    clusters = fitted(size, setting)
+    sides: dict[str, Callable[[], object]] = {
+        "without": partial(ours, size, setting, "bfloat16", None),
+        "with": partial(ours, size, setting, "bfloat16", clusters),
+        "with, float32": partial(ours, size, setting, "float32", clusters),
+        "released": partial(released, size, setting, clusters),
+    }
+    timing = by_turns(sides, size.rounds)
+    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    note = f"a step of {size.batch} images: {told}; one thread"
+    results = [
+        _result(timing, size, "with", "without", AIM_WITHOUT, note),
+        _result(timing, size, "released", "with", AIM_RELEASED, note),
+        _result(timing, size, "released", "with, float32", None, note),
+    ]
+    if any(result.reached == "no" for result in results):
+        missed = top_operators(sides["with"])
+        results = [replace(one, note=f"{one.note}; {missed}") if one.reached == "no" else one for one in results]
+    return results
+
+
+def _result(timing: Timing, size: Size, slow: str, fast: str, aim: float | None, note: str) -> Result:
+    """Say how many times as long one side takes as another."""
+    scheme = "the released scheme" if slow == "released" else f"ours {slow} CEM"
+    measured = (
+        f"{size.model} with a cut, time of a step: {scheme} against ours {fast}{'' if fast == 'without' else ' CEM'}"
+    )
+    spread = timing.spread(fast, slow)
+    better: Literal["higher", "lower"] = "higher" if slow == "released" else "lower"
+    return Result(NAME, measured, timing.times_faster(fast, slow), "times", aim, better, f"{spread}; {note}")

@@ -1,0 +1,153 @@
+"""CEM's loss as the released code has it (github.com/xiasong0501/CEM, model_training_paral_pruning.py).
+
+Other than the paper it clusters each class apart, without noise, measures one variance per cluster in place of a
+covariance, keeps a fixed floor where the noise would stand, and cuts the logarithm off below a threshold.
+
+Deviation: the first centres are drawn by k-means++ proper, where the code draws proportionally to distances instead
+of their squares; and scikit-learn moves the centre of a cluster that has lost its records.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from privprune.defences.cem.known_gradient import with_gradient
+from privprune.defences.cem.settings import AsReleasedSettings, Slip
+from privprune.metrics.clusters import Clusters, k_means
+
+_FILLED_WEIGHT = 0.01  # what the code fills up with
+
+
+class ClassClusters(NamedTuple):
+    """The clusters of each class.
+
+    Attributes:
+        centres: [classes, k, D].
+        variances: [classes, k], mean square distance per dimension of a cluster's records from its centre.
+        weights: [classes, k], the cluster's share of the class.
+
+    """
+
+    centres: Tensor
+    variances: Tensor
+    weights: Tensor
+
+
+def fit_classes(
+    form: AsReleasedSettings,
+    features: Tensor,
+    labels: Tensor,
+    classes: int,
+    start: Tensor | None,
+    generator: torch.Generator,
+) -> ClassClusters:
+    """Cluster the records of each class.
+
+    Args:
+        form: how.
+        features: noise-free features, [n, D].
+        labels: int64 [n].
+        classes: their number.
+        start: centres of the last fit, [classes, k, D].
+        generator: source of the first centres.
+
+    """
+    parts = []
+    for label in range(classes):
+        own = features[labels == label]
+        centres = None if start is None else start[label]
+        parts.append(moments(own, k_means(own, form.clusters_per_class, centres, generator), form.slips))
+    return ClassClusters(*(torch.stack(values) for values in zip(*parts, strict=True)))
+
+
+def moments(own: Tensor, found: Clusters, slips: tuple[Slip, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return centres [k, D], variances [k] and weights [k] of one class.
+
+    Args:
+        own: the class's records, [n, D].
+        found: their clusters.
+        slips: with `misaligned_clusters` the variances of clusters with records, and the weights of those with two or
+            more, move up to the front; behind them stand the last variance again, and 0.01.
+
+    """
+    distances = (own - found.centres[found.labels]).square().mean(1)
+    sums = torch.zeros_like(found.centres[:, 0]).index_add(0, found.labels, distances)
+    variances = sums / found.counts.clamp_min(1)
+    weights = found.counts.to(own.dtype) / len(own)
+    if "misaligned_clusters" in slips:
+        variances = _moved_up(variances, found.counts > 0, None)
+        weights = _moved_up(weights, found.counts > 1, _FILLED_WEIGHT)
+    return found.centres, variances, weights
+
+
+def _moved_up(values: Tensor, kept: Tensor, fill: float | None) -> Tensor:
+    """Close the gaps and fill up at the end, with the last value where no other is given."""
+    front = values[kept]
+    last = front[-1:] if fill is None else values.new_full((1,), fill)
+    return torch.cat([front, last.expand(len(values) - len(front))])
+
+
+def released_loss(
+    form: AsReleasedSettings,
+    clusters: ClassClusters,
+    features: Tensor,
+    labels: Tensor,
+    *,
+    deviation: float,
+    class_records: float,
+) -> Tensor:
+    """Return the code's loss of a batch; no value is fetched from the device.
+
+    For the records of class c in cluster j, n of them: b, their mean square distance per dimension from the centre;
+    a = batch_factor * n / (weight * class_records), or the cap where that is 1 or more; v = a b + (1 - a) * variance;
+    weight * relu(log(v + gamma) - log(tau * deviation^2 + gamma)), summed over the clusters that have records in the
+    batch, averaged over the classes that have.
+
+    Args:
+        form: gamma, tau, factor, cap and slips.
+        clusters: of the last fit.
+        features: noise-free, with their graph, [batch, D].
+        labels: int64 [batch].
+        deviation: standard deviation of the noise on the wire.
+        class_records: records of a class, on average, in an epoch of full batches.
+
+    """
+    value, gradient = _value_and_gradient(form, clusters, features.detach(), labels, deviation, class_records)
+    return with_gradient(features, value, gradient)
+
+
+def _value_and_gradient(
+    form: AsReleasedSettings,
+    clusters: ClassClusters,
+    features: Tensor,
+    labels: Tensor,
+    deviation: float,
+    class_records: float,
+) -> tuple[Tensor, Tensor]:
+    """Work record by record: those of a cluster have equal numbers, and each a share of the cluster's term."""
+    dimensions = features.shape[1]
+    pairs = torch.cdist(features[:, None], clusters.centres[labels], compute_mode="donot_use_mm_for_euclid_dist")
+    distances, cluster = pairs[:, 0].min(1)
+    same_class = labels[:, None] == labels
+    same_cluster = (same_class & (cluster[:, None] == cluster)).to(features.dtype)
+    counts, classes = same_cluster.sum(1), same_class.sum(1).reciprocal().sum()
+    source = _class_of_qth_record(labels) if "wrong_index" in form.slips else labels
+    weights, stored = clusters.weights[source, cluster], clusters.variances[source, cluster]
+    share = form.batch_factor * counts / (weights * class_records)
+    share = torch.where(share < 1, share, form.batch_cap)
+    scatter = same_cluster @ distances.square() / (counts * dimensions)
+    variance = torch.lerp(stored, scatter, share) + form.floor
+    above = torch.log(variance / (form.threshold * deviation**2 + form.floor))
+    part = weights / (counts * classes)
+    pull = part * share / variance * (above > 0) * (2 / dimensions)
+    return part @ above.relu(), (features - clusters.centres[labels, cluster]) * pull[:, None]
+
+
+def _class_of_qth_record(labels: Tensor) -> Tensor:
+    """Return for each record, whose class is the q-th of the batch, the class of the q-th record sorted by class."""
+    ordered, order = labels.sort()
+    rank = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).cumsum(0)])
+    return torch.empty_like(labels).scatter(0, order, ordered[rank])

@@ -1,0 +1,147 @@
+"""How much of an image is left unknown by its noisy features, and what that says of any reconstruction.
+
+CEM (Xia et al., CVPR 2025, arXiv 2503.00383): H(x|z) = H(x) - I(z; z^) for features z^ of x sent as z = z^ + noise
+(Proposition 2); no reconstruction from z has a lower mean square error than exp(2 H(x|z) / d) / (2 pi e) (Theorem 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from scipy.special import digamma
+from torch import Tensor
+
+from privprune.metrics.clusters import eigenvalues, k_means
+
+_LEVELS = 255  # images are bytes
+_NEIGHBOUR = 3  # which neighbour's distance is measured: the variance falls with it, the bias grows
+_ROWS = 1024  # of distances at once
+
+
+@dataclass(frozen=True)
+class ConditionalEntropy:
+    """What is known of H(x|z); entropies are differential, of images in [0, 1]^d, in nats per image.
+
+    Attributes:
+        image_entropy: estimate of H(x), the smaller of the two below.
+        gaussian_entropy: of a Gaussian with the images' (shrunk) covariance: no law with that covariance has more.
+        neighbour_entropy: by distances to nearest neighbours; an estimate without a guaranteed side.
+        information: upper bound of I(z; z^) (Theorem 2); infinite without noise.
+        conditional_entropy: image_entropy - information; minus infinity without noise.
+        mse_bound: Theorem 1's bound of the mean square error per pixel value for it; 0 without noise.
+
+    """
+
+    image_entropy: float
+    gaussian_entropy: float
+    neighbour_entropy: float
+    information: float
+    conditional_entropy: float
+    mse_bound: float
+
+
+def estimate(
+    images: Tensor, features: Tensor, deviation: float, clusters: int, generator: torch.Generator
+) -> ConditionalEntropy:
+    """Estimate H(x|z) and the bound of any attack's error.
+
+    Only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples,
+    so the bound of the error holds as far as the estimate of H(x) does; of the two estimates the smaller is taken,
+    since the larger would promise more. A bottleneck that loses information makes I(z; z^) no larger than I(z; x).
+
+    Args:
+        images: float [n, d] in [0, 1].
+        features: float [m, D], noise-free features z^; they need not be of the same images.
+        deviation: standard deviation of the Gaussian noise on each feature; 0 for none.
+        clusters: components of the mixture.
+        generator: source of the clusters' start, and of the noise that undoes the rounding to bytes.
+
+    """
+    gaussian = gaussian_entropy(images)
+    neighbours = neighbour_entropy(images, generator)
+    entropy = min(gaussian, neighbours)
+    bits = information(features, deviation, clusters, generator)
+    conditional = entropy - bits
+    return ConditionalEntropy(entropy, gaussian, neighbours, bits, conditional, mse_bound(conditional, images.shape[1]))
+
+
+def information(features: Tensor, deviation: float, clusters: int, generator: torch.Generator) -> float:
+    """Bound I(z; z^) from above, in nats: Theorem 2, after Huber et al. 2008.
+
+    sum_j pi_j [-log pi_j + 1/2 log(|Sigma_j + Sigma_p| / |Sigma_p|)], Sigma_p = deviation^2 I, over the clusters of
+    k-means. It bounds the information whether or not the clusters are Gaussian, as H(z) <= H(j) + H(z | j) and a
+    Gaussian has the largest entropy of its covariance. What is not covered: covariances are those of the sample, so
+    that clusters of few records are taken for narrower than they are; use many more records than clusters. For noise
+    of another law but the same deviation the bound is larger by D times that law's negentropy.
+
+    Args:
+        features: float [n, D], noise-free.
+        deviation: of the noise.
+        clusters: components of the mixture, k.
+        generator: source of the clusters' start.
+
+    """
+    if deviation == 0:
+        return math.inf
+    found = k_means(features, clusters, None, generator)
+    total = 0.0
+    for number, count in enumerate(found.counts.tolist()):
+        if count == 0:
+            continue
+        weight = count / len(features)
+        own = features[found.labels == number].double()
+        spread = eigenvalues(own - own.mean(0))
+        total += weight * (-math.log(weight) + 0.5 * torch.log1p(spread / deviation**2).sum().item())
+    return total
+
+
+def mse_bound(entropy: float, dimensions: int) -> float:
+    """Return exp(2 H / d) / (2 pi e), below which no mean square error per dimension can be (Theorem 1).
+
+    Args:
+        entropy: H(x|z) in nats; minus infinity gives 0.
+        dimensions: d.
+
+    """
+    return math.exp(2 * entropy / dimensions) / (2 * math.pi * math.e)
+
+
+def gaussian_entropy(images: Tensor) -> float:
+    """Return the entropy of a Gaussian with the covariance of images [n, d], shrunk (Ledoit and Wolf 2004), in nats.
+
+    With the true covariance it would be an upper bound of H(x).
+    """
+    from sklearn.covariance import ledoit_wolf_shrinkage  # noqa: PLC0415 (a second that few programs need)
+
+    dimensions = images.shape[1]
+    centred = (images - images.mean(0)).double()
+    shrinkage = float(ledoit_wolf_shrinkage(centred.cpu().numpy(), assume_centered=True))
+    spread = eigenvalues(centred)
+    spread = torch.cat([spread, spread.new_zeros(dimensions - len(spread))])
+    shrunk = (1 - shrinkage) * spread + shrinkage * spread.mean()
+    return 0.5 * (dimensions * math.log(2 * math.pi * math.e) + shrunk.log().sum().item())
+
+
+def neighbour_entropy(images: Tensor, generator: torch.Generator) -> float:
+    """Estimate H(x) of images [n, d] in [0, 1] by the distances to nearest neighbours, in nats.
+
+    Kozachenko and Leonenko 1987, with the third neighbour. The rounding to bytes, under which H(x) would be minus
+    infinity, is undone by uniform noise of one step. Consistent, but in many dimensions slow to converge.
+
+    Args:
+        images: more than 3 of them.
+        generator: source of the noise.
+
+    """
+    noise = torch.rand(images.shape, generator=generator, dtype=torch.float64).to(images.device)
+    points = images.double() + (noise - 0.5) / _LEVELS
+    count, dimensions = points.shape
+    nearest = [
+        torch.cdist(rows, points).kthvalue(_NEIGHBOUR + 1, dim=1).values  # the first is the image itself
+        for rows in points.split(_ROWS)
+    ]
+    ball = 0.5 * dimensions * math.log(math.pi) - math.lgamma(0.5 * dimensions + 1)  # log volume of the unit ball
+    distances = torch.cat(nearest).log().mean().item()
+    return float(digamma(count) - digamma(_NEIGHBOUR)) + ball + dimensions * distances

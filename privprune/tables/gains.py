@@ -1,0 +1,47 @@
+"""The average gains that the paper quotes, beside every way to compute them."""
+
+from privprune.tables.notes import data_notes
+from privprune.tables.numbers_as_text import estimate, signed
+from privprune.tables.table import ABSENT, Cell, Table, labels, measured_place, numbers, row, texts
+from privprune.verdicts import Evaluation, Gain
+
+
+def gains_table(evaluation: Evaluation) -> Table:
+    """Show every quoted gain with what the printed numbers and the measured ones give."""
+    measured = {found.place.data for found in evaluation.gains if found.place}
+    return Table(
+        name="gains",
+        title="Average gains in reconstruction error",
+        caption="How much larger the error is with the method than without, in percent, mean over the two attacks.",
+        columns=(
+            *labels("Data set", "Attacker's data"),
+            *numbers("Quoted", "From printed averages", "From printed rows", "Of printed rows"),
+            *labels("Measured on"),
+            *numbers("Measured", "Of measured rows", "Defences"),
+            *texts("Notes"),
+        ),
+        rows=tuple(_row(found) for found in evaluation.gains),
+        notes=(
+            "From averages, as the paper does: the ratio of the average error with and without. From rows: the same, "
+            "with averages computed from the rows.",
+            "Of rows: the mean of each defence's own gain; averages of errors are ruled by the defences with the "
+            "largest ones.",
+            "Measured: from the measured rows, over seeds; Defences: how many of the averaged ones were run.",
+            *data_notes(cell for cell in evaluation.cells if cell.data in measured),
+        ),
+    )
+
+
+def _row(found: Gain) -> tuple[Cell, ...]:
+    printed = (found.from_averages, found.from_rows, found.of_rows)
+    return row(
+        found.dataset,
+        found.attacker,
+        found.quoted,
+        *(signed(value, "percent") for value in printed),
+        measured_place(found.place) if found.place else ABSENT,
+        estimate(found.measured, "percent"),
+        estimate(found.measured_of_rows, "percent"),
+        f"{found.pairs} of {found.all_pairs}",
+        found.note or ABSENT,
+    )

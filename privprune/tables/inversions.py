@@ -1,0 +1,126 @@
+"""All inversion attacks on all cells; what each cell sends; and the curves of growing strength."""
+
+from collections.abc import Sequence
+
+from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS, Paper
+from privprune.tables.notes import INTERVALS, data_notes
+from privprune.tables.numbers_as_text import estimate, heading, seeds
+from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, row
+from privprune.verdicts import Evaluation, MeasuredCell
+
+_FEATURES = (
+    "feature_values", "feature_bytes", "edge_parameters", "cloud_parameters", "mixture_information",
+    "conditional_entropy", "mse_bound", "lowest_error_over_bound",
+)  # fmt: skip
+_CURVE = (
+    "test_accuracy", "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
+    "decoder_train_ssim", "conditional_entropy", "mse_bound",
+)  # fmt: skip
+
+
+def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show every inversion attack on every cell."""
+    cells = _inverted(evaluation)
+    return Table(
+        name="inversions",
+        title="All inversion attacks on all cells",
+        caption="What each attack rebuilds from the features that are sent: error on [0, 1] (above is safer), peak "
+        "signal-to-noise ratio and structural similarity (below is safer), and Theorem 1's bound on the error.",
+        columns=(
+            *labels("Cell", "Method", "Attack"),
+            *numbers(*(title for title, _ in INVERSION_MEASURES.values()), "Bound on MSE", "Bytes sent"),
+            *numbers("Images known / scored", "Seeds"),
+        ),
+        rows=tuple(_attack(cell, attack, evaluation, paper) for cell in cells for attack in cell.inversions),
+        notes=(
+            *INTERVALS,
+            "Plain columns are scored as the released code does, the others as the paper says.",
+            *data_notes(cells),
+        ),
+    )
+
+
+def _inverted(evaluation: Evaluation) -> list[MeasuredCell]:
+    return [cell for cell in evaluation.cells if cell.inversions]
+
+
+def _method(cell: MeasuredCell, evaluation: Evaluation, paper: Paper) -> str:
+    names = [role.name for role in evaluation.roles if role.cell == cell.cell]
+    names += [curve.name for curve in evaluation.curves if cell.cell in curve.cells]
+    return "; ".join(dict.fromkeys(paper.labels[name] for name in names))
+
+
+def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+    result = cell.inversions[attack]
+    return row(
+        cell.cell,
+        _method(cell, evaluation, paper),
+        INVERSIONS.get(attack, attack),
+        *(estimate(cell.numbers.get(f"{attack}_{name}"), unit) for name, (_, unit) in INVERSION_MEASURES.items()),
+        *_numbers(cell, ("mse_bound", "feature_bytes")),
+        f"{result.known:,} / {result.scored:,}",
+        seeds(len(cell.seeds)),
+    )
+
+
+def _numbers(cell: MeasuredCell, metrics: Sequence[str]) -> list[str]:
+    return [estimate(cell.numbers.get(metric), METRICS[metric].unit) for metric in metrics]
+
+
+def features_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show what each cell sends, what that can hold of the image, and the sizes of edge and cloud."""
+    cells = _inverted(evaluation)
+    return Table(
+        name="features",
+        title="What is sent, and what it bounds",
+        caption="Numbers sent per image, parameters of edge and cloud, and the entropies behind Theorems 1 and 2.",
+        columns=(
+            *labels("Cell", "Method", "Network"),
+            *numbers("Test accuracy (%)", *(heading(one) for one in _FEATURES), "Seeds"),
+        ),
+        rows=tuple(
+            row(
+                cell.cell,
+                _method(cell, evaluation, paper),
+                cell.model,
+                *_numbers(cell, ("test_accuracy", *_FEATURES)),
+                seeds(len(cell.seeds)),
+            )
+            for cell in cells
+        ),
+        notes=(
+            *INTERVALS,
+            "Entropies are estimates; below 1 in the last column of numbers an attack would have broken the bound.",
+            *data_notes(cells),
+        ),
+    )
+
+
+def curves_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show each curve's cells in order, for cells whose features were inverted."""
+    found = [
+        (curve, cell)
+        for curve in evaluation.curves
+        for name in curve.cells
+        if (cell := evaluation.cell(name)).inversions
+    ]
+    return Table(
+        name="curves",
+        title="Defences at growing strength",
+        caption="The cells behind the comparisons at the same accuracy, in the order of each curve.",
+        columns=(
+            *labels("Measured on", "Curve of", "Cell"),
+            *numbers(*(heading(one) for one in _CURVE), "Seeds"),
+        ),
+        rows=tuple(
+            row(
+                f"{cell.data}, {cell.model}, {cell.protocol}",
+                paper.labels.get(curve.name, ABSENT),
+                cell.cell,
+                *_numbers(cell, _CURVE),
+                seeds(len(cell.seeds)),
+            )
+            for curve, cell in found
+        ),
+        notes=(*INTERVALS, *data_notes(cell for _, cell in found)),
+    )

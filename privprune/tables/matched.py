@@ -1,0 +1,47 @@
+"""Each cell with a defence's addition beside the curve without it, at the same test accuracy."""
+
+from privprune.published import METRICS, Paper
+from privprune.tables.notes import data_notes
+from privprune.tables.numbers_as_text import estimate, seeds, with_interval
+from privprune.tables.table import ABSENT, Cell, Table, labels, measured_place, numbers, row, texts
+from privprune.verdicts import Evaluation, Matched
+
+
+def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
+    """Show every comparison at the same accuracy, those of the claims and those of all further cells and attacks."""
+    return Table(
+        name="matched",
+        title="Reconstruction error at the same test accuracy",
+        caption="A cell beside another defence's curve, whose error is interpolated between its cells at the accuracy "
+        "of the one cell, seed by seed. Above zero the cell hides more at the same accuracy.",
+        columns=(
+            *labels("Measured on", "Method", "Cell", "Curve of", "Error of"),
+            *numbers("Test accuracy (%)", "MSE: cell", "MSE: curve", "MSE: difference", "Seeds"),
+            *texts("Notes"),
+        ),
+        rows=tuple(_row(found, paper) for found in evaluation.matched),
+        notes=(
+            "Mean over paired seeds [95 % interval by Student's t]; single errors: mean over seeds.",
+            "Nothing is extrapolated: where an accuracy lies beyond the curve's ends, there is no difference.",
+            *data_notes(evaluation.cell(found.cell) for found in evaluation.matched),
+        ),
+    )
+
+
+def _row(found: Matched, paper: Paper) -> tuple[Cell, ...]:
+    difference = found.difference
+    return row(
+        measured_place(found.place),
+        paper.labels[found.of],
+        found.cell,
+        paper.labels[found.against],
+        METRICS[found.metric].label.removesuffix(" MSE"),
+        estimate(found.accuracy, "percent"),
+        estimate(found.here, "mse"),
+        estimate(found.curve, "mse"),
+        ABSENT
+        if difference is None
+        else with_interval(difference.mean, difference.low, difference.high, "mse", difference=True),
+        seeds(found.seeds),
+        f"no matched accuracy in {found.unmatched} of {found.seeds} seeds" if found.unmatched else ABSENT,
+    )

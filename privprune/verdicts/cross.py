@@ -1,0 +1,124 @@
+"""Every defence under both threats at once, which no paper prints: one line per cell attacked in both ways.
+
+The attacks are fixed in the suite, before anything is measured, and the same for all cells: none is chosen as the
+strongest after the fact, so no line is better or worse for having been given more attempts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from privprune.errors import UserError
+from privprune.records import Record
+from privprune.settings import read
+from privprune.verdicts.measured import MeasuredCell, gather
+
+CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
+ALL_PAPERS = "."
+
+
+@dataclass(frozen=True)
+class CrossRow:
+    """One line of the matrix: how the table calls the defence, and the cell that was attacked in both ways."""
+
+    defence: str
+    cell: str
+
+
+@dataclass(frozen=True)
+class CrossSettings:
+    """The suite's section `evaluate.cross`.
+
+    Attributes:
+        reads: the folder of records that it is made from: `.` for all papers'.
+        membership: attacks on every cell, as its membership entry names them; all are shown.
+        inversion: the same for its inversion entry.
+        rows: the cells.
+
+    """
+
+    reads: str
+    membership: tuple[str, ...]
+    inversion: tuple[str, ...]
+    rows: tuple[CrossRow, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a matrix without attacks or with a cell twice."""
+        if self.reads != ALL_PAPERS:
+            raise ValueError(f"reads: found {self.reads!r}, allowed '.' for the records of all papers")
+        for name, labels in (("membership", self.membership), ("inversion", self.inversion)):
+            if not labels or len(set(labels)) < len(labels):
+                raise ValueError(f"{name}: found {', '.join(labels) or 'none'}, allowed one attack or more, each once")
+        cells = [row.cell for row in self.rows]
+        if len(set(cells)) < len(cells):
+            raise ValueError("rows: a cell stands here twice")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured line of the matrix."""
+
+    defence: str
+    cell: MeasuredCell
+
+
+@dataclass(frozen=True)
+class CrossEvaluation:
+    """The whole matrix, as plain data.
+
+    Attributes:
+        suite: name of the suite.
+        membership: the membership attacks, in order.
+        inversion: the inversion attacks, in order.
+        lines: in the order that the suite names them.
+
+    """
+
+    suite: str
+    membership: tuple[str, ...]
+    inversion: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    def summary(self) -> dict[str, dict[str, int]]:
+        """Count the cells of each data set, for `dvc metrics show`."""
+        names = [line.cell.data for line in self.lines]
+        return {"cells": {name: names.count(name) for name in sorted(set(names))}}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON's plain types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: object, where: str) -> "CrossEvaluation":
+        """Read what `to_json` gave.
+
+        Raises:
+            UserError: the content is of another version; `where` names its file.
+
+        """
+        return read(cls, content, where)
+
+
+def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: str) -> CrossEvaluation:
+    """Gather the matrix from the records of all papers.
+
+    Raises:
+        UserError: records are missing or contradict each other (all missing ones are listed), or a cell lacks one of
+            the attacks.
+
+    """
+    where = f"evaluate.{CROSS}"
+    names = [row.cell for row in settings.rows]
+    cells = gather(records, names, {"membership": names, "inversion": names}, where)
+    for number, row in enumerate(settings.rows):
+        cell = cells[row.cell]
+        _check(settings.membership, cell.attacks, f"{where}.rows[{number}]: membership attack", row.cell)
+        _check(settings.inversion, cell.inversions, f"{where}.rows[{number}]: inversion attack", row.cell)
+    lines = tuple(Line(row.defence, cells[row.cell]) for row in settings.rows)
+    return CrossEvaluation(suite, settings.membership, settings.inversion, lines)
+
+
+def _check(wanted: Iterable[str], run: Mapping[str, object], where: str, cell: str) -> None:
+    for attack in wanted:
+        if attack not in run:
+            raise UserError(f"{where} {attack!r}, allowed those run on {cell}: {', '.join(run)}")

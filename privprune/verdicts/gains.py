@@ -1,0 +1,129 @@
+"""Average gains: how much larger an error is with a defence's addition, as quoted, as printed and as measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+
+from privprune.published import Paper, QuotedGain
+from privprune.published.number import printed_value
+from privprune.verdicts.groups import Group, Place
+from privprune.verdicts.statistics import Estimate, over_seeds
+
+
+@dataclass(frozen=True)
+class Gain:
+    """One quoted gain beside the ways to compute it; all in percent.
+
+    Attributes:
+        dataset: the data set, as printed.
+        attacker: what the attacker knows.
+        quoted: the text as printed.
+        from_averages: as the paper does: ratio of the two printed average rows, mean over the attacks.
+        from_rows: the same, with averages computed from the printed rows.
+        of_rows: mean of the printed rows' own gains, in which a large error counts no more than a small one.
+        place: where it was measured; None for nowhere.
+        measured: as `from_rows`, from the measured rows, over seeds; None for nowhere.
+        measured_of_rows: as `of_rows`, from the measured rows.
+        pairs: how many defences were measured with and without the addition.
+        all_pairs: how many the paper averages.
+        note: what is odd about the quoted gain; empty for nothing.
+
+    """
+
+    dataset: str
+    attacker: str
+    quoted: str
+    from_averages: float
+    from_rows: float
+    of_rows: float
+    place: Place | None
+    measured: Estimate | None
+    measured_of_rows: Estimate | None
+    pairs: int
+    all_pairs: int
+    note: str
+
+
+def all_gains(paper: Paper, groups: Sequence[Group]) -> tuple[Gain, ...]:
+    """Compute every quoted gain, once for each place where at least one pair was measured, else without measurement."""
+    found = []
+    for quoted in paper.gains:
+        here = [group for group in groups if group.place.dataset == quoted.dataset and _pairs(group, quoted, paper)]
+        found += [_gain(quoted, paper, group) for group in here] or [_gain(quoted, paper, None)]
+    return tuple(found)
+
+
+def ratio_of_averages(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+    """Return the gain in percent: per attack the ratio of the sums with and without, then the mean over the attacks."""
+    ratios = [fsum(with_it) / fsum(without) for without, with_it in columns]
+    return 100 * (fsum(ratios) / len(ratios) - 1)
+
+
+def mean_of_ratios(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+    """Return the mean gain in percent of all rows and attacks."""
+    ratios = [after / before for pair in columns for before, after in zip(*pair, strict=True)]
+    return 100 * (fsum(ratios) / len(ratios) - 1)
+
+
+def _gain(quoted: QuotedGain, paper: Paper, group: Group | None) -> Gain:
+    averages, rows = tuple(paper.averages), tuple(zip(*paper.averages.values(), strict=True))
+    without, with_it = averages
+    in_averages = [
+        ([_printed(paper, quoted, without, metric)], [_printed(paper, quoted, with_it, metric)])
+        for metric in quoted.metrics
+    ]
+    in_rows = [
+        (
+            [_printed(paper, quoted, base, metric) for base, _ in rows],
+            [_printed(paper, quoted, more, metric) for _, more in rows],
+        )
+        for metric in quoted.metrics
+    ]
+    pairs = _pairs(group, quoted, paper) if group else []
+    per_seed = _measured(group, pairs, quoted) if group else []
+    return Gain(
+        dataset=quoted.dataset,
+        attacker=quoted.attacker,
+        quoted=quoted.quoted,
+        from_averages=ratio_of_averages(in_averages),
+        from_rows=ratio_of_averages(in_rows),
+        of_rows=mean_of_ratios(in_rows),
+        place=group.place if group else None,
+        measured=over_seeds([ratio_of_averages(one) for one in per_seed]) if per_seed else None,
+        measured_of_rows=over_seeds([mean_of_ratios(one) for one in per_seed]) if per_seed else None,
+        pairs=len(pairs),
+        all_pairs=len(rows),
+        note=quoted.note,
+    )
+
+
+def _printed(paper: Paper, quoted: QuotedGain, method: str, metric: str) -> float:
+    text = next(
+        one.printed
+        for one in paper.numbers
+        if (one.dataset, one.method, one.metric) == (quoted.dataset, method, metric)
+    )
+    return printed_value(quoted.read_as.get(text, text))
+
+
+def _pairs(group: Group, quoted: QuotedGain, paper: Paper) -> list[tuple[str, str]]:
+    """Return the defences that were measured with and without the addition, under all attacks of the gain."""
+    return [
+        pair
+        for pair in zip(*paper.averages.values(), strict=True)
+        if all(group.lookup(name, metric) for name in pair for metric in quoted.metrics)
+    ]
+
+
+def _measured(
+    group: Group, pairs: Sequence[tuple[str, str]], quoted: QuotedGain
+) -> list[list[tuple[list[float], list[float]]]]:
+    """Return the columns of every seed that all cells have: per attack the errors without and with the addition."""
+    columns = [
+        [[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in quoted.metrics
+    ]
+    seeds = set.intersection(*(set(one) for metric in columns for side in metric for one in side))
+    return [
+        [([one[seed] for one in without], [one[seed] for one in with_it]) for without, with_it in columns]
+        for seed in sorted(seeds)
+    ]

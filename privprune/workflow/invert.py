@@ -1,0 +1,294 @@
+"""Invert the features that the targets of a cell send: every attack of the entry, every target, and the bound."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privprune.attacks.inversion import INVERSIONS, Inversion
+from privprune.cells import Cell, generator
+from privprune.errors import UserError
+from privprune.metrics.conditional_entropy import estimate
+from privprune.metrics.reconstruction import Quality, measure
+from privprune.models import BlockNet, count_parameters
+from privprune.settings import AtLeastOne, read
+from privprune.workflow.panels import panel
+from privprune.workflow.victims import Plan, evenly, halves, plan, records_of, target
+from privprune.workflow.workers import side_by_side
+from privprune.workflow.world import World, check_same_data
+
+Array = np.ndarray[Any, Any]
+
+INVERT, BOUND = 6, 7  # purposes of generators, continued from privprune.cells
+_FLOAT = 4  # bytes
+_IMAGES_OF_BOUND = 2_000  # records for H(x): distances between all of them are measured
+_FEATURES_OF_BOUND = 50_000
+_COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
+_RECORDS_PER_FEATURE = 4  # in each component at least, on average: covariances of fewer records are too narrow
+
+
+@dataclass(frozen=True)
+class InversionEntry:
+    """An entry of the suite's `attack` section with attacks that reconstruct images.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        target: the cell that is attacked.
+        cut: where a whole network is cut for the attack, a block's name or a number of blocks; null for a network that
+            has a cut of its own.
+        inversions: label -> settings, whose key `attack` names the attack.
+        images: how many images are scored at most, evenly spaced; null for all.
+        resamples: of the bootstrap behind the intervals.
+        seed: of all that is random in attacking.
+
+    """
+
+    paper: str
+    data: str
+    target: str
+    cut: Any
+    inversions: dict[str, dict[str, object]]
+    images: AtLeastOne | None
+    resamples: AtLeastOne
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse a cut that is neither a name nor a number, and labels that a record keeps for itself."""
+        if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
+            raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
+        if not self.inversions or "original" in self.inversions:
+            raise ValueError(f"inversions: found {', '.join(self.inversions)}, allowed at least one, none `original`")
+
+    def built(self, where: str) -> dict[str, Inversion]:
+        """Build the attacks.
+
+        Raises:
+            UserError: an unknown attack, or settings that it does not take.
+
+        """
+        return {
+            label: build_inversion(settings, f"{where}.inversions.{label}")
+            for label, settings in self.inversions.items()
+        }
+
+
+@dataclass(frozen=True)
+class _Choice:
+    attack: str
+
+    def __post_init__(self) -> None:
+        if self.attack not in INVERSIONS:
+            raise ValueError(f"attack: found {self.attack!r}, allowed {', '.join(INVERSIONS)}")
+
+
+def build_inversion(settings: Mapping[str, object], where: str) -> Inversion:
+    """Build one attack from settings whose key `attack` names it.
+
+    Raises:
+        UserError: an unknown attack, or settings that it does not take.
+
+    """
+    choice = read(_Choice, {"attack": settings.get("attack")}, where)
+    kind, attack = INVERSIONS[choice.attack]
+    own = {key: value for key, value in settings.items() if key != "attack"}
+    built: Inversion = attack(read(kind, own, where))
+    return built
+
+
+def check_inversion(
+    entry: InversionEntry, model: BlockNet, image_shape: tuple[int, int, int], where: str
+) -> dict[str, Inversion]:
+    """Hold an entry against the architecture of its target, before anything is trained.
+
+    Args:
+        entry: what was asked for.
+        model: a network like the target's, with any weights; left in evaluation mode.
+        image_shape: (C, H, W) of the data.
+        where: the place of the entry, for the message.
+
+    Returns:
+        the attacks.
+
+    Raises:
+        UserError: an unknown attack, wrong settings, no such cut, or features that an attack cannot invert.
+
+    """
+    attacks = entry.built(where)
+    try:
+        feature_shape = halves(model, entry.cut).feature_shape(image_shape)
+    except UserError as refused:
+        raise UserError(f"{where}.{refused}") from None
+    for label, attack in attacks.items():
+        try:
+            attack.check(feature_shape, image_shape)
+        except ValueError as refused:
+            raise UserError(f"{where}.inversions.{label}: {refused}") from None
+    return attacks
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """What all attacks on a cell gave.
+
+    Attributes:
+        results: label -> metrics with intervals, history, numbers of records, as a record holds them.
+        metrics: name -> one value per target: what is sent, and the bound of any attack's error.
+        panels: label, and `original` -> PNG in base64, of the first target.
+        reconstructions: `<label>/<target>/images|records|mse|psnr|ssim` -> arrays of all inverted images.
+
+    """
+
+    results: dict[str, Any]
+    metrics: dict[str, list[float]]
+    panels: dict[str, str]
+    reconstructions: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one attack gave on one target, without tensors: workers send arrays faster and more safely.
+
+    Attributes:
+        images: uint8 [m, C, H, W], all that was inverted.
+        records: int64 [m], of which records.
+        quality: of all of them.
+        released: of those that the released code would score.
+        written: of those that the paper's words say.
+        known: number of records that the attacker trained on.
+        history: the attack's curves.
+
+    """
+
+    images: Array
+    records: Array
+    quality: Quality
+    released: Quality
+    written: Quality
+    known: int
+    history: dict[str, list[float]]
+
+
+def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, world: World) -> Inverted:
+    """Attack every target of a cell.
+
+    Raises:
+        UserError: the cell was trained on other data, cannot be cut so, or sends what an attack cannot invert.
+
+    """
+    check_same_data(cell, world, f"target: {entry.target}")
+    _, channels, height, width = world.dataset.images.shape
+    check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
+    numbers = range(cell.manifest.targets)
+    jobs = [(label, number) for label in attacks for number in numbers] + [(None, number) for number in numbers]
+
+    def work(job: tuple[str | None, int]) -> _Found | dict[str, float]:
+        label, number = job
+        if label is None:
+            return _facts(entry, cell, number, world)
+        return _inverted(entry, attacks[label], label, cell, number, world)
+
+    done = side_by_side(work, jobs)
+    facts = [one for one in done if isinstance(one, dict)]
+    found = {
+        label: [one for (own, _), one in zip(jobs, done, strict=True) if own == label and isinstance(one, _Found)]
+        for label in attacks
+    }
+    return Inverted(
+        results={label: _result(entry, label, targets) for label, targets in found.items()},
+        metrics={name: [one[name] for one in facts] for name in facts[0]},
+        panels=_panels(records_of(cell, 0, world).shown, found, world),
+        reconstructions={
+            f"{label}/{number}/{name}": values
+            for label, targets in found.items()
+            for number, one in enumerate(targets)
+            for name, values in _arrays(one).items()
+        },
+    )
+
+
+def _inverted(entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, world: World) -> _Found:
+    """Run one attack on one target; its random numbers hang on its label alone."""
+    seed = (entry.seed, number, INVERT, zlib.crc32(label.encode()))
+    attacked = target(cell, number, entry.cut, world, *seed, 0)
+    own = plan(attack, attacked.pools, entry.images)
+    victim = attacked.victim(own, world)
+    made = attack(victim, generator(*seed, 1))
+    quality = Quality.of(victim.targets(victim.scored), made.images)
+    return _Found(
+        images=(made.images * 255).round().to(torch.uint8).cpu().numpy(),
+        records=own.scored.numpy(),
+        quality=quality,
+        released=quality.take(own.rows(own.released)),
+        written=quality.take(own.rows(own.written)),
+        known=len(own.known),
+        history=dict(made.history),
+    )
+
+
+def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dict[str, Any]:
+    """Measure one attack on all targets, as a record holds it."""
+    draws = np.random.default_rng([entry.seed, INVERT, zlib.crc32(label.encode())])
+    metrics: dict[str, Any] = {}
+    for ending, part in (("", "released"), ("_as_written", "written")):
+        measured = measure([getattr(one, part) for one in targets], entry.resamples, draws)
+        metrics |= {f"{name}{ending}": interval.as_record() for name, interval in measured.items()}
+    history = {
+        name: [list(epoch) for epoch in zip(*(one.history[name] for one in targets), strict=True)]
+        for name in targets[0].history
+    }
+    records = {
+        "known": min(one.known for one in targets),
+        "scored": min(len(one.released.mse) for one in targets),
+    }
+    return {"kind": "inversion", "metrics": metrics, "history": history, "records": records}
+
+
+def _facts(entry: InversionEntry, cell: Cell, number: int, world: World) -> dict[str, float]:
+    """Measure what one target sends, and what that leaves unknown; infinite values are left out."""
+    seed = (entry.seed, number, BOUND)
+    attacked = target(cell, number, entry.cut, world, *seed, 0)
+    members = attacked.pools.members.to(world.device)
+    victim = attacked.victim(Plan(members, members[:1], members[:1], members[:1]), world)
+    shown = victim.targets(evenly(members, _IMAGES_OF_BOUND)).flatten(1)
+    values = math.prod(attacked.halves.feature_shape(victim.image_shape))
+    facts = {
+        "feature_values": float(values),
+        "feature_bytes": float(_FLOAT * values),
+        "edge_parameters": float(count_parameters(attacked.halves.encoder)),
+        "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
+    }
+    records = evenly(members, _FEATURES_OF_BOUND)
+    enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
+    components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)
+    features = victim.features(records).flatten(1)
+    found = estimate(shown, features, attacked.deviation, components, generator(*seed, 1))
+    facts |= {
+        "mixture_information": found.information,
+        "conditional_entropy": found.conditional_entropy,
+        "mse_bound": found.mse_bound,
+    }
+    return {name: value for name, value in facts.items() if math.isfinite(value)}
+
+
+def _panels(shown: Tensor, found: Mapping[str, Sequence[_Found]], world: World) -> dict[str, str]:
+    """Show the first target's images beside the originals; labels of attacks, and `original`."""
+    records = shown.flatten()
+    originals = world.dataset.images[records.to(world.device)].cpu()
+    made = {
+        label: panel(torch.from_numpy(targets[0].images), torch.from_numpy(targets[0].records), shown)
+        for label, targets in found.items()
+    }
+    return {"original": panel(originals, records, shown), **made}
+
+
+def _arrays(one: _Found) -> dict[str, Any]:
+    """Return all that an attack made of one target's images, for the file beside the record."""
+    return {"images": one.images, "records": one.records, **vars(one.quality)}

@@ -1,0 +1,25 @@
+"""The benchmarks of CEM run, and compare like with like; how fast anything is, no test asserts."""
+
+import pytest
+import torch
+
+from benchmarks import cem_loss, cem_step
+
+
+def test_the_loop_and_the_expression_are_the_same_loss() -> None:
+    """Value and gradient agree where records share clusters and where they are alone."""
+    for classes in (2, 20):
+        clusters, features, labels = cem_loss.problem(cem_loss.QUICK, classes)
+        gradients = []
+        for loss in (cem_loss.looped_loss, cem_loss.fast_loss):
+            leaf = features.clone().requires_grad_()
+            loss(clusters, leaf, labels, 20.0).backward()
+            gradients.append(leaf.grad)
+        torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_both_run() -> None:
+    """Each row has a number and its aim."""
+    results = [*cem_loss.measure(cem_loss.QUICK), *cem_step.measure(cem_step.QUICK)]
+    assert all(result.value is not None and result.value > 0 for result in results)
+    assert [result.aim for result in results] == [8.0, pytest.approx(1.1), 2.0, None]

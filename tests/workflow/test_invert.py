@@ -1,0 +1,321 @@
+"""Inversion of the targets of a cell: who knows what, what a record holds, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from privprune.attacks.inversion import Inversion
+from privprune.cells import Cell, generator
+from privprune.datasets import Dataset
+from privprune.errors import UserError
+from privprune.metrics.reconstruction import QUALITIES
+from privprune.models import CutSettings, build
+from privprune.settings import read
+from privprune.workflow import workers
+from privprune.workflow.invert import InversionEntry, Inverted, build_inversion, check_inversion, invert_cell
+from privprune.workflow.panels import panel
+from privprune.workflow.victims import halves, plan, pools, target
+from privprune.workflow.world import NetworkSettings, World
+
+Tiny = dict[str, Any]
+FIT = {
+    "epochs": 2,
+    "batch": 60,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
+    "precision": "float32",
+}
+DECODER = {"attack": "decoder", "attacker_data": "train", "blocks": 0, "width": 4, "queries": 2, "fit": FIT}
+RMLE = {"attack": "rmle", "steps": 2, "learning_rate": 0.1, "total_variation": 0.1, "queries": 2}
+PRIOR = {
+    "attack": "deep_prior",
+    "images": 2,
+    "blocks": 0,
+    "width": 4,
+    "steps": 2,
+    "learning_rate": 0.01,
+    "queries": 2,
+}
+METHODS = {
+    "decoder_train": DECODER,
+    "decoder_infer": {**DECODER, "attacker_data": "infer"},
+    "rmle": RMLE,
+    "deep_prior": PRIOR,
+}
+CUT = {"after": 1, "bottleneck": 2, "extra_convolution": False, "wire": {"name": "gaussian", "deviation": 0.1}}
+
+
+def entry(**changed: Any) -> InversionEntry:
+    """Return an entry."""
+    written = {
+        "paper": "cem",
+        "data": "digits",
+        "target": "cut",
+        "cut": None,
+        "inversions": METHODS,
+        "images": 12,
+        "resamples": 20,
+        "seed": 3,
+    }
+    return read(InversionEntry, {**written, **changed}, "tiny: attack.cut")
+
+
+def untrained(world: World, tiny: Tiny, cut: dict[str, Any] | None) -> Cell:
+    """Return a cell of two targets with first weights."""
+    network = {**tiny["train"]["base"]["network"], "shadows": 0, "cut": cut}
+    manifest = world.manifest(read(NetworkSettings, network, "tiny"))
+    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds]
+    return Cell(manifest, states, [{}, {}])
+
+
+def inverted(world: World, cell: Cell, **changed: Any) -> Inverted:
+    """Invert a cell."""
+    asked = entry(**changed)
+    return invert_cell(asked, asked.built("tiny"), cell, world)
+
+
+def attack(**settings: Any) -> Inversion:
+    """Build one attack."""
+    return build_inversion(settings, "tiny")
+
+
+@pytest.fixture(scope="module")
+def cell(world: World, tiny: Tiny) -> Cell:
+    """Return networks that send two channels with noise."""
+    return untrained(world, tiny, CUT)
+
+
+@pytest.fixture(scope="module")
+def found(world: World, cell: Cell) -> Inverted:
+    """Return what all attacks gave."""
+    return inverted(world, cell)
+
+
+def test_a_record_holds_every_metric_of_every_target(found: Inverted) -> None:
+    """Three qualities, scored in two ways, with values per target and an interval around their mean."""
+    assert list(found.results) == list(METHODS)
+    for result in found.results.values():
+        assert result["kind"] == "inversion"
+        assert set(result["metrics"]) == {*QUALITIES, *(f"{name}_as_written" for name in QUALITIES)}
+        for metric in result["metrics"].values():
+            assert len(metric["values"]) == 2
+            assert metric["low"] <= metric["mean"] <= metric["high"]
+    assert [len(row) for row in found.results["decoder_train"]["history"]["loss"]] == [2, 2]
+    assert found.results["rmle"]["history"] == {}
+
+
+def test_records_count_what_was_known_and_scored(world: World, cell: Cell, found: Inverted) -> None:
+    """Known: the members, 90 % of the test records, or none; scored: 12, and as many as the deep prior takes."""
+    counts = {label: result["records"] for label, result in found.results.items()}
+    test = len(world.dataset.labels) - world.dataset.official_train
+    assert counts["decoder_train"] == {"known": len(world.members(cell.manifest, 0)), "scored": 12}
+    assert counts["decoder_infer"] == {"known": int(0.9 * test), "scored": 12}
+    assert counts["rmle"] == {"known": 0, "scored": 12}
+    assert counts["deep_prior"] == {"known": 0, "scored": 2}
+
+
+def test_metrics_are_those_of_the_saved_images(world: World, found: Inverted) -> None:
+    """The mean squared error can be computed again from the saved images, to the rounding of bytes."""
+    saved = found.reconstructions
+    images = world.dataset.images[torch.from_numpy(saved["decoder_infer/1/records"])].numpy()
+    errors = ((saved["decoder_infer/1/images"].astype(float) - images) ** 2).mean((1, 2, 3)) / 255**2
+    assert np.allclose(errors, saved["decoder_infer/1/mse"], atol=5e-3, rtol=0.02)
+    unseen = set(range(len(world.dataset.labels) - 36, len(world.dataset.labels)))
+    assert set(saved["decoder_infer/1/records"].tolist()) <= unseen
+
+
+def test_what_is_sent_is_counted(found: Inverted, cell: Cell) -> None:
+    """Two channels of 4 x 4 numbers; edge and cloud make up the network; the bound is positive and below the error."""
+    assert found.metrics["feature_values"] == [32, 32]
+    assert found.metrics["feature_bytes"] == [128, 128]
+    whole = sum(value.numel() for value in cell.models([0])[0].parameters())
+    assert found.metrics["edge_parameters"][0] + found.metrics["cloud_parameters"][0] == whole
+    assert all(value > 0 for value in found.metrics["mixture_information"])
+    for label in ("decoder_train", "decoder_infer"):
+        for bound, error in zip(
+            found.metrics["mse_bound"], found.results[label]["metrics"]["mse"]["values"], strict=True
+        ):
+            assert 0 < bound < error
+
+
+def test_a_wire_without_noise_has_no_bound(world: World, tiny: Tiny) -> None:
+    """Infinite information stands in no record; the bound it leaves is 0."""
+    silent = untrained(world, tiny, {**CUT, "wire": {"name": "plain"}})
+    made = inverted(world, silent, inversions={"rmle": RMLE})
+    assert "mixture_information" not in made.metrics
+    assert "conditional_entropy" not in made.metrics
+    assert made.metrics["mse_bound"] == [0, 0]
+
+
+def test_a_whole_network_is_cut_for_the_attack(world: World, tiny: Tiny) -> None:
+    """Named or counted, the cut is the same; what is sent there is the block's output."""
+    whole = untrained(world, tiny, None)
+    made = [inverted(world, whole, cut=cut, inversions={"rmle": RMLE}) for cut in ("conv1", 1)]
+    assert made[0].results == made[1].results
+    assert made[0].metrics["feature_values"][0] > 32
+
+
+def test_panels_show_the_same_images_for_every_attack(world: World, found: Inverted) -> None:
+    """The panel of originals is a 2 x 8 strip of unseen test records; every attack has one of the same size."""
+    assert set(found.panels) == {"original", *METHODS}
+    sizes = {label: Image.open(io.BytesIO(base64.b64decode(text))).size for label, text in found.panels.items()}
+    assert set(sizes.values()) == {(64, 16)}
+    original = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.panels["original"]))))
+    test = torch.arange(world.dataset.official_train, len(world.dataset.labels))
+    shown = pools(test[:0], test, ()).shown
+    assert torch.equal(torch.from_numpy(original[8:, 8:16].copy()), world.dataset.images[shown[1, 1], 0])
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_the_number_of_workers_changes_no_bit(
+    world: World, cell: Cell, found: Inverted, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    """Results, panels and images are the same on one core and on several."""
+    monkeypatch.setattr(workers, "cores", lambda: cores)
+    again = inverted(world, cell)
+    assert again.results == found.results
+    assert again.panels == found.panels
+    assert again.metrics == found.metrics
+    for name, values in found.reconstructions.items():
+        assert np.array_equal(again.reconstructions[name], values), name
+
+
+def test_other_attacks_do_not_change_one(world: World, cell: Cell, found: Inverted) -> None:
+    """The random numbers of an attack hang on its label alone."""
+    alone = inverted(world, cell, inversions={"decoder_infer": METHODS["decoder_infer"]})
+    assert alone.results["decoder_infer"] == found.results["decoder_infer"]
+
+
+def test_the_attacked_network_is_in_evaluation_mode(world: World, cell: Cell) -> None:
+    """No layer of the victim learns, and two queries differ by the noise on the wire."""
+    attacked = target(cell, 0, None, world, 1)
+    own = plan(attack(**RMLE), attacked.pools, 4)
+    victim = attacked.victim(own, world)
+    assert not any(module.training for module in victim.encoder.modules())
+    assert not any(value.requires_grad for value in victim.encoder.parameters())
+    features = victim.features(victim.scored)
+    noise = victim.sent(features, 1) - features
+    assert 0.05 < noise.std() < 0.2
+    assert torch.equal(victim.expected(features), features)
+
+
+def test_dropout_lets_a_share_through(world: World, tiny: Tiny) -> None:
+    """The mean of many answers is the features times what is kept."""
+    dropping = untrained(world, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25}})
+    attacked = target(dropping, 0, None, world, 1)
+    victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), world)
+    features = victim.features(victim.scored)
+    assert torch.allclose(victim.sent(features, 4000), victim.expected(features), atol=0.05)
+    assert torch.allclose(victim.expected(features), 0.75 * features)
+
+
+def test_known_and_scored_records_are_apart() -> None:
+    """`infer` knows the first 90 % of the test set without the mosaic, and is scored on the last 10 %."""
+    members, test, mosaic = torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199))
+    own = pools(members, test, mosaic)
+    infer = plan(attack(**{**DECODER, "attacker_data": "infer"}), own, None)
+    assert infer.known.tolist() == [one for one in range(100, 190) if one not in (100, 105, 120)]
+    assert infer.released.tolist() == infer.written.tolist() == list(range(190, 200))
+    assert infer.shown.tolist() == [100, 105, 120, 199]
+    assert not set(infer.known.tolist()) & set(infer.scored.tolist())
+
+
+def test_train_is_scored_on_test_and_on_training_records() -> None:
+    """The released code's scoring and the paper's, evenly spaced; each record is inverted once."""
+    train = plan(attack(**DECODER), pools(torch.arange(50), torch.arange(100, 200), ((100, 120),)), 5)
+    assert train.known.tolist() == list(range(50))
+    assert train.released.tolist() == [100, 120, 140, 160, 180]
+    assert train.written.tolist() == [0, 10, 20, 30, 40]
+    assert train.scored.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
+    assert train.scored[train.rows(train.shown)].tolist() == [100, 120]
+
+
+def test_a_limited_attack_takes_shown_images() -> None:
+    """What it inverts is part of the panel."""
+    few = plan(attack(**PRIOR), pools(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5)
+    assert few.released.tolist() == few.written.tolist() == few.scored.tolist() == [100, 102]
+
+
+def test_too_few_test_records_are_refused() -> None:
+    """Nine cannot be divided."""
+    with pytest.raises(UserError, match="found 9 test records, allowed at least 10"):
+        pools(torch.arange(5), torch.arange(9), ())
+
+
+def test_a_panel_puts_images_in_their_places() -> None:
+    """Row by row, with grey where an image is missing; equal pixels give equal bytes, colours stay."""
+    images = torch.tensor([10, 200], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 4, 4)
+    shown = torch.tensor([[7, 5], [9, 7]])
+    text = panel(images, torch.tensor([7, 5]), shown)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+    assert pixels.shape == (8, 8, 3)
+    assert pixels[::4, ::4, 0].tolist() == [[10, 200], [128, 10]]
+    assert text == panel(images.clone(), torch.tensor([7, 5]), shown)
+
+
+def test_a_mosaic_is_rebuilt(world: World, cell: Cell) -> None:
+    """Where a dataset has a mosaic, the panel of originals is its photograph."""
+    records = torch.arange(world.dataset.official_train, world.dataset.official_train + 6).view(2, 3)
+    photograph = replace(world, dataset=replace(world.dataset, mosaic=tuple(map(tuple, records.tolist()))))
+    assert isinstance(photograph.dataset, Dataset)
+    made = inverted(photograph, cell, inversions={"rmle": RMLE})
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(made.panels["original"]))))
+    rows = [torch.cat(list(world.dataset.images[row, 0]), dim=1) for row in records]
+    assert torch.equal(torch.from_numpy(pixels.copy()), torch.cat(rows))
+
+
+@pytest.mark.parametrize(
+    ("cut", "changed", "message"),
+    [
+        (None, {}, "cut: found a whole network"),
+        (None, {"cut": "conv9"}, "cut: found 'conv9', allowed"),
+        (CUT, {"cut": "conv1"}, "cut: found 'conv1' for a network with a cut of its own, allowed null"),
+        (None, {"cut": "conv1", "inversions": {"x": {**RMLE, "steps": 0}}}, "x.steps: found 0, allowed at least 1"),
+        (None, {"cut": "conv1", "inversions": {"x": {"attack": "magic"}}}, "attack: found 'magic', allowed decoder"),
+    ],
+)
+def test_what_cannot_be_inverted_is_told_before_training(
+    cut: dict[str, Any] | None, changed: dict[str, Any], message: str
+) -> None:
+    """One line with the place of the entry."""
+    settings = None if cut is None else read(CutSettings, cut, "tiny")
+    shape = {"in_channels": 1, "image_size": 8, "classes": 10}
+    model = build("digits_cnn", **shape, generator=torch.Generator(), cut=settings)
+    with pytest.raises(UserError) as refused:
+        check_inversion(entry(**changed), model, (1, 8, 8), "suite: attack.cut")
+    assert message in str(refused.value)
+    assert str(refused.value).startswith("suite: attack.cut.")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_bottleneck_that_no_decoder_matches_is_told() -> None:
+    """LeNet's second block gives 5 x 5 features of 28 x 28 images: no doubling leads there, but gradients do."""
+    model = build("lenet5", in_channels=1, image_size=28, classes=10, generator=torch.Generator())
+    second = model.block_names[1]
+    assert halves(model, second).feature_shape((1, 28, 28))[1:] == (5, 5)
+    with pytest.raises(UserError, match=r"^s\.inversions\.decoder_train: .* a bottleneck the decoder cannot match"):
+        check_inversion(entry(cut=second), model, (1, 28, 28), "s")
+    assert list(check_inversion(entry(cut=second, inversions={"rmle": RMLE}), model, (1, 28, 28), "s")) == ["rmle"]
+
+
+@pytest.mark.parametrize("wrong", [{"cut": 1.5}, {"cut": True}, {"inversions": {}}, {"inversions": {"original": RMLE}}])
+def test_an_entry_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    """A cut is a name or a number; the panel of originals keeps its name."""
+    with pytest.raises(UserError, match=r"^tiny: attack\.cut: (cut|inversions): found"):
+        entry(**wrong)
+
+
+def test_networks_of_other_data_are_refused(world: World, cell: Cell) -> None:
+    """As in membership attacks, the cell must have been trained on the dataset."""
+    other = Cell(replace(cell.manifest, fingerprint="other"), cell.states, cell.masks)
+    with pytest.raises(UserError, match="target: cut"):
+        inverted(world, other)
