@@ -23,11 +23,11 @@ from privprune.plots.accuracy_error import Curve, CurvePoint, Swept
 from privprune.plots.bound import Bounded
 from privprune.plots.cloud import Pair, Rebuilt, arrange
 from privprune.plots.defended import defended, pairs
+from privprune.plots.printed_figures import PrintedFigures, load_figures
 from privprune.plots.series import Point
 from privprune.plots.style import FEATURE_DEFENCES, PAPER, called, feature_defence
 from privprune.plots.sweeps import swept, varied
 from privprune.published import load
-from privprune.published.printed_figures import PrintedFigures, load_figures
 from privprune.verdicts import evaluate, evaluate_cross
 
 CEM = load("cem")

@@ -10,12 +10,12 @@ from privprune.plots.cloud import Pair, Photograph, Rebuilt
 from privprune.plots.defended import Defended, attack_names, by_setting, defended, pairs, strongest
 from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.histories import Quantity, Run
+from privprune.plots.printed_figures import PrintedFigures, load_figures
 from privprune.plots.selection import Setting, named_curves
 from privprune.plots.series import Point, over_seeds
 from privprune.plots.style import attack_label, words
 from privprune.plots.sweeps import swept
 from privprune.published import Paper
-from privprune.published.printed_figures import PrintedFigures, load_figures
 from privprune.records import Record
 from privprune.verdicts import Evaluation
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from privprune.plots.accuracy_error import Curve, CurvePoint, Swept
 from privprune.plots.defended import Defended
+from privprune.plots.printed_figures import PrintedFigures
 from privprune.plots.selection import NamedCells
 from privprune.plots.style import feature_defence, feature_look
 from privprune.published import Paper
-from privprune.published.printed_figures import PrintedFigures
 
 _TITLES = {"4a": "4a: strength of the defence", "4b": "4b: strength of CEM", "4c": "4c: place of the cut"}
 _BESIDE_STRENGTH = ("bottleneck", "bottleneck+cem")  # the curves that Figure 4b compares lambda with

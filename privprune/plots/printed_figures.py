@@ -45,7 +45,7 @@ def load_figures(paper: str) -> PrintedFigures:
         UserError: the file holds what does not belong there.
 
     """
-    with resources.as_file(resources.files(__package__) / "figures" / f"{paper}.yaml") as file:
+    with resources.as_file(resources.files("privprune.published") / "figures" / f"{paper}.yaml") as file:
         if not file.exists():
             return PrintedFigures(paper, (), {}, {})
         return read(PrintedFigures, load_yaml(file), file.name)
