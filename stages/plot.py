@@ -1,23 +1,35 @@
-"""Draw one paper's figures: `python -m stages.plot PAPER`; it draws what records and evaluation hold, no more."""
+"""Draw one paper's figures: `python -m stages.plot PAPER`; it draws what records and evaluation hold, no more.
+
+`python -m stages.plot cross` draws the matrix of both threats.
+"""
 
 from __future__ import annotations
 
 from privprune import published
 from privprune.files import read_json
-from privprune.plots import draw, save_all
+from privprune.plots import Drawing, draw, draw_cross, save_all
 from privprune.records import read_records
 from privprune.settings import at, load_yaml
-from privprune.verdicts import Evaluation
+from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
 from stages.reading import PARAMS, REPORTS, run
 
 
-def main(paper: str) -> None:
-    """Read the records and the evaluation of a paper, write its figures as PNG and SVG."""
-    suite = REPORTS / str(at(load_yaml(PARAMS), "suite", file=str(PARAMS)))
-    path = suite / "evaluations" / f"{paper}.json"
+def main(name: str) -> None:
+    """Read the evaluation of a paper and its records, or the matrix, and write the figures as PNG and SVG."""
+    suite = str(at(load_yaml(PARAMS), "suite", file=str(PARAMS)))
+    drawings = _of_cross(suite) if name == CROSS else _of_paper(suite, name)
+    save_all(drawings, REPORTS / suite / "figures" / name)
+
+
+def _of_paper(suite: str, paper: str) -> list[Drawing]:
+    path = REPORTS / suite / "evaluations" / f"{paper}.json"
     evaluation = Evaluation.from_json(read_json(path), str(path))
-    drawings = draw(read_records(suite / "records" / paper), evaluation, published.load(paper))
-    save_all(drawings, suite / "figures" / paper)
+    return draw(read_records(REPORTS / suite / "records" / paper), evaluation, published.load(paper))
+
+
+def _of_cross(suite: str) -> list[Drawing]:
+    path = REPORTS / suite / "evaluations" / f"{CROSS}.json"
+    return draw_cross(CrossEvaluation.from_json(read_json(path), str(path)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,17 @@ from privprune.plots import save, training_curves
 from privprune.plots.drawing import file_name
 from privprune.plots.saving import png, svg
 from privprune.plots.series import Band
-from privprune.plots.style import DARK, DEFENCES, PAPER, Look, attack_label, attack_order, defence_look
+from privprune.plots.style import (
+    DARK,
+    DEFENCES,
+    FEATURE_DEFENCES,
+    PAPER,
+    Look,
+    attack_label,
+    attack_order,
+    defence_look,
+    feature_look,
+)
 from privprune.plots.training_curves import Curves, Phase
 
 BASELINE = DEFENCES["baseline"]
@@ -64,10 +74,10 @@ def contrast(one: str, other: str) -> float:
     return (max(light) + 0.05) / (min(light) + 0.05)
 
 
-@pytest.mark.parametrize("name", sorted(DEFENCES))
+@pytest.mark.parametrize("name", sorted(DEFENCES | FEATURE_DEFENCES))
 def test_colours_stand_out_on_light_and_dark(name: str) -> None:
     """Each defence's colour holds 4.5:1 on paper and, as its dark counterpart, on a dark screen."""
-    colour = DEFENCES[name].colour
+    colour = (DEFENCES | FEATURE_DEFENCES)[name].colour
 
     assert contrast(colour, PAPER) >= 4.5
     assert contrast(DARK[colour], DARK[PAPER]) >= 4.5
@@ -76,17 +86,22 @@ def test_colours_stand_out_on_light_and_dark(name: str) -> None:
 def test_defences_of_one_figure_differ_without_colour() -> None:
     """No two defences share a marker, and unknown ones take looks that differ from each other."""
     others = ["alpha", "beta"]
-    looks: list[Look] = [*DEFENCES.values(), *(defence_look(name, others) for name in others)]
+    membership: list[Look] = [*DEFENCES.values(), *(defence_look(name, others) for name in others)]
+    features: list[Look] = list(FEATURE_DEFENCES.values())
 
-    assert len({look.marker for look in looks}) == len(looks)
-    assert len({look.colour for look in looks}) == len(looks)
+    for looks in (membership, features, [feature_look(name, others) for name in others]):
+        assert len({look.marker for look in looks}) == len(looks)
+        assert len({look.colour for look in looks}) == len(looks)
 
 
 def test_attacks_are_called_by_their_names_and_sorted_by_kind() -> None:
     """Networks come before rules, rules before attacks with shadow models; unknown ones come last."""
-    names = ["rmia", "zeta", "loss", "lira_online_fixed", "nasr"]
+    names = ["rmle", "rmia", "zeta", "loss", "decoder_train", "lira_online_fixed", "nasr"]
 
-    assert sorted(names, key=attack_order) == ["nasr", "loss", "lira_online_fixed", "rmia", "zeta"]
+    assert sorted(names, key=attack_order) == [
+        *("nasr", "loss", "lira_online_fixed", "rmia"),
+        *("decoder_train", "rmle", "zeta"),
+    ]
     assert [attack_label(name) for name in ("lira_online_fixed", "nasr", "modified_entropy")] == [
         "LiRA online fixed",
         "Nasr",

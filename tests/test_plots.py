@@ -157,7 +157,7 @@ def test_forest_shows_published_hollow_beside_measured_filled() -> None:
     """One line per row: a hollow mark at the published number, a filled one with its interval at the measured."""
     line = Line("Baseline", BASELINE, (Pair(67.0, Point(52.0, 51.0, 53.0)), None), stand_in=False)
     other = Line("Pruned", PRUNED, (None, Pair(53.0, Point(51.0, None, None))), stand_in=True)
-    left, right = forest.draw(["Test", "Attack"], [Group("Table 1", (line, other))]).axes
+    left, right = forest.draw([("Test", "Percent"), ("Attack", "MSE")], [Group("Table 1", (line, other))]).axes
     hollow = [one for one in left.lines if one.get_markerfacecolor() == "none"]
     segments = [np.ravel(one).tolist() for one in left.collections[0].get_segments()]  # type: ignore[attr-defined]
 

@@ -80,7 +80,7 @@ def timings(records: list[Record]) -> Timings:
 def written() -> str:
     """Return the page of the example."""
     records = example_records("as found")
-    return render("demo", sections(records), timings(records))
+    return render("demo", sections(records), [], timings(records))
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,7 @@ def test_same_records_give_the_same_bytes(written: str) -> None:
     """Everything made anew from the same records is equal byte by byte."""
     records = example_records("as found")
 
-    assert render("demo", sections(records), timings(records)) == written
+    assert render("demo", sections(records), [], timings(records)) == written
 
 
 def test_hostile_strings_stay_text() -> None:
@@ -262,7 +262,7 @@ def test_hostile_strings_stay_text() -> None:
         curves=(),
     )
     found = Page()
-    found.feed(render(HOSTILE, sections(records, settings), Timings({})))
+    found.feed(render(HOSTILE, sections(records, settings), [], Timings({})))
 
     assert not {"script"} & {one.tag for one in found.elements}
     assert found.elements[0].tag == "html"
@@ -277,7 +277,10 @@ def test_suite_without_any_row_still_shows_every_row() -> None:
     found = Page()
     found.feed(
         render(
-            "empty", sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=())), Timings({})
+            "empty",
+            sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=())),
+            [],
+            Timings({}),
         )
     )
 
@@ -289,7 +292,7 @@ def test_suite_without_any_row_still_shows_every_row() -> None:
 def test_page_is_written_to_its_suite(tmp_path: Path) -> None:
     """The page lies in the suite's folder under the name that browsers open."""
     empty = sections([], EvaluateSettings(reads="mia_pruning", rows=(), controls=(), curves=()))
-    path = write("empty", empty, Timings({}), tmp_path)
+    path = write("empty", empty, [], Timings({}), tmp_path)
 
     assert path == tmp_path / "empty" / "index.html"
-    assert path.read_text(encoding="utf-8") == render("empty", empty, Timings({}))
+    assert path.read_text(encoding="utf-8") == render("empty", empty, [], Timings({}))

@@ -11,16 +11,19 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from example_inversions import inversion_records
 
 from privprune.errors import UserError
 from privprune.progress import Progress
 from privprune.records import Record, record_path
 from privprune.tracking import LiveRun, fill, local_store, streamed, track
 from privprune.tracking.filling import Filled
+from privprune.tracking.from_records import run_of_record
 from privprune.tracking.store import Store, without_password
 
 # MLflow 3.17 uses what SQLAlchemy 2.1 calls deprecated; the warning names the loader and nothing of ours.
@@ -233,6 +236,7 @@ def test_files_lie_in_the_checkout(root: Path) -> None:
     panel = root / "data" / "attacks" / "first" / "panel.png"
     panel.parent.mkdir(parents=True)
     panel.write_bytes(b"panel")
+    record("attack", "first", attacks=ATTACKED, panels={"../rmle": "cG5n"}).write(root / "reports")
     filled(root)
     attached = [path for path in (root / "mlartifacts").rglob("*") if path.is_file()]
     places = sorted(path.as_posix().split("/artifacts/")[1] for path in attached)
@@ -242,10 +246,26 @@ def test_files_lie_in_the_checkout(root: Path) -> None:
         "first.json",
         "mia_pruning.csv",
         "mia_pruning.json",
+        "panels/_rmle.png",
         "panels/panel.png",
         "second.json",
         "tables/all.md",
     ]
+    assert next(path for path in attached if path.name == "_rmle.png").read_bytes() == b"png"
+
+
+def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) -> None:
+    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is none is told."""
+    attack = inversion_records()[1]
+    run = run_of_record(attack, tmp_path, tmp_path)
+    values = {point.name: point.value for point in run.points}
+
+    assert set(run.pictures) == {f"panels/{name}.png" for name in ("original", "decoder_train", "rmle")}
+    assert all(picture.startswith(b"\x89PNG") for picture in run.pictures.values())
+    assert values["decoder_train/mse"] == pytest.approx(0.0016)
+    assert {"rmle/ssim.low", "epochs/rmle.mse", "conditional_entropy", "seeds/rmle.mse.seed_2"} <= set(values)
+    with pytest.raises(UserError, match="a panel is no picture"):
+        run_of_record(replace(attack, panels={"rmle": "?"}), tmp_path, tmp_path)
 
 
 def test_another_store_is_filled_too(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

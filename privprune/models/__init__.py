@@ -3,7 +3,9 @@
 from privprune.models.block_net import BlockNet, prunable, split
 from privprune.models.catalogue import MODELS, ModelSpec, build, count_parameters, count_weights, small_dense
 from privprune.models.counts import KNOWN_COUNTS, PRINTED_COUNTS
+from privprune.models.critic import build_critic
 from privprune.models.cut import WIRE, CutSettings, edge_of
+from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
 from privprune.models.random_layers import reseed
@@ -20,6 +22,9 @@ __all__ = [
     "NasrNetwork",
     "NasrVariant",
     "build",
+    "build_critic",
+    "build_decoder",
+    "check_decoder",
     "count_parameters",
     "count_weights",
     "edge_of",

@@ -1,7 +1,8 @@
 """Records to figures: numbers are chosen, drawn and saved in separate modules; nothing is measured here."""
 
+from privprune.plots.cross import draw as draw_cross
 from privprune.plots.draw import draw
 from privprune.plots.drawing import Drawing, Picture
 from privprune.plots.saving import picture, read_pictures, save, save_all
 
-__all__ = ["Drawing", "Picture", "draw", "picture", "read_pictures", "save", "save_all"]
+__all__ = ["Drawing", "Picture", "draw", "draw_cross", "picture", "read_pictures", "save", "save_all"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privprune.plots import membership, printed
+from privprune.plots import inversion, membership, printed
 from privprune.plots.drawing import Drawing
 from privprune.published import Paper
 from privprune.records import Record
@@ -20,4 +20,7 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
         paper: what the paper prints.
 
     """
+    # Cells that were attacked under the other threat too stand in the figure of the cross matrix.
+    if paper.threat == "inversion":
+        return [*inversion.draw(records, evaluation, paper), *printed.draw(evaluation, paper)]
     return [*printed.draw(evaluation, paper), *membership.draw(records, evaluation)]

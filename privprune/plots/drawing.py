@@ -19,6 +19,7 @@ class Drawing:
         caption: what to see in it; how bands, marks and shades are to be read.
         alt: the same for who cannot see it, with the main numbers.
         figure: the picture.
+        leads: whether it stands above a paper's tables, not among the other figures.
 
     """
 
@@ -27,6 +28,7 @@ class Drawing:
     caption: str
     alt: str
     figure: Figure
+    leads: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Picture:
     """A drawing that has become text: what a page needs of it.
 
     Attributes:
-        name, title, caption, alt: as in `Drawing`.
+        name, title, caption, alt, leads: as in `Drawing`.
         width, height: inches.
         svg: the picture.
 
@@ -47,6 +49,7 @@ class Picture:
     width: float
     height: float
     svg: str
+    leads: bool = False
 
 
 def file_name(parts: Iterable[str]) -> str:

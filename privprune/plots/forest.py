@@ -16,7 +16,7 @@ DAGGER = "\u2020"  # marks stand-in data in every figure and table
 
 @dataclass(frozen=True)
 class Pair:
-    """One printed number and its measurement, both in percent."""
+    """One printed number and its measurement, in the unit of its panel."""
 
     published: float
     measured: Point
@@ -40,16 +40,17 @@ class Group:
     lines: tuple[Line, ...]
 
 
-def draw(measures: Sequence[str], groups: Sequence[Group]) -> Figure:
-    """Draw one panel per measure: published as hollow circle, measured filled with its interval."""
+def draw(measures: Sequence[tuple[str, str]], groups: Sequence[Group]) -> Figure:
+    """Draw one panel per measure (its name and unit): published as hollow circle, measured filled with its interval."""
     height = sum(1 + len(group.lines) for group in groups)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 0.175 * height + 0.95))
         axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)
-        for place, measure in enumerate(measures):
+        for place, (measure, unit) in enumerate(measures):
             where = axes[0, place]
             _panel(where, groups, place)
             where.set_title(measure)
+            where.set_xlabel(unit)
         _labels(axes[0, 0], groups, height)
         _legend(figure, stand_ins=any(line.stand_in for group in groups for line in group.lines))
     return figure
@@ -69,7 +70,6 @@ def _panel(axes: Axes, groups: Sequence[Group], place: int) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.set_xlabel("Percent")
 
 
 def _pair(axes: Axes, pair: Pair, line: Line, height: int) -> None:

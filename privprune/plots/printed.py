@@ -8,20 +8,22 @@ from privprune.plots import forest
 from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.forest import Group, Line, Pair
 from privprune.plots.series import Point
-from privprune.plots.style import defence_look
+from privprune.plots.style import row_look
 from privprune.published import METRICS, Paper
 from privprune.verdicts import Evaluation, NumberVerdict
 
 _PERCENT = [name for name, metric in METRICS.items() if metric.unit == "percent"]
+_ERRORS = ("decoder_train_mse", "decoder_infer_mse")  # of the attacks that every table of CEM prints first
+_SHOWN = [*_PERCENT, *_ERRORS]
 _STAND_IN = "stand-in data"
 
 
 def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
-    """Draw the printed percentages that were run, in printed order; nothing where none was."""
-    run = [one for one in evaluation.verdicts if one.measured is not None and one.metric in _PERCENT]
+    """Draw the printed percentages and errors that were run, in printed order; nothing where none was."""
+    run = [one for one in evaluation.verdicts if one.measured is not None and one.metric in _SHOWN]
     if not run:
         return []
-    metrics = [name for name in _PERCENT if any(one.metric == name for one in run)]
+    metrics = [name for name in _SHOWN if any(one.metric == name for one in run)]
     groups = [_group(paper, metrics, own) for own in _by(run, lambda one: (one.table, one.dataset, one.model))]
     stand_ins = sum(line.stand_in for group in groups for line in group.lines)
     lines = sum(len(group.lines) for group in groups)
@@ -36,9 +38,10 @@ def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
         )
     alt = (
         f"{lines} rows, {stand_ins} of them stand-ins; published and measured "
-        f"{' and '.join(METRICS[name].label.lower() for name in metrics)} in percent. The tables give the same numbers."
+        f"{' and '.join(METRICS[name].label.lower() for name in metrics)}. The tables give the same numbers."
     )
-    figure = forest.draw([METRICS[name].label for name in metrics], groups)
+    units = ["Percent" if name in _PERCENT else "MSE" for name in metrics]
+    figure = forest.draw([(METRICS[name].label, unit) for name, unit in zip(metrics, units, strict=True)], groups)
     return [Drawing(file_name(["published", paper.paper]), "Published beside measured", caption, alt, figure)]
 
 
@@ -55,7 +58,7 @@ def _line(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict
     method = verdicts[0].method
     return Line(
         label=paper.labels.get(method, method),
-        look=defence_look(method),
+        look=row_look(method),
         pairs=tuple(_pair(own.get(metric)) for metric in metrics),
         stand_in=any(one.verdict == _STAND_IN for one in verdicts),
     )

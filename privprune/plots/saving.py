@@ -30,6 +30,7 @@ def svg(figure: Figure, name: str) -> str:
     """
     with journal(), mpl.rc_context({"svg.hashsalt": name}):
         _settle(figure)
+        _photographs(figure, "none")  # each with its own pixels, for the reader's screen to scale
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = _PATH_DATA.sub(lambda found: _LONG_NUMBER.sub(r"\1", found.group()), buffer.getvalue())
@@ -40,6 +41,7 @@ def png(figure: Figure) -> bytes:
     """Return a figure as PNG bytes at 150 dots per inch, without date or software version."""
     with journal():
         _settle(figure)
+        _photographs(figure, "antialiased")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()
@@ -52,11 +54,18 @@ def _settle(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
+def _photographs(figure: Figure, interpolation: str) -> None:
+    """Set how the photographs in a figure are scaled."""
+    for axes in figure.axes:
+        for image in axes.images:
+            image.set_interpolation(interpolation)
+
+
 def picture(drawing: Drawing) -> Picture:
     """Turn a drawing into text."""
     width, height = (float(inches) for inches in drawing.figure.get_size_inches())
     text = svg(drawing.figure, drawing.name)
-    return Picture(drawing.name, drawing.title, drawing.caption, drawing.alt, width, height, text)
+    return Picture(drawing.name, drawing.title, drawing.caption, drawing.alt, width, height, text, drawing.leads)
 
 
 def save_all(drawings: Sequence[Drawing], folder: Path) -> None:

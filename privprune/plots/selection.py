@@ -21,6 +21,7 @@ _STRONG = ("lira_online", "lira", "rmia")  # the kinds of attack that find most,
 
 
 Setting = tuple[str, str, str]  # data, model, protocol
+NamedCells = tuple[str, tuple[str, ...]]  # the defence or control that a curve is about, its cells in their order
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,31 @@ def shown(evaluation: Evaluation) -> list[Shown]:
     return list(found.values())
 
 
+def named_curves(evaluation: Evaluation) -> list[NamedCells]:
+    """Return the curves that the suite names."""
+    return [(curve.name, curve.cells) for curve in evaluation.curves]
+
+
 def in_sweep(evaluation: Evaluation) -> list[Shown]:
     """Return the cells of the sweep in its order; they are MIA-Pruning's, at growing sparsity."""
-    return [Shown(cell, SWEPT, "") for cell in evaluation.sweep]
+    return [Shown(cell, name, "") for name, cells in named_curves(evaluation) if name == SWEPT for cell in cells]
 
 
 def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
     """Pair the shown cells with their records; a cell without record is left out."""
     training = {record.cell: record for record in records if record.stage != "attack"}
-    attacks = {record.cell: record for record in records if record.stage == "attack"}
+    attacks = {target(record): record for record in records if record.stage == "attack" and not inverted(record)}
     return [Trained(one, training[one.cell], attacks.get(one.cell)) for one in shown if one.cell in training]
+
+
+def target(attack: Record) -> str:
+    """Return the cell that a record's attacks were run on; its own name is that of the suite's entry."""
+    return str(attack.parameters.get("target", attack.cell))
+
+
+def inverted(attack: Record) -> bool:
+    """Whether a record's attacks rebuilt inputs; otherwise they asked for membership."""
+    return any(results.get("kind") == "inversion" for results in attack.attacks.values())
 
 
 def by_setting(cells: Sequence[Trained]) -> dict[Setting, list[Trained]]:

@@ -4,6 +4,7 @@ Colours follow Okabe and Ito (2008), darkened where thin lines need it, so that 
 by hue alone for a colour-blind reader: defences also differ by marker, controls also by dash.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,9 +52,48 @@ DEFENCES: dict[str, Look] = {
     "small_dense": Look("Small dense network", "#00808a", "p", _DASH_DOT),
     "early_stop": Look("Early stop", "#b0305c", "*", _DASHED),
 }
+# What hides features from the cloud. With CEM on top a defence keeps its colour and its marker is filled, see `Look`.
+FEATURE_DEFENCES: dict[str, Look] = {
+    "none": Look("No defence", "#4d4d4d", "o"),
+    "bottleneck": Look("Bottleneck", "#0067a5", "s"),
+    "noise": Look("Noise", "#b0305c", "*"),
+    "distance_correlation": Look("DistCorr", "#c8500a", "^"),
+    "dropout": Look("Dropout", "#a3418c", "D"),
+    "patrol_as_in_cem": Look("PATROL as in CEM", "#0b8062", "v"),
+    "resfl": Look("ResSFL", "#9a6b00", "X"),
+    "noise_nopeek": Look("Noise_NoPeek", "#6b7a00", "P"),
+    "noise_arl": Look("Noise_ARL", "#00808a", "p"),
+    "top_k": Look("Top-k", "#5b5ea6", "h"),
+    "laplace": Look("Laplace noise", "#7b5141", "<"),
+    "local_dp": Look("Local DP", "#3a3a8c", ">"),
+}
+_OTHER_NAMES = {  # as papers, released code and suites say it
+    "no_defense": "none",
+    "no_defence": "none",
+    "gaussian": "noise",
+    "distcorr": "distance_correlation",
+    "nopeek": "distance_correlation",
+    "patrol": "patrol_as_in_cem",
+    "ressfl": "resfl",
+    "cem": "bottleneck",  # CEM without another defence: its own bottleneck and noise
+}
+_WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
 _SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
 
-_ATTACKS = ("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia")
+_ATTACKS = (
+    *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
+    *("decoder", "large_decoder", "gan", "rmle", "deep_prior"),
+)
+_INVERSIONS = {  # in brackets what its decoder was trained on: the training set, or most of the test set
+    "decoder_train": "Decoder (train)",
+    "decoder_infer": "Decoder (infer)",
+    "large_decoder_train": "Larger decoder (train)",
+    "large_decoder_infer": "Larger decoder (infer)",
+    "gan_train": "GAN (train)",
+    "gan_infer": "GAN (infer)",
+    "rmle": "rMLE",
+    "deep_prior": "Deep image prior",
+}
 _NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # a label may stand before more words
 
 # Light to dark, for pages read on a dark screen: the same hues, lifted until they hold 4.5:1 there.
@@ -88,6 +128,34 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
     return Look(words(name), colour, marker)
 
 
+def feature_defence(name: str) -> tuple[str, bool]:
+    """Divide a defence of features into what CEM was put on and whether it was: `resfl+cem` is `resfl` with it."""
+    plain = _WITH_CEM.sub("", name.lower()) or "cem"
+    return _OTHER_NAMES.get(plain, plain), _WITH_CEM.search(name.lower()) is not None
+
+
+def called(label: str) -> str:
+    """Return the identifier of a defence that a suite calls by its name in figures: `ResSFL+CEM` is `resfl+cem`."""
+    base, cem = feature_defence(label)
+    names = {look.label.lower(): name for name, look in (DEFENCES | FEATURE_DEFENCES).items()}
+    return f"{names.get(base, base)}{'+cem' if cem else ''}"
+
+
+def feature_look(base: str, others: list[str]) -> Look:
+    """Return how a defence of features is drawn; one without a look takes a spare by its place in `others`."""
+    if base in FEATURE_DEFENCES:
+        return FEATURE_DEFENCES[base]
+    unknown = sorted({other for other in others if other not in FEATURE_DEFENCES} | {base})
+    colour, marker = _SPARE[unknown.index(base) % len(_SPARE)]
+    return Look(words(base), colour, marker)
+
+
+def row_look(name: str, others: list[str] | None = None) -> Look:
+    """Return how a printed row is drawn, whichever threat its defence is against."""
+    base, _ = feature_defence(name)
+    return FEATURE_DEFENCES[base] if name not in DEFENCES and base in FEATURE_DEFENCES else defence_look(name, others)
+
+
 def _place(name: str, others: list[str] | None) -> int:
     """Return the place of a defence among the ones without a look, in alphabetical order."""
     unknown = sorted({other for other in others or [] if other not in DEFENCES} | {name})
@@ -96,6 +164,8 @@ def _place(name: str, others: list[str] | None) -> int:
 
 def attack_label(name: str) -> str:
     """Return how an attack is called in figures: `lira_online_fixed` is `LiRA online fixed`."""
+    if name in _INVERSIONS:
+        return _INVERSIONS[name]
     first, _, rest = name.partition("_")
     known = _NAMES.get(first)
     return f"{known} {words(rest).lower()}".strip() if known else words(name)
@@ -116,6 +186,11 @@ def words(name: str) -> str:
 def percent(rate: float, _: object = None) -> str:
     """Return a rate as a short percentage for an axis: 0.001 is `0.1 %`."""
     return f"{100 * rate:.6g} %"
+
+
+def power(value: float, _: object = None) -> str:
+    """Return a number for a logarithmic axis: 0.001 is `0.001`, 0.00001 is `1e-5`."""
+    return f"{value:g}".replace("e-0", "e-")
 
 
 def count(number: float, _: object = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from privprune.plots.selection import inverted
 from privprune.plots.style import attack_label, attack_order
 from privprune.records import Record
 from privprune.report.timings import Timings, duration
@@ -13,15 +14,13 @@ from privprune.report.view import Fact
 def facts(suite: str, records: Sequence[Record], timings: Timings) -> tuple[Fact, ...]:
     """Return the lines of `What was run`; what no record says is left out."""
     cells = [record for record in records if record.stage != "attack"]
-    attacks = {name: None for record in records for name in record.attacks}
     found = [
         Fact("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
         Fact("Data", _distinct(_data(record) for record in records)),
         Fact("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
         Fact("Trained", (_trained(cells),)),
-        Fact(
-            "Attacks", (", ".join(attack_label(name) for name in sorted(attacks, key=attack_order)),) if attacks else ()
-        ),
+        Fact("Membership attacks", (_attacks(record for record in records if not inverted(record)),)),
+        Fact("Inversion attacks", (_attacks(record for record in records if inverted(record)),)),
         Fact("Device", _distinct(record.device for record in records)),
         Fact("Versions", _distinct(_versions(record.versions) for record in records)),
         Fact("Time", _time(records, timings)),
@@ -48,6 +47,12 @@ def _trained(cells: Sequence[Record]) -> str:
     each = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "0"
     per_cell = "1 seed each" if each == "1" else f"{each} seeds each"
     return f"{len(cells)} cells, {per_cell}: {targets} target networks and {shadows} shadow networks"
+
+
+def _attacks(records: Iterable[Record]) -> str:
+    """Return the attacks that were run, in the order of all figures."""
+    names = {name for record in records for name in record.attacks}
+    return ", ".join(attack_label(name) for name in sorted(names, key=attack_order))
 
 
 def _versions(versions: Mapping[str, str]) -> str:

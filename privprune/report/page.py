@@ -14,6 +14,7 @@ from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.facts import facts
 from privprune.report.headings import headings, marked
+from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.papers import paper_view
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
@@ -61,8 +62,16 @@ class Section:
     pictures: Sequence[Picture]
 
 
-def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
-    """Return the page as HTML; the same input gives the same bytes, and the page loads nothing."""
+def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], timings: Timings) -> str:
+    """Return the page as HTML; the same input gives the same bytes, and the page loads nothing.
+
+    Args:
+        suite: its name.
+        sections: one per paper.
+        matrices: the matrix of both threats, if the suite has one.
+        timings: how long stages took.
+
+    """
     records = [record for section in sections for record in section.records]
     page = PageView(
         suite=suite,
@@ -72,12 +81,13 @@ def render(suite: str, sections: Sequence[Section], timings: Timings) -> str:
             paper_view(section.paper, section.evaluation, section.records, section.pictures, timings)
             for section in sections
         ),
+        matrices=tuple(matrix_part(matrix) for matrix in matrices),
         meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
     )
     return _templates.get_template("page.html.jinja").render(page=page)
 
 
-def write(suite: str, sections: Sequence[Section], timings: Timings, reports: Path) -> Path:
+def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], timings: Timings, reports: Path) -> Path:
     """Write `<reports>/<suite>/index.html`, whole or not at all, and return its path.
 
     Raises:
@@ -85,7 +95,7 @@ def write(suite: str, sections: Sequence[Section], timings: Timings, reports: Pa
 
     """
     path = reports / suite / "index.html"
-    write_text(path, render(suite, sections, timings))
+    write_text(path, render(suite, sections, matrices, timings))
     return path
 
 

@@ -8,6 +8,7 @@ from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.claims import claim_view
+from privprune.report.cloud import cloud_words
 from privprune.report.facts import data_notes
 from privprune.report.figures import figure_view
 from privprune.report.reruns import rerun_table
@@ -18,15 +19,16 @@ from privprune.verdicts import VERDICTS, Evaluation
 
 # Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
 _FURTHER = (
-    ("controls", "Controls, sweep and choice of sparsity", ("controls", "sweep", "search")),
-    ("attacks", "All attacks", ("attacks", "every_attack")),
+    ("matched", "At the same accuracy, and on average", ("matched", "gains")),
+    ("controls", "Controls, curves and choices", ("controls", "sweep", "curves", "search")),
+    ("attacks", "All attacks", ("attacks", "every_attack", "inversions", "features")),
     ("base-rates", "Other shares of members", ("base_rates",)),
     ("comparisons", "Comparisons behind the claims", ("comparisons",)),
 )
 _RERUN = (
-    "Each command brings its cell up to date, from the data on, and attacks it. The times were measured with the "
-    "results shown here. Rows that were not run belong to a larger suite: copy it to params.yaml (cp params/paper.yaml "
-    "params.yaml), then give the same commands."
+    "Each command brings its cell up to date, from the data on, and attacks it in every way that the suite names. The "
+    "times were measured with the results shown here. Rows that were not run belong to a larger suite: copy it to "
+    "params.yaml (cp params/paper.yaml params.yaml), then give the same commands."
 )
 
 
@@ -42,6 +44,7 @@ def paper_view(
         title=paper.title,
         citation=paper.citation,
         claims=tuple(claim_view(claim, paper) for claim in evaluation.claims),
+        leading=_leading(paper, evaluation, pictures),
         tally=tuple((kind, kind.replace(" ", "-"), verdicts.count(kind)) for kind in VERDICTS),
         overview=tables["overview"],
         parts=_parts(paper, tables, pictures, rerun_table(evaluation, paper, records, timings)),
@@ -49,13 +52,22 @@ def paper_view(
     )
 
 
+def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) -> Part | None:
+    """Return the figures that stand above the tables, None for a paper without."""
+    figures = tuple(figure_view(picture) for picture in pictures if picture.leads)
+    if not figures:
+        return None
+    return Part(f"{paper.paper}-cloud", "What the cloud sees", cloud_words(evaluation, paper), (), figures)
+
+
 def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table) -> tuple[Part, ...]:
     """Return the printed tables, the figures, then whatever else was tabulated, and how to run it again."""
+    others = tuple(figure_view(picture) for picture in pictures if not picture.leads)
     elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
         Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),
-        Part(f"{paper.paper}-figures", "Figures", "", (), tuple(figure_view(picture) for picture in pictures)),
+        Part(f"{paper.paper}-figures", "Figures", "", (), others),
     ]
     for anchor, title, names in _FURTHER:
         found = tuple(tables[name] for name in names if name in tables and tables[name].rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from privprune.plots.selection import named_curves, target
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.timings import Timings, duration
@@ -15,11 +16,13 @@ from privprune.verdicts import Evaluation
 def rerun_table(evaluation: Evaluation, paper: Paper, records: Sequence[Record], timings: Timings) -> Table:
     """Return one line per cell: what it stands for, the command, its stages and their measured time."""
     training = {record.cell: record for record in records if record.stage != "attack"}
-    attacks = {record.cell: record for record in records if record.stage == "attack"}
     rows = []
     for cell in evaluation.cells:
-        stages = [*_stages(cell.cell, training), *([attacks[cell.cell]] if cell.cell in attacks else [])]
-        command = f"uv run dvc repro {_target(stages[-1])}" if stages else ABSENT
+        made = _stages(cell.cell, training)
+        attacks = [one for one in records if one.stage == "attack" and target(one) == cell.cell]
+        stages = [*made, *attacks]
+        last = " ".join(_target(stage) for stage in attacks or made[-1:])
+        command = f"uv run dvc repro {last}" if last else ABSENT
         rows.append(
             row(
                 _stands_for(cell.cell, evaluation, paper),
@@ -47,7 +50,13 @@ def _stands_for(cell: str, evaluation: Evaluation, paper: Paper) -> str:
             printed.setdefault(row_, []).append(one.table)
     found = [f"{row_} ({', '.join(dict.fromkeys(tables))})" for row_, tables in printed.items()]
     found += [f"Control: {paper.labels[role.name]}" for role in evaluation.roles if role.cell == cell and role.control]
-    return "; ".join(dict.fromkeys(found)) or ("Sweep" if cell in evaluation.sweep else ABSENT)
+    return "; ".join(dict.fromkeys(found)) or _in_curves(cell, evaluation, paper)
+
+
+def _in_curves(cell: str, evaluation: Evaluation, paper: Paper) -> str:
+    """Return the curves that a cell belongs to."""
+    names = dict.fromkeys(paper.labels.get(name, name) for name, cells in named_curves(evaluation) if cell in cells)
+    return "; ".join(f"Curve: {name}" for name in names) or ABSENT
 
 
 def _stages(cell: str, training: Mapping[str, Record]) -> list[Record]:

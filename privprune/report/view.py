@@ -78,6 +78,7 @@ class PaperView:
         title: its title.
         citation: authors and place.
         claims: with their verdicts.
+        leading: figures that stand above verdicts and tables; None for a paper without.
         tally: verdict, its style, how many printed numbers have it.
         overview: the same per printed table.
         parts: everything else, in the order shown.
@@ -90,6 +91,7 @@ class PaperView:
     title: str
     citation: str
     claims: tuple[ClaimView, ...]
+    leading: Part | None
     tally: tuple[tuple[str, str, int], ...]
     overview: Table
     parts: tuple[Part, ...]
@@ -104,4 +106,5 @@ class PageView:
     lead: tuple[str, ...]
     facts: tuple[Fact, ...]
     papers: tuple[PaperView, ...]
+    matrices: tuple[Part, ...]
     meanings: tuple[tuple[str, str, str], ...]

@@ -115,6 +115,7 @@ def _write(store: Store, experiment: str, run: Run, around: dict[str, str]) -> N
     if run.data is not None:
         store.use(identifier, *run.data)
     store.attach(identifier, run.artifacts)
+    store.attach_pictures(identifier, run.pictures)
     store.end(identifier)
     store.tag(identifier, FINGERPRINT, run.fingerprint)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from glob import escape
 from pathlib import Path
 from typing import Any
 
+from privprune.errors import UserError
 from privprune.files import read_json
 from privprune.records import Record, record_path
 from privprune.tracking.runs import Point, Run, canonical, fingerprint_of, key
@@ -33,12 +36,26 @@ def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Ru
         artifacts={path: ""} | dict.fromkeys(sorted(panels), "panels"),
         fingerprint=fingerprint_of(key(*place), canonical(content)),
         seconds=seconds,
+        pictures={f"panels/{_file(label)}.png": _decoded(panel, path) for label, panel in record.panels.items()},
     )
 
 
 def _panels(record: Record, data_folder: Path) -> Iterable[Path]:
     """Return the pictures that an attack left beside its scores; a clone without cache has none."""
     return (data_folder / "attacks" / record.cell).glob("*.png") if record.stage == "attack" else ()
+
+
+def _decoded(panel: str, record: Path) -> bytes:
+    """Return a picture that a record holds as base64."""
+    try:
+        return base64.b64decode(panel, validate=True)
+    except ValueError:
+        raise UserError(f"{record}: a panel is no picture, run `dvc repro` to make the record again") from None
+
+
+def _file(label: str) -> str:
+    """Return a label as the name of a file."""
+    return re.sub(r"[^\w.-]", "_", label).lstrip(".")
 
 
 def _parameters(record: Record) -> dict[str, str]:

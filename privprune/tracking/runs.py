@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Run:
         tags: name -> text, beside those that `identity` gives.
         data: name and fingerprint of the dataset, or None.
         artifacts: file -> folder inside the run, "" for its top.
+        pictures: place inside the run -> PNG that stands in no file of its own.
         fingerprint: sha256 that changes when, and only when, the run's content or its place changes.
         seconds: how long the stage took, where that is known.
 
@@ -45,6 +46,7 @@ class Run:
     artifacts: dict[Path, str]
     fingerprint: str
     seconds: float | None = None
+    pictures: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -132,6 +132,14 @@ class Store:
         for file, folder in files.items():
             self._client.log_artifact(run, str(file), folder or None)
 
+    def attach_pictures(self, run: str, pictures: Mapping[str, bytes]) -> None:
+        """Write pictures into a run, each at its place."""
+        with tempfile.TemporaryDirectory() as folder:
+            for place, picture in pictures.items():
+                file = Path(folder) / Path(place).name
+                file.write_bytes(picture)
+                self._client.log_artifact(run, str(file), Path(place).parent.as_posix())
+
     def tag(self, run: str, name: str, value: str) -> None:
         """Set one tag of a run."""
         self._client.set_tag(run, name, value)

@@ -265,6 +265,10 @@ def _facts(entry: InversionEntry, cell: Cell, number: int, world: World) -> dict
         "edge_parameters": float(count_parameters(attacked.halves.encoder)),
         "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
     }
+    mean = shown.mean(0)
+    facts["mean_image_mse"] = float(
+        (victim.targets(attacked.pools.test.to(world.device)).flatten(1) - mean).square().mean()
+    )
     records = evenly(members, _FEATURES_OF_BOUND)
     enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
     components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)

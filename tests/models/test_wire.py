@@ -17,7 +17,8 @@ ALL: list[dict[str, Any]] = [
     {"name": "plain"},
     {"name": "gaussian", "deviation": 0.1},
     {"name": "laplace", "scale": 0.1},
-    {"name": "dropout", "rate": 0.3},
+    {"name": "dropout", "rate": 0.3, "deviation": 0.0},
+    {"name": "dropout", "rate": 0.3, "deviation": 0.1},
     {"name": "top_k", "dropped": 0.25},
     {"name": "local_dp", "epsilon": 2.0, "noise": "gaussian"},
     {"name": "local_dp", "epsilon": 2.0, "noise": "laplace"},
@@ -124,10 +125,19 @@ def test_noise_is_not_rounded_to_bfloat16() -> None:
 def test_dropout_drops_the_rate_and_scales_nothing() -> None:
     """What is left is as it was; the dropped fraction is within four standard errors of the rate."""
     sent_of = features(1, 40_000)
-    sent = seeded({"name": "dropout", "rate": 0.3}, 3)(sent_of)
+    sent = seeded({"name": "dropout", "rate": 0.3, "deviation": 0.0}, 3)(sent_of)
     dropped = sent == 0
     assert dropped.float().mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / 40_000))
     assert torch.equal(sent[~dropped], sent_of[~dropped])
+
+
+def test_dropout_lets_noise_through_where_it_drops_nothing() -> None:
+    """With a deviation, what is not dropped carries noise of that deviation, and what is dropped is exactly 0."""
+    sent_of = torch.ones(1, 40_000)
+    sent = seeded({"name": "dropout", "rate": 0.3, "deviation": 0.05}, 3)(sent_of)
+    kept = sent[sent != 0]
+    assert kept.numel() == pytest.approx(28_000, rel=0.02)
+    assert (kept - 1).std().item() == pytest.approx(0.05, rel=0.03)
 
 
 def test_top_k_drops_the_smallest_of_each_image() -> None:

@@ -209,7 +209,7 @@ def test_the_attacked_network_is_in_evaluation_mode(world: World, cell: Cell) ->
 
 def test_dropout_lets_a_share_through(world: World, tiny: Tiny) -> None:
     """The mean of many answers is the features times what is kept."""
-    dropping = untrained(world, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25}})
+    dropping = untrained(world, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
     attacked = target(dropping, 0, None, world, 1)
     victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), world)
     features = victim.features(victim.scored)

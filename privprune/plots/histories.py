@@ -1,0 +1,86 @@
+"""Curves over epochs of any quantity, all cells in one panel: how training went, and how attacks did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from privprune.plots.marks import dash, entries
+from privprune.plots.series import Band
+from privprune.plots.style import BAND_ALPHA, TEXT_WIDTH, Look, journal, power, two_lines
+
+_PER_ROW = 3
+_FAR = 30  # a curve that spans more than this factor is read on a logarithmic axis
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell's curve."""
+
+    look: Look
+    cem: bool
+    band: Band
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One panel: what is drawn, over what, and the curves of all cells that have it."""
+
+    title: str
+    over: str
+    runs: tuple[Run, ...]
+
+
+def draw(panels: Sequence[Quantity]) -> Figure:
+    """Draw one panel per quantity, with one legend for the figure."""
+    columns = min(len(panels), _PER_ROW)
+    rows = ceil(len(panels) / columns)
+    with journal():
+        figure = Figure(figsize=(TEXT_WIDTH, 2.05 * rows + 0.75))
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for place, where in enumerate(axes.flat):
+            if place < len(panels):
+                _panel(where, panels[place])
+            else:
+                where.set_axis_off()
+        runs = [run for panel in panels for run in panel.runs]
+        handles = entries([run.look for run in runs], cem=any(run.cem for run in runs))
+        figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    return figure
+
+
+def _panel(axes: Axes, panel: Quantity) -> None:
+    """Draw one quantity of every cell."""
+    for run in panel.runs:
+        axes.fill_between(run.band.x, run.band.low, run.band.high, color=run.look.colour, alpha=BAND_ALPHA / 2, lw=0)
+    for run in panel.runs:
+        alone = len(run.band.x) == 1
+        axes.plot(
+            run.band.x,
+            run.band.mean,
+            color=run.look.colour,
+            linestyle=dash(cem=run.cem),
+            marker=run.look.marker if alone else "",
+            linewidth=1.0,
+        )
+    _scale(axes, panel)
+    axes.set_title(two_lines(panel.title))
+    axes.set_xlabel(panel.over)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
+def _scale(axes: Axes, panel: Quantity) -> None:
+    """Choose a logarithmic axis where a quantity spans decades and is never zero."""
+    values = [value for run in panel.runs for value in run.band.mean]
+    if values and min(values) > 0 and max(values) > _FAR * min(values):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=5))
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))

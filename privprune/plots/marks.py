@@ -1,0 +1,93 @@
+"""Marks of defences of features: hollow and dashed without CEM, filled and solid with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
+
+from privprune.plots.series import Point
+from privprune.plots.style import MUTED, NEUTRAL, PAPER, Dash, Look
+
+_BAR_ALPHA = 0.45  # error bars stay behind the marks
+_DASHED: Dash = (0, (4, 1.6))
+
+
+def dash(*, cem: bool) -> Dash:
+    """Return the pattern of a line with or without CEM."""
+    return "-" if cem else _DASHED
+
+
+def size(marker: str) -> float:
+    """Return a marker's size in points; those that fill little of their box are drawn larger."""
+    return 6.5 if marker in "PXp*" else 4.8
+
+
+def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: str = "") -> None:
+    """Draw one cell with its error bars both ways; `marker` replaces the look's own."""
+    shape = marker or look.marker
+    axes.errorbar(
+        [x.value],
+        [y.value],
+        xerr=[[x.reach[0]], [x.reach[1]]],
+        yerr=[[y.reach[0]], [y.reach[1]]],
+        color=look.colour,
+        marker=shape,
+        markersize=size(shape),
+        markerfacecolor=look.colour if cem else PAPER,
+        markeredgecolor=look.colour,
+        markeredgewidth=0.9,
+        ecolor=to_rgba(look.colour, _BAR_ALPHA),
+        elinewidth=0.8,
+        capsize=0,
+        zorder=3,
+    )
+
+
+def printed(axes: Axes, points: Sequence[Sequence[float]], colour: str) -> None:
+    """Draw points read off a paper's figure: faint crosses."""
+    axes.plot(
+        [point[0] for point in points],
+        [point[1] for point in points],
+        color=colour,
+        marker="x",
+        markersize=4,
+        markeredgewidth=0.9,
+        linestyle="",
+        alpha=0.5,
+        zorder=2,
+    )
+
+
+def entries(looks: Sequence[Look], *, cem: bool) -> list[Line2D]:
+    """Return one entry of a legend per defence and, where a cell has CEM, what hollow and filled marks mean."""
+    found = {look.label: look for look in looks}
+    handles = [_entry(look.marker, look.colour, look.label) for look in found.values()]
+    if cem:
+        handles.append(_entry("o", NEUTRAL, "hollow, dashed: without CEM", face=PAPER, line=_DASHED))
+        handles.append(_entry("o", NEUTRAL, "filled, solid: with CEM", line="-"))
+    return handles
+
+
+def printed_entry() -> Line2D:
+    """Return the entry of a legend for points read off a paper's figure."""
+    return Line2D(
+        [], [], color=MUTED, marker="x", markersize=4, linestyle="", alpha=0.7, label="Printed, read off by eye"
+    )
+
+
+def _entry(marker: str, colour: str, label: str, *, face: str = "", line: Dash = "") -> Line2D:
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        marker=marker,
+        markersize=size(marker),
+        markerfacecolor=face or colour,
+        markeredgewidth=0.9,
+        linestyle=line,
+        linewidth=1,
+        label=label,
+    )

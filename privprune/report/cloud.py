@@ -1,0 +1,38 @@
+"""The words above the reconstructions: what was sent, and what the attack made of it."""
+
+from __future__ import annotations
+
+from privprune.published import Paper
+from privprune.verdicts import Evaluation, MeasuredCell
+
+_ERROR = "decoder_train_mse"
+_NONE = "none"  # the row without a defence
+_SETTING = (
+    "The device runs the first blocks of the network and sends their features; the cloud runs the rest, and tries to "
+    "rebuild what the device saw. "
+)
+
+
+def cloud_words(evaluation: Evaluation, paper: Paper) -> str:
+    """Say what the attack rebuilt without a defence, and what the defence that hides most costs."""
+    rows = [role for role in evaluation.roles if not role.control and _known(evaluation.cell(role.cell))]
+    bare = next((role for role in rows if role.name == _NONE), None)
+    if bare is None:
+        return _SETTING.strip()
+    alike = [role for role in rows if role.place == bare.place]
+    best = max(alike, key=lambda role: evaluation.cell(role.cell).numbers[_ERROR].mean)
+    before, after = evaluation.cell(bare.cell), evaluation.cell(best.cell)
+    words = f"{_SETTING}Without a defence its decoder errs by an MSE of {_error(before)}"
+    if best is bare:
+        return f"{words}; no defence that was run here raises that."
+    paid = before.numbers["test_accuracy"].mean - after.numbers["test_accuracy"].mean
+    cost = f"costs {paid:.1f} points of test accuracy" if paid > 0 else "costs no test accuracy"
+    return f"{words}. The most that a row reaches here is {_error(after)} ({paper.labels[best.name]}); it {cost}."
+
+
+def _known(cell: MeasuredCell) -> bool:
+    return {_ERROR, "test_accuracy"} <= set(cell.numbers)
+
+
+def _error(cell: MeasuredCell) -> str:
+    return f"{cell.numbers[_ERROR].mean:.4f}"

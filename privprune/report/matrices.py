@@ -1,0 +1,32 @@
+"""The section of the matrix that no paper prints: every defence under both threats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privprune.plots.drawing import Picture
+from privprune.report.figures import figure_view
+from privprune.report.view import Part
+from privprune.tables import build_cross
+from privprune.verdicts import CROSS, CrossEvaluation
+
+_WORDS = (
+    "What hides features need not hide members, and the other way round. Each paper looks at one threat; here every "
+    "cell that could be was attacked in both ways, with the same attacks for all. There is no printed number to hold "
+    "these against, so they have no verdict. To make them again: uv run dvc repro evaluate@cross."
+)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What the page needs of the matrix: its numbers and its figures."""
+
+    evaluation: CrossEvaluation
+    pictures: Sequence[Picture]
+
+
+def matrix_part(matrix: Matrix) -> Part:
+    """Return the section."""
+    figures = tuple(figure_view(picture) for picture in matrix.pictures)
+    return Part(CROSS, "Both threats at once", _WORDS, tuple(build_cross(matrix.evaluation)), figures)
