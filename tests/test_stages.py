@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
+import json
 import os
 import re
 import shutil
@@ -22,11 +24,16 @@ ROOT = Path(__file__).parent.parent
 EVERYTHING = [
     "check",
     "fetch@digits",
-    *("train@base", "prune@pruned", "harden@game", "harden@private"),
-    *("attack@base", "attack@pruned"),
-    *("evaluate@mia_pruning", "plot@mia_pruning", "report", "track"),
+    *("train@base", "train@cut", "prune@pruned", "harden@game", "harden@private", "harden@cut-cem"),
+    *("attack@base", "attack@pruned", "attack@cut-cem", "attack@cut-inverted", "attack@cut-cem-inverted"),
+    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cem", "cross")),
+    *("report", "track"),
 ]
-AFTER_GAME = ["check", "harden@game", "evaluate@mia_pruning", "plot@mia_pruning", "report", "track"]
+AFTER_GAME = [
+    *("check", "harden@game"),
+    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cross")),
+    *("report", "track"),
+]
 HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
 
 
@@ -123,12 +130,32 @@ def test_one_command_makes_everything(clone: Clone) -> None:
     rows = list(csv.DictReader(lines))
     assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
     measured = [row for row in rows if row["verdict"] == "stand-in data"]
-    assert {row["method"] for row in measured} == {"baseline", "mia_pruning"}
+    assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem"}
     assert all(row["measured"] and row["seeds"] == "2" for row in measured)
     assert "<html" in (reports / "index.html").read_text()
     assert any((reports / "figures" / "mia_pruning").iterdir())
     assert any((reports / "tables" / "mia_pruning").iterdir())
     assert (clone.folder / "mlflow.db").stat().st_size > 0
+
+
+def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
+    """Networks cut in two are trained, hardened, attacked in both ways, judged, and shown with what was rebuilt."""
+    reports = clone.folder / "reports" / "tiny"
+    records = read_records(reports / "records" / "cem")
+    inverted = {record.cell: record for record in records if "decoder_train" in record.attacks}
+    found = {(record.stage, record.cell) for record in records if record.cell not in inverted}
+    assert found == {("train", "cut"), ("harden", "cut-cem"), ("attack", "cut-cem")}
+    assert inverted.keys() == {"cut-inverted", "cut-cem-inverted"}
+    assert all(record.panels.keys() == {"original", *record.attacks} for record in inverted.values())
+    rows = list(csv.DictReader((reports / "verdicts" / "cem.csv").read_text().splitlines()))
+    measured = [row for row in rows if row["verdict"] == "stand-in data"]
+    assert {row["method"] for row in measured} == {"bottleneck", "resfl+cem"}
+    assert {row["metric"] for row in measured} >= {"test_accuracy", "decoder_train_mse"}
+    assert all(row["measured"] and row["seeds"] == "2" for row in measured)
+    assert json.loads((reports / "evaluations" / "cross.json").read_text())["lines"]
+    for name in ("cem", "cross"):
+        assert any((reports / "figures" / name).iterdir())
+        assert any((reports / "tables" / name).iterdir())
 
 
 def test_nothing_half_made_is_left(clone: Clone) -> None:
@@ -160,8 +187,8 @@ def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> Non
     gone = [clone.folder / name for name in ("data", ".dvc", "mlflow.db", *folders)]
     shutil.copytree(clone.folder, tmp_path / "privprune", ignore=lambda folder, names: ignored(folder, names, gone))
     copy = Clone(tmp_path / "privprune")
-    for stage in ("evaluate", "plot"):
-        process = copy.start("-m", f"stages.{stage}", "mia_pruning")
+    for stage, name in itertools.product(("evaluate", "plot"), ("mia_pruning", "cem", "cross")):
+        process = copy.start("-m", f"stages.{stage}", name)
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output
     assert copy.contents(*folders) == clone.contents(*folders)

@@ -21,7 +21,7 @@ TINY = ROOT / "tests" / "suites" / "tiny.yaml"
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 Suite = dict[str, Any]
 DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
-CELLS = "base, pruned, game, private"
+CELLS = "base, cut, pruned, game, private, cut-cem"
 NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut"
 
 
