@@ -3,10 +3,11 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
+from suite_changes import TINY, Suite, drop, put
 
 from privprune.attacks.membership import ATTACKS
 from privprune.datasets import IMAGE_SHAPES
@@ -17,38 +18,10 @@ from privprune.settings import load_yaml
 from privprune.suite import check_suite
 
 ROOT = Path(__file__).parent.parent
-TINY = ROOT / "tests" / "suites" / "tiny.yaml"
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
-Suite = dict[str, Any]
 DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
 CELLS = "base, cut, pruned, game, private, cut-cem"
 NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut"
-
-
-def put(path: str, value: Any) -> Callable[[Suite], None]:
-    """Return the change that sets a dotted key."""
-
-    def change(suite: Suite) -> None:
-        *folders, key = path.split("/")
-        place = suite
-        for folder in folders:
-            place = place[folder]
-        place[key] = value
-
-    return change
-
-
-def drop(path: str) -> Callable[[Suite], None]:
-    """Return the change that removes a key."""
-
-    def change(suite: Suite) -> None:
-        *folders, key = path.split("/")
-        place = suite
-        for folder in folders:
-            place = place[folder]
-        del place[key]
-
-    return change
 
 
 def circle(suite: Suite) -> None:

@@ -65,7 +65,9 @@ class InversionEntry:
         if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
             raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
         if not self.inversions or "original" in self.inversions:
-            raise ValueError(f"inversions: found {', '.join(self.inversions)}, allowed at least one, none `original`")
+            raise ValueError(
+                f"inversions: found {', '.join(self.inversions) or 'none'}, allowed at least one, none `original`"
+            )
 
     def built(self, where: str) -> dict[str, Inversion]:
         """Build the attacks.

@@ -157,7 +157,7 @@ def test_it_stands_beside_another_defence(setting: MakeSetting) -> None:
 def test_it_needs_noise_on_a_wire(setting: MakeSetting) -> None:
     """Whole networks, plain wires and wires that only drop are refused; noise is taken as the wire has it."""
     for wire in (PlainSettings("plain"), DropoutSettings("dropout", 0.2, 0.0)):
-        with pytest.raises(ValueError, match=f"cem: found the wire {wire.name}, allowed one with noise"):
+        with pytest.raises(ValueError, match=f"cem: found the wire {wire.name} without noise, allowed one with noise"):
             cem(settings(), setting(0, cut=cut(wire)), Defence())
     with pytest.raises(ValueError, match=r"cem: found a whole network, allowed one with network\.cut"):
         cem(settings(), setting(0), Defence())

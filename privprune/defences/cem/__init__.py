@@ -25,7 +25,7 @@ def needs_noise(cut: CutSettings | None) -> float:
     if cut is None:
         raise ValueError("cem: found a whole network, allowed one with network.cut")
     if not cut.wire.noise_deviation:
-        raise ValueError(f"cem: found the wire {cut.wire.name}, allowed one with noise such as gaussian")
+        raise ValueError(f"cem: found the wire {cut.wire.name} without noise, allowed one with noise such as gaussian")
     return cut.wire.noise_deviation
 
 

@@ -1,0 +1,166 @@
+"""Networks cut in two, and attacks on what they send: each mistake gets the one line expected, before any training."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from suite_changes import TINY, Suite, put
+
+from privprune.errors import UserError
+from privprune.settings import load_yaml
+from privprune.suite import check_suite
+
+BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
+BASES = "distance_correlation, resfl, patrol_as_in_cem"
+INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
+
+
+def odd_features(suite: Suite) -> None:
+    """Cut where features have 5 x 5 places of 28 x 28 pixels, which no doubling reaches."""
+    suite["datasets"]["digits"]["name"] = "mnist"
+    for section in ("train", "prune", "harden", "attack"):
+        suite[section] = {name: entry for name, entry in suite[section].items() if name.startswith("cut")}
+    suite["train"]["cut"]["network"].update(model="lenet5")
+    suite["train"]["cut"]["network"]["cut"]["after"] = 2
+
+
+def whole_network_inverted(cut: str | int | None) -> Callable[[Suite], None]:
+    """Return the change that inverts a network without a cut of its own."""
+    return lambda suite: suite["attack"]["cut-inverted"].update(target="base", cut=cut)
+
+
+def based(on: Callable[[dict[str, Any]], Any]) -> Callable[[Suite], None]:
+    """Return the change that plugs CEM into something made of its own entry."""
+
+    def change(suite: Suite) -> None:
+        defence = suite["harden"]["cut-cem"]["defence"]
+        defence["base"] = on(copy.deepcopy(defence))
+
+    return change
+
+
+def resfl_alone(suite: Suite) -> None:
+    """Harden whole networks with a defence of what is sent."""
+    suite["harden"]["game"]["defence"] = suite["harden"]["cut-cem"]["defence"]["base"]
+
+
+MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "cut that the model has not": (
+        put("train/cut/network/cut/after", 9),
+        f"train.cut.network: cut: found 9, {BLOCKS}",
+    ),
+    "nothing behind the cut": (
+        put("train/cut/network/cut/after", 4),
+        f"train.cut.network: cut: found 4, {BLOCKS}",
+    ),
+    "bottleneck of a vector": (
+        put("train/cut/network/cut/after", 3),
+        "train.cut.network: cut.bottleneck: found 2 after fc1, allowed null there",
+    ),
+    "unknown wire": (
+        put("train/cut/network/cut/wire/name", "gauss"),
+        ("train.cut.network.cut.wire.name: found 'gauss', allowed plain, gaussian, laplace, dropout, top_k, local_dp"),
+    ),
+    "bottleneck that the decoder cannot match": (
+        odd_features,
+        (
+            "attack.cut-inverted.inversions.decoder_train: found features 2x5x5 of images 1x28x28, "
+            "a bottleneck the decoder cannot match (5x5 to 28x28), allowed square maps, times 1, 2, 4, 8, ..."
+        ),
+    ),
+    "CEM without noise": (
+        put("train/cut/network/cut/wire", {"name": "plain"}),
+        "harden.cut-cem.defence.cem: found the wire plain without noise, allowed one with noise such as gaussian",
+    ),
+    "CEM on dropout without noise": (
+        put("train/cut/network/cut/wire", {"name": "dropout", "rate": 0.3, "deviation": 0.0}),
+        "harden.cut-cem.defence.cem: found the wire dropout without noise, allowed one with noise such as gaussian",
+    ),
+    "CEM on whole networks": (
+        put("train/cut/network/cut", None),
+        "harden.cut-cem.defence: cem needs networks with a cut, found network.cut: null",
+    ),
+    "defence of the cut on whole networks": (
+        resfl_alone,
+        "harden.game.defence: resfl needs networks with a cut, found network.cut: null",
+    ),
+    "defence of the cut with a stack": (
+        put("harden/cut-cem/stack", 2),
+        "harden.cut-cem.stack: found 2, allowed 1 for networks with a cut",
+    ),
+    "CEM on an unknown defence": (
+        put("harden/cut-cem/defence/base/name", "ressfl"),
+        f"harden.cut-cem.defence.base.name: found 'ressfl', allowed {BASES}",
+    ),
+    "CEM on CEM": (based(dict), f"harden.cut-cem.defence.base.name: found 'cem', allowed {BASES}"),
+    "unknown form of CEM": (
+        put("harden/cut-cem/defence/form/name", "as_printed"),
+        "harden.cut-cem.defence.form.name: found 'as_printed', allowed as_written, as_released",
+    ),
+    "unknown inversion attack": (
+        put("attack/cut-inverted/inversions/rmle/attack", "rmel"),
+        "attack.cut-inverted.inversions.rmle: attack: found 'rmel', allowed decoder, gan, rmle, deep_prior",
+    ),
+    "unknown target of an inversion": (
+        put("attack/cut-inverted/target", "cuts"),
+        "attack.cut-inverted.target: found 'cuts', allowed base, cut, pruned, game, private, cut-cem",
+    ),
+    "unknown knowledge of an attacker": (
+        put("attack/cut-inverted/inversions/decoder_train/attacker_data", "test"),
+        "attack.cut-inverted.inversions.decoder_train.attacker_data: found 'test', allowed train, infer",
+    ),
+    "whole network inverted without a cut": (
+        whole_network_inverted(None),
+        "attack.cut-inverted.cut: found a whole network, allowed one with network.cut, or a cut of the attack's own",
+    ),
+    "whole network inverted at a cut that it has not": (
+        whole_network_inverted("conv9"),
+        f"attack.cut-inverted.cut: found 'conv9', {BLOCKS}",
+    ),
+    "cut network cut again": (
+        put("attack/cut-inverted/cut", "conv1"),
+        "attack.cut-inverted.cut: found 'conv1' for a network with a cut of its own, allowed null",
+    ),
+    "membership and inversion in one entry": (
+        put("attack/cut-inverted/methods", {}),
+        f"attack.cut-inverted.methods: unknown key, allowed {INVERSION}",
+    ),
+    "inversion by no attack": (
+        put("attack/cut-inverted/inversions", {}),
+        "attack.cut-inverted: inversions: found none, allowed at least one, none `original`",
+    ),
+    "matrix of a cell under one threat": (
+        put("evaluate/cross/rows", [{"defence": "Bottleneck", "cell": "cut"}]),
+        ("evaluate.cross.rows[0]: cell 'cut' has no attack with methods, allowed a cell with an entry in `attack`"),
+    ),
+    "matrix of an attack that is not run": (
+        put("evaluate/cross/inversion", ["gan_train"]),
+        "evaluate.cross.rows[0]: attack 'gan_train' on cut-cem, allowed decoder_train, rmle",
+    ),
+    "row of inversions that names one": (
+        lambda suite: suite["evaluate"]["cem"]["rows"][0].update(attack="rmle"),
+        "evaluate.cem.rows[0].attack: found 'rmle', allowed null, since the metrics name their attacks",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_about_the_cut_gets_its_line(kind: str) -> None:
+    """A broken suite is refused with file, key, found and allowed."""
+    suite = load_yaml(TINY)
+    change, line = MISTAKES[kind]
+    change(suite)
+    with pytest.raises(UserError) as told:
+        check_suite(suite, "params.yaml")
+    assert str(told.value) == f"params.yaml: {line}"
+
+
+def test_the_same_suite_without_its_mistakes_is_taken() -> None:
+    """What the table above breaks is whole before, odd features included where no decoder must match them."""
+    suite = load_yaml(TINY)
+    odd_features(suite)
+    del suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]  # which both entries share
+    suite["harden"]["cut-cem"]["defence"]["base"] = None
+    suite["evaluate"] = {}
+    assert set(check_suite(suite, "params.yaml").cells) == {"cut", "cut-cem"}
