@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -188,6 +189,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
     check_same_data(cell, world, f"target: {entry.target}")
     _, channels, height, width = world.dataset.images.shape
     check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
+    importlib.import_module("sklearn.covariance")  # before the workers fork, or each would spend a second on it
     numbers = range(cell.manifest.targets)
     jobs = [(label, number) for label in attacks for number in numbers] + [(None, number) for number in numbers]
 
