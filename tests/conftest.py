@@ -22,5 +22,8 @@ def toy() -> Toy:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest, so that the other cores do the rest meanwhile."""
+    """Begin with the file that takes longest, so that the other cores do the rest meanwhile.
+
+    It works with `--no-loadscope-reorder` alone: else xdist begins with the files of most tests.
+    """
     items.sort(key=lambda item: "test_stages.py" not in item.nodeid)
