@@ -124,9 +124,7 @@ def _measured(
     group: Group, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]
 ) -> list[list[tuple[list[float], list[float]]]]:
     """Return the columns of every seed that all cells have: per attack the errors without and with the addition."""
-    columns = [
-        [[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in metrics
-    ]
+    columns = [[[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in metrics]
     seeds = set.intersection(*(set(one) for metric in columns for side in metric for one in side))
     return [
         [([one[seed] for one in without], [one[seed] for one in with_it]) for without, with_it in columns]
