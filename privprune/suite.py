@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,8 @@ from privprune.defences import (
     needs_noise,
 )
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
+from privprune.models import BlockNet, CutSettings, build, prunable, small_dense
+from privprune.models.wire import PlainSettings
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
@@ -206,7 +207,7 @@ class _Anatomy:
 def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anatomy:
     """Build the network, so that an unknown model, or one that does not take the images, is told now."""
     try:
-        return _anatomy(network.model, network.small_dense, network.cut, IMAGE_SHAPES[data.name])
+        return _anatomy(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
 
@@ -219,15 +220,19 @@ def _anatomy(model: str, narrow: int | None, cut: CutSettings | None, shape: Ima
     return _Anatomy({name: weight.to("meta") for name, weight in prunable(built).items()}, normalises)
 
 
+def _any_wire(cut: CutSettings | None) -> CutSettings | None:
+    """Return a cut with a plain wire: whatever happens there, all shapes stay the same."""
+    return None if cut is None else replace(cut, wire=PlainSettings("plain"))
+
+
+@functools.lru_cache(maxsize=4)  # entries that share a network stand together
 def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> BlockNet:
     """Build a network with some weights."""
     sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
     chance = torch.Generator()
     if narrow is not None:
         return small_dense(model, narrow, **sizes, generator=chance)
-    built = build(model, **sizes, generator=chance, cut=cut)
-    reseed(built, 0)
-    return built
+    return build(model, **sizes, generator=chance, cut=cut)
 
 
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
@@ -287,7 +292,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     shape = IMAGE_SHAPES[data.name]
     check_inversion(
         entry,
-        _network(network.model, network.small_dense, network.cut, shape),
+        _network(network.model, network.small_dense, _any_wire(network.cut), shape),
         (shape.channels, shape.size, shape.size),
         where,
     )
