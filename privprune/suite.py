@@ -34,7 +34,7 @@ from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.world import NetworkSettings
 
 SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "evaluate")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
 Entry = TrainEntry | PruneEntry | HardenEntry
 
 
@@ -135,12 +135,12 @@ def _section_of(sections: Mapping[str, Any], cell: str) -> str:
 def _check_names(sections: Mapping[str, Any], file: str) -> None:
     """Names become folders and DVC targets; a cell's name is its own among all three sections."""
     if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
-        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ . + -")
+        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ + -")
     seen: dict[str, str] = {}
     for section in SECTIONS[1:]:
         for name in sections[section] if isinstance(sections[section], Mapping) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ . + -")
+                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ + -")
             if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
                 raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
 
