@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from privprune.anatomy import Anatomy, anatomy, network_like
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
+from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
     NEEDS_CUT,
     NEEDS_REFERENCE,
@@ -23,8 +20,6 @@ from privprune.defences import (
     needs_noise,
 )
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, build, prunable, small_dense
-from privprune.models.wire import PlainSettings
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
@@ -155,9 +150,9 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     _check_defence(entry, network, where)
     if isinstance(entry, PruneEntry):
-        entry.check_layers(_built(suite.datasets[entry.data], network, where).weights, where)
+        entry.check_layers(anatomy(suite.datasets[entry.data], network, where).weights, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
-        _check_private(_built(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
+        _check_private(anatomy(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
@@ -193,46 +188,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
         )
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
-    _built(data, network, where)
-
-
-@dataclass(frozen=True)
-class _Anatomy:
-    """What a suite is held against of a network: its prunable weights (shapes only), and whether it normalises."""
-
-    weights: dict[str, Tensor]
-    normalises: bool
-
-
-def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anatomy:
-    """Build the network, so that an unknown model, or one that does not take the images, is told now."""
-    try:
-        return _anatomy(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
-    except UserError as refused:
-        raise UserError(f"{where}: {refused}") from None
-
-
-@functools.cache
-def _anatomy(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> _Anatomy:
-    """Build each network once; many cells share one, and the largest takes a second."""
-    built = _network(model, narrow, cut, shape)
-    normalises = any(isinstance(part, torch.nn.BatchNorm2d) for part in built.modules())
-    return _Anatomy({name: weight.to("meta") for name, weight in prunable(built).items()}, normalises)
-
-
-def _any_wire(cut: CutSettings | None) -> CutSettings | None:
-    """Return a cut with a plain wire: whatever happens there, all shapes stay the same."""
-    return None if cut is None else replace(cut, wire=PlainSettings("plain"))
-
-
-@functools.lru_cache(maxsize=4)  # entries that share a network stand together
-def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> BlockNet:
-    """Build a network with some weights."""
-    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
-    chance = torch.Generator()
-    if narrow is not None:
-        return small_dense(model, narrow, **sizes, generator=chance)
-    return build(model, **sizes, generator=chance, cut=cut)
+    anatomy(data, network, where)
 
 
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
@@ -264,9 +220,9 @@ def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, w
             raise UserError(f"{where}.defence.{refused}") from None
 
 
-def _check_private(anatomy: _Anatomy, where: str) -> None:
+def _check_private(found: Anatomy, where: str) -> None:
     """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
-    if anatomy.normalises:
+    if found.normalises:
         raise UserError(f"{where} has batch normalisation, allowed with dp_sgd: networks without")
 
 
@@ -290,12 +246,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     shape = IMAGE_SHAPES[data.name]
-    check_inversion(
-        entry,
-        _network(network.model, network.small_dense, _any_wire(network.cut), shape),
-        (shape.channels, shape.size, shape.size),
-        where,
-    )
+    check_inversion(entry, network_like(data, network), (shape.channels, shape.size, shape.size), where)
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:
