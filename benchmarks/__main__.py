@@ -7,12 +7,32 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import cem_loss, cem_step, demo, memory, nothing_to_do, own_tests, shadow_models, training_speed
+from benchmarks import (
+    cem_loss,
+    cem_step,
+    decoder_attack,
+    demo,
+    memory,
+    nothing_to_do,
+    own_tests,
+    shadow_models,
+    training_speed,
+)
 from benchmarks.writing import as_markdown, as_rows, conditions, write
 
 BENCHMARKS: dict[str, ModuleType] = {
     module.NAME: module
-    for module in (training_speed, shadow_models, cem_loss, cem_step, nothing_to_do, memory, own_tests, demo)
+    for module in (
+        training_speed,
+        shadow_models,
+        cem_loss,
+        cem_step,
+        decoder_attack,
+        nothing_to_do,
+        memory,
+        own_tests,
+        demo,
+    )
 }
 ONLY_WHEN_NAMED = ("demo",)
 

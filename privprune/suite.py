@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from privprune.anatomy import Anatomy, anatomy, network_like
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
+from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
     NEEDS_CUT,
     NEEDS_REFERENCE,
@@ -23,7 +20,6 @@ from privprune.defences import (
     needs_noise,
 )
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
@@ -33,7 +29,7 @@ from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.world import NetworkSettings
 
 SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "evaluate")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
 Entry = TrainEntry | PruneEntry | HardenEntry
 
 
@@ -134,12 +130,12 @@ def _section_of(sections: Mapping[str, Any], cell: str) -> str:
 def _check_names(sections: Mapping[str, Any], file: str) -> None:
     """Names become folders and DVC targets; a cell's name is its own among all three sections."""
     if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
-        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ . + -")
+        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ + -")
     seen: dict[str, str] = {}
     for section in SECTIONS[1:]:
         for name in sections[section] if isinstance(sections[section], Mapping) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ . + -")
+                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ + -")
             if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
                 raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
 
@@ -154,9 +150,9 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     _check_defence(entry, network, where)
     if isinstance(entry, PruneEntry):
-        entry.check_layers(_built(suite.datasets[entry.data], network, where).weights, where)
+        entry.check_layers(anatomy(suite.datasets[entry.data], network, where).weights, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
-        _check_private(_built(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
+        _check_private(anatomy(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
@@ -192,42 +188,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
         )
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
-    _built(data, network, where)
-
-
-@dataclass(frozen=True)
-class _Anatomy:
-    """What a suite is held against of a network: its prunable weights (shapes only), and whether it normalises."""
-
-    weights: dict[str, Tensor]
-    normalises: bool
-
-
-def _built(data: DatasetSettings, network: NetworkSettings, where: str) -> _Anatomy:
-    """Build the network, so that an unknown model, or one that does not take the images, is told now."""
-    try:
-        return _anatomy(network.model, network.small_dense, network.cut, IMAGE_SHAPES[data.name])
-    except UserError as refused:
-        raise UserError(f"{where}: {refused}") from None
-
-
-@functools.cache
-def _anatomy(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> _Anatomy:
-    """Build each network once; many cells share one, and the largest takes a second."""
-    built = _network(model, narrow, cut, shape)
-    normalises = any(isinstance(part, torch.nn.BatchNorm2d) for part in built.modules())
-    return _Anatomy({name: weight.to("meta") for name, weight in prunable(built).items()}, normalises)
-
-
-def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> BlockNet:
-    """Build a network with some weights."""
-    sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
-    chance = torch.Generator()
-    if narrow is not None:
-        return small_dense(model, narrow, **sizes, generator=chance)
-    built = build(model, **sizes, generator=chance, cut=cut)
-    reseed(built, 0)
-    return built
+    anatomy(data, network, where)
 
 
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
@@ -259,9 +220,9 @@ def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, w
             raise UserError(f"{where}.defence.{refused}") from None
 
 
-def _check_private(anatomy: _Anatomy, where: str) -> None:
+def _check_private(found: Anatomy, where: str) -> None:
     """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
-    if anatomy.normalises:
+    if found.normalises:
         raise UserError(f"{where} has batch normalisation, allowed with dp_sgd: networks without")
 
 
@@ -285,12 +246,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     shape = IMAGE_SHAPES[data.name]
-    check_inversion(
-        entry,
-        _network(network.model, network.small_dense, network.cut, shape),
-        (shape.channels, shape.size, shape.size),
-        where,
-    )
+    check_inversion(entry, network_like(data, network), (shape.channels, shape.size, shape.size), where)
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:

@@ -10,31 +10,34 @@ from privprune.files import read_json, write_text
 from privprune.plots import read_pictures
 from privprune.records import read_records
 from privprune.report import Matrix, Section, read_timings, write
+from privprune.settings import at, load_yaml
 from privprune.tables import verdicts_csv
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
-from stages.reading import REPORTS, run
+from stages.reading import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:
-    """Read records, evaluations and figures, write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv`."""
+    """Read what `evaluate` names, write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv`."""
     folder = REPORTS / suite
-    paths = sorted((folder / "evaluations").glob("*.json"))
-    if not paths:
-        raise UserError(f"{folder / 'evaluations'}: found no evaluation, run `dvc repro` to make them")
-    sections = [_section(folder, path) for path in paths if path.stem != CROSS]
-    matrices = [_matrix(folder, path) for path in paths if path.stem == CROSS]
+    named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
+    if not named:
+        raise UserError(f"{PARAMS}: evaluate: found nothing, allowed at least one paper")
+    sections = [_section(folder, paper) for paper in sorted(named) if paper != CROSS]
+    matrices = [_matrix(folder, name) for name in named if name == CROSS]
     write(suite, sections, matrices, read_timings(folder / "timings"), REPORTS)
     write_text(folder / "verdicts.csv", verdicts_csv([section.evaluation for section in sections]))
 
 
-def _section(folder: Path, path: Path) -> Section:
-    records = read_records(folder / "records" / path.stem)
+def _section(folder: Path, paper: str) -> Section:
+    path = folder / "evaluations" / f"{paper}.json"
     evaluation = Evaluation.from_json(read_json(path), str(path))
-    return Section(published.load(path.stem), evaluation, records, read_pictures(folder / "figures" / path.stem))
+    records = read_records(folder / "records" / paper)
+    return Section(published.load(paper), evaluation, records, read_pictures(folder / "figures" / paper))
 
 
-def _matrix(folder: Path, path: Path) -> Matrix:
-    return Matrix(CrossEvaluation.from_json(read_json(path), str(path)), read_pictures(folder / "figures" / path.stem))
+def _matrix(folder: Path, name: str) -> Matrix:
+    path = folder / "evaluations" / f"{name}.json"
+    return Matrix(CrossEvaluation.from_json(read_json(path), str(path)), read_pictures(folder / "figures" / name))
 
 
 if __name__ == "__main__":

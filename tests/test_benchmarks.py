@@ -183,11 +183,13 @@ def test_the_demo_is_timed_in_a_clone(checkout: Path) -> None:
     identity = ["-c", "user.name=n", "-c", "user.email=n@n"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "all"]):
         assert run(["git", *command], checkout).status == 0
-    (found,) = demo.measure(demo.Size(checkout, ("python", "-c", "open('made', 'w')")))
+    program = "import pathlib; open('made', 'w'); [file.touch() for file in pathlib.Path('reports').rglob('*.json')]"
+    (found,) = demo.measure(demo.Size(checkout, (demo.Part("a part", ("python", "-c", program), 9.0),)))
     assert found.value is not None
     assert found.note == "2 stages that train or attack took 52 s, the longest: train 90m 50 s, train 1m 2 s"
     assert not (checkout / "made").exists()
-    (failed,) = demo.measure(demo.Size(checkout, ("python", "-c", "raise SystemExit('no disk')")))
+    failing = demo.Part("a part", ("python", "-c", "raise SystemExit('no disk')"), 9.0)
+    (failed,) = demo.measure(demo.Size(checkout, (failing,)))
     assert (failed.value, failed.note) == (None, "it failed: no disk")
 
 

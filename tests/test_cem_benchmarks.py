@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import cem_loss, cem_step
+from benchmarks import cem_loss, cem_step, decoder_attack
 
 
 def test_the_loop_and_the_expression_are_the_same_loss() -> None:
@@ -23,3 +23,6 @@ def test_both_run() -> None:
     results = [*cem_loss.measure(cem_loss.QUICK), *cem_step.measure(cem_step.QUICK)]
     assert all(result.value is not None and result.value > 0 for result in results)
     assert [result.aim for result in results] == [8.0, pytest.approx(1.1), 2.0, None]
+    (decoder,) = decoder_attack.measure(decoder_attack.QUICK)
+    assert decoder.value is not None
+    assert (decoder.value > 0, decoder.aim) == (True, 2.0)

@@ -84,6 +84,16 @@ def test_an_error_is_held_against_its_print() -> None:
     assert number(evaluation, "bottleneck", "gan_train_mse").verdict == "not run"
 
 
+def test_both_gan_columns_are_the_gan_that_knows_the_training_images() -> None:
+    """Train is its error on these, Infer that on test images; a GAN that knows test images is behind neither."""
+    training, attack = inverted("bottle", {"gan_train": [0.0045] * 3, "gan_infer": [0.9] * 3})
+    on_training = attack.attacks["gan_train"]["metrics"]["mse_as_written"]
+    on_training |= {"values": [0.0039] * 3, "mean": 0.0039, "low": 0.0038, "high": 0.0040}
+    evaluation = evaluate([training, attack], PAPER, settings({"bottleneck": "bottle"}), "test")
+    columns = [number(evaluation, "bottleneck", f"gan_{data}_mse") for data in ("train", "infer")]
+    assert [(one.measured, one.attack) for one in columns] == [(0.0039, "gan_train"), (0.0045, "gan_train")]
+
+
 @pytest.mark.parametrize(
     "other", [{"data": "photos"}, {"note": "5000 of 50000 training records"}, {"protocol": "clean"}]
 )

@@ -59,10 +59,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         "attack does not exist, allowed suite, datasets, train, prune, harden, evaluate",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
-    "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ . + -"),
+    "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
     "name of a cell": (
         put("train/..", {}),
-        "train...: found this name, allowed letters, digits and _ . + -",
+        "train...: found this name, allowed letters, digits and _ + -",
     ),
     "name twice": (
         put("harden/base", {}),

@@ -47,7 +47,7 @@ MODELS: dict[str, ModelSpec] = {
     "lenet5": ModelSpec(lenet5, 4, uniform, uniform),
     "four_layer_cnn": ModelSpec(four_layer_cnn, 4, uniform, uniform),
     "photos_cnn": ModelSpec(photos_cnn, 8, uniform, uniform),
-    "vgg11_bn": ModelSpec(vgg11_bn, 32, uniform, uniform),
+    "vgg11_bn": ModelSpec(vgg11_bn, 16, uniform, uniform),
     "resnet20": ModelSpec(resnet20, 8, uniform, uniform),
     "vgg16": ModelSpec(vgg16, 32, fan_out, small_normal),
     "resnet18": ModelSpec(resnet18, 8, fan_out, uniform),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block, split
@@ -88,7 +89,11 @@ def _with_extra(blocks: list[tuple[str, nn.Module]], cut: CutSettings, shape: Sh
 
 def _channels(edge: BlockNet, shape: Shape) -> int | None:
     """Return the channels of an edge's feature maps, None where it gives vectors."""
-    features = edge.eval()(torch.empty(1, shape.in_channels, shape.image_size, shape.image_size, device="meta"))
+    images = torch.zeros(1, shape.in_channels, shape.image_size, shape.image_size, device="cpu")
+    # Zeros on the CPU: the first convolution on `meta` would import PyTorch's compiler, seconds in every stage.
+    values = {name: torch.zeros_like(value, device="cpu") for name, value in edge.state_dict().items()}
+    with torch.no_grad():
+        features = functional_call(edge.eval(), values, (images,))
     edge.train()
     return features.shape[1] if features.dim() == 4 else None
 

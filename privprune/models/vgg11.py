@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.layers import GlobalMean, scaled
 from privprune.models.random_layers import RandomDropout
@@ -11,14 +12,22 @@ from privprune.models.random_layers import RandomDropout
 _ENTRIES = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 _HIDDEN = 512
 _DROPPED = 0.5
+_SMALLEST = 32  # pixels that five poolings leave something of
 
 
 def vgg11_bn(shape: Shape, width: float) -> BlockNet:
     """Build VGG11-BN with CEM's classifier of three linear layers and dropout.
 
     A pooling layer is a block of its own, so that a cut after n blocks is the `cutlayer` n of CEM's code, which counts
-    the entries of the configuration. Images whose size is a multiple of 32; above 32 the last feature map is averaged.
+    the entries of the configuration. Images whose size is a multiple of 16, from 32 on: pooling drops the last row and
+    column of an odd map, as of FaceScrub's 48 pixels; what is left of a map in the end is averaged.
+
+    Raises:
+        UserError: images are smaller than 32 x 32.
+
     """
+    if shape.image_size < _SMALLEST:
+        raise UserError(f"vgg11_bn: found images of {shape.image_size} pixels, allowed {_SMALLEST} and more")
     blocks: list[tuple[str, nn.Module]] = []
     channels, convolutions, pools = shape.in_channels, 0, 0
     for entry in _ENTRIES:

@@ -94,6 +94,8 @@ class Paper:
         covers: a printed data set that stands for several -> these.
         models: model as printed -> our names for the same network.
         attacks: attack behind a printed number -> our names for the same attack.
+        columns: printed metric -> the measured one that it is held against, where the same name means another attack or
+            another scoring.
         defences: defence -> how tables call it.
         averages: printed row that averages others -> the defences that it averages.
         controls: control that the paper lacks -> how tables call it.
@@ -114,6 +116,7 @@ class Paper:
     covers: dict[str, tuple[str, ...]]
     models: dict[str, tuple[str, ...]]
     attacks: dict[str, tuple[str, ...]]
+    columns: dict[str, str]
     defences: dict[str, str]
     averages: dict[str, tuple[str, ...]]
     controls: dict[str, str]
@@ -129,10 +132,16 @@ class Paper:
                 raise ValueError(f"tables: {' / '.join(row.key)} names a data set, model or defence not declared")
             if row.attack is not None and row.attack not in self.attacks:
                 raise ValueError(f"tables: {' / '.join(row.key)} names the attack {row.attack}, not declared")
+        if unknown := {*self.columns, *self.columns.values()} - set(METRICS):
+            raise ValueError(f"columns: found {', '.join(sorted(unknown))}, allowed {', '.join(METRICS)}")
         compared = [one for claim in self.claims for variant in claim.variants for one in variant]
         names = {name for comparison in compared for name in comparison.names}
         if unknown := names - set(self.labels):
             raise ValueError(f"claims: found {', '.join(sorted(unknown))}, allowed {', '.join(self.labels)}")
+
+    def measured_as(self, metric: str) -> str:
+        """Return the measured metric that a printed one is held against."""
+        return self.columns.get(metric, metric)
 
     @property
     def rows(self) -> tuple[PrintedRow, ...]:
@@ -177,6 +186,6 @@ class Paper:
         if tolerance is None:
             raise ValueError(f"tolerances: none for {metric} on {row.dataset}")
         flags = tuple(text for place, text in row.flags.items() if place in ("row", metric))
-        attack = row.attack or "" if metric == "attack_accuracy" else METRICS[metric].attack
+        attack = row.attack or "" if metric == "attack_accuracy" else METRICS[self.measured_as(metric)].attack
         printed = row.numbers[metric]
         return PublishedNumber(table, row.dataset, row.model, row.defence, attack, metric, printed, tolerance, flags)

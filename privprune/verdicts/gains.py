@@ -80,7 +80,7 @@ def _gain(quoted: QuotedGain, paper: Paper, group: Group | None) -> Gain:
         for metric in quoted.metrics
     ]
     pairs = _pairs(group, quoted, paper) if group else []
-    per_seed = _measured(group, pairs, quoted) if group else []
+    per_seed = _measured(group, pairs, _columns(quoted, paper)) if group else []
     return Gain(
         dataset=quoted.dataset,
         attacker=quoted.attacker,
@@ -111,17 +111,20 @@ def _pairs(group: Group, quoted: QuotedGain, paper: Paper) -> list[tuple[str, st
     return [
         pair
         for pair in zip(*paper.averages.values(), strict=True)
-        if all(group.lookup(name, metric) for name in pair for metric in quoted.metrics)
+        if all(group.lookup(name, metric) for name in pair for metric in _columns(quoted, paper))
     ]
+
+
+def _columns(quoted: QuotedGain, paper: Paper) -> list[str]:
+    """Return the measured metrics that the printed ones are held against."""
+    return [paper.measured_as(metric) for metric in quoted.metrics]
 
 
 def _measured(
-    group: Group, pairs: Sequence[tuple[str, str]], quoted: QuotedGain
+    group: Group, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]
 ) -> list[list[tuple[list[float], list[float]]]]:
     """Return the columns of every seed that all cells have: per attack the errors without and with the addition."""
-    columns = [
-        [[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in quoted.metrics
-    ]
+    columns = [[[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in metrics]
     seeds = set.intersection(*(set(one) for metric in columns for side in metric for one in side))
     return [
         [([one[seed] for one in without], [one[seed] for one in with_it]) for without, with_it in columns]

@@ -79,7 +79,7 @@ def _judge(
     if not options:
         return _verdict(number, None, None, "not run", "")
     different, row = min(options, key=lambda option: len(option[0]))  # the first of those nearest to the print
-    found = _estimate(number, row, cells[row.cell])
+    found = _estimate(number, row, cells[row.cell], paper)
     if found is None:
         return _verdict(number, row, None, "not run", f"not in the records of {row.cell}")
     return _held_against(number, row, found, different)
@@ -90,7 +90,7 @@ def _judge_average(number: PublishedNumber, paper: Paper, groups: Sequence[Group
     options = []
     for group in groups:
         if (group.place.dataset, group.place.model) == (number.dataset, number.model):
-            found = average(group, paper.averages[number.method], number.metric)
+            found = average(group, paper.averages[number.method], paper.measured_as(number.metric))
             if found is not None:
                 cells = [group.members[name].cell for name in paper.averages[number.method]]
                 each = [text for cell in cells for text in differences(number, None, cell, paper)]
@@ -152,10 +152,10 @@ def compare(number: PublishedNumber, found: Estimate) -> tuple[Verdict, str]:
     return "not reproduced", f"beyond {number.tolerance}"
 
 
-def _estimate(number: PublishedNumber, row: RowSettings, cell: MeasuredCell) -> Estimate | None:
+def _estimate(number: PublishedNumber, row: RowSettings, cell: MeasuredCell, paper: Paper) -> Estimate | None:
     if number.metric == "attack_accuracy":
         return cell.attacks[row.attack or ""].measures[BALANCED]
-    return cell.numbers.get(number.metric)
+    return cell.numbers.get(paper.measured_as(number.metric))
 
 
 def _verdict(

@@ -33,6 +33,15 @@ def test_vgg11_has_the_counts_of_the_paper() -> None:
     assert edge_of(network("vgg11_bn", cut_at(3)))(torch.zeros(2, 3, 32, 32)).shape == (2, 8, 16, 16)
 
 
+def test_vgg11_takes_facescrub() -> None:
+    """48 pixels, no multiple of 32, leave 8 x 12 x 12 on the wire; fewer than 32 are refused in a line."""
+    model = network("vgg11_bn", cut_at(4), size=48, classes=530)
+    assert edge_of(model)(torch.zeros(2, 3, 48, 48)).shape == (2, 8, 12, 12)
+    assert model.eval()(torch.zeros(2, 3, 48, 48)).shape == (2, 530)
+    with pytest.raises(UserError, match="vgg11_bn: found images of 16 pixels, allowed 32 and more"):
+        network("vgg11_bn", cut_at(4), size=16)
+
+
 def test_resnet20_has_the_counts_of_the_paper() -> None:
     """CEM's ResNet-20 on Tiny-ImageNet: 112,472 parameters on the edge, which sends 8 x 16 x 16 numbers."""
     edge = edge_of(network("resnet20", cut_at(5), size=64, classes=200))
