@@ -12,7 +12,7 @@ from privprune.models.block_net import BlockNet, Shape, prunable
 from privprune.models.cut import WIRE, CutSettings, cut_network, input_shape
 from privprune.models.digits_cnn import digits_cnn
 from privprune.models.four_layer_cnn import four_layer_cnn
-from privprune.models.initialisation import Initialiser, fan_out, initialise, small_normal, uniform, xavier
+from privprune.models.initialisation import Initialiser, allocate, fan_out, initialise, small_normal, uniform, xavier
 from privprune.models.lenet import lenet5
 from privprune.models.mobilenet import mobilenet_v2, mobilenet_v2_imagenet
 from privprune.models.photos_cnn import photos_cnn
@@ -129,7 +129,8 @@ def count_parameters(model: torch.nn.Module) -> int:
 def _build(
     name: str, shape: Shape, width: float, generator: torch.Generator, cut: CutSettings | None = None
 ) -> BlockNet:
-    model = _skeleton(name, shape, width, cut).to_empty(device="cpu")
+    model = _skeleton(name, shape, width, cut)
+    allocate(model)
     initialise(model, MODELS[name].convolution, MODELS[name].linear, generator)
     if cut is not None:  # CEM's code draws the edge's convolutions anew
         for block in model[: model.block_names.index(WIRE)]:

@@ -91,7 +91,9 @@ def _channels(edge: BlockNet, shape: Shape) -> int | None:
     """Return the channels of an edge's feature maps, None where it gives vectors."""
     images = torch.zeros(1, shape.in_channels, shape.image_size, shape.image_size, device="cpu")
     # Zeros on the CPU: the first convolution on `meta` would import PyTorch's compiler, seconds in every stage.
-    values = {name: torch.zeros_like(value, device="cpu") for name, value in edge.state_dict().items()}
+    values = {
+        name: torch.zeros(value.shape, dtype=value.dtype, device="cpu") for name, value in edge.state_dict().items()
+    }
     with torch.no_grad():
         features = functional_call(edge.eval(), values, (images,))
     edge.train()

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
+from privprune.models.initialisation import allocate
+
 
 class PreActivationBlock(nn.Module):
     """Residual block that normalises first: two 3x3 convolutions; 1x1 convolution and norm where channels change."""
@@ -101,7 +103,7 @@ def build_decoder(
 @torch.no_grad()
 def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Sequential:
     """Give a network without values (on the device `meta`) PyTorch's own first ones, drawn from the generator."""
-    network = network.to_empty(device="cpu")
+    allocate(network)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             bound = 1 / math.sqrt(module.weight[0].numel())
