@@ -16,16 +16,21 @@ from privprune.defences import (
     CemSettings,
     DefenceSettings,
     DpSgdSettings,
+    GameSettings,
     MatchedAccuracySettings,
+    PatrolAsInCemSettings,
+    check_patrol,
     needs_noise,
 )
 from privprune.errors import UserError
+from privprune.models import check_decoder
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.invert import InversionEntry, check_inversion
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
+from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
 
 SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "evaluate")
@@ -149,6 +154,8 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     _check_defence(entry, network, where)
+    if not isinstance(entry, TrainEntry) and isinstance(entry.defence, NEEDS_CUT):
+        _check_game(suite.datasets[entry.data], entry, network, f"{where}.defence")
     if isinstance(entry, PruneEntry):
         entry.check_layers(anatomy(suite.datasets[entry.data], network, where).weights, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
@@ -220,6 +227,24 @@ def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, w
             raise UserError(f"{where}.defence.{refused}") from None
 
 
+def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network: NetworkSettings, where: str) -> None:
+    """Hold that the decoder of a game reaches from features to images, and that PATROL as in CEM can prune in time."""
+    game = entry.defence.base if isinstance(entry.defence, CemSettings) else entry.defence
+    if not isinstance(game, GameSettings):
+        return
+    shape = IMAGE_SHAPES[data.name].image
+    try:
+        check_decoder(halves(network_like(data, network), None).feature_shape(shape), shape)
+    except ValueError as refused:
+        raise UserError(f"{where}: {refused}") from None
+    if not isinstance(game, PatrolAsInCemSettings):
+        return
+    try:
+        check_patrol(game, network.cut, entry.retrain.epochs if isinstance(entry, PruneEntry) else entry.plan.epochs)
+    except ValueError as refused:
+        raise UserError(f"{where}.{refused}") from None
+
+
 def _check_private(found: Anatomy, where: str) -> None:
     """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
     if found.normalises:
@@ -245,8 +270,7 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
-    shape = IMAGE_SHAPES[data.name]
-    check_inversion(entry, network_like(data, network), (shape.channels, shape.size, shape.size), where)
+    check_inversion(entry, network_like(data, network), IMAGE_SHAPES[data.name].image, where)
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:

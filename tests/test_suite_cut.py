@@ -23,11 +23,31 @@ def odd_features(suite: Suite) -> None:
         suite[section] = {name: entry for name, entry in suite[section].items() if name.startswith("cut")}
     suite["train"]["cut"]["network"].update(model="lenet5")
     suite["train"]["cut"]["network"]["cut"]["after"] = 2
+    suite["harden"]["cut-cem"]["defence"]["base"] = None
 
 
 def whole_network_inverted(cut: str | int | None) -> Callable[[Suite], None]:
     """Return the change that inverts a network without a cut of its own."""
     return lambda suite: suite["attack"]["cut-inverted"].update(target="base", cut=cut)
+
+
+def patrol(**changed: Any) -> Callable[[Suite], None]:
+    """Return the change that plays PATROL as in CEM instead of CEM, on an edge with the extra convolution."""
+
+    def change(suite: Suite) -> None:
+        suite["train"]["cut"]["network"]["cut"]["extra_convolution"] = changed.pop("extra_convolution", True)
+        game = suite["harden"]["cut-cem"]["defence"]["base"]
+        own = {"epochs_before_pruning": 0, "ratio": 0.5, "more_outputs_than": 8, "importance": "data"}
+        suite["harden"]["cut-cem"]["defence"] = {**game, **own, "name": "patrol_as_in_cem", **changed}
+
+    return change
+
+
+def game_with_odd_features(suite: Suite) -> None:
+    """Play ResSFL where no decoder reaches the images."""
+    game = suite["harden"]["cut-cem"]["defence"]["base"]
+    odd_features(suite)
+    suite["harden"]["cut-cem"]["defence"]["base"] = game
 
 
 def based(on: Callable[[dict[str, Any]], Any]) -> Callable[[Suite], None]:
@@ -46,6 +66,21 @@ def resfl_alone(suite: Suite) -> None:
 
 
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "game whose decoder cannot match": (
+        game_with_odd_features,
+        (
+            "harden.cut-cem.defence: found features 2x5x5 of images 1x28x28, a bottleneck the decoder cannot match "
+            "(5x5 to 28x28), allowed square maps, times 1, 2, 4, 8, ..."
+        ),
+    ),
+    "PATROL without its extra convolution": (
+        patrol(extra_convolution=False),
+        "harden.cut-cem.defence.patrol_as_in_cem: found a cut without it, allowed network.cut.extra_convolution: true",
+    ),
+    "PATROL that never prunes": (
+        patrol(epochs_before_pruning=9),
+        "harden.cut-cem.defence.epochs_before_pruning: found 9, allowed below the 2 epochs of the plan",
+    ),
     "cut that the model has not": (
         put("train/cut/network/cut/after", 9),
         f"train.cut.network: cut: found 9, {BLOCKS}",

@@ -75,6 +75,11 @@ class ImageShape:
     size: int
     classes: int
 
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self.channels, self.size, self.size
+
 
 IMAGE_SHAPES = {  # known before anything is fetched, so that a suite is checked at once
     "digits": ImageShape(1, 8, 10),

@@ -17,8 +17,8 @@ from privprune.defences.distance_correlation import DistanceCorrelationSettings,
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, matched_accuracy
 from privprune.defences.min_max import MinMaxSettings, min_max
-from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings, patrol_as_in_cem
-from privprune.defences.resfl import ResSflSettings, resfl
+from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings, check_patrol, patrol_as_in_cem
+from privprune.defences.resfl import GameSettings, ResSflSettings, resfl
 
 DefenceSettings = (
     CemSettings
@@ -72,8 +72,11 @@ __all__ = [
     "Defence",
     "DefenceSettings",
     "DpSgdSettings",
+    "GameSettings",
     "MatchedAccuracySettings",
+    "PatrolAsInCemSettings",
     "Setting",
+    "check_patrol",
     "needs_noise",
     "set_up",
 ]

@@ -36,7 +36,7 @@ from privprune.defences.resfl import GameSettings, ResSfl
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
-from privprune.models.cut import WIRE
+from privprune.models.cut import WIRE, CutSettings
 from privprune.settings import AtLeastOne, Count, Fraction
 from privprune.training import Step, Term
 
@@ -191,15 +191,23 @@ def _followed(node: fx.Node, modules: dict[str, nn.Module]) -> ChannelGroup | No
     return None
 
 
+def check_patrol(settings: PatrolAsInCemSettings, cut: CutSettings | None, epochs: int) -> None:
+    """Hold the settings against the network's cut and the plan's epochs, before anything is trained.
+
+    Raises:
+        ValueError: one line.
+
+    """
+    if cut is not None and not cut.extra_convolution:
+        raise ValueError(f"{settings.name}: found a cut without it, allowed network.cut.extra_convolution: true")
+    if settings.epochs_before_pruning >= epochs:
+        found = f"found {settings.epochs_before_pruning}, allowed below the {epochs} epochs of the plan"
+        raise ValueError(f"epochs_before_pruning: {found}")
+
+
 def patrol_as_in_cem(settings: PatrolAsInCemSettings, setting: Setting) -> Defence:
     """Play the game, and prune once."""
     require_cut(settings.name, setting)
-    if setting.cut is not None and not setting.cut.extra_convolution:
-        raise ValueError(f"{settings.name}: found a cut without it, allowed network.cut.extra_convolution: true")
-    if settings.epochs_before_pruning >= setting.epochs:
-        raise ValueError(
-            f"epochs_before_pruning: found {settings.epochs_before_pruning}, allowed below the {setting.epochs} epochs "
-            "of the plan"
-        )
+    check_patrol(settings, setting.cut, setting.epochs)
     pruning = ChannelPruning(settings, setting)
     return Defence(terms=(pruning, ResSfl(settings, setting)), measured=pruning.measured)
