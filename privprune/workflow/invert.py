@@ -101,8 +101,7 @@ def build_inversion(settings: Mapping[str, object], where: str) -> Inversion:
     """
     choice = read(_Choice, {"attack": settings.get("attack")}, where)
     kind, attack = INVERSIONS[choice.attack]
-    own = {key: value for key, value in settings.items() if key != "attack"}
-    built: Inversion = attack(read(kind, own, where))
+    built: Inversion = attack(read(kind, {key: settings[key] for key in settings if key != "attack"}, where))
     return built
 
 
@@ -187,7 +186,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
 
     """
     check_same_data(cell, world, f"target: {entry.target}")
-    _, channels, height, width = world.dataset.images.shape
+    channels, height, width = world.dataset.images.shape[1:]
     check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
     importlib.import_module("sklearn.covariance")  # before the workers fork, or each would spend a second on it
     numbers = range(cell.manifest.targets)
@@ -269,10 +268,8 @@ def _facts(entry: InversionEntry, cell: Cell, number: int, world: World) -> dict
         "edge_parameters": float(count_parameters(attacked.halves.encoder)),
         "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
     }
-    mean = shown.mean(0)
-    facts["mean_image_mse"] = float(
-        (victim.targets(attacked.pools.test.to(world.device)).flatten(1) - mean).square().mean()
-    )
+    unseen = victim.targets(attacked.pools.test.to(world.device)).flatten(1)
+    facts["mean_image_mse"] = float((unseen - shown.mean(0)).square().mean())
     records = evenly(members, _FEATURES_OF_BOUND)
     enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
     components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)
