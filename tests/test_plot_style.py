@@ -22,7 +22,6 @@ from privprune.plots.style import (
     attack_label,
     attack_order,
     defence_look,
-    feature_defence,
     feature_look,
 )
 from privprune.plots.training_curves import Curves, Phase
@@ -113,8 +112,3 @@ def test_attacks_are_called_by_their_names_and_sorted_by_kind() -> None:
 def test_file_names_are_safe_whatever_the_parts() -> None:
     """Nothing in a name leads out of its folder."""
     assert file_name(["roc", "../My Data/$1", "LeNet5"]) == "roc-my-data-1-lenet5"
-
-
-def test_a_variant_of_cem_is_drawn_as_with_cem() -> None:
-    """A control that varies CEM has it, as a defence with CEM has; a defence without has not."""
-    assert [feature_defence(name)[1] for name in ("cem_other_form", "resfl+cem", "resfl")] == [True, True, False]

@@ -66,7 +66,6 @@ FEATURE_DEFENCES: dict[str, Look] = {
     "top_k": Look("Top-k", "#5b5ea6", "h"),
     "laplace": Look("Laplace noise", "#7b5141", "<"),
     "local_dp": Look("Local DP", "#3a3a8c", ">"),
-    "cem_other_form": Look("Bottleneck+CEM, other form", "#5f6b1f", "8"),
 }
 _OTHER_NAMES = {  # as papers, released code and suites say it
     "no_defense": "none",
@@ -132,8 +131,7 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
 def feature_defence(name: str) -> tuple[str, bool]:
     """Divide a defence of features into what CEM was put on and whether it was: `resfl+cem` is `resfl` with it."""
     plain = _WITH_CEM.sub("", name.lower()) or "cem"
-    varied = plain.startswith("cem_")  # controls that vary CEM itself, such as its other form
-    return _OTHER_NAMES.get(plain, plain), varied or _WITH_CEM.search(name.lower()) is not None
+    return _OTHER_NAMES.get(plain, plain), _WITH_CEM.search(name.lower()) is not None
 
 
 def called(label: str) -> str:
