@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from privprune.files import write_json
+from pathlib import Path
+
+from privprune.files import new_folder, write_json
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
+from stages.closure import STAGES, code_of
 from stages.reading import DATA, PARAMS, mistakes_told
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Read the whole suite; what is written never changes, so that only what a change touches runs again."""
+    """Read the whole suite, and list the code of each stage, so that only what a change touches runs again."""
     check_suite(load_yaml(PARAMS), str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})
+    with new_folder(DATA / "code") as unfinished:
+        for stage in STAGES:
+            write_json(unfinished / f"{stage}.json", code_of(stage, ROOT))
 
 
 if __name__ == "__main__":

@@ -4,122 +4,123 @@ from __future__ import annotations
 
 import ast
 import functools
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from stages import closure
+
 ROOT = Path(__file__).parent.parent
 STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
-# A stage that trains streams its curves, if a server is named; nothing in the tracking can change what it writes.
-STREAMED = "privprune.tracking"
+LOADED = """
+import json, sys, types
+if "{stage}" != "track":
+    sys.modules["privprune.tracking"] = types.SimpleNamespace(live=None, __file__=None)
+import stages.{stage}
+names = [name for name in sys.modules if name.split(".")[0] in ("privprune", "stages")]
+print(json.dumps([sys.modules[name].__file__ for name in names if sys.modules[name].__file__]))
+"""
 
 
 @functools.cache
-def file_of(module: str) -> Path | None:
-    """Return the file of a module of ours, or None."""
-    base = ROOT / module.replace(".", "/")
-    found = [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
-    return found[0] if found else None
-
-
-@functools.cache
-def imported(path: Path) -> set[str]:
-    """Return the dotted names that a file imports anywhere, inside functions too, with `from a import b` as a.b."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name.split(".")[0] in ("privprune", "stages")}
-
-
-def closure(module: str, left_out: str | None = None) -> set[Path]:
-    """Return the files that importing a module reads: its own, those it imports, and the packages around them."""
-    waiting, seen, files = {module}, set[str](), set[Path]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen or (left_out and f"{name}.".startswith(f"{left_out}.")):
-            continue
-        seen.add(name)
-        path = file_of(name)
-        if path is not None:
-            files.add(path.relative_to(ROOT))
-            waiting |= imported(path)
-        waiting |= {name.rpartition(".")[0]} - {""}
-    return files
-
-
-def declared(stage: str) -> set[Path]:
-    """Return the code that a stage declares: files and folders."""
-    return {Path(path) for path in STAGES[stage]["deps"] if path.split("/")[0] in ("privprune", "stages")}
-
-
-def covers(path: Path, file: Path) -> bool:
-    """Whether a declared path is the file or a folder above it."""
-    return path == file or path in file.parents
-
-
-@functools.cache
-def is_empty(path: Path) -> bool:
-    """Whether a file holds no code, only its docstring."""
-    return len(ast.parse((ROOT / path).read_text()).body) <= 1
-
-
-@functools.cache
-def code_of(stage: str) -> set[Path]:
-    """Return the files with code that a stage imports."""
-    left_out = None if stage in ("check", "track") else STREAMED
-    return {path for path in closure(f"stages.{stage}", left_out) if not is_empty(path)}
+def users_of(package: str) -> set[Path]:
+    """Return the files outside a package of ours that import it."""
+    found = set()
+    for path in (*(ROOT / "stages").rglob("*.py"), *(ROOT / "privprune").rglob("*.py")):
+        names = {
+            node.module or "" for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
+        }
+        if any(f"{name}.".startswith(f"{package}.") for name in names):
+            found.add(path.relative_to(ROOT))
+    return {path for path in found if not f"{'.'.join(path.parts)}.".startswith(f"{package}.")}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_code_that_is_imported_is_declared(stage: str) -> None:
-    """A change of any module that a stage imports reruns the stage."""
-    missing = [str(file) for file in sorted(code_of(stage)) if not any(covers(path, file) for path in declared(stage))]
-    assert not missing, f"dvc.yaml: {stage}.deps lack {', '.join(missing)}"
+def test_a_stage_depends_on_the_list_of_its_code(stage: str) -> None:
+    """Each stage but `check`, which makes the lists from all code, depends on its own list and on no code besides."""
+    code = {path for path in STAGES[stage]["deps"] if path.startswith(("data/code", "privprune", "stages"))}
+    assert code == ({"privprune", "stages"} if stage == "check" else {f"data/code/{stage}.json"})
+    assert {"check", *closure.STAGES} == set(STAGES)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_code_that_is_declared_is_imported(stage: str) -> None:
-    """A change of code that a stage does not import does not rerun it."""
-    idle = [str(path) for path in sorted(declared(stage)) if not any(covers(path, file) for file in code_of(stage))]
-    assert not idle, f"dvc.yaml: {stage}.deps name {', '.join(idle)} for nothing"
+@pytest.mark.parametrize("stage", closure.STAGES)
+def test_code_that_is_loaded_is_listed(stage: str) -> None:
+    """All modules of ours that Python loads with a stage's script stand in its list, but for what streams curves."""
+    command = [sys.executable, "-c", LOADED.replace("{stage}", stage)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 (our own program)
+    files = {str(Path(file).relative_to(ROOT)) for file in json.loads(told.stdout)}
+    assert len(files) > 3
+    assert files <= set(closure.code_of(stage, ROOT))
 
 
-@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "check"])
-def test_a_declared_folder_is_imported_whole(stage: str) -> None:
-    """A folder stands among the dependencies only where all of its modules are read."""
-    for folder in (path for path in declared(stage) if (ROOT / path).is_dir()):
-        modules = {file.relative_to(ROOT) for file in (ROOT / folder).rglob("*.py")}
-        idle = {file for file in modules - code_of(stage) if not is_empty(file)}
-        assert not idle, f"dvc.yaml: {stage}.deps name {folder}, but not {', '.join(map(str, idle))}"
+@pytest.mark.parametrize("stage", closure.STAGES)
+def test_a_list_follows_imports_inside_functions_and_nothing_else(stage: str) -> None:
+    """What a list names is imported by another file of the list, or is the script, a package around or data beside."""
+    listed = [Path(file) for file in closure.code_of(stage, ROOT)]
+    text = "\n".join((ROOT / file).read_text() for file in listed if file.suffix == ".py")
+    for file in listed:
+        beside = file.suffix != ".py" or file.name == "__init__.py" or file == Path(f"stages/{stage}.py")
+        parent, name = ".".join(file.parts[:-1]), file.stem
+        named = rf"(from {parent}\.{name} import|from {parent} import [^\n]*\b{name}\b|import {parent}\.{name}\b)"
+        assert beside or re.search(named, text) or re.search(rf"from {parent} import \([^)]*\b{name}\b", text), file
+
+
+def test_printed_numbers_and_templates_are_listed() -> None:
+    """Files that a stage reads without importing them are among its code too."""
+    listed = set(closure.code_of("report", ROOT))
+    assert {"privprune/published/cem.yaml", "privprune/report/templates/page.html.jinja"} <= listed
+    assert "privprune/published/cem.yaml" not in closure.code_of("train", ROOT)
 
 
 def test_only_streaming_reaches_the_tracking() -> None:
-    """What is left out above is reached from the module that all training stages share, and from nowhere else."""
-    users = {
-        path.relative_to(ROOT)
-        for folder in ("stages", "privprune")
-        for path in (ROOT / folder).rglob("*.py")
-        if any(name.startswith(STREAMED) for name in imported(path)) and "tracking" not in path.parts
+    """What is left out of the lists is reached from the module that all training stages share, and nowhere else."""
+    assert users_of(closure.STREAMED) == {Path("stages/stage.py"), Path("stages/track.py")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ("x = 1  # why", True),
+        ("\n\nx = 1\n", True),
+        ('"""About it."""\nx = 1', True),
+        ('x = 1\ndef f():\n    """Return \u00e9."""\n    return x\n', None),
+        ("x = 2", False),
+        ("x = '1'", False),
+        ('x = 1\n"""No docstring."""', False),
+        ("x = 1\ny = '# no comment'", False),
+    ],
+)
+def test_comments_and_docstrings_do_not_count(tmp_path: Path, changed: str, same: bool | None) -> None:
+    """A fingerprint is of the code alone: comments, docstrings and empty lines leave it, all else changes it."""
+    prints = []
+    for number, text in enumerate(("x = 1\n", changed, "x = 1\ndef f():\n    return x  # one\n")):
+        root = tmp_path / str(number)
+        (root / "stages").mkdir(parents=True)
+        (root / "stages" / "one.py").write_text(text)
+        prints.append(closure.code_of("one", root)["stages/one.py"])
+    assert (prints[1] == prints[0]) is bool(same)
+    assert (prints[1] == prints[2]) is (same is None)
+
+
+def test_a_change_is_seen_through_imports(tmp_path: Path) -> None:
+    """A stage's list changes with a module that it imports inside a function, and not with one that it does not."""
+    files = {
+        "stages/one.py": "def run():\n    from privprune import used\n",
+        "privprune/used.py": "",
+        "privprune/idle.py": "",
     }
-    assert users == {Path("stages/stage.py"), Path("stages/track.py")}
-
-
-def test_a_mistake_in_the_map_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check above tells a dependency that is missing, and one that is superfluous."""
-    less = [path for path in STAGES["train"]["deps"] if path != "privprune/training.py"]
-    monkeypatch.setitem(STAGES["train"], "deps", [*less, "privprune/tables"])
-    with pytest.raises(AssertionError, match=r"train.deps lack privprune/training.py"):
-        test_code_that_is_imported_is_declared("train")
-    with pytest.raises(AssertionError, match=r"train.deps name privprune/tables for nothing"):
-        test_code_that_is_declared_is_imported("train")
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert set(closure.code_of("one", tmp_path)) == {"stages/one.py", "privprune/used.py"}
 
 
 def test_every_stage_is_one_script_of_its_name() -> None:
