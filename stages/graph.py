@@ -1,0 +1,80 @@
+"""DVC's own graph of stages: what must run before what, what would run, and how long it took before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+from dvc.stage import Stage
+
+from privprune.errors import UserError
+from privprune.report.timings import read_timings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do, by addresses of stages (`train@digits-baseline`).
+
+    Attributes:
+        needs: stage -> the stages that must be done before it, for all that are to be looked at, in a possible order.
+        changed: those that run for a reason of their own: their code, parameters, inputs or outputs are not those of
+            their last run.
+        following: those behind them, which run unless their inputs come out as they were.
+
+    """
+
+    needs: dict[str, frozenset[str]]
+    changed: frozenset[str]
+    following: frozenset[str]
+
+    @property
+    def waiting(self) -> dict[str, frozenset[str]]:
+        """What may run, each with those that it waits for; what is up to date is left out."""
+        may_run = self.changed | self.following
+        return {stage: needs & may_run for stage, needs in self.needs.items() if stage in may_run}
+
+
+def plan(targets: Sequence[str]) -> Plan:
+    """Ask DVC what it would do.
+
+    Args:
+        targets: stages or groups of stages (`train`, `evaluate@cem`); none for all.
+
+    Raises:
+        UserError: dvc.yaml cannot be read, or there is no such target.
+
+    """
+    try:
+        repo = Repo(_wait_for_lock=True)
+        with repo.lock:
+            graph = get_active_graph(repo.index.graph)
+            steps: list[Stage] = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
+            changed = frozenset(stage.addressing for stage in steps if stage.changed())
+    except DvcException as refused:
+        raise UserError(" ".join(str(refused).split())) from None
+    needs = {
+        stage.addressing: frozenset(before.addressing for before in graph.successors(stage))  # its edges point back
+        for stage in steps
+    }
+    following: set[str] = set()
+    for stage, before in needs.items():
+        if stage not in changed and before & (changed | following):
+            following.add(stage)
+    return Plan(needs, changed, frozenset(following))
+
+
+def seconds_before(stages: Sequence[str], suite: str, reports: Path) -> dict[str, float]:
+    """Look up how long stages took when they last ran, on whatever machine; those that are not known are left out.
+
+    Raises:
+        UserError: a file of timings is damaged.
+
+    """
+    timings = read_timings(reports / suite / "timings").seconds
+    known = {(stage, cell): seconds for (_, stage, cell), seconds in timings.items()}
+    parts = {stage: stage.partition("@")[::2] for stage in stages}
+    return {stage: known[kind, name] for stage, (kind, name) in parts.items() if (kind, name) in known}
