@@ -150,7 +150,7 @@ def check_threshold(threshold: Threshold, parts: Removable, model: BlockNet) -> 
 
     """
     if not parts.groups and not parts.blocks:
-        raise ValueError("method.structures: the edge has none that can be removed, allowed another kind or a later cut")
+        raise ValueError("method.structures: the edge has none to remove, allowed another kind or a later cut")
     if isinstance(threshold, FixedThreshold):
         return
     dense, least = edge_parameters(model, parts, None), edge_parameters(model, parts, _least(parts))
