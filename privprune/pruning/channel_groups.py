@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from privprune.models import WIRE, BlockNet
+from privprune.models.random_layers import RandomLayer
 from privprune.models.residual import Residual
 
 Structures = Literal["channels", "blocks", "both"]
@@ -109,14 +110,26 @@ def edge_blocks(model: BlockNet) -> tuple[str, ...]:
 
 
 def dependencies(model: BlockNet, image_shape: tuple[int, int, int]) -> Any:
-    """Trace a network on the CPU, with nothing on its wire: torch-pruning's graph; left in evaluation mode."""
+    """Trace a network on the CPU, with nothing random and nothing on its wire; left in evaluation mode.
+
+    Returns:
+        torch-pruning's graph of it.
+
+    """
     import torch_pruning  # noqa: PLC0415 (most stages that import this package remove nothing)
 
-    wire = model.get_submodule(WIRE)
-    setattr(model, WIRE, nn.Identity())
+    random = {name: layer for name, layer in model.named_modules() if name == WIRE or isinstance(layer, RandomLayer)}
+    for name in random:
+        _put(model, name, nn.Identity())
     graph = torch_pruning.DependencyGraph().build_dependency(model.eval(), torch.zeros(1, *image_shape))
-    setattr(model, WIRE, wire)
+    for name, layer in random.items():
+        _put(model, name, layer)
     return graph
+
+
+def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, own = name.rpartition(".")
+    setattr(model.get_submodule(parent), own, layer)
 
 
 def _group(graph: Any, layer: nn.Conv2d, names: dict[nn.Module, str]) -> tuple[set[str], ChannelGroup | None]:

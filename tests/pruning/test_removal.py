@@ -11,6 +11,8 @@ from torch import nn
 from privprune.errors import UserError
 from privprune.models import WIRE, BlockNet, count_parameters, edge_of, shrunk, structure_of
 from privprune.models.block_net import block
+from privprune.models.random_layers import RandomLayer
+from privprune.models.wire import GaussianSettings, build_wire
 from privprune.pruning.channel_groups import Removable, Structures, removable
 from privprune.pruning.removal import (
     FixedThreshold,
@@ -116,6 +118,24 @@ def test_what_zero_does_not_pass_is_left_alone() -> None:
     assert removable(whole, SHAPE) == Removable((), {})
 
 
+def test_looking_for_groups_draws_nothing() -> None:
+    """Random layers, on the wire and elsewhere, need no generator for it, and stay where they are."""
+    model = residual()
+    quiet = removable(model, SHAPE)
+    model.wire = build_wire(GaussianSettings("gaussian", 0.5))
+    model.block1.shortcut = NoiseOfItsOwn()
+    assert removable(model, SHAPE) == quiet
+    kept = Kept({group.name: torch.arange(group.channels) < 2 for group in quiet.groups}, ())
+    smaller = remove(model, quiet, kept, SHAPE)
+    assert isinstance(smaller.wire, type(model.wire))
+    assert isinstance(smaller.block1.shortcut, NoiseOfItsOwn)
+
+
+class NoiseOfItsOwn(RandomLayer):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return features + self.uniform(features)
+
+
 def test_a_share_takes_the_smallest_threshold_that_removes_it() -> None:
     """Of all thresholds between the masks, tried one by one, the first that removes enough gives what is kept."""
     model = settled(residual(), 1)
@@ -163,7 +183,9 @@ def test_a_threshold_that_removes_nothing_or_a_whole_stage_is_refused() -> None:
     with pytest.raises(ValueError, match=r"found 0\.5, which removes nothing, allowed above the smallest mask, 1$"):
         chosen(ones)
     gone = Masks({**ones.channels, "block1.conv1": torch.full((6,), 0.25)}, ones.blocks)
-    with pytest.raises(ValueError, match=r"removes the whole stage block1\.conv1, allowed up to its largest mask, 0\.25"):
+    with pytest.raises(
+        ValueError, match=r"removes the whole stage block1\.conv1, allowed up to its largest mask, 0\.25"
+    ):
         chosen(gone)
     assert chosen(Masks(gone.channels, {"block1": torch.tensor(0.1)})).removed == ("block1",)
     with pytest.raises(UserError, match="not finite"):
