@@ -161,7 +161,6 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
         selection=torch.tensor([[4], [4]]),
         classes=2,
         cut=None,
-        structures=None,
         epochs=2,
         batch=3,
         precision="float32",
