@@ -12,6 +12,7 @@ from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, prunable, small_dense
 from privprune.models.wire import PlainSettings
+from privprune.pruning import Removable, removable
 from privprune.workflow.world import NetworkSettings
 
 
@@ -45,6 +46,17 @@ def anatomy(data: DatasetSettings, network: NetworkSettings, where: str) -> Anat
 def network_like(data: DatasetSettings, network: NetworkSettings) -> BlockNet:
     """Return a network of the same layers, with any weights and a plain wire; calls share it."""
     return _network(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+
+
+def removable_like(data: DatasetSettings, network: NetworkSettings) -> Removable:
+    """Return what can be removed of the edge of networks with a cut; calls share it."""
+    return _removable(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+
+
+@functools.cache
+def _removable(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> Removable:
+    """Trace each network once: seconds for a large one."""
+    return removable(_network(model, narrow, cut, shape), shape.image)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.anatomy import Anatomy, anatomy, network_like
+from privprune.anatomy import Anatomy, anatomy, network_like, removable_like
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
@@ -24,11 +24,12 @@ from privprune.defences import (
 )
 from privprune.errors import UserError
 from privprune.models import check_decoder
+from privprune.pruning import SoftMaskSettings
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.invert import InversionEntry, check_inversion
-from privprune.workflow.prune import PruneEntry
+from privprune.workflow.prune import PruneEntry, check_removal
 from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
@@ -158,6 +159,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
         _check_game(suite.datasets[entry.data], entry, network, f"{where}.defence")
     if isinstance(entry, PruneEntry):
         entry.check_layers(anatomy(suite.datasets[entry.data], network, where).weights, where)
+        _check_removal(suite.datasets[entry.data], entry, network, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
         _check_private(anatomy(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
 
@@ -241,6 +243,20 @@ def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network:
         return
     try:
         check_patrol(game, network.cut, entry.retrain.epochs if isinstance(entry, PruneEntry) else entry.plan.epochs)
+    except ValueError as refused:
+        raise UserError(f"{where}.{refused}") from None
+
+
+def _check_removal(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
+    """Hold that a soft mask has an edge to work on, and that it can remove what is asked for."""
+    if not isinstance(entry.method, SoftMaskSettings):
+        return
+    if network.cut is None:
+        raise UserError(f"{where}.method: soft_mask needs networks with a cut, found network.cut: null")
+    if isinstance(entry.defence, PatrolAsInCemSettings):
+        raise UserError(f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with soft_mask")
+    try:
+        check_removal(entry.method, removable_like(data, network), network_like(data, network))
     except ValueError as refused:
         raise UserError(f"{where}.{refused}") from None
 

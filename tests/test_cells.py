@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from privprune.cells import Cell, Manifest, generator, load_cell
 from privprune.errors import UserError
 from privprune.files import read_json, write_json
-from privprune.models import prunable
+from privprune.models import Structure, prunable
 
 MANIFEST = Manifest(
     data="digits",
@@ -28,6 +28,7 @@ MANIFEST = Manifest(
     small_dense=None,
     pretrained=None,
     cut=None,
+    structures=None,
 )
 
 
@@ -80,6 +81,34 @@ def test_masks_are_stacked_in_the_order_asked_for(cell: Cell) -> None:
         assert torch.equal(mask[0], cell.masks[1][name])
         assert torch.equal(mask[1], cell.masks[0][name])
     assert replace(cell, masks=[{}, {}, {}]).stacked_masks([0, 1]) == {}
+
+
+def test_smaller_networks_survive_their_folder(tmp_path: Path) -> None:
+    """Each network is rebuilt in its own shape, with the surrogate that it was trained against."""
+    sizes = (5, 16, 9)
+    structures = tuple(Structure((), {"conv2.conv": (16, size), "fc1.linear": (4 * size, 64)}) for size in sizes)
+    manifest = replace(MANIFEST, structures=structures)
+    states = [dict(manifest.fresh(generator(number), number).state_dict()) for number in range(3)]
+    surrogates = [{"decoder.weight": torch.rand(2, 3)}, {}, {}]
+    Cell(manifest, states, [{}, {}, {}], surrogates).save(tmp_path)
+    found = load_cell(tmp_path)
+    assert found.manifest == manifest
+    assert all(same(one, other) for one, other in zip(found.surrogates, surrogates, strict=True))
+    for model, state in zip(found.models([0, 1, 2]), states, strict=True):
+        assert same(dict(model.state_dict()), state)
+    alone = found.targets_only()
+    assert alone.manifest.structures == structures[:2]
+    assert same(dict(alone.models([1])[0].state_dict()), states[1])
+
+
+def test_weights_of_another_structure_are_refused(cell: Cell, tmp_path: Path) -> None:
+    """The line names tensor and both shapes; a manifest with too few structures is told too."""
+    smaller = Structure((), {"conv1.conv": (1, 4)})
+    folder = tmp_path / "cell"
+    replace(cell, manifest=replace(MANIFEST, structures=(smaller,) * 3)).save(folder)
+    assert "conv1.conv.bias: found shape (16,), allowed (4,) (digits_cnn)" in refused(folder)
+    replace(cell, manifest=replace(MANIFEST, structures=(smaller,))).save(folder)
+    assert refused(folder) == f"{folder / 'models.safetensors'}: found 1 structures, allowed 3"
 
 
 def refused(folder: Path) -> str:

@@ -93,7 +93,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown method": (
         put("prune/pruned/method/name", "adm"),
-        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random",
+        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, soft_mask",
     ),
     "unknown defence": (
         put("harden/game/defence/name", "minmax"),

@@ -1,7 +1,7 @@
-"""Pruning: budgets, masks, and the methods that find them.
+"""Pruning: budgets, masks, and the methods that find them; the soft mask, after which channels are gone for good.
 
 A new method is one file with a settings class, whose `name` is a literal, and a function from networks and budget to a
-mask; then one line in `PruningSettings` and one in `METHODS`.
+mask; then one line in `MaskSettings` and one in `METHODS`. The soft mask has no budget and gives a smaller network.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import torch
 from privprune.ensemble import Ensemble
 from privprune.pruning.admm import AdmmSettings, AdmmTerm, admm
 from privprune.pruning.budget import BudgetSettings, Counts, count_kept
+from privprune.pruning.channel_groups import Removable, removable
 from privprune.pruning.magnitude import MagnitudeSettings, magnitude_mask, one_shot_magnitude
 from privprune.pruning.mask import Mask
 from privprune.pruning.method import Fit
 from privprune.pruning.random_mask import RandomSettings, one_shot_random, random_mask
+from privprune.pruning.removal import FixedThreshold, ShareThreshold, check_threshold
 from privprune.pruning.search import Candidate, Choice, SearchSettings, choose_budget
+from privprune.pruning.soft_mask import Removed, SoftMask, SoftMaskSettings, soft_mask
 from privprune.training import Plan
 
-PruningSettings = AdmmSettings | MagnitudeSettings | RandomSettings
+MaskSettings = AdmmSettings | MagnitudeSettings | RandomSettings
+PruningSettings = AdmmSettings | MagnitudeSettings | RandomSettings | SoftMaskSettings
 
 METHODS: dict[type[Any], Callable[[Any, Ensemble, Counts, Fit, Sequence[torch.Generator]], Mask]] = {
     AdmmSettings: admm,
@@ -31,7 +35,7 @@ METHODS: dict[type[Any], Callable[[Any, Ensemble, Counts, Fit, Sequence[torch.Ge
 
 
 def prune(
-    settings: PruningSettings,
+    settings: MaskSettings,
     ensemble: Ensemble,
     counts: Counts,
     retrain: Plan,
@@ -63,14 +67,24 @@ __all__ = [
     "Choice",
     "Counts",
     "Fit",
+    "FixedThreshold",
     "MagnitudeSettings",
     "Mask",
+    "MaskSettings",
     "PruningSettings",
     "RandomSettings",
+    "Removable",
+    "Removed",
     "SearchSettings",
+    "ShareThreshold",
+    "SoftMask",
+    "SoftMaskSettings",
+    "check_threshold",
     "choose_budget",
     "count_kept",
     "magnitude_mask",
     "prune",
     "random_mask",
+    "removable",
+    "soft_mask",
 ]

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from privprune.defences.defence import Defence
+from privprune.models import Structure
 from privprune.training import History
 from privprune.workflow import workers
 
@@ -24,6 +26,8 @@ class Outcome:
         history: name -> epochs x networks.
         phases: (name, epochs) of each training phase.
         measured: name -> one value per network.
+        surrogates: weights of the decoder that each network was trained against; empty where there was none.
+        structures: what is left of each network; empty where nothing was removed.
 
     """
 
@@ -32,12 +36,16 @@ class Outcome:
     history: History
     phases: tuple[tuple[str, int], ...]
     measured: dict[str, list[float]] = field(default_factory=dict)
+    surrogates: list[dict[str, Tensor]] = field(default_factory=list)
+    structures: tuple[Structure, ...] = ()
 
     def converted(self, convert: Callable[[Any], Any]) -> Outcome:
-        """Return the same outcome with every state and mask converted."""
-        states = [{name: convert(value) for name, value in state.items()} for state in self.states]
-        masks = [{name: convert(value) for name, value in mask.items()} for mask in self.masks]
-        return replace(self, states=states, masks=masks)
+        """Return the same outcome with every state, mask and surrogate converted."""
+
+        def all_of(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [{name: convert(value) for name, value in part.items()} for part in parts]
+
+        return replace(self, states=all_of(self.states), masks=all_of(self.masks), surrogates=all_of(self.surrogates))
 
 
 def side_by_side(networks: int, stack: int, work: Callable[[Sequence[int]], Outcome]) -> Outcome:
@@ -76,7 +84,16 @@ def _merged(outcomes: Sequence[Outcome]) -> Outcome:
         history=history,
         phases=first.phases,
         measured={name: [value for one in outcomes for value in one.measured[name]] for name in first.measured},
+        surrogates=[surrogate for one in outcomes for surrogate in one.surrogates],
+        structures=tuple(structure for one in outcomes for structure in one.structures),
     )
+
+
+def surrogates_of(defence: Defence) -> list[dict[str, Tensor]]:
+    """Return the weights of the decoder that a single network was trained against, on the CPU; none without one."""
+    if defence.surrogate is None:
+        return []
+    return [{name: value.detach().cpu() for name, value in defence.surrogate().items()}]
 
 
 def one_after_another(parts: Sequence[tuple[str, History]]) -> tuple[History, tuple[tuple[str, int], ...]]:

@@ -1,36 +1,45 @@
-"""Prune the networks of a cell and retrain them, choosing the sparsity by Algorithm 1's outer search if asked to."""
+"""Prune the networks of a cell and retrain them, choosing the sparsity by Algorithm 1's outer search if asked to.
+
+Most methods find a mask under a budget, and the networks keep their shape. The soft mask has a threshold of its own,
+after which channels and branches are removed: what is retrained is a smaller network.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 import torch
 
 from privprune.attacks.membership import Outputs, attack_each, evidence_from_halves
-from privprune.cells import Cell, generator
+from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.defences import DefenceSettings, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.metrics.membership import gain
-from privprune.models import prunable
+from privprune.models import BlockNet, prunable, reseed, structure_of
 from privprune.progress import Progress
 from privprune.pruning import (
     BudgetSettings,
     Candidate,
+    Fit,
     PruningSettings,
+    Removable,
     SearchSettings,
+    SoftMaskSettings,
+    check_threshold,
     choose_budget,
     count_kept,
     prune,
+    soft_mask,
 )
 from privprune.settings import AtLeastOne, Key
 from privprune.training import History, Masks, Plan, Term, predict, train
 from privprune.workflow.attack import build_attack
-from privprune.workflow.groups import Outcome, one_after_another, side_by_side
+from privprune.workflow.groups import Outcome, one_after_another, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label
 from privprune.workflow.world import World, check_same_data
 
@@ -62,10 +71,10 @@ class PruneEntry:
         data: name of the dataset.
         origin: `models/CELL`, the networks to prune.
         method: how the mask is found.
-        budget: how many weights each layer keeps.
+        budget: how many weights each layer keeps; null exactly for the soft mask, which has a threshold.
         search: choose the overall ratio by Algorithm 1, or null to take the budget's.
         defence: at work in all phases, as in "MIA-Pruning & Min-Max", or null.
-        retrain: training of the masked networks at the end.
+        retrain: training of the masked or smaller networks at the end.
         keep_shadows: prune the shadow models too, or go on with the targets only.
         stack: how many networks run as one stack.
 
@@ -75,7 +84,7 @@ class PruneEntry:
     data: str
     origin: Annotated[str, Key("from")]
     method: PruningSettings
-    budget: BudgetSettings
+    budget: BudgetSettings | None
     search: SearchEntry | None
     defence: DefenceSettings | None
     retrain: Plan
@@ -85,6 +94,12 @@ class PruneEntry:
     def __post_init__(self) -> None:
         """Pruning starts from trained networks."""
         check_origin(self.origin, self.data, "models")
+        removing = isinstance(self.method, SoftMaskSettings)
+        if removing != (self.budget is None):
+            found = "null" if self.budget is None else "one"
+            raise ValueError(f"budget: found {found} with {self.method.name}, allowed null exactly for soft_mask")
+        if removing and (self.search is not None or self.stack != 1):
+            raise ValueError("search and stack: allowed null and 1 with soft_mask, whose networks differ in shape")
         if self.search is not None:
             build_attack(self.search.inference, "search.inference")
 
@@ -95,6 +110,8 @@ class PruneEntry:
             UserError: names the layer and those that there are.
 
         """
+        if self.budget is None:
+            return
         ratios = self.search.budgets.ratios if self.search is not None else (self.budget.ratio,)
         for ratio in ratios:
             try:
@@ -122,55 +139,120 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
     """
     check_same_data(start, world, f"from: {entry.origin}")
     start = start if entry.keep_shadows else start.targets_only()
-    budget = entry.budget
+    budget, work = entry.budget, partial(_remove_group, entry, world, start, label)
     search: list[dict[str, Any]] = []
-    if entry.search is not None:
-        budget, search = _search(entry, entry.search, world, start, label)
-    work = partial(_prune_group, entry, budget, world, start, label)
+    if entry.search is not None and budget is not None:
+        budget, search = _search(entry, entry.search, budget, world, start, label)
+    if budget is not None:
+        work = partial(_prune_group, entry, budget, world, start, label)
     outcome = side_by_side(start.manifest.networks, entry.stack, work)
-    return Pruned(Cell(start.manifest, outcome.states, outcome.masks), outcome, search)
+    manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
+    return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
+
+
+@dataclass(frozen=True)
+class _Phases:
+    """The training phases of one group of networks, all with the same records and generators."""
+
+    world: World
+    manifest: Manifest
+    group: Sequence[int]
+    label: str
+    generators: list[torch.Generator]
+    histories: list[tuple[str, History]]
+
+    def fit(self, ensemble: Ensemble, defence: Defence) -> Fit:
+        """Return the training loop for these networks and this defence."""
+        data = self.world.training_data(self.manifest, self.group)
+
+        def run(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+            progress = Progress(f"{group_label(self.label, self.group)} {phase}", plan.epochs, data.indices.numel())
+            held = {name: mask.to(self.world.device) for name, mask in masks.items()}
+            used = (*defence.terms, *terms)
+            history = train(ensemble, data, plan, self.generators, terms=used, masks=held, reporter=progress)
+            self.histories.append((phase, history))
+            progress.close()
+
+        return run
+
+
+def _phases(world: World, manifest: Manifest, group: Sequence[int], label: str) -> _Phases:
+    seeds = manifest.model_seeds()
+    generators = [generator(seeds[number], number, PRUNING) for number in group]
+    return _Phases(world, manifest, group, label, generators, [])
 
 
 def _prune_group(
     entry: PruneEntry, budget: BudgetSettings, world: World, start: Cell, label: str, group: Sequence[int]
 ) -> Outcome:
-    manifest, data = start.manifest, world.training_data(start.manifest, group)
-    ensemble = ensemble_of(manifest, world, group, start)
+    assert not isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (it has no budget)
+    ensemble = ensemble_of(start.manifest, world, group, start)
     counts = count_kept(budget, prunable(start.models(group[:1])[0]))
-    seeds = manifest.model_seeds()
-    generators = [generator(seeds[number], number, PRUNING) for number in group]
-    defence = _defence(entry, world, start, group)
-    parts: list[tuple[str, History]] = []
-
-    def fit(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
-        progress = Progress(f"{group_label(label, group)} {phase}", plan.epochs, data.indices.numel())
-        held = {name: mask.to(world.device) for name, mask in masks.items()}
-        used = (*defence.terms, *terms)
-        parts.append((phase, train(ensemble, data, plan, generators, terms=used, masks=held, reporter=progress)))
-        progress.close()
-
-    mask = prune(entry.method, ensemble, counts, entry.retrain, fit, generators)
-    history, phases = one_after_another(parts)
+    defence, phases = _defence(entry, entry.retrain, world, start, group), _phases(world, start.manifest, group, label)
+    mask = prune(entry.method, ensemble, counts, entry.retrain, phases.fit(ensemble, defence), phases.generators)
+    history, lengths = one_after_another(phases.histories)
     masks = [{name: kept.cpu() for name, kept in mask.of(place).items()} for place in range(len(group))]
-    return Outcome(ensemble.state_dicts(), masks, history, phases, defence.measured())
+    return Outcome(ensemble.state_dicts(), masks, history, lengths, defence.measured(), surrogates_of(defence))
 
 
-def _defence(entry: PruneEntry, world: World, start: Cell, group: Sequence[int]) -> Defence:
+def _remove_group(entry: PruneEntry, world: World, start: Cell, label: str, group: Sequence[int]) -> Outcome:
+    """Train one network with its masks, remove what they say, and retrain the smaller one with the defence afresh."""
+    assert isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (the others have a budget)
+    manifest, (number,) = start.manifest, group
+    ensemble, phases = ensemble_of(manifest, world, group, start), _phases(world, manifest, group, label)
+    fit = phases.fit(ensemble, _defence(entry, entry.method.plan, world, start, group))
+    dense = manifest.fresh(torch.Generator())
+    removed = soft_mask(entry.method, ensemble, dense, world.image_shape, fit)
+    model = removed.model.to(world.device).to(memory_format=torch.channels_last)
+    reseed(model, generator(manifest.model_seeds()[number], number, NOISE).initial_seed())
+    smaller = Ensemble([model])
+    defence = _defence(entry, entry.retrain, world, start, group)
+    phases.fit(smaller, defence)("retrain", entry.retrain, (), {})
+    history, lengths = one_after_another(phases.histories)
+    return Outcome(
+        states=smaller.state_dicts(),
+        masks=[{}],
+        history=history,
+        phases=lengths,
+        measured={**defence.measured(), **{name: [value] for name, value in removed.measured.items()}},
+        surrogates=surrogates_of(defence),
+        structures=(structure_of(dense, removed.model),),
+    )
+
+
+def check_removal(method: PruningSettings, parts: Removable, model: BlockNet) -> None:
+    """Hold a soft mask against an architecture, before anything is trained; other methods are let through.
+
+    Args:
+        method: of pruning.
+        parts: what can be removed of the network.
+        model: a network like the cell's, with any weights.
+
+    Raises:
+        ValueError: there is nothing that it could remove, or less than its share.
+
+    """
+    if isinstance(method, SoftMaskSettings):
+        check_threshold(method.threshold, parts.only(method.structures), model)
+
+
+def _defence(entry: PruneEntry, plan: Plan, world: World, start: Cell, group: Sequence[int]) -> Defence:
+    """Set the entry's defence up for one phase or, under a mask, for all of them."""
     if entry.defence is None:
         return Defence()
-    defence = set_up(entry.defence, world.setting(start.manifest, group, entry.retrain, None))
+    defence = set_up(entry.defence, world.setting(start.manifest, group, plan, None))
     if defence.transform is not None or defence.finish is not None:
         raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
     return defence
 
 
 def _search(
-    entry: PruneEntry, search: SearchEntry, world: World, start: Cell, label: str
+    entry: PruneEntry, search: SearchEntry, budget: BudgetSettings, world: World, start: Cell, label: str
 ) -> tuple[BudgetSettings, list[dict[str, Any]]]:
     """Prune the targets at every candidate ratio, and take the one whose gain on the selection records is least."""
     targets, candidates = start.manifest.targets, []
     for ratio in search.budgets.ratios:
-        work = partial(_prune_group, entry, entry.budget.at_ratio(ratio), world, start, f"{label} at {ratio:g}x")
+        work = partial(_prune_group, entry, budget.at_ratio(ratio), world, start, f"{label} at {ratio:g}x")
         outcome = side_by_side(targets, entry.stack, work)
         cell = Cell(start.manifest, outcome.states, outcome.masks)
         candidates.append(_judged(ratio, cell, search, world))
@@ -178,7 +260,7 @@ def _search(
     choice = choose_budget(candidates, dense.selection_accuracy, search.budgets.largest_drop)
     rows = [{**asdict(one), "chosen": one is choice.candidate, "within_drop": choice.within_drop} for one in candidates]
     dense_row = {**asdict(dense), "chosen": False, "within_drop": True}
-    return entry.budget.at_ratio(choice.candidate.ratio), [dense_row, *rows]
+    return budget.at_ratio(choice.candidate.ratio), [dense_row, *rows]
 
 
 def _judged(ratio: float, cell: Cell, search: SearchEntry, world: World) -> Candidate:

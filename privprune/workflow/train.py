@@ -21,7 +21,7 @@ from privprune.models import load_pretrained, reseed
 from privprune.progress import Progress
 from privprune.settings import AtLeastOne, Key
 from privprune.training import Plan, train
-from privprune.workflow.groups import Outcome, side_by_side
+from privprune.workflow.groups import Outcome, side_by_side, surrogates_of
 from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
 
 
@@ -136,7 +136,7 @@ def _run(
         return _train_group(manifest, world, plan, group, defence, continued, label)
 
     outcome = side_by_side(manifest.networks, stack, work)
-    return Cell(manifest, outcome.states, outcome.masks), outcome
+    return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 
 
 def _train_group(
@@ -172,6 +172,7 @@ def _train_group(
         history=history,
         phases=(("train", plan.epochs),),
         measured=defence.measured(),
+        surrogates=surrogates_of(defence),
     )
 
 
@@ -184,7 +185,7 @@ def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: C
     """
     seeds = manifest.model_seeds()
     if start is None:
-        models = [manifest.fresh(generator(seeds[number], number, INITIAL)) for number in group]
+        models = [manifest.fresh(generator(seeds[number], number, INITIAL), number) for number in group]
         if manifest.pretrained is not None:
             for model in models:
                 load_pretrained(model, manifest.model, _checkpoint(manifest.pretrained))

@@ -16,7 +16,7 @@ from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.models import PRETRAINED, CutSettings, prunable
+from privprune.models import PRETRAINED, CutSettings, count_weights, prunable
 from privprune.settings import AtLeastOne, Count
 from privprune.training import Plan, predict
 
@@ -70,6 +70,12 @@ class World:
     folder: Path
     device: torch.device
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        _, channels, height, width = self.dataset.images.shape
+        return channels, height, width
+
     def split(self, manifest: Manifest, network: int) -> Split:
         """Return the split of one network."""
         return load_split(self.folder, manifest.protocol, network)
@@ -96,6 +102,7 @@ class World:
             small_dense=settings.small_dense,
             pretrained=settings.pretrained,
             cut=settings.cut,
+            structures=None,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
@@ -125,7 +132,11 @@ class World:
         )
 
     def utility(self, cell: Cell) -> dict[str, list[float]]:
-        """Measure accuracy of each target on its members, the selection records and the official test set; its size."""
+        """Measure accuracy of each target on its members, the selection records and the official test set; its size.
+
+        `weights` is the architecture's number; `weights_left` is that of the weights that are not zero.
+        """
+        dense = float(count_weights(cell.manifest.fresh(torch.Generator())))
         measured: dict[str, list[float]] = {
             name: [] for name in ("train_accuracy", "selection_accuracy", "test_accuracy", "weights", "weights_left")
         }
@@ -138,9 +149,9 @@ class World:
                 ("test_accuracy", own.test),
             ):
                 measured[name].append(self.accuracy(ensemble, records))
-            weights = prunable(model)
-            measured["weights"].append(float(sum(weight.numel() for weight in weights.values())))
-            measured["weights_left"].append(float(sum(int(weight.count_nonzero()) for weight in weights.values())))
+            measured["weights"].append(dense)
+            left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
+            measured["weights_left"].append(float(left))
         return measured
 
     def accuracy(self, ensemble: Ensemble, records: Tensor) -> float:

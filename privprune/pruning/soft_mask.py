@@ -1,0 +1,178 @@
+"""Structured pruning by a trainable soft mask: PATROL (Ding et al., WACV 2024), README of its authors.
+
+"To remove structures, such as channels or blocks, we introduce a trainable soft mask m to scale the output of
+structures"; after training those with m < tau are removed. No readable source gives the regulariser of m. The words are
+those of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0, minimised by proximal steps:
+
+    m <- max(0, m - rate * (v + lambda)),  v = momentum * v + gradient of the other terms
+
+GAL's code adds lambda to the gradient and shrinks by it once more; here it counts once. Masks start at 1 (ours; GAL
+draws them), so that the masked network starts as the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from privprune.ensemble import Ensemble
+from privprune.models import BlockNet, count_parameters, edge_of, structure_of
+from privprune.pruning.channel_groups import Removable, Structures, removable
+from privprune.pruning.method import Fit
+from privprune.pruning.removal import Kept, Masks, Threshold, choose, fold, remove
+from privprune.settings import Fraction, NonNegative, Positive
+from privprune.training import Plan, Step, Term
+
+
+@dataclass(frozen=True)
+class SoftMaskSettings:
+    """The phase in which masks and weights are trained together, and what is removed after it.
+
+    Attributes:
+        sparsity: lambda, the weight of ||m||_1 in the loss.
+        learning_rate: of the masks, constant.
+        momentum: of the masks.
+        structures: what is masked on the edge.
+        threshold: tau, as a value or by what it removes.
+        plan: how the weights are trained meanwhile; fine-tuning has a plan of its own, as for every method.
+
+    """
+
+    name: Literal["soft_mask"]
+    sparsity: NonNegative
+    learning_rate: Positive
+    momentum: Fraction
+    structures: Structures
+    threshold: Threshold
+    plan: Plan
+
+    def __post_init__(self) -> None:
+        """Refuse a phase in which no mask moves."""
+        if self.plan.epochs < 1:
+            raise ValueError(f"plan.epochs: found {self.plan.epochs}, allowed at least 1")
+
+
+class SoftMask(Term):
+    """The masks of one network: they scale what its normalisations give, and move by proximal steps."""
+
+    def __init__(self, settings: SoftMaskSettings, parts: Removable) -> None:
+        """Take the settings and what is masked."""
+        self._settings = settings
+        self._parts = parts
+        self._handles: list[RemovableHandle] = []
+
+    def start(self, ensemble: Ensemble) -> None:
+        """Set all masks to 1, and let them scale."""
+        device = next(ensemble.parameters()).device
+        channels = {
+            group.name: torch.ones(group.channels, device=device, requires_grad=True) for group in self._parts.groups
+        }
+        blocks = {name: torch.ones((), device=device, requires_grad=True) for name in self._parts.blocks}
+        self.masks = Masks(channels, blocks)
+        self._all = [*channels.values(), *blocks.values()]
+        self._velocities = [torch.zeros_like(mask) for mask in self._all]
+        for group in self._parts.groups:
+            for norm in group.norms:
+                self._scale(ensemble.module.get_submodule(norm), channels[group.name])
+        for block, norm in self._parts.blocks.items():
+            self._scale(ensemble.module.get_submodule(norm), blocks[block])
+
+    def _scale(self, norm: nn.Module, mask: Tensor) -> None:
+        self._handles.append(norm.register_forward_hook(_scaling(mask)))
+
+    def penalty(self, step: Step) -> None:
+        """Add nothing: the sparsity is in the proximal step. Forget gradients that other terms' moves have left."""
+        for mask in self._all:
+            mask.grad = None
+
+    @torch.no_grad()
+    def update(self, step: Step) -> None:
+        """Move the masks along the gradient of the step's loss, then towards 0, and never below."""
+        settings = self._settings
+        for mask, velocity in zip(self._all, self._velocities, strict=True):
+            velocity.mul_(settings.momentum)
+            if mask.grad is not None:
+                velocity.add_(mask.grad)
+            mask.sub_(settings.learning_rate * (velocity + settings.sparsity)).clamp_(min=0)
+
+    def measurements(self) -> dict[str, Tensor]:
+        """Return the share of masks that are 0, and their mean: [1] each."""
+        values = self.masks.values()
+        return {"mask_zero_share": (values == 0).float().mean()[None], "mask_mean": values.mean()[None]}
+
+    def close(self) -> Masks:
+        """Let the masks no longer scale; returns them on the CPU."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        channels = {name: mask.detach().cpu() for name, mask in self.masks.channels.items()}
+        return Masks(channels, {name: mask.detach().cpu() for name, mask in self.masks.blocks.items()})
+
+
+def _scaling(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    """Return a hook that multiplies features [batch, channels, ...] by a mask, [channels] or []."""
+
+    def scale(norm: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        del norm, inputs
+        shape = (-1, *[1] * (output.dim() - 2)) if mask.dim() else ()
+        return output * mask.view(shape).to(output.dtype)
+
+    return scale
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What removal has left.
+
+    Attributes:
+        model: the smaller network, on the CPU.
+        kept: what stayed.
+        measured: metrics of it, as a record has them.
+
+    """
+
+    model: BlockNet
+    kept: Kept
+    measured: dict[str, float]
+
+
+def soft_mask(
+    settings: SoftMaskSettings, ensemble: Ensemble, dense: BlockNet, image_shape: tuple[int, int, int], fit: Fit
+) -> Removed:
+    """Train masks and weights of one network with a cut, and remove what has small masks.
+
+    Args:
+        settings: of the method.
+        ensemble: one trained network, changed in place.
+        dense: the network as its architecture says; removal is counted against its edge.
+        image_shape: (C, H, W).
+        fit: the training loop.
+
+    Raises:
+        UserError: the masks have diverged.
+        ValueError: the threshold removes nothing, too much, or less than its share.
+
+    """
+    model = ensemble.module
+    assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    parts = removable(model, image_shape).only(settings.structures)
+    term = SoftMask(settings, parts)
+    fit("mask", settings.plan, (term,), {})
+    masks = term.close()
+    before = count_parameters(edge_of(dense))
+    kept = choose(settings.threshold, masks, parts, model, before)
+    fold(model, masks, parts)
+    smaller = remove(model, parts, kept, image_shape)
+    left = count_parameters(edge_of(smaller))
+    measured = {
+        "edge_parameters_dense": float(before),
+        "edge_parameters_left": float(left),
+        "edge_removed": 1 - left / before,
+        "blocks_removed": float(len(structure_of(dense, smaller).removed)),
+    }
+    return Removed(smaller, kept, measured)

@@ -1,0 +1,153 @@
+"""The soft mask as a term of the training loop."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+from residual_toys import SHAPE, residual
+
+from privprune.batches import TrainingData
+from privprune.ensemble import Ensemble
+from privprune.errors import UserError
+from privprune.pruning import SoftMask, SoftMaskSettings, removable, soft_mask
+from privprune.pruning.removal import ShareThreshold
+from privprune.settings import read
+from privprune.training import Plan, Step, Term, train
+
+
+def settings_with(toy: Any, **changed: Any) -> SoftMaskSettings:
+    """Return settings."""
+    common: dict[str, Any] = {"sparsity": 0.1, "learning_rate": 0.05, "momentum": 0.9, "structures": "both"}
+    threshold, plan = ShareThreshold("share", 0.5), toy.plan(1)
+    return SoftMaskSettings(**{"name": "soft_mask", **common, "threshold": threshold, "plan": plan, **changed})
+
+
+def network(seed: int = 0) -> Ensemble:
+    """Return the toy with random weights."""
+    model = residual()
+    chance = torch.Generator().manual_seed(seed)
+    for value in model.parameters():
+        value.data = torch.randn(value.shape, generator=chance) * 0.3
+    return Ensemble([model])
+
+
+def step_of(ensemble: Ensemble, inputs: torch.Tensor, labels: torch.Tensor) -> Step:
+    """Return what the term sees of a step."""
+    logits = ensemble(inputs)
+    return Step(ensemble, inputs, labels, logits, None, None, 0.1, epoch=0, last_of_epoch=False)
+
+
+def test_masks_move_by_proximal_steps_that_count_the_sparsity_once(toy: Any) -> None:
+    """Three steps with momentum are those of a plain loop, whose gradients are finite differences of the loss."""
+    ensemble = network()
+    ensemble.train(mode=False)
+    parts = removable(ensemble.module, SHAPE)  # type: ignore[arg-type]
+    term = SoftMask(settings_with(toy), parts)
+    term.start(ensemble)
+    inputs, labels = torch.randn(6, *SHAPE, generator=torch.Generator().manual_seed(1)), torch.arange(6) % 4
+    watched = [(term.masks.channels["stem.conv"], 2), (term.masks.blocks["block1"], ())]
+    velocities = [0.0, 0.0]
+    for _ in range(3):
+        expected = []
+        for number, (mask, place) in enumerate(watched):
+            before, slopes = mask[place].item(), []
+            for move in (1e-2, -1e-2):
+                with torch.no_grad():
+                    mask[place] = before + move
+                    slopes.append(F.cross_entropy(ensemble(inputs), labels).item() / 2e-2)
+                    mask[place] = before
+            velocities[number] = 0.9 * velocities[number] + slopes[0] - slopes[1]
+            expected.append(max(0.0, before - 0.05 * (velocities[number] + 0.1)))
+        step = step_of(ensemble, inputs, labels)
+        term.penalty(step)
+        F.cross_entropy(step.logits, labels).backward()
+        term.update(step)
+        assert [mask[place].item() for mask, place in watched] == pytest.approx(expected, abs=2e-4)
+
+
+def test_masks_start_at_one_end_at_zero_and_leave_no_hook(toy: Any) -> None:
+    """At first no bit of the output changes; sparsity alone brings masks to exactly 0; closed, they scale nothing."""
+    ensemble, inputs = network(), torch.randn(4, *SHAPE)
+    ensemble.train(mode=False)
+    plain = ensemble(inputs)
+    term = SoftMask(settings_with(toy, sparsity=15.0), removable(ensemble.module, SHAPE))  # type: ignore[arg-type]
+    term.start(ensemble)
+    step = step_of(ensemble, inputs, torch.zeros(4, dtype=torch.long))
+    assert torch.equal(step.logits, plain)
+    assert term.measurements()["mask_mean"].tolist() == [1.0]
+    term.penalty(step)
+    term.update(step)  # no backward: the gradient is 0, and a step is 0.05 * 15
+    assert term.measurements()["mask_mean"].tolist() == pytest.approx([0.25])
+    term.update(step)
+    assert term.measurements()["mask_zero_share"].tolist() == [1.0]
+    assert not torch.equal(ensemble(inputs), plain)
+    assert not term.close().values().any()
+    assert torch.equal(ensemble(inputs), plain)
+
+
+def test_gradients_of_other_moves_do_not_count(toy: Any) -> None:
+    """A backward pass between two steps, as of an adversary, moves no mask."""
+    ensemble = network()
+    term = SoftMask(settings_with(toy, sparsity=0.0), removable(ensemble.module, SHAPE))  # type: ignore[arg-type]
+    term.start(ensemble)
+    step = step_of(ensemble, torch.randn(4, *SHAPE), torch.zeros(4, dtype=torch.long))
+    step.logits.sum().backward()
+    term.penalty(step)
+    term.update(step)
+    assert term.measurements()["mask_mean"].tolist() == [1.0]
+
+
+def test_masks_train_in_the_loop_and_the_share_is_removed(toy: Any) -> None:
+    """Half of the edge's parameters go; what is measured is what is left; the networks' own loop did it."""
+    ensemble, dense = network(), residual()
+    images = torch.randint(0, 256, (24, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+    data = TrainingData(images, torch.arange(24) % 4, torch.arange(24)[None])
+    histories = {}
+
+    def fit(phase: str, plan: Plan, terms: tuple[Term, ...], masks: Any) -> None:
+        histories[phase] = train(ensemble, data, plan, toy.generators(0), terms=terms, masks=masks)
+
+    removed = soft_mask(settings_with(toy, plan=toy.plan(3, batch=8)), ensemble, dense, SHAPE, fit)  # type: ignore[arg-type]
+    measured = removed.measured
+    assert measured["edge_parameters_dense"] == 1956
+    assert measured["edge_removed"] == 1 - measured["edge_parameters_left"] / 1956 >= 0.5
+    assert measured["blocks_removed"] == len(removed.kept.removed)
+    assert len(histories["mask"]["mask_mean"]) == 3
+    assert histories["mask"]["mask_mean"][-1][0] < 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"threshold": {"name": "fixed", "value": 0}}, r"threshold.value: found 0, allowed above 0 and below 1"),
+        ({"threshold": {"name": "fixed", "value": 1}}, r"threshold.value: found 1, allowed above 0 and below 1"),
+        (
+            {"threshold": {"name": "share", "removed": 1.0}},
+            r"threshold.removed: found 1.0, allowed above 0 and below 1",
+        ),
+        ({"structures": "stages"}, r"structures: found 'stages', allowed channels, blocks, both"),
+        ({"epochs": 0}, r"plan.epochs: found 0, allowed at least 1"),
+    ],
+)
+def test_settings_are_refused_with_one_line(changed: dict[str, Any], line: str) -> None:
+    """Thresholds that would remove nothing or everything, and a phase without a step."""
+    plan = {
+        "epochs": changed.pop("epochs", 1),
+        "batch": 8,
+        "optimiser": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0},
+        "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+        "augmentation": "none",
+        "precision": "float32",
+    }
+    written = {
+        "name": "soft_mask",
+        "sparsity": 0.1,
+        "learning_rate": 0.1,
+        "momentum": 0.0,
+        "structures": "both",
+        "threshold": {"name": "fixed", "value": 0.5},
+        "plan": plan,
+    }
+    with pytest.raises(UserError, match=line):
+        read(SoftMaskSettings, {**written, **changed}, "suite: method")
