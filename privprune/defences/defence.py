@@ -62,6 +62,7 @@ class Defence:
         fresh: whether it starts from new networks even where the entry names a cell to compare with.
         finish: called after the last epoch, for a defence that chooses among the states it has seen.
         measured: called at the end; metrics of the defence's own, name -> one value per network.
+        surrogate: called at the end, for a defence that plays against a decoder; the decoder's state dict.
 
     """
 
@@ -70,3 +71,4 @@ class Defence:
     fresh: bool = False
     finish: Callable[[Ensemble], None] | None = None
     measured: Callable[[], dict[str, list[float]]] = field(default=_no_measurements)
+    surrogate: Callable[[], dict[str, Tensor]] | None = None

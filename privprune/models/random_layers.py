@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -74,3 +77,13 @@ def reseed(model: nn.Module, seed: int) -> None:
         if isinstance(module, RandomLayer):
             own = int(torch.randint(2**62, (), generator=seeds))
             module.generator = torch.Generator(device).manual_seed(own)
+
+
+@contextmanager
+def held_draws(model: nn.Module) -> Iterator[None]:
+    """Set the generators of a model's random layers back at the end, so that what runs next draws the same."""
+    layers = [module for module in model.modules() if isinstance(module, RandomLayer)]
+    states = [layer.generator.get_state() for layer in layers]
+    yield
+    for layer, state in zip(layers, states, strict=True):
+        layer.generator.set_state(state)

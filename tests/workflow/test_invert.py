@@ -33,7 +33,16 @@ FIT = {
     "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
     "precision": "float32",
 }
-DECODER = {"attack": "decoder", "attacker_data": "train", "blocks": 0, "width": 4, "queries": 2, "fit": FIT}
+DECODER = {
+    "attack": "decoder",
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 4,
+    "queries": 2,
+    "start": "fresh",
+    "rescale": False,
+    "fit": FIT,
+}
 RMLE = {"attack": "rmle", "steps": 2, "learning_rate": 0.1, "total_variation": 0.1, "queries": 2}
 PRIOR = {
     "attack": "deep_prior",
@@ -50,7 +59,13 @@ METHODS = {
     "rmle": RMLE,
     "deep_prior": PRIOR,
 }
-CUT = {"after": 1, "bottleneck": 2, "extra_convolution": False, "wire": {"name": "gaussian", "deviation": 0.1}}
+CUT = {
+    "after": 1,
+    "bottleneck": 2,
+    "extra_convolution": False,
+    "wire": {"name": "gaussian", "deviation": 0.1},
+    "skip": None,
+}
 
 
 def entry(**changed: Any) -> InversionEntry:
