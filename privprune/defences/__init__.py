@@ -15,9 +15,9 @@ from privprune.defences.defence import Defence, Setting
 from privprune.defences.dense import DenseSettings, dense
 from privprune.defences.distance_correlation import DistanceCorrelationSettings, defend_by_distance_correlation
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
+from privprune.defences.lipschitz import LipschitzSettings, check_lipschitz
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, matched_accuracy
 from privprune.defences.min_max import MinMaxSettings, min_max
-from privprune.defences.lipschitz import LipschitzSettings, check_lipschitz
 from privprune.defences.patrol import PatrolSettings, patrol
 from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings, check_patrol, patrol_as_in_cem
 from privprune.defences.resfl import GameSettings, ResSflSettings, resfl

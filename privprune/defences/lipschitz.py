@@ -68,7 +68,7 @@ class LipschitzSettings:
         """
         if len(self.weights) not in (1, blocks):
             raise ValueError(
-                f"lipschitz.weights: found {len(self.weights)}, allowed 1, or {blocks} as the edge's blocks"
+                f"lipschitz.weights: found {len(self.weights)}, allowed 1, or {blocks} for the edge's blocks"
             )
         return self.weights * (blocks // len(self.weights))
 
@@ -147,7 +147,7 @@ class _CleanPass:
     """What the latest training pass left in the blocks of an edge, and a second pass like it."""
 
     def __init__(self, parts: list[nn.Sequential]) -> None:
-        """Hook on to each block's last module and to each batch normalisation."""
+        """Listen to each block's last module and to each batch normalisation."""
         self.parts = parts
         self._norms = [module for part in parts for module in part.modules() if isinstance(module, _NORMS)]
         self._outputs: dict[nn.Module, Tensor] = {}

@@ -5,18 +5,20 @@ With Gaussian noise delta on an image x and blocks f_1 to f_N,
     k_1 = || f_1(x + delta) - f_1(x) || / || delta ||
     k_i = || f_i..f_1(x + delta) - f_i..f_1(x) || / || f_(i-1)..f_1(x + delta) - f_(i-1)..f_1(x) ||
 
-in the Euclidean norm (ours: the README names none). Every output is first divided by the root of its mean square about
-the means of its channels (ours): smaller features, which a decoder scales back, or a constant in them then gain nothing.
+in the Euclidean norm (ours: the README names none). Every output is first divided by the root of its mean square
+about the means of its channels (ours): smaller features, which a decoder scales back, or a constant in them then gain
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from privprune.models import held_draws
+Block = Callable[[Tensor], Tensor]
 
 _FLOOR = 1e-12  # under every division; what does not change at all has the constant 0
 _PIXELS_AT_ONCE = 6_200_000  # values of the images run at once: 2000 of CIFAR
@@ -44,7 +46,7 @@ def ratios(changes: Sequence[Tensor]) -> list[Tensor]:
         one [n] per block, not normalised.
 
     """
-    return [after / before.clamp(min=_FLOOR) for before, after in zip(changes, changes[1:], strict=False)]
+    return [after / before.clamp(min=_FLOOR) for before, after in pairwise(changes)]
 
 
 def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:
@@ -58,12 +60,13 @@ def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:
 
 @torch.no_grad()
 def local_lipschitz(
-    blocks: Sequence[nn.Module], images: Tensor, deviation: float, generator: torch.Generator
+    blocks: Sequence[Block], images: Tensor, deviation: float, generator: torch.Generator
 ) -> list[float]:
     """Measure the normalised constants of some blocks in a row, as they are, the mean over images.
 
     Args:
-        blocks: in evaluation mode; a block that draws random numbers draws the same with the noise and without.
+        blocks: in evaluation mode; one that draws random numbers must draw the same at each call, as
+            `models.repeatable` makes it.
         images: float32 [n, C, H, W] in [-1, 1].
         deviation: of the noise, in the units of the images.
         generator: of the CPU, of the noise.
@@ -85,18 +88,16 @@ def local_lipschitz(
     return [float((ratio * factor).mean()) for ratio, factor in zip(joined, factors, strict=True)]
 
 
-def edge_lipschitz(edge: nn.Module, images: Tensor, deviation: float, generator: torch.Generator) -> float:
+def edge_lipschitz(edge: Block, images: Tensor, deviation: float, generator: torch.Generator) -> float:
     """Measure the normalised constant of a whole edge, taken as one block; arguments as for `local_lipschitz`."""
     return local_lipschitz([edge], images, deviation, generator)[0]
 
 
-def _passes(blocks: Sequence[nn.Module], clean: Tensor, noisy: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+def _passes(blocks: Sequence[Block], clean: Tensor, noisy: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """Run both; returns the changes, and count, sum and sum of squares of each output's channels, [3, channels]."""
     changes, moments = [change(noisy, clean)], []
     for block in blocks:
-        with held_draws(block):
-            clean = block(clean)
-        noisy = block(noisy)
+        clean, noisy = block(clean), block(noisy)
         changes.append(change(noisy, clean))
         rows = clean.transpose(0, 1).flatten(1).double()
         count = torch.full_like(rows[:, 0], rows.shape[1])
@@ -107,4 +108,5 @@ def _passes(blocks: Sequence[nn.Module], clean: Tensor, noisy: Tensor) -> tuple[
 def _scale_of(moment: Tensor) -> Tensor:
     """Return the `scale` of outputs from count, sum and sum of squares of each channel."""
     count, total, squares = moment
-    return (squares / count - (total / count).square()).mean().clamp(min=_FLOOR).sqrt()
+    variance: Tensor = (squares / count - (total / count).square()).mean()
+    return variance.clamp(min=_FLOOR).sqrt()

@@ -8,7 +8,7 @@ from privprune.models.cut import WIRE, CutSettings, edge_of, edge_parts
 from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
-from privprune.models.random_layers import held_draws, reseed
+from privprune.models.random_layers import repeatable, reseed
 
 __all__ = [
     "KNOWN_COUNTS",
@@ -29,9 +29,9 @@ __all__ = [
     "count_weights",
     "edge_of",
     "edge_parts",
-    "held_draws",
     "load_pretrained",
     "prunable",
+    "repeatable",
     "reseed",
     "small_dense",
     "split",

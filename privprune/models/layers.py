@@ -13,29 +13,6 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-class Residual(nn.Module):
-    """A block whose branch of convolutions is added to a shortcut.
-
-    Attributes:
-        gate: what the branch passes before it is added; nothing happens there, but for what `models.skip` puts in.
-        shortcut: what the block's input passes; None where the branch stands alone.
-
-    """
-
-    shortcut: nn.Module | None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate: nn.Module = nn.Identity()
-
-    def joined(self, branch: Tensor, features: Tensor) -> Tensor:
-        """Add the branch to the shortcut of the block's input."""
-        if self.shortcut is None:
-            return branch
-        total: Tensor = self.gate(branch) + self.shortcut(features)
-        return total
-
-
 class GlobalMean(nn.Module):
     """Mean over the places of a feature map: [batch, channels, height, width] to [batch, channels]."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
-from privprune.models.layers import GlobalMean, ImageNetNormalisation, Residual, scaled
+from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
 
 _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
     (1, 16, 1, 1),
@@ -19,7 +19,7 @@ _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper
 _STEM, _LAST = 32, 1280
 
 
-class InvertedResidual(Residual):
+class InvertedResidual(nn.Module):
     """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input where the shape allows."""
 
     def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
@@ -28,12 +28,12 @@ class InvertedResidual(Residual):
         self.expand = _convolution(channels, hidden, 1) if expansion > 1 else nn.Sequential()
         self.depthwise = _convolution(hidden, hidden, 3, stride, groups=hidden)
         self.project = block(conv=nn.Conv2d(hidden, out, 1, bias=False), norm=nn.BatchNorm2d(out))
-        self.shortcut = nn.Sequential() if stride == 1 and channels == out else None
+        self.residual = stride == 1 and channels == out
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch: Tensor = self.project(self.depthwise(self.expand(features)))
-        return self.joined(branch, features)
+        return features + branch if self.residual else branch
 
 
 def mobilenet_v2(shape: Shape, width: float) -> BlockNet:

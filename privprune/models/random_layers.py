@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -79,11 +78,15 @@ def reseed(model: nn.Module, seed: int) -> None:
             module.generator = torch.Generator(device).manual_seed(own)
 
 
-@contextmanager
-def held_draws(model: nn.Module) -> Iterator[None]:
-    """Set the generators of a model's random layers back at the end, so that what runs next draws the same."""
+def repeatable(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return a function that runs a model with the same draws, those of its next run, at every call."""
     layers = [module for module in model.modules() if isinstance(module, RandomLayer)]
     states = [layer.generator.get_state() for layer in layers]
-    yield
-    for layer, state in zip(layers, states, strict=True):
-        layer.generator.set_state(state)
+
+    def run(inputs: Tensor) -> Tensor:
+        for layer, state in zip(layers, states, strict=True):
+            layer.generator.set_state(state)
+        outputs: Tensor = model(inputs)
+        return outputs
+
+    return run

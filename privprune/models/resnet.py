@@ -6,12 +6,12 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
-from privprune.models.layers import GlobalMean, ImageNetNormalisation, Residual, scaled
+from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
 
 _STAGES = (64, 128, 256, 512)  # channels; two residual blocks each
 
 
-class ResidualBlock(Residual):
+class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes."""
 
     def __init__(self, channels: int, out: int, stride: int) -> None:
@@ -27,7 +27,7 @@ class ResidualBlock(Residual):
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch = F.relu(self.norm1(self.conv1(features)))
-        return F.relu(self.joined(self.norm2(self.conv2(branch)), features))
+        return F.relu(self.norm2(self.conv2(branch)) + self.shortcut(features))
 
 
 def resnet18(shape: Shape, width: float) -> BlockNet:

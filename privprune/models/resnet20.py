@@ -6,27 +6,13 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
-from privprune.models.layers import GlobalMean, Residual, scaled
+from privprune.models.layers import GlobalMean, scaled
 
 _STEM = 16
 _STAGES = (32, 64, 128)  # channels; three residual blocks each
 
 
-class PaddedShortcut(nn.Module):
-    """Take every `stride`-th place, and fill new channels with zeros on either side."""
-
-    def __init__(self, stride: int, new: int) -> None:
-        super().__init__()
-        self._stride, self._new = stride, new
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map [batch, channels, height, width] to [batch, channels + new, height / stride, width / stride]."""
-        before = self._new // 2
-        shortcut = features[:, :, :: self._stride, :: self._stride]
-        return F.pad(shortcut, (0, 0, 0, 0, before, self._new - before))
-
-
-class PaddedBlock(Residual):
+class PaddedBlock(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut without weights (He et al. 2016, option A).
 
     Where the shape changes, the shortcut takes every second place and fills the new channels with zeros.
@@ -38,12 +24,14 @@ class PaddedBlock(Residual):
         self.norm1 = nn.BatchNorm2d(out)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out)
-        self.shortcut = PaddedShortcut(stride, out - channels)
+        self._stride, self._new = stride, out - channels
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(features)))))
-        return F.relu(self.joined(branch, features))
+        shortcut = features[:, :, :: self._stride, :: self._stride]
+        before = self._new // 2
+        return F.relu(branch + F.pad(shortcut, (0, 0, 0, 0, before, self._new - before)))
 
 
 def resnet20(shape: Shape, width: float) -> BlockNet:
