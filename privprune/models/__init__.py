@@ -9,6 +9,7 @@ from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
 from privprune.models.random_layers import repeatable, reseed
+from privprune.models.structure import Structure, shrunk, structure_of
 
 __all__ = [
     "KNOWN_COUNTS",
@@ -21,6 +22,7 @@ __all__ = [
     "ModelSpec",
     "NasrNetwork",
     "NasrVariant",
+    "Structure",
     "build",
     "build_critic",
     "build_decoder",
@@ -33,6 +35,8 @@ __all__ = [
     "prunable",
     "repeatable",
     "reseed",
+    "shrunk",
     "small_dense",
     "split",
+    "structure_of",
 ]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+from privprune.models.residual import Residual, ShortcutOnly
 
 _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
     (1, 16, 1, 1),
@@ -19,8 +20,10 @@ _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper
 _STEM, _LAST = 32, 1280
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidual(Residual):
     """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input where the shape allows."""
+
+    branch_norm = "project.norm"
 
     def __init__(self, channels: int, out: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -28,12 +31,16 @@ class InvertedResidual(nn.Module):
         self.expand = _convolution(channels, hidden, 1) if expansion > 1 else nn.Sequential()
         self.depthwise = _convolution(hidden, hidden, 3, stride, groups=hidden)
         self.project = block(conv=nn.Conv2d(hidden, out, 1, bias=False), norm=nn.BatchNorm2d(out))
-        self.residual = stride == 1 and channels == out
+        self.shortcut = nn.Identity() if stride == 1 and channels == out else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch: Tensor = self.project(self.depthwise(self.expand(features)))
-        return features + branch if self.residual else branch
+        return self.joined(branch, features)
+
+    def without_branch(self) -> ShortcutOnly:
+        """Return the input as it is."""
+        return ShortcutOnly(nn.Identity(), nn.Identity())
 
 
 def mobilenet_v2(shape: Shape, width: float) -> BlockNet:

@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+from privprune.models.residual import Residual, ShortcutOnly
 
 _STAGES = (64, 128, 256, 512)  # channels; two residual blocks each
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Residual):
     """Two 3 x 3 convolutions beside a shortcut, which is a 1 x 1 convolution where the shape changes."""
+
+    branch_norm = "norm2"
 
     def __init__(self, channels: int, out: int, stride: int) -> None:
         super().__init__()
@@ -27,7 +30,12 @@ class ResidualBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch = F.relu(self.norm1(self.conv1(features)))
-        return F.relu(self.norm2(self.conv2(branch)) + self.shortcut(features))
+        return F.relu(self.joined(self.norm2(self.conv2(branch)), features))
+
+    def without_branch(self) -> ShortcutOnly:
+        """Return the shortcut with the ReLU after it."""
+        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
+        return ShortcutOnly(self.shortcut, nn.ReLU())
 
 
 def resnet18(shape: Shape, width: float) -> BlockNet:

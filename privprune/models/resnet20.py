@@ -7,16 +7,33 @@ from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.residual import Residual, ShortcutOnly
 
 _STEM = 16
 _STAGES = (32, 64, 128)  # channels; three residual blocks each
 
 
-class PaddedBlock(nn.Module):
+class PaddedShortcut(nn.Module):
+    """Every `stride`-th place of the features, and `new` channels of zeros around theirs."""
+
+    def __init__(self, stride: int, new: int) -> None:
+        super().__init__()
+        self._stride, self._new = stride, new
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map [batch, channels, height, width] to [batch, channels + new, height / stride, width / stride]."""
+        taken = features[:, :, :: self._stride, :: self._stride]
+        before = self._new // 2
+        return F.pad(taken, (0, 0, 0, 0, before, self._new - before))
+
+
+class PaddedBlock(Residual):
     """Two 3 x 3 convolutions beside a shortcut without weights (He et al. 2016, option A).
 
     Where the shape changes, the shortcut takes every second place and fills the new channels with zeros.
     """
+
+    branch_norm = "norm2"
 
     def __init__(self, channels: int, out: int, stride: int) -> None:
         super().__init__()
@@ -24,14 +41,17 @@ class PaddedBlock(nn.Module):
         self.norm1 = nn.BatchNorm2d(out)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(out)
-        self._stride, self._new = stride, out - channels
+        self.shortcut = PaddedShortcut(stride, out - channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(features)))))
-        shortcut = features[:, :, :: self._stride, :: self._stride]
-        before = self._new // 2
-        return F.relu(branch + F.pad(shortcut, (0, 0, 0, 0, before, self._new - before)))
+        return F.relu(self.joined(branch, features))
+
+    def without_branch(self) -> ShortcutOnly:
+        """Return the shortcut with the ReLU after it."""
+        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
+        return ShortcutOnly(self.shortcut, nn.ReLU())
 
 
 def resnet20(shape: Shape, width: float) -> BlockNet:

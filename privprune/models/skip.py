@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from torch import Tensor, nn
 
 from privprune.errors import UserError
-from privprune.models.layers import Residual
 from privprune.models.random_layers import RandomLayer
+from privprune.models.residual import Residual
 from privprune.settings import Range
 
 
@@ -74,7 +74,7 @@ def skip_on_edge(edge: Iterable[nn.Module], settings: SkipSettings) -> None:
 
     """
     parts = [part for block in edge for part in block.modules()]
-    residual = [part for part in parts if isinstance(part, Residual) and part.shortcut is not None]
+    residual = [part for part in parts if isinstance(part, Residual) and part.has_shortcut]
     if not residual:
         raise UserError(f"cut.skip: found {settings.name} on an edge without residual blocks, allowed null there")
     for part in residual:
