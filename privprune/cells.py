@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -84,12 +84,19 @@ class Cell:
         manifest: what they are.
         states: one state dict per network.
         masks: per network, weight name -> bool of the weight's shape; empty where nothing is pruned.
+        surrogates: per network, the weights of the decoder that it was trained against; empty where there was none.
 
     """
 
     manifest: Manifest
     states: list[dict[str, Tensor]]
     masks: list[dict[str, Tensor]]
+    surrogates: list[dict[str, Tensor]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Let a cell that says nothing of surrogates have none."""
+        if not self.surrogates:
+            self.surrogates.extend({} for _ in self.states)
 
     def targets_only(self) -> Cell:
         """Leave the shadow models out."""
