@@ -122,7 +122,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "surrogate of a target without a game": (
         adaptive("cut"),
-        "attack.cut-inverted.inversions.adaptive_decoder.start: found surrogate, allowed fresh (the target plays no game)",
+        (
+            "attack.cut-inverted.inversions.adaptive_decoder.start: "
+            "found surrogate, allowed fresh (the target plays no game)"
+        ),
     ),
     "surrogate of another architecture": (
         adaptive("cut-cem", width=5),

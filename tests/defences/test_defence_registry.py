@@ -61,7 +61,7 @@ ALL: list[dict[str, Any]] = [
 
 def settings_of(found: dict[str, Any]) -> DefenceSettings:
     """Read settings as a suite's entry does."""
-    kind = next(kind for kind in DEFENCES if found["name"] in kind.__annotations__["name"])
+    kind = next(kind for kind in DEFENCES if f'"{found["name"]}"' in kind.__annotations__["name"])
     settings: DefenceSettings = read(kind, found, "suite.yaml")
     return settings
 
