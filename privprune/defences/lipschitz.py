@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.metrics.lipschitz import change, normalisers, ratios, scale
+from privprune.metrics.lipschitz import change, normalisers, ratios, scale, wide
 from privprune.models import BlockNet, edge_parts
 from privprune.models.random_layers import RandomLayer
 from privprune.settings import NonNegative, Positive, Range
@@ -32,7 +32,6 @@ from privprune.training import Step, Term
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _FEWEST = 2  # images of a noisy pass, so that channels of vectors have a spread
-_FLOOR = 1e-12
 
 
 @dataclass(frozen=True)
@@ -154,14 +153,15 @@ class _CleanPass:
         self._taken: dict[nn.Module, Tensor] = {}
         self._open = True
         lasts = [part[-1] for part in parts]
-        # First among the hooks: what another one makes of an output, such as a mask, acts in the second pass itself.
-        self._handles = [norm.register_forward_hook(_hook(self), prepend=True) for norm in self._norms]
-        self._handles += [last.register_forward_hook(_hook(self)) for last in lasts if last not in self._norms]
+        self._handles = [module.register_forward_hook(_hook(self)) for module in dict.fromkeys([*self._norms, *lasts])]
 
     def keep(self, module: nn.Module, taken: Tensor, output: Tensor) -> None:
-        """Keep what a module took and gave in a training step's own pass."""
-        if self._open and module.training and torch.is_grad_enabled():
-            self._taken[module], self._outputs[module] = taken, output
+        """Keep what a normalisation took, or a block gave, in a training step's own pass."""
+        if not (self._open and module.training and torch.is_grad_enabled()):
+            return
+        self._outputs[module] = output
+        if isinstance(module, _NORMS):
+            self._taken[module] = taken
 
     def again(self, images: Tensor) -> list[Tensor]:
         """Run the edge on other images, [n, C, H, W], as it ran on those kept; returns each block's output."""
@@ -193,20 +193,13 @@ class _CleanPass:
             del vars(norm)["forward"]
         self._open = True
 
-    def _normalised(self, norm: nn.Module, features: Tensor) -> Tensor:
-        """Normalise as the clean pass did.
-
-        There out = gain * in + offset with numbers of the batch, each with its gradient, so here it is that of the
-        clean images plus gain * (what the noise changed); the gain shows in how inputs and outputs spread.
-        """
-        before, after = self._taken[norm][: len(features)], self._outputs[norm][: len(features)]
-        dims = [0, *range(2, features.dim())]
-        spread = before.float().var(dims, correction=0, keepdim=True).clamp(min=_FLOOR)
-        towards = after.float().var(dims, correction=0, keepdim=True).clamp(min=_FLOOR)
-        weight = norm.weight
-        assert isinstance(weight, Tensor)  # noqa: S101 (every normalisation of the networks has weights)
-        gain = (towards / spread).sqrt() * weight.detach().sign().view_as(spread)
-        return after + (gain * (features.float() - before.float())).to(after.dtype)
+    def _normalised(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, features: Tensor) -> Tensor:
+        """Normalise with mean and variance of what the clean pass took, with their gradients."""
+        taken = wide(self._taken[norm])
+        variance, mean = torch.var_mean(taken, [0, *range(2, taken.dim())], correction=0)
+        gain = norm.weight * (variance + norm.eps).rsqrt()
+        offset, shape = norm.bias - mean * gain, (1, -1, *[1] * (taken.dim() - 2))
+        return (wide(features) * gain.view(shape) + offset.view(shape)).to(features.dtype)
 
 
 def _hook(watch: _CleanPass) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

@@ -24,15 +24,20 @@ _FLOOR = 1e-12  # under every division; what does not change at all has the cons
 _PIXELS_AT_ONCE = 6_200_000  # values of the images run at once: 2000 of CIFAR
 
 
+def wide(values: Tensor) -> Tensor:
+    """Return values of half the precision in float32, others as they are."""
+    return values.float() if values.dtype == torch.bfloat16 else values
+
+
 def change(other: Tensor, one: Tensor) -> Tensor:
-    """Return the Euclidean norm of the difference of each pair, [n, ...] and [n, ...] to [n]; float32."""
-    norm: Tensor = torch.linalg.vector_norm((other.float() - one.float()).flatten(1), dim=1)
+    """Return the Euclidean norm of the difference of each pair, [n, ...] and [n, ...] to [n]."""
+    norm: Tensor = torch.linalg.vector_norm((wide(other) - wide(one)).flatten(1), dim=1)
     return norm
 
 
 def scale(outputs: Tensor) -> Tensor:
     """Return the root mean square of outputs [n, channels, ...] about the means of their channels, a scalar."""
-    rows = outputs.float().transpose(0, 1).flatten(1)
+    rows = wide(outputs).transpose(0, 1).flatten(1)
     return rows.var(dim=1, correction=0).mean().clamp(min=_FLOOR).sqrt()
 
 

@@ -1,7 +1,7 @@
 """All defences, by one table."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ ALL: list[dict[str, Any]] = [
 
 def settings_of(found: dict[str, Any]) -> DefenceSettings:
     """Read settings as a suite's entry does."""
-    kind = next(kind for kind in DEFENCES if f'"{found["name"]}"' in kind.__annotations__["name"])
+    kind = next(kind for kind in DEFENCES if get_args(get_type_hints(kind)["name"]) == (found["name"],))
     settings: DefenceSettings = read(kind, found, "suite.yaml")
     return settings
 
