@@ -291,7 +291,7 @@ def test_networks_of_other_data_are_refused(world: World, cell: Cell) -> None:
         inverted(world, other)
 
 
-def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted, world: World, cell: Cell) -> None:
+def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted) -> None:
     """One constant per block of the edge and one of all, per target; the edge's is at most the blocks' product."""
     names = [name for name in found.metrics if "lipschitz" in name]
     assert names == ["edge_lipschitz", "lipschitz_1", "lipschitz_2"]  # the block and the bottleneck
@@ -305,7 +305,8 @@ def test_a_surrogate_is_handed_to_the_attacker_of_its_target(world: World, cell:
     made = attack(**{**DECODER, "start": "surrogate"})
     assert isinstance(made, DecoderAttack)
     surrogates = [
-        build_decoder((2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed)).state_dict() for seed in (0, 1)
+        build_decoder((2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed)).state_dict()
+        for seed in (0, 1)
     ]
     against = replace(cell, surrogates=surrogates)
     for number in (0, 1):

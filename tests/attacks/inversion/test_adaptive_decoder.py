@@ -95,7 +95,9 @@ def test_vectors_are_rescaled_too() -> None:
 
 def test_a_surrogate_that_does_not_fit_is_refused() -> None:
     """None at all, or one of another architecture: one line."""
-    with pytest.raises(ValueError, match=r"^start: found surrogate against a target trained without one, allowed fresh"):
+    with pytest.raises(
+        ValueError, match=r"^start: found surrogate against a target trained without one, allowed fresh"
+    ):
         error(attack(), victim(nn.AvgPool2d(2)))
     learnt = surrogate(victim(nn.AvgPool2d(2)), epochs=1)
     with pytest.raises(ValueError, match=r"^start: found a surrogate with .* of shape .*, allowed") as refused:
