@@ -28,7 +28,7 @@ NAME = "cem-step"
 AIM_WITHOUT = 1.10
 AIM_RELEASED = 2.0
 RATE, MOMENTUM, DECAY, WEIGHT = 0.05, 0.9, 0.0005, 16.0
-CUT = CutSettings(4, 8, extra_convolution=False, wire=GaussianSettings("gaussian", DEVIATION))
+CUT = CutSettings(4, 8, extra_convolution=False, wire=GaussianSettings("gaussian", DEVIATION), skip=None)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,18 @@ def victim_of(size: Size, model: BlockNet) -> Victim:
     records = torch.arange(len(images))
     names = model.block_names
     encoder = BlockNet(list(model.named_children())[: names.index("wire")]).eval()
-    return Victim(encoder, model[names.index("wire")], True, 1.0, images, records, records[:1], records[:1])
+    return Victim(
+        encoder=encoder,
+        wire=model[names.index("wire")],
+        random=True,
+        random_edge=False,
+        share=1.0,
+        images=images,
+        known=records,
+        leak=records[:1],
+        scored=records[:1],
+        surrogate={},
+    )
 
 
 def ours(size: Size, victim: Victim) -> None:

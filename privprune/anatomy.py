@@ -10,7 +10,7 @@ from torch import Tensor
 
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, build, prunable, small_dense
+from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
 from privprune.models.wire import PlainSettings
 from privprune.pruning import Removable, removable
 from privprune.workflow.world import NetworkSettings
@@ -78,4 +78,6 @@ def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: Ima
     chance = torch.Generator()
     if narrow is not None:
         return small_dense(model, narrow, **sizes, generator=chance)
-    return build(model, **sizes, generator=chance, cut=cut)
+    made = build(model, **sizes, generator=chance, cut=cut)
+    reseed(made, 0)  # blocks that are left out at random: as good as any for shapes
+    return made

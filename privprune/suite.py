@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from privprune.anatomy import Anatomy, anatomy, network_like, removable_like
+from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
@@ -16,10 +17,11 @@ from privprune.defences import (
     CemSettings,
     DefenceSettings,
     DpSgdSettings,
-    GameSettings,
     MatchedAccuracySettings,
     PatrolAsInCemSettings,
+    check_lipschitz,
     check_patrol,
+    games_of,
     needs_noise,
 )
 from privprune.errors import UserError
@@ -230,13 +232,14 @@ def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, w
 
 
 def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network: NetworkSettings, where: str) -> None:
-    """Hold that the decoder of a game reaches from features to images, and that PATROL as in CEM can prune in time."""
-    game = entry.defence.base if isinstance(entry.defence, CemSettings) else entry.defence
-    if not isinstance(game, GameSettings):
-        return
-    shape = IMAGE_SHAPES[data.name].image
+    """Hold that a game's decoder and Lipschitz terms fit the edge, and that PATROL as in CEM can prune in time."""
+    lipschitz, game = games_of(entry.defence)
+    shape, like = IMAGE_SHAPES[data.name].image, network_like(data, network)
     try:
-        check_decoder(halves(network_like(data, network), None).feature_shape(shape), shape)
+        if lipschitz is not None:
+            check_lipschitz(lipschitz, like)
+        if game is not None:
+            check_decoder(halves(like, None).feature_shape(shape), shape)
     except ValueError as refused:
         raise UserError(f"{where}: {refused}") from None
     if not isinstance(game, PatrolAsInCemSettings):
@@ -286,7 +289,22 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
-    check_inversion(entry, network_like(data, network), IMAGE_SHAPES[data.name].image, where)
+    attacks = check_inversion(entry, network_like(data, network), IMAGE_SHAPES[data.name].image, where)
+    _check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
+
+
+def _check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str) -> None:
+    """Hold that an attacker who starts from a surrogate finds one of his own architecture."""
+    _, game = games_of(None if isinstance(target, TrainEntry) else target.defence)
+    for label, attack in attacks.items():
+        if not isinstance(attack, DecoderAttack) or attack.settings.start != "surrogate":
+            continue
+        if game is None:
+            raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
+        own = (attack.settings.blocks, attack.settings.width)
+        if own != (game.blocks, game.width):
+            found, allowed = (f"blocks: {blocks}, width: {width}" for blocks, width in (own, (game.blocks, game.width)))
+            raise UserError(f"{where}.{label}: found {found}, allowed {allowed} (the surrogate's)")
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:

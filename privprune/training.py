@@ -113,6 +113,9 @@ class Term:
     def update(self, step: Step) -> None:
         """Make a move of its own after the optimiser's: an adversary's step, a dual step."""
 
+    def stop(self, ensemble: Ensemble) -> None:
+        """Let go of the networks once, after the last step."""
+
     def measurements(self) -> dict[str, Tensor]:
         """Return what to log of the epoch that has just ended: name -> [members]."""
         return {}
@@ -170,6 +173,8 @@ def train(
         _note(history, phase.run_epoch(epoch, list(order)))
         if reporter is not None:
             reporter.epoch(epoch, {name: sum(values[-1]) / len(values[-1]) for name, values in history.items()})
+    for term in terms:
+        term.stop(ensemble)
     if transform is not None:
         transform.detach(ensemble)
     return history

@@ -12,7 +12,7 @@ from privprune.settings import load_yaml
 from privprune.suite import check_suite
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
-BASES = "distance_correlation, resfl, patrol_as_in_cem"
+BASES = "distance_correlation, resfl, patrol_as_in_cem, patrol"
 INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
 
 
@@ -39,6 +39,33 @@ def patrol(**changed: Any) -> Callable[[Suite], None]:
         game = suite["harden"]["cut-cem"]["defence"]["base"]
         own = {"epochs_before_pruning": 0, "ratio": 0.5, "more_outputs_than": 8, "importance": "data"}
         suite["harden"]["cut-cem"]["defence"] = {**game, **own, "name": "patrol_as_in_cem", **changed}
+
+    return change
+
+
+def patrol_terms(**changed: Any) -> Callable[[Suite], None]:
+    """Return the change that plugs CEM into PATROL's terms."""
+
+    def change(suite: Suite) -> None:
+        defence = suite["harden"]["cut-cem"]["defence"]
+        game = {key: value for key, value in defence["base"].items() if key != "name"}
+        lipschitz = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "mean", "normalised": True}
+        defence["base"] = {"name": "patrol", "lipschitz": lipschitz, "game": game, **changed}
+
+    return change
+
+
+def adaptive(of: str, **changed: Any) -> Callable[[Suite], None]:
+    """Return the change that lets the decoder of one target start from its surrogate."""
+
+    def change(suite: Suite) -> None:
+        decoder = suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]
+        suite["attack"]["cut-inverted"]["inversions"] = {
+            "adaptive_decoder": {**decoder, "start": "surrogate", **changed}
+        }
+        suite["attack"]["cut-inverted"]["target"] = of
+        del suite["attack"]["cut-cem-inverted"]
+        suite["evaluate"] = {}
 
     return change
 
@@ -80,6 +107,44 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "PATROL that never prunes": (
         patrol(epochs_before_pruning=9),
         "harden.cut-cem.defence.epochs_before_pruning: found 9, allowed below the 2 epochs of the plan",
+    ),
+    "Lipschitz weights of another edge": (
+        patrol_terms(lipschitz={"weights": [1, 1, 1], "deviation": 1, "share": 1, "over": "max", "normalised": False}),
+        "harden.cut-cem.defence: lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks",
+    ),
+    "PATROL without any term": (
+        patrol_terms(lipschitz=None, game=None),
+        "harden.cut-cem.defence.base: patrol: found neither lipschitz nor game, allowed at least one",
+    ),
+    "Lipschitz without noise": (
+        patrol_terms(lipschitz={"weights": [1], "deviation": 0, "share": 1, "over": "max", "normalised": False}),
+        "harden.cut-cem.defence.base.lipschitz.deviation: found 0, allowed above 0",
+    ),
+    "surrogate of a target without a game": (
+        adaptive("cut"),
+        (
+            "attack.cut-inverted.inversions.adaptive_decoder.start: "
+            "found surrogate, allowed fresh (the target plays no game)"
+        ),
+    ),
+    "surrogate of another architecture": (
+        adaptive("cut-cem", width=5),
+        (
+            "attack.cut-inverted.inversions.adaptive_decoder: found blocks: 0, width: 5, "
+            "allowed blocks: 0, width: 4 (the surrogate's)"
+        ),
+    ),
+    "skip without residual blocks": (
+        put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 0.3}),
+        "train.cut.network: cut.skip: found random_blocks on an edge without residual blocks, allowed null there",
+    ),
+    "skip of everything": (
+        put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 1}),
+        "train.cut.network.cut.skip.rate: found 1, allowed above 0 and below 1",
+    ),
+    "unknown skip": (
+        put("train/cut/network/cut/skip", {"name": "blocks"}),
+        "train.cut.network.cut.skip.name: found 'blocks', allowed random_blocks, no_shortcuts",
     ),
     "cut that the model has not": (
         put("train/cut/network/cut/after", 9),
@@ -189,6 +254,14 @@ def test_a_mistake_about_the_cut_gets_its_line(kind: str) -> None:
     with pytest.raises(UserError) as told:
         check_suite(suite, "params.yaml")
     assert str(told.value) == f"params.yaml: {line}"
+
+
+@pytest.mark.parametrize("change", [patrol_terms(), patrol_terms(game=None), adaptive("cut-cem")])
+def test_the_terms_of_patrol_and_their_adaptive_attacker_are_taken(change: Callable[[Suite], None]) -> None:
+    """CEM on PATROL's terms, on one of them, and a decoder that starts from its own surrogate."""
+    suite = load_yaml(TINY)
+    change(suite)
+    check_suite(suite, "params.yaml")
 
 
 def test_the_same_suite_without_its_mistakes_is_taken() -> None:

@@ -15,8 +15,10 @@ from privprune.defences.defence import Defence, Setting
 from privprune.defences.dense import DenseSettings, dense
 from privprune.defences.distance_correlation import DistanceCorrelationSettings, defend_by_distance_correlation
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
+from privprune.defences.lipschitz import LipschitzSettings, check_lipschitz
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, matched_accuracy
 from privprune.defences.min_max import MinMaxSettings, min_max
+from privprune.defences.patrol import PatrolSettings, patrol
 from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings, check_patrol, patrol_as_in_cem
 from privprune.defences.resfl import GameSettings, ResSflSettings, resfl
 
@@ -29,6 +31,7 @@ DefenceSettings = (
     | MatchedAccuracySettings
     | MinMaxSettings
     | PatrolAsInCemSettings
+    | PatrolSettings
     | ResSflSettings
 )
 
@@ -47,11 +50,26 @@ DEFENCES: dict[type[Any], Callable[[Any, Setting], Defence]] = {
     MatchedAccuracySettings: matched_accuracy,
     MinMaxSettings: min_max,
     PatrolAsInCemSettings: patrol_as_in_cem,
+    PatrolSettings: patrol,
     ResSflSettings: resfl,
 }
 
 NEEDS_REFERENCE: tuple[type[Any], ...] = (MinMaxSettings,)
-NEEDS_CUT: tuple[type[Any], ...] = (CemSettings, DistanceCorrelationSettings, PatrolAsInCemSettings, ResSflSettings)
+NEEDS_CUT: tuple[type[Any], ...] = (
+    CemSettings,
+    DistanceCorrelationSettings,
+    PatrolAsInCemSettings,
+    PatrolSettings,
+    ResSflSettings,
+)
+
+
+def games_of(settings: DefenceSettings | None) -> tuple[LipschitzSettings | None, GameSettings | None]:
+    """Return the Lipschitz terms and the game against a decoder that a defence brings, under CEM too."""
+    own = settings.base if isinstance(settings, CemSettings) else settings
+    if isinstance(own, PatrolSettings):
+        return own.lipschitz, own.game
+    return None, own if isinstance(own, GameSettings) else None
 
 
 def set_up(settings: DefenceSettings, setting: Setting) -> Defence:
@@ -73,10 +91,14 @@ __all__ = [
     "DefenceSettings",
     "DpSgdSettings",
     "GameSettings",
+    "LipschitzSettings",
     "MatchedAccuracySettings",
     "PatrolAsInCemSettings",
+    "PatrolSettings",
     "Setting",
+    "check_lipschitz",
     "check_patrol",
+    "games_of",
     "needs_noise",
     "set_up",
 ]

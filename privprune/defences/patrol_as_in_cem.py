@@ -210,4 +210,5 @@ def patrol_as_in_cem(settings: PatrolAsInCemSettings, setting: Setting) -> Defen
     require_cut(settings.name, setting)
     check_patrol(settings, setting.cut, setting.epochs)
     pruning = ChannelPruning(settings, setting)
-    return Defence(terms=(pruning, ResSfl(settings, setting)), measured=pruning.measured)
+    game = ResSfl(settings, setting)
+    return Defence(terms=(pruning, game), measured=pruning.measured, surrogate=game.surrogate)

@@ -178,6 +178,10 @@ class ResSfl(Term):
         for group in self._optimiser.param_groups:
             group["lr"] = rate
 
+    def surrogate(self) -> dict[str, Tensor]:
+        """Return the decoder's state dict as it is, copied to the CPU."""
+        return {name: value.detach().cpu().clone() for name, value in self._decoder.state_dict().items()}
+
     def measurements(self) -> dict[str, Tensor]:
         """Return how well the decoder did on what it learnt from, the mean over the epoch: [1]."""
         mean, self._losses = torch.stack(self._losses).mean()[None], []
@@ -193,4 +197,5 @@ def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tens
 def resfl(settings: ResSflSettings, setting: Setting) -> Defence:
     """Play the game."""
     require_cut(settings.name, setting)
-    return Defence(terms=(ResSfl(settings, setting),))
+    game = ResSfl(settings, setting)
+    return Defence(terms=(game,), surrogate=game.surrogate)

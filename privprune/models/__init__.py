@@ -4,11 +4,11 @@ from privprune.models.block_net import BlockNet, prunable, split
 from privprune.models.catalogue import MODELS, ModelSpec, build, count_parameters, count_weights, small_dense
 from privprune.models.counts import KNOWN_COUNTS, PRINTED_COUNTS
 from privprune.models.critic import build_critic
-from privprune.models.cut import WIRE, CutSettings, edge_of
+from privprune.models.cut import WIRE, CutSettings, edge_of, edge_parts
 from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
-from privprune.models.random_layers import reseed
+from privprune.models.random_layers import repeatable, reseed
 from privprune.models.structure import Structure, shrunk, structure_of
 
 __all__ = [
@@ -30,8 +30,10 @@ __all__ = [
     "count_parameters",
     "count_weights",
     "edge_of",
+    "edge_parts",
     "load_pretrained",
     "prunable",
+    "repeatable",
     "reseed",
     "shrunk",
     "small_dense",

@@ -13,11 +13,13 @@ from torch.func import functional_call
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block, split
+from privprune.models.skip import SkipSettings, skip_on_edge
 from privprune.models.wire import WireSettings, build_wire
 from privprune.settings import AtLeastOne
 
 WIRE = "wire"  # name of the block whose output is sent
 _STEM = "stem"
+_IN_FRONT = ("normalise", _STEM, "extra")  # blocks that count with the one behind them
 _EXTRA = 16  # channels of the extra convolution
 
 
@@ -31,6 +33,7 @@ class CutSettings:
             3 x 3 convolution in the cloud; null to send the last block's output as it is.
         extra_convolution: one more convolution on the edge, which CEM's code gives to what it calls PATROL.
         wire: what happens to the features before they are sent: nothing, noise, or dropping some.
+        skip: residual blocks of the edge that lose their branch at random, or their shortcut; null for neither.
 
     """
 
@@ -38,6 +41,17 @@ class CutSettings:
     bottleneck: AtLeastOne | None
     extra_convolution: bool
     wire: WireSettings
+    skip: SkipSettings | None
+
+    @property
+    def random(self) -> bool:
+        """Whether two queries with one image differ, so that an attacker averages them."""
+        return self.wire.random or self.random_edge
+
+    @property
+    def random_edge(self) -> bool:
+        """Whether the features differ already, before the wire."""
+        return self.skip is not None and self.skip.random
 
 
 def input_shape(cut: CutSettings, model: BlockNet, shape: Shape) -> Shape:
@@ -58,7 +72,8 @@ def cut_network(model: BlockNet, cut: CutSettings, shape: Shape) -> BlockNet:
         blocks of the edge, `bottleneck`, `wire`, `widen`, blocks of the cloud.
 
     Raises:
-        UserError: the network has no such cut, or its features there are no maps that a bottleneck takes.
+        UserError: the network has no such cut, its features there are no maps that a bottleneck takes, or its edge has
+            no residual blocks that something could skip.
 
     """
     edge, cloud = split(model, cut.after)
@@ -72,6 +87,8 @@ def cut_network(model: BlockNet, cut: CutSettings, shape: Shape) -> BlockNet:
         narrow = block(conv=nn.Conv2d(channels, cut.bottleneck, 3, padding=1), sigmoid=nn.Sigmoid())
         widen = nn.Conv2d(cut.bottleneck, channels, 3, padding=1)
         wire = [("bottleneck", narrow), (WIRE, build_wire(cut.wire)), ("widen", widen)]
+    if cut.skip is not None:
+        skip_on_edge((module for _, module in blocks), cut.skip)
     return BlockNet([*blocks, *wire, *cloud.named_children()])
 
 
@@ -110,3 +127,24 @@ def edge_of(model: BlockNet) -> BlockNet:
     if WIRE not in model.block_names:
         raise UserError("cut: found a whole network, allowed one with network.cut, or a cut of the attack's own")
     return split(model, WIRE)[0]
+
+
+def edge_parts(edge: BlockNet) -> list[nn.Sequential]:
+    """Group what runs on the edge into the blocks f_1 to f_N that PATROL counts.
+
+    Args:
+        edge: the network up to its wire, with or without it, or a whole network with a wire.
+
+    Returns:
+        one row of modules per block; stem, normalisation of the images and extra convolution count with the block
+        behind them, and the bottleneck is a block of its own.
+
+    """
+    parts: list[list[nn.Module]] = [[]]
+    for name, module in edge.named_children():
+        if name == WIRE:
+            break
+        parts[-1].append(module)
+        if name not in _IN_FRONT:
+            parts.append([])
+    return [nn.Sequential(*part) for part in parts if part]

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from privprune.models.initialisation import allocate
 
+_LEAST_DEVIATION = 1e-6  # of a channel that is divided by its own
+
 
 class PreActivationBlock(nn.Module):
     """Residual block that normalises first: two 3x3 convolutions; 1x1 convolution and norm where channels change."""
@@ -112,3 +114,47 @@ def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Seque
         elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d):
             module.reset_parameters()
     return network
+
+
+class Standardise(nn.Module):
+    """Take the mean of each channel away and divide by its standard deviation; no parameters."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take both, [channels]; a channel that is always the same becomes 0."""
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation.clamp(min=_LEAST_DEVIATION))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features [batch, channels, ...]."""
+        shape = (1, -1, *[1] * (features.dim() - 2))
+        return (features - self.mean.view(shape)) / self.deviation.view(shape)
+
+
+@torch.no_grad()
+def fold(scaling: Standardise, decoder: nn.Sequential) -> None:
+    """Change a decoder so that it makes of standardised features what it made of the features themselves.
+
+    In evaluation mode it does, but for the small number that a normalisation adds to a variance. Where its first block
+    has a shortcut without weights, for as many channels as `width`, that one reads the standardised features.
+    """
+    first = next(module for module in decoder if isinstance(module, PreActivationBlock))
+    _shift(first.norm1, scaling.mean)
+    assert first.norm1.running_mean is not None  # noqa: S101 (it tracks them)
+    assert first.norm1.running_var is not None  # noqa: S101 (same)
+    first.norm1.running_mean.div_(scaling.deviation)
+    first.norm1.running_var.div_(scaling.deviation.square())
+    if len(first.shortcut):
+        convolution, norm = first.shortcut
+        assert isinstance(convolution, nn.Conv2d)  # noqa: S101 (as PreActivationBlock builds it)
+        assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101 (same)
+        _shift(norm, convolution.weight.flatten(1) @ scaling.mean)
+        convolution.weight.mul_(scaling.deviation[None, :, None, None])
+
+
+def _shift(norm: nn.BatchNorm2d, by: Tensor) -> None:
+    assert norm.running_mean is not None  # noqa: S101 (it tracks them)
+    norm.running_mean.sub_(by)

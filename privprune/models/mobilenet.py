@@ -31,17 +31,12 @@ class InvertedResidual(Residual):
         self.expand = _convolution(channels, hidden, 1) if expansion > 1 else nn.Sequential()
         self.depthwise = _convolution(hidden, hidden, 3, stride, groups=hidden)
         self.project = block(conv=nn.Conv2d(hidden, out, 1, bias=False), norm=nn.BatchNorm2d(out))
-        self.residual = stride == 1 and channels == out
+        self.shortcut = nn.Identity() if stride == 1 and channels == out else None
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch: Tensor = self.project(self.depthwise(self.expand(features)))
-        return features + branch if self.residual else branch
-
-    @property
-    def has_shortcut(self) -> bool:
-        """Whether the input is added."""
-        return self.residual
+        return self.joined(branch, features)
 
     def without_branch(self) -> ShortcutOnly:
         """Return the input as it is."""

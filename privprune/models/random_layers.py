@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -74,3 +76,17 @@ def reseed(model: nn.Module, seed: int) -> None:
         if isinstance(module, RandomLayer):
             own = int(torch.randint(2**62, (), generator=seeds))
             module.generator = torch.Generator(device).manual_seed(own)
+
+
+def repeatable(model: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return a function that runs a model with the same draws, those of its next run, at every call."""
+    layers = [module for module in model.modules() if isinstance(module, RandomLayer)]
+    states = [layer.generator.get_state() for layer in layers]
+
+    def run(inputs: Tensor) -> Tensor:
+        for layer, state in zip(layers, states, strict=True):
+            layer.generator.set_state(state)
+        outputs: Tensor = model(inputs)
+        return outputs
+
+    return run

@@ -28,15 +28,29 @@ class Residual(nn.Module):
 
     Attributes:
         branch_norm: name of the normalisation that the branch ends with, whose output is added to the shortcut.
+        gate: what that output passes before it is added: nothing happens there but for what `models.skip` puts in.
+        shortcut: what the block's input passes; None where the branch stands alone.
 
     """
 
     branch_norm: ClassVar[str]
+    shortcut: nn.Module | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: nn.Module = nn.Identity()
+
+    def joined(self, branch: Tensor, features: Tensor) -> Tensor:
+        """Add the branch to the shortcut of the block's input."""
+        if self.shortcut is None:
+            return branch
+        total: Tensor = self.gate(branch) + self.shortcut(features)
+        return total
 
     @property
     def has_shortcut(self) -> bool:
         """Whether anything is left of it without its branch."""
-        return True
+        return self.shortcut is not None
 
     @abstractmethod
     def without_branch(self) -> ShortcutOnly:

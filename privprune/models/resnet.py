@@ -30,10 +30,11 @@ class ResidualBlock(Residual):
     def forward(self, features: Tensor) -> Tensor:
         """Map [batch, channels, height, width] to [batch, out, height / stride, width / stride]."""
         branch = F.relu(self.norm1(self.conv1(features)))
-        return F.relu(self.norm2(self.conv2(branch)) + self.shortcut(features))
+        return F.relu(self.joined(self.norm2(self.conv2(branch)), features))
 
     def without_branch(self) -> ShortcutOnly:
         """Return the shortcut with the ReLU after it."""
+        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
         return ShortcutOnly(self.shortcut, nn.ReLU())
 
 

@@ -50,6 +50,7 @@ INVERSIONS = {
     "gan_train": "GAN, train",
     "gan_infer": "GAN, infer",
     "large_decoder_train": "Larger decoder, train",
+    "adaptive_decoder": "Adaptive decoder",
     "rmle": "rMLE",
     "deep_prior": "Deep prior",
 }

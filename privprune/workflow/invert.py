@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,26 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.attacks.inversion import INVERSIONS, Inversion
+from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Inversion
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
-from privprune.metrics.conditional_entropy import estimate
 from privprune.metrics.reconstruction import Quality, measure
-from privprune.models import BlockNet, count_parameters
+from privprune.models import BlockNet
 from privprune.settings import AtLeastOne, read
+from privprune.workflow.facts import facts
 from privprune.workflow.panels import panel
-from privprune.workflow.victims import Plan, evenly, halves, plan, records_of, target
+from privprune.workflow.victims import halves, plan, records_of, target
 from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
 
 Array = np.ndarray[Any, Any]
 
-INVERT, BOUND = 6, 7  # purposes of generators, continued from privprune.cells
-_FLOAT = 4  # bytes
-_IMAGES_OF_BOUND = 2_000  # records for H(x): distances between all of them are measured
-_FEATURES_OF_BOUND = 50_000
-_COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
-_RECORDS_PER_FEATURE = 4  # in each component at least, on average: covariances of fewer records are too narrow
+INVERT = 6  # purpose of generators, continued from privprune.cells; 7 and 8 are in workflow.facts
 
 
 @dataclass(frozen=True)
@@ -188,6 +182,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
     check_same_data(cell, world, f"target: {entry.target}")
     channels, height, width = world.dataset.images.shape[1:]
     check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
+    _check_surrogates(entry, attacks, cell, (channels, height, width))
     importlib.import_module("sklearn.covariance")  # before the workers fork, or each would spend a second on it
     numbers = range(cell.manifest.targets)
     jobs = [(label, number) for label in attacks for number in numbers] + [(None, number) for number in numbers]
@@ -195,18 +190,18 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
     def work(job: tuple[str | None, int]) -> _Found | dict[str, float]:
         label, number = job
         if label is None:
-            return _facts(entry, cell, number, world)
+            return facts((entry.seed, number), entry.cut, cell, number, world)
         return _inverted(entry, attacks[label], label, cell, number, world)
 
     done = side_by_side(work, jobs)
-    facts = [one for one in done if isinstance(one, dict)]
+    told = [one for one in done if isinstance(one, dict)]
     found = {
         label: [one for (own, _), one in zip(jobs, done, strict=True) if own == label and isinstance(one, _Found)]
         for label in attacks
     }
     return Inverted(
         results={label: _result(entry, label, targets) for label, targets in found.items()},
-        metrics={name: [one[name] for one in facts] for name in facts[0]},
+        metrics={name: [one[name] for one in told] for name in told[0]},
         panels=_panels(records_of(cell, 0, world).shown, found, world),
         reconstructions={
             f"{label}/{number}/{name}": values
@@ -215,6 +210,20 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
             for name, values in _arrays(one).items()
         },
     )
+
+
+def _check_surrogates(
+    entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, image_shape: tuple[int, int, int]
+) -> None:
+    """Refuse to start from surrogates that the targets were not trained against."""
+    starting = {label: attack for label, attack in attacks.items() if isinstance(attack, DecoderAttack)}
+    for number in range(cell.manifest.targets) if starting else ():
+        feature_shape = halves(cell.models([number])[0], entry.cut).feature_shape(image_shape)
+        for label, attack in starting.items():
+            try:
+                attack.check_surrogate(cell.surrogates[number], feature_shape, image_shape)
+            except ValueError as refused:
+                raise UserError(f"attack of {entry.target}.inversions.{label}.{refused}") from None
 
 
 def _inverted(entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, world: World) -> _Found:
@@ -252,35 +261,6 @@ def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dic
         "scored": min(len(one.released.mse) for one in targets),
     }
     return {"kind": "inversion", "metrics": metrics, "history": history, "records": records}
-
-
-def _facts(entry: InversionEntry, cell: Cell, number: int, world: World) -> dict[str, float]:
-    """Measure what one target sends, and what that leaves unknown; infinite values are left out."""
-    seed = (entry.seed, number, BOUND)
-    attacked = target(cell, number, entry.cut, world, *seed, 0)
-    members = attacked.pools.members.to(world.device)
-    victim = attacked.victim(Plan(members, members[:1], members[:1], members[:1]), world)
-    shown = victim.targets(evenly(members, _IMAGES_OF_BOUND)).flatten(1)
-    values = math.prod(attacked.halves.feature_shape(victim.image_shape))
-    facts = {
-        "feature_values": float(values),
-        "feature_bytes": float(_FLOAT * values),
-        "edge_parameters": float(count_parameters(attacked.halves.encoder)),
-        "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
-    }
-    unseen = victim.targets(attacked.pools.test.to(world.device)).flatten(1)
-    facts["mean_image_mse"] = float((unseen - shown.mean(0)).square().mean())
-    records = evenly(members, _FEATURES_OF_BOUND)
-    enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
-    components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)
-    features = victim.features(records).flatten(1)
-    found = estimate(shown, features, attacked.deviation, components, generator(*seed, 1))
-    facts |= {
-        "mixture_information": found.information,
-        "conditional_entropy": found.conditional_entropy,
-        "mse_bound": found.mse_bound,
-    }
-    return {name: value for name, value in facts.items() if math.isfinite(value)}
 
 
 def _panels(shown: Tensor, found: Mapping[str, Sequence[_Found]], world: World) -> dict[str, str]:

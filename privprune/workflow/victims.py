@@ -179,7 +179,9 @@ class Target:
         pools: its records.
         deviation: of the noise that its wire adds to each feature.
         random: whether two queries with one image differ.
+        random_edge: whether they do before the wire already.
         share: of each feature that a random wire lets through on average.
+        surrogate: state dict of the decoder that it was trained against; empty where there was none.
 
     """
 
@@ -187,7 +189,9 @@ class Target:
     pools: Pools
     deviation: float
     random: bool
+    random_edge: bool
     share: float
+    surrogate: dict[str, Tensor]
 
     def victim(self, own: Plan, world: World) -> Victim:
         """Hand over what an attacker may have."""
@@ -196,11 +200,13 @@ class Target:
             encoder=self.halves.encoder,
             wire=self.halves.wire,
             random=self.random,
+            random_edge=self.random_edge,
             share=self.share,
             images=world.dataset.images,
             known=own.known.to(device),
             leak=self.pools.known_test.to(device),
             scored=own.scored.to(device),
+            surrogate=self.surrogate,
         )
 
 
@@ -221,13 +227,16 @@ def target(cell: Cell, number: int, cut: str | int | None, world: World, *seed: 
     model = cell.models([number])[0].to(world.device).to(memory_format=torch.channels_last)
     reseed(model, generator(*seed).initial_seed())
     model.requires_grad_(requires_grad=False).eval()
-    wire = cell.manifest.cut.wire if cell.manifest.cut is not None else None
+    own = cell.manifest.cut
+    wire = own.wire if own is not None else None
     parts = halves(model, cut)
     parts.encoder.eval()  # the blocks are already, their new container is not
     return Target(
         halves=parts,
         pools=records_of(cell, number, world),
         deviation=wire.noise_deviation if wire is not None else 0.0,
-        random=wire.random if wire is not None else False,
+        random=own is not None and own.random,
+        random_edge=own is not None and own.random_edge,
         share=1 - wire.rate if isinstance(wire, DropoutSettings) else 1.0,
+        surrogate=cell.surrogates[number],
     )

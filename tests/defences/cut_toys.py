@@ -17,7 +17,7 @@ from privprune.training import History, Step, Term, train
 def cut_at(after: int = 1, bottleneck: int | None = 4, *, extra: bool = False) -> CutSettings:
     """Return a cut of the toy's network with noise on its wire: 4 x 4 places after one block, 2 x 2 after two."""
     wire = GaussianSettings("gaussian", 0.05)
-    return CutSettings(after=after, bottleneck=bottleneck, extra_convolution=extra, wire=wire)
+    return CutSettings(after=after, bottleneck=bottleneck, extra_convolution=extra, wire=wire, skip=None)
 
 
 def cut_ensemble(cut: CutSettings, seed: int = 0) -> Ensemble:

@@ -37,7 +37,7 @@ SEPARATE = {"name": "separate_pass", "augmentation": "crop_flip"}
 def cut(wire: WireSettings | None = None) -> CutSettings:
     """Return a cut after the first block, with noise by default."""
     noise = GaussianSettings("gaussian", 0.1) if wire is None else wire
-    return CutSettings(after=1, bottleneck=2, extra_convolution=False, wire=noise)
+    return CutSettings(after=1, bottleneck=2, extra_convolution=False, wire=noise, skip=None)
 
 
 def settings(**changed: Any) -> CemSettings:

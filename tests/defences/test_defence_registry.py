@@ -1,7 +1,7 @@
 """All defences, by one table."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
@@ -42,6 +42,7 @@ AS_RELEASED = {
     "batch_cap": 0.99,
     "slips": [],
 }
+LIPSCHITZ = {"weights": [0.05], "deviation": 0.1, "share": 0.5, "over": "max", "normalised": True}
 ALL: list[dict[str, Any]] = [
     {"name": "confidence_penalty", "weight": 0.3},
     {"name": "dense"},
@@ -52,6 +53,7 @@ ALL: list[dict[str, Any]] = [
     {"name": "distance_correlation", "weight": 0.5},
     {"name": "resfl", **DECODER},
     {"name": "patrol_as_in_cem", **DECODER, **CHANNELS},
+    {"name": "patrol", "lipschitz": LIPSCHITZ, "game": DECODER},
     {"name": "cem", **MIXTURE, "form": AS_RELEASED, "base": None},
     {"name": "cem", **MIXTURE, "form": AS_WRITTEN, "base": {"name": "resfl", **DECODER}},
 ]
@@ -59,7 +61,7 @@ ALL: list[dict[str, Any]] = [
 
 def settings_of(found: dict[str, Any]) -> DefenceSettings:
     """Read settings as a suite's entry does."""
-    kind = next(kind for kind in DEFENCES if found["name"] in kind.__annotations__["name"])
+    kind = next(kind for kind in DEFENCES if get_args(get_type_hints(kind)["name"]) == (found["name"],))
     settings: DefenceSettings = read(kind, found, "suite.yaml")
     return settings
 

@@ -50,7 +50,7 @@ def pruned(**changed: Any) -> PatrolAsInCemSettings:
 
 def colour_edge(name: str, after: int, size: int) -> BlockNet:
     """Return the edge of a network for colour images, without its wire."""
-    cut = CutSettings(after=after, bottleneck=8, extra_convolution=True, wire=PlainSettings("plain"))
+    cut = CutSettings(after=after, bottleneck=8, extra_convolution=True, wire=PlainSettings("plain"), skip=None)
     chance = torch.Generator().manual_seed(1)
     model = build(name, in_channels=3, image_size=size, classes=10, generator=chance, cut=cut)
     return BlockNet(list(edge_of(model).named_children())[:-1])

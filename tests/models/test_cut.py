@@ -13,7 +13,7 @@ PLAIN = PlainSettings("plain")
 
 def cut_at(after: int, bottleneck: int | None = 8, wire: WireSettings = PLAIN, *, extra: bool = False) -> CutSettings:
     """Return a cut."""
-    return CutSettings(after=after, bottleneck=bottleneck, extra_convolution=extra, wire=wire)
+    return CutSettings(after=after, bottleneck=bottleneck, extra_convolution=extra, wire=wire, skip=None)
 
 
 def network(name: str, cut: CutSettings | None, size: int = 32, classes: int = 10) -> BlockNet:

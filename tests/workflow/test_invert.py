@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from privprune.attacks.inversion import Inversion
+from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.cells import Cell, generator
 from privprune.datasets import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
-from privprune.models import CutSettings, build
+from privprune.models import CutSettings, build, build_decoder
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.invert import InversionEntry, Inverted, build_inversion, check_inversion, invert_cell
@@ -33,7 +33,16 @@ FIT = {
     "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
     "precision": "float32",
 }
-DECODER = {"attack": "decoder", "attacker_data": "train", "blocks": 0, "width": 4, "queries": 2, "fit": FIT}
+DECODER = {
+    "attack": "decoder",
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 4,
+    "queries": 2,
+    "start": "fresh",
+    "rescale": False,
+    "fit": FIT,
+}
 RMLE = {"attack": "rmle", "steps": 2, "learning_rate": 0.1, "total_variation": 0.1, "queries": 2}
 PRIOR = {
     "attack": "deep_prior",
@@ -50,7 +59,13 @@ METHODS = {
     "rmle": RMLE,
     "deep_prior": PRIOR,
 }
-CUT = {"after": 1, "bottleneck": 2, "extra_convolution": False, "wire": {"name": "gaussian", "deviation": 0.1}}
+CUT = {
+    "after": 1,
+    "bottleneck": 2,
+    "extra_convolution": False,
+    "wire": {"name": "gaussian", "deviation": 0.1},
+    "skip": None,
+}
 
 
 def entry(**changed: Any) -> InversionEntry:
@@ -274,3 +289,30 @@ def test_networks_of_other_data_are_refused(world: World, cell: Cell) -> None:
     other = Cell(replace(cell.manifest, fingerprint="other"), cell.states, cell.masks)
     with pytest.raises(UserError, match="target: cut"):
         inverted(world, other)
+
+
+def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted) -> None:
+    """One constant per block of the edge and one of all, per target; the edge's is at most the blocks' product."""
+    names = [name for name in found.metrics if "lipschitz" in name]
+    assert names == ["edge_lipschitz", "lipschitz_1", "lipschitz_2"]  # the block and the bottleneck
+    values = [found.metrics[name] for name in names]
+    assert all(len(one) == 2 and min(one) > 0 for one in values)
+    assert all(edge <= 1.5 * first * second for edge, first, second in zip(*values, strict=True))
+
+
+def test_a_surrogate_is_handed_to_the_attacker_of_its_target(world: World, cell: Cell) -> None:
+    """Each target's own; without one an attacker who wants to start from it is refused before any attack."""
+    made = attack(**{**DECODER, "start": "surrogate"})
+    assert isinstance(made, DecoderAttack)
+    surrogates = [
+        build_decoder((2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed)).state_dict()
+        for seed in (0, 1)
+    ]
+    against = replace(cell, surrogates=surrogates)
+    for number in (0, 1):
+        handed = target(against, number, None, world, 3).surrogate
+        assert all(torch.equal(value, surrogates[number][name]) for name, value in handed.items())
+    asked = {"inversions": {"adaptive_decoder": {**DECODER, "start": "surrogate", "rescale": True}}}
+    assert list(inverted(world, against, **asked).results) == ["adaptive_decoder"]
+    with pytest.raises(UserError, match=r"^attack of cut.inversions.adaptive_decoder.start: found surrogate against"):
+        inverted(world, cell, **asked)

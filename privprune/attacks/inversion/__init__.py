@@ -22,4 +22,4 @@ INVERSIONS: dict[str, tuple[type[Any], type[Any]]] = {
     "deep_prior": (DeepPriorSettings, DeepPriorAttack),
 }
 
-__all__ = ["INVERSIONS", "AttackerData", "Inversion", "Reconstruction", "Victim"]
+__all__ = ["INVERSIONS", "AttackerData", "DecoderAttack", "Inversion", "Reconstruction", "Victim"]

@@ -1,4 +1,8 @@
-"""The decoding-based attack of CEM's tables (of ResSFL, CVPR 2022): learn to turn features back into images."""
+"""The decoding-based attack of CEM's tables (of ResSFL, CVPR 2022): learn to turn features back into images.
+
+PATROL (Ding et al., WACV 2024) trains the edge against a surrogate decoder. An adaptive attacker, whom the paper is
+said not to try (second-hand summary), gets that decoder's weights to start from, and undoes any scaling of channels.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.attacks.inversion.victim import AttackerData, Library, Reconstruction, Victim, as_channels_last
-from privprune.models.decoder import build_decoder, check_decoder
+from privprune.models.decoder import Standardise, build_decoder, check_decoder, fold
 from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training import ScheduleSettings
@@ -50,6 +54,8 @@ class DecoderSettings:
         blocks: residual blocks of the decoder, see `models.decoder`; 8 in CEM.
         width: its channels; 64 in CEM.
         queries: how often each image is asked for where the wire is random; the answers are averaged.
+        start: `fresh` weights, or those of the `surrogate` that the target was trained against.
+        rescale: standardise each channel by the known records' features first.
         fit: how it is trained.
 
     """
@@ -58,6 +64,8 @@ class DecoderSettings:
     blocks: Count
     width: AtLeastOne
     queries: AtLeastOne
+    start: Literal["fresh", "surrogate"]
+    rescale: bool
     fit: FitSettings
 
 
@@ -86,9 +94,46 @@ class DecoderAttack:
         """Train and invert; the generator draws first weights and batches."""
         own = self.settings
         library = Library(victim, victim.known, own.queries)
-        decoder = fresh_decoder(library.feature_shape, victim, own.blocks, own.width, generator)
+        decoder = self._begun(victim, library, generator)
         history = fit(decoder, library, own.fit, generator)
         return Reconstruction(decoded(decoder, victim.intercepted(own.queries)), history)
+
+    def check_surrogate(
+        self, surrogate: Mapping[str, Tensor], feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]
+    ) -> None:
+        """Refuse a surrogate that the decoder cannot start from.
+
+        Raises:
+            ValueError: one line: there is none, or it is of another architecture.
+
+        """
+        if self.settings.start == "fresh":
+            return
+        if not surrogate:
+            raise ValueError("start: found surrogate against a target trained without one, allowed fresh")
+        sizes = {"blocks": self.settings.blocks, "width": self.settings.width}
+        wanted = build_decoder(feature_shape, image_shape, **sizes, generator=torch.Generator()).state_dict()
+        shapes, found = ({name: tuple(value.shape) for name, value in one.items()} for one in (wanted, surrogate))
+        if shapes != found:
+            wrong = min(set(found.items()) ^ set(shapes.items()))[0]
+            raise ValueError(
+                f"start: found a surrogate with {wrong} of shape {found.get(wrong, 'none')}, "
+                f"allowed {shapes.get(wrong, 'none')} (blocks and width of its own)"
+            )
+
+    def _begun(self, victim: Victim, library: Library, generator: torch.Generator) -> nn.Sequential:
+        """Build the decoder as it is before it is fitted."""
+        own = self.settings
+        self.check_surrogate(victim.surrogate, library.feature_shape, victim.image_shape)
+        decoder = fresh_decoder(library.feature_shape, victim, own.blocks, own.width, generator)
+        if own.start == "surrogate":
+            decoder.load_state_dict(dict(victim.surrogate))
+        if not own.rescale:
+            return decoder
+        scaling = Standardise(*library.moments())
+        if own.start == "surrogate":
+            fold(scaling, decoder)
+        return nn.Sequential(scaling, decoder)
 
 
 def fresh_decoder(

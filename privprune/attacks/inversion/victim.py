@@ -18,6 +18,7 @@ from privprune.batches import as_input
 AttackerData = Literal["train", "infer"]  # the target's training records, or 90 % of the test records
 
 _PIXELS_AT_ONCE = 6_200_000  # values of the images encoded at once: 2000 of CIFAR
+_RECORDS_OF_MOMENTS = 2_000
 _STORED = 2 * 2**30  # bytes of features that are kept; more are encoded batch by batch
 
 
@@ -29,22 +30,26 @@ class Victim:
         encoder: what the edge device computes, in evaluation mode: images in [-1, 1] to noise-free features.
         wire: features to what is sent of them; its randomness is its own.
         random: whether two queries with one image differ.
+        random_edge: whether they do before the wire already, so that the edge must run for each.
         share: of each feature that a random wire lets through on average: 1 where noise is added, else less.
         images: uint8 [N, C, H, W], all records.
         known: int64 [n], the records that an attacker trains on.
         leak: int64, test records that the released GAN attack has seen by accident; see `gan`.
         scored: int64 [m], the records whose features are inverted.
+        surrogate: state dict of the decoder that the target was trained against; empty where there was none.
 
     """
 
     encoder: nn.Module
     wire: nn.Module
     random: bool
+    random_edge: bool
     share: float
     images: Tensor
     known: Tensor
     leak: Tensor
     scored: Tensor
+    surrogate: Mapping[str, Tensor]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -59,7 +64,7 @@ class Victim:
         return torch.cat([self.encoder(as_input(self.images[part])).float() for part in records.split(together)])
 
     def sent(self, features: Tensor, queries: int) -> Tensor:
-        """Mean of what the wire sends of features when each image is asked for `queries` times; once if not random."""
+        """Mean of what the wire sends of features when they are sent `queries` times; once if nothing is random."""
         sent: Tensor = self.wire(features)
         if not self.random:
             return sent
@@ -67,14 +72,23 @@ class Victim:
             sent = sent + self.wire(features)
         return sent / queries
 
+    def asked(self, records: Tensor, queries: int) -> Tensor:
+        """Return what is sent of records, int64 [n]: float32 [n, *feature_shape], mean of `queries` each."""
+        if not self.random_edge:
+            return self.sent(self.features(records), queries)
+        sent = self.sent(self.features(records), 1)
+        for _ in range(queries - 1):
+            sent = sent + self.sent(self.features(records), 1)
+        return sent / queries
+
     def expected(self, features: Tensor) -> Tensor:
-        """Return what the wire sends of features on average, with gradients."""
-        sent: Tensor = self.share * features if self.random else self.wire(features)
+        """Return what the wire sends of features on average, with gradients; one draw where the edge draws, too."""
+        sent: Tensor = self.share * features if self.random and not self.random_edge else self.wire(features)
         return sent
 
     def intercepted(self, queries: int) -> Tensor:
         """Return what was sent of the scored images: float32 [m, *feature_shape], mean of `queries` each."""
-        return self.sent(self.features(self.scored), queries)
+        return self.asked(self.scored, queries)
 
     def targets(self, records: Tensor) -> Tensor:
         """Return the images behind features: float32 [n, C, H, W] in [0, 1]."""
@@ -82,7 +96,10 @@ class Victim:
 
 
 class Library:
-    """Pairs of features and images that the attacker makes himself; the edge runs once where memory allows."""
+    """Pairs of features and images that the attacker makes himself.
+
+    The edge runs once where memory allows and its features are always the same.
+    """
 
     def __init__(self, victim: Victim, records: Tensor, queries: int) -> None:
         """Encode the records, int64 [n]."""
@@ -90,7 +107,7 @@ class Library:
         first = victim.features(records[:1])
         self.feature_shape = tuple(first.shape[1:])
         stored = first.numel() * first.element_size() * len(records) <= _STORED
-        self._features = victim.features(records) if stored else None
+        self._features = victim.features(records) if stored and not victim.random_edge else None
 
     def batches(self, batch: int, generator: torch.Generator) -> list[Tensor]:
         """Draw one epoch in random order: positions in parts of nearly equal size, `batch` at most."""
@@ -100,9 +117,17 @@ class Library:
     def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is sent of some records, with noise drawn anew, and their images in [0, 1]."""
         records = self._records[positions]
-        features = self._victim.features(records) if self._features is None else self._features[positions]
-        sent = self._victim.sent(features, self._queries)
+        if self._features is None:
+            sent = self._victim.asked(records, self._queries)
+        else:
+            sent = self._victim.sent(self._features[positions], self._queries)
         return as_channels_last(sent), as_channels_last(self._victim.targets(records))
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of each channel of what is sent, [channels], over some of the records."""
+        step = -(-len(self._records) // _RECORDS_OF_MOMENTS)
+        rows = self._victim.asked(self._records[::step], self._queries).transpose(0, 1).flatten(1)
+        return rows.mean(1), rows.std(1, correction=0)
 
 
 def as_channels_last(values: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from privprune.batches import Augmentation
 from privprune.defences.distance_correlation import DistanceCorrelationSettings
+from privprune.defences.patrol import PatrolSettings
 from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings
 from privprune.defences.resfl import ResSflSettings
 from privprune.settings import AtLeastOne, NonNegative, Positive, Range
@@ -97,4 +98,4 @@ class CemSettings:
     weight: NonNegative
     weight_schedule: Literal["constant", "released"]
     refit: CollectedSettings | SeparatePassSettings
-    base: DistanceCorrelationSettings | ResSflSettings | PatrolAsInCemSettings | None
+    base: DistanceCorrelationSettings | ResSflSettings | PatrolAsInCemSettings | PatrolSettings | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -60,7 +62,11 @@ def pictures(count: int = 120, size: int = 8) -> Tensor:
 
 
 def victim(
-    encoder: nn.Module | None = None, wire: nn.Module | None = None, share: float = 1.0, **changed: Tensor
+    encoder: nn.Module | None = None,
+    wire: nn.Module | None = None,
+    share: float = 1.0,
+    surrogate: Mapping[str, Tensor] | None = None,
+    **changed: Tensor,
 ) -> Victim:
     """Return a victim: 100 known records, 20 scored ones."""
     records = {
@@ -73,6 +79,8 @@ def victim(
         encoder=encoder or nn.Identity(),
         wire=wire or nn.Identity(),
         random=wire is not None,
+        random_edge=False,
         share=share,
+        surrogate=surrogate or {},
         **{**records, **changed},
     )

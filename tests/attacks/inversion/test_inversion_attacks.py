@@ -14,7 +14,15 @@ from privprune.batches import as_input
 from privprune.metrics.image_quality import mse
 from privprune.settings import read
 
-DECODER = {"attacker_data": "train", "blocks": 0, "width": 16, "queries": 1, "fit": FIT}
+DECODER = {
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 16,
+    "queries": 1,
+    "start": "fresh",
+    "rescale": False,
+    "fit": FIT,
+}
 RMLE = {"steps": 80, "learning_rate": 0.05, "total_variation": 0.0, "queries": 1}
 PRIOR = {"images": 2, "blocks": 0, "width": 16, "steps": 120, "learning_rate": 0.02, "queries": 1}
 GAN = {

@@ -1,0 +1,125 @@
+"""A training step of ResNet-20 with PATROL's Lipschitz terms, and with its game, against one without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+
+from benchmarks.measuring import Timing, by_turns, top_operators
+from benchmarks.result import Result
+from privprune.batches import TrainingData
+from privprune.defences import GameSettings, LipschitzSettings, PatrolSettings, Setting, set_up
+from privprune.ensemble import Ensemble
+from privprune.models import CutSettings, build
+from privprune.models.wire import PlainSettings
+from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
+
+NAME = "lipschitz-step"
+AIM_LIPSCHITZ = 1.5
+AIM_GAME = 2.0
+CONSTANT = ScheduleSettings("constant", (), 1.0)
+CUT = CutSettings(5, None, extra_convolution=False, wire=PlainSettings("plain"), skip=None)
+LIPSCHITZ = LipschitzSettings(weights=(0.01,), deviation=0.1, share=0.25, over="max", normalised=True)
+GAME = GameSettings(
+    weight=1.0,
+    loss="mse",
+    threshold=0.1,
+    attack_steps=1,
+    learning_rate=0.001,
+    schedule=CONSTANT,
+    blocks=0,
+    width=16,
+    pretraining=None,
+)
+SIDES: dict[str, PatrolSettings | None] = {
+    "without": None,
+    "Lipschitz terms": PatrolSettings("patrol", LIPSCHITZ, None),
+    "the game": PatrolSettings("patrol", None, GAME),
+    "both": PatrolSettings("patrol", LIPSCHITZ, GAME),
+}
+AIMS = {"Lipschitz terms": AIM_LIPSCHITZ, "the game": AIM_GAME, "both": None}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: network, images of a batch, batches of a round, rounds."""
+
+    model: str
+    batch: int
+    batches: int
+    rounds: int
+
+
+FULL = Size("resnet20", batch=128, batches=4, rounds=5)
+QUICK = Size("resnet20", batch=16, batches=1, rounds=1)
+
+
+def epoch(size: Size, setting: Setting, terms: PatrolSettings | None) -> None:
+    """Train for an epoch with the project's loop."""
+    data = TrainingData(setting.images, setting.labels, setting.members)
+    optimiser = OptimiserSettings("sgd", 0.05, 0.9, 0.0005)
+    plan = Plan(1, size.batch, optimiser, CONSTANT, "none", setting.precision)
+    chance = torch.Generator().manual_seed(0)
+    network = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
+    own = () if terms is None else set_up(terms, setting).terms
+    ensemble = Ensemble([network.to(memory_format=torch.channels_last)])
+    train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
+
+
+def random_setting(size: Size) -> Setting:
+    """Return random images of ten classes, as many of each."""
+    chance = torch.Generator().manual_seed(3)
+    count = size.batch * size.batches
+    members, none = torch.arange(count)[None], torch.zeros(1, 0, dtype=torch.int64)
+    return Setting(
+        images=torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance),
+        labels=members[0] % 10,
+        members=members,
+        reference=none,
+        selection=none,
+        classes=10,
+        cut=CUT,
+        epochs=1,
+        batch=size.batch,
+        target_accuracy=None,
+        generators=[chance],
+        precision="bfloat16",
+    )
+
+
+def measure(size: Size) -> list[Result]:
+    """Compare the ways on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _measure(size)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _measure(size: Size) -> list[Result]:
+    setting = random_setting(size)
+    sides: dict[str, Callable[[], object]] = {
+        side: partial(epoch, size, setting, terms) for side, terms in SIDES.items()
+    }
+    timing = by_turns(sides, size.rounds)
+    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    note = (
+        f"a step of {size.batch} images: {told}; a quarter of the batch passes with noise, a decoder of "
+        f"{GAME.blocks + 2} blocks and width {GAME.width} takes one step per step; one thread"
+    )
+    results = [_result(timing, size, side, aim, note) for side, aim in AIMS.items()]
+    return [
+        replace(one, note=f"{one.note}; {top_operators(sides[side])}") if one.reached == "no" else one
+        for side, one in zip(AIMS, results, strict=True)
+    ]
+
+
+def _result(timing: Timing, size: Size, side: str, aim: float | None, note: str) -> Result:
+    """Say how many times as long a step takes."""
+    measured = f"{size.model} cut after {CUT.after} blocks, time of a step: with {side} against without"
+    spread = timing.spread("without", side)
+    return Result(NAME, measured, timing.times_faster("without", side), "times", aim, "lower", f"{spread}; {note}")

@@ -1,0 +1,55 @@
+"""The terms that PATROL trains the edge with (Ding et al., WACV 2024), README; the soft mask itself is in `pruning`.
+
+    min over theta and m, max over theta_adv:  L(theta, m) + sum_i alpha_i k_i - beta L_adv(theta_e, theta_adv)
+
+as it can be put together from the README: prediction loss, Lipschitz terms, and the game of adversarial
+reconstruction, where a decoder f_adv lowers L_adv = || x - f_adv(f_e(x)) || and the edge raises it. Of this, ours are:
+the game is ResSFL's (`privprune.defences.resfl`), with the mean squared error or SSIM for the norm that is not named;
+it is capped by a threshold, or the edge would chase a weak decoder for ever; the decoder's moves follow the edge's.
+Either part may be missing, for the paper's ablation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from privprune.defences.at_the_cut import require_cut
+from privprune.defences.defence import Defence, Setting
+from privprune.defences.lipschitz import Lipschitz, LipschitzSettings
+from privprune.defences.resfl import GameSettings, ResSfl
+from privprune.training import Term
+
+
+@dataclass(frozen=True)
+class PatrolSettings:
+    """PATROL's terms.
+
+    Attributes:
+        lipschitz: the Lipschitz terms, or null.
+        game: adversarial reconstruction, its `weight` being beta, or null.
+
+    """
+
+    name: Literal["patrol"]
+    lipschitz: LipschitzSettings | None
+    game: GameSettings | None
+
+    def __post_init__(self) -> None:
+        """Refuse nothing at all."""
+        if self.lipschitz is None and self.game is None:
+            raise ValueError("patrol: found neither lipschitz nor game, allowed at least one")
+
+
+def patrol(settings: PatrolSettings, setting: Setting) -> Defence:
+    """Train with the terms from the first step to the last."""
+    require_cut(settings.name, setting)
+    terms: list[Term] = []
+    surrogate = None
+    if settings.lipschitz is not None:
+        terms.append(Lipschitz(settings.lipschitz, setting))
+    if settings.game is not None:
+        game = ResSfl(settings.game, setting)
+        terms.append(game)
+        surrogate = game.surrogate
+    return Defence(terms=tuple(terms), surrogate=surrogate)

@@ -1,0 +1,117 @@
+"""Local Lipschitz constants of an edge, block by block: PATROL (Ding et al., WACV 2024), README.
+
+With Gaussian noise delta on an image x and blocks f_1 to f_N,
+
+    k_1 = || f_1(x + delta) - f_1(x) || / || delta ||
+    k_i = || f_i..f_1(x + delta) - f_i..f_1(x) || / || f_(i-1)..f_1(x + delta) - f_(i-1)..f_1(x) ||
+
+in the Euclidean norm (ours: the README names none). Every output is first divided by the root of its mean square
+about the means of its channels (ours): smaller features, which a decoder scales back, or a constant in them then gain
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+Block = Callable[[Tensor], Tensor]
+
+_FLOOR = 1e-12  # under every division; what does not change at all has the constant 0
+_PIXELS_AT_ONCE = 6_200_000  # values of the images run at once: 2000 of CIFAR
+
+
+def wide(values: Tensor) -> Tensor:
+    """Return values of half the precision in float32, others as they are."""
+    return values.float() if values.dtype == torch.bfloat16 else values
+
+
+def change(other: Tensor, one: Tensor) -> Tensor:
+    """Return the Euclidean norm of the difference of each pair, [n, ...] and [n, ...] to [n]."""
+    norm: Tensor = torch.linalg.vector_norm((wide(other) - wide(one)).flatten(1), dim=1)
+    return norm
+
+
+def scale(outputs: Tensor) -> Tensor:
+    """Return the root mean square of outputs [n, channels, ...] about the means of their channels, a scalar."""
+    rows = wide(outputs).transpose(0, 1).flatten(1)
+    return rows.var(dim=1, correction=0).mean().clamp(min=_FLOOR).sqrt()
+
+
+def ratios(changes: Sequence[Tensor]) -> list[Tensor]:
+    """Return what each block makes of a change.
+
+    Args:
+        changes: [n] of the image, then of each block's output, see `change`.
+
+    Returns:
+        one [n] per block, not normalised.
+
+    """
+    return [after / before.clamp(min=_FLOOR) for before, after in pairwise(changes)]
+
+
+def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:
+    """Return what the ratio of each block is multiplied by, from the `scale` of each block's output.
+
+    The image stays as it is, so the first block's ratio is divided by its own scale alone.
+    """
+    before = [torch.ones_like(scales[0]), *scales]
+    return [one / own for one, own in zip(before, scales, strict=False)]
+
+
+@torch.no_grad()
+def local_lipschitz(
+    blocks: Sequence[Block], images: Tensor, deviation: float, generator: torch.Generator
+) -> list[float]:
+    """Measure the normalised constants of some blocks in a row, as they are, the mean over images.
+
+    Args:
+        blocks: in evaluation mode; one that draws random numbers must draw the same at each call, as
+            `models.repeatable` makes it.
+        images: float32 [n, C, H, W] in [-1, 1].
+        deviation: of the noise, in the units of the images.
+        generator: of the CPU, of the noise.
+
+    Returns:
+        k_1 to k_N, without unit.
+
+    """
+    found: list[list[Tensor]] = []
+    sums: list[Tensor] = []
+    together = max(1, _PIXELS_AT_ONCE // images[0].numel())
+    for clean in images.split(together):
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        kept, moments = _passes(blocks, clean, clean + deviation * noise)
+        found.append(ratios(kept))
+        sums = [one + other for one, other in zip(sums, moments, strict=True)] if sums else moments
+    factors = normalisers([_scale_of(moment) for moment in sums])
+    joined = [torch.cat(parts) for parts in zip(*found, strict=True)]
+    return [float((ratio * factor).mean()) for ratio, factor in zip(joined, factors, strict=True)]
+
+
+def edge_lipschitz(edge: Block, images: Tensor, deviation: float, generator: torch.Generator) -> float:
+    """Measure the normalised constant of a whole edge, taken as one block; arguments as for `local_lipschitz`."""
+    return local_lipschitz([edge], images, deviation, generator)[0]
+
+
+def _passes(blocks: Sequence[Block], clean: Tensor, noisy: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Run both; returns the changes, and count, sum and sum of squares of each output's channels, [3, channels]."""
+    changes, moments = [change(noisy, clean)], []
+    for block in blocks:
+        clean, noisy = block(clean), block(noisy)
+        changes.append(change(noisy, clean))
+        rows = clean.transpose(0, 1).flatten(1).double()
+        count = torch.full_like(rows[:, 0], rows.shape[1])
+        moments.append(torch.stack([count, rows.sum(1), rows.square().sum(1)]))
+    return changes, moments
+
+
+def _scale_of(moment: Tensor) -> Tensor:
+    """Return the `scale` of outputs from count, sum and sum of squares of each channel."""
+    count, total, squares = moment
+    variance: Tensor = (squares / count - (total / count).square()).mean()
+    return variance.clamp(min=_FLOOR).sqrt()

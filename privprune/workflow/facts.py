@@ -1,0 +1,77 @@
+"""What one target of an inversion sends: sizes, how much that leaves unknown, and how the edge passes on changes."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from privprune.batches import as_input
+from privprune.cells import Cell, generator
+from privprune.metrics.conditional_entropy import estimate
+from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
+from privprune.models import BlockNet, count_parameters, edge_parts, repeatable
+from privprune.workflow.victims import Plan, Target, evenly, target
+from privprune.workflow.world import World
+
+BOUND, CONSTANTS = 7, 8  # purposes of generators, continued from workflow.invert
+_FLOAT = 4  # bytes
+_IMAGES_OF_BOUND = 2_000  # records for H(x): distances between all of them are measured
+_FEATURES_OF_BOUND = 50_000
+_COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
+_RECORDS_PER_FEATURE = 4  # in each component at least, on average: covariances of fewer records are too narrow
+_DEVIATION = 0.1  # (ours) of the noise behind Lipschitz constants, of images in [-1, 1]; the same in every record
+_IMAGES_OF_CONSTANTS = 500  # members that they are measured on, evenly spaced
+
+
+def facts(seeds: tuple[int, int], cut: str | int | None, cell: Cell, number: int, world: World) -> dict[str, float]:
+    """Measure what one target sends, and what that leaves unknown.
+
+    Args:
+        seeds: numbers that all that is random hangs on.
+        cut: where a whole network is cut; None for its own cut.
+        cell: the networks.
+        number: which of them.
+        world: its data.
+
+    Returns:
+        name -> value; infinite ones are left out.
+
+    """
+    seed = (*seeds, BOUND)
+    attacked = target(cell, number, cut, world, *seed, 0)
+    members = attacked.pools.members.to(world.device)
+    victim = attacked.victim(Plan(members, members[:1], members[:1], members[:1]), world)
+    shown = victim.targets(evenly(members, _IMAGES_OF_BOUND)).flatten(1)
+    values = math.prod(attacked.halves.feature_shape(victim.image_shape))
+    found = {
+        "feature_values": float(values),
+        "feature_bytes": float(_FLOAT * values),
+        "edge_parameters": float(count_parameters(attacked.halves.encoder)),
+        "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
+    }
+    unseen = victim.targets(attacked.pools.test.to(world.device)).flatten(1)
+    found["mean_image_mse"] = float((unseen - shown.mean(0)).square().mean())
+    records = evenly(members, _FEATURES_OF_BOUND)
+    enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
+    components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)
+    features = victim.features(records).flatten(1)
+    bound = estimate(shown, features, attacked.deviation, components, generator(*seed, 1))
+    found |= {
+        "mixture_information": bound.information,
+        "conditional_entropy": bound.conditional_entropy,
+        "mse_bound": bound.mse_bound,
+    }
+    found |= _lipschitz(attacked, records, world, seeds)
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def _lipschitz(attacked: Target, members: Tensor, world: World, seeds: tuple[int, int]) -> dict[str, float]:
+    """Measure normalised local Lipschitz constants of the edge and of each of its blocks, see `metrics.lipschitz`."""
+    images = as_input(world.dataset.images[evenly(members, _IMAGES_OF_CONSTANTS)])
+    edge = BlockNet(attacked.halves.encoder.named_children())
+    blocks = local_lipschitz(
+        [repeatable(part) for part in edge_parts(edge)], images, _DEVIATION, generator(*seeds, CONSTANTS)
+    )
+    whole = edge_lipschitz(repeatable(attacked.halves.encoder), images, _DEVIATION, generator(*seeds, CONSTANTS))
+    return {"edge_lipschitz": whole, **{f"lipschitz_{number}": one for number, one in enumerate(blocks, 1)}}

@@ -1,0 +1,105 @@
+"""The attacker who knows that the target was trained against a decoder: he starts from it, and rescales."""
+
+from typing import Any
+
+import pytest
+import torch
+from inversion_toys import FIT, victim
+from torch import Tensor, nn
+
+from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Victim
+from privprune.attacks.inversion.decoder import fit
+from privprune.attacks.inversion.victim import Library
+from privprune.metrics.image_quality import mse
+from privprune.models import build_decoder
+from privprune.models.decoder import Standardise, fold
+from privprune.settings import read
+
+SETTINGS = {
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 16,
+    "queries": 1,
+    "start": "surrogate",
+    "rescale": False,
+    "fit": {**FIT, "epochs": 2},
+}
+
+
+class Shrunken(nn.Module):
+    """Means of 2 x 2 places, so small that a normalisation takes them for constant, with an offset."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Send small features."""
+        return 1e-4 * nn.functional.avg_pool2d(images, 2) + 3
+
+
+def attack(**changed: Any) -> DecoderAttack:
+    """Build the attack."""
+    kind, made = INVERSIONS["decoder"]
+    built: DecoderAttack = made(read(kind, {**SETTINGS, **changed}, "test"))
+    return built
+
+
+def error(of: DecoderAttack, against: Victim) -> float:
+    """Return the mean squared error."""
+    found = of(against, torch.Generator().manual_seed(0))
+    return float(mse(found.images, against.targets(against.scored)).mean())
+
+
+def surrogate(against: Victim, epochs: int = 30) -> dict[str, Tensor]:
+    """Return a decoder that has learnt to invert a victim."""
+    learner = attack(start="fresh", fit={**FIT, "epochs": epochs})
+    decoder = learner._begun(against, Library(against, against.known, 1), torch.Generator().manual_seed(1))
+    fit(decoder, Library(against, against.known, 1), learner.settings.fit, torch.Generator().manual_seed(2))
+    return {name: value.detach().clone() for name, value in decoder.state_dict().items()}
+
+
+def test_a_surrogate_is_a_head_start() -> None:
+    """After the same short fit it inverts better than a fresh decoder, and the surrogate itself is left alone."""
+    learnt = surrogate(victim(nn.AvgPool2d(2)))
+    kept = {name: value.clone() for name, value in learnt.items()}
+    against = victim(nn.AvgPool2d(2), surrogate=learnt)
+    assert error(attack(), against) < 0.7 * error(attack(start="fresh"), against)
+    assert all(torch.equal(value, learnt[name]) for name, value in kept.items())
+
+
+def test_rescaling_undoes_shrinking() -> None:
+    """Features that a normalisation takes for constant are inverted after standardising, and not without."""
+    against = victim(Shrunken())
+    long = {"start": "fresh", "fit": {**FIT, "epochs": 15}}
+    assert error(attack(rescale=True, **long), against) < 0.7 * error(attack(**long), against)
+
+
+@pytest.mark.parametrize("width", [3, 16])
+def test_a_folded_decoder_is_the_same_on_standardised_features(width: int) -> None:
+    """It makes of them what it made of the features, but where a shortcut without weights reads them."""
+    chance = torch.Generator().manual_seed(3)
+    decoder = build_decoder((3, 4, 4), (3, 8, 8), blocks=0, width=width, generator=chance)
+    features = torch.rand(50, 3, 4, 4, generator=chance) * torch.tensor([0.5, 2, 9]).view(-1, 1, 1) + 4
+    decoder(features)
+    decoder.eval()
+    before = decoder(features)
+    scaling = Standardise(features.mean((0, 2, 3)), features.std((0, 2, 3)))
+    assert scaling(features).std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], rel=1e-4)
+    fold(scaling, decoder)
+    after = decoder(scaling(features))
+    assert torch.allclose(after, before, atol=1e-3) == (width != 3)
+
+
+def test_vectors_are_rescaled_too() -> None:
+    """One number per channel, without places."""
+    scaling = Standardise(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]))
+    assert scaling(torch.tensor([[3.0, 2.0]])).tolist() == [[1.0, 0.0]]
+
+
+def test_a_surrogate_that_does_not_fit_is_refused() -> None:
+    """None at all, or one of another architecture: one line."""
+    with pytest.raises(
+        ValueError, match=r"^start: found surrogate against a target trained without one, allowed fresh"
+    ):
+        error(attack(), victim(nn.AvgPool2d(2)))
+    learnt = surrogate(victim(nn.AvgPool2d(2)), epochs=1)
+    with pytest.raises(ValueError, match=r"^start: found a surrogate with .* of shape .*, allowed") as refused:
+        error(attack(width=5), victim(nn.AvgPool2d(2), surrogate=learnt))
+    assert "\n" not in str(refused.value)
