@@ -15,6 +15,7 @@ from benchmarks import (
     memory,
     nothing_to_do,
     own_tests,
+    reidentification,
     shadow_models,
     training_speed,
 )
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, ModuleType] = {
         cem_loss,
         cem_step,
         decoder_attack,
+        reidentification,
         nothing_to_do,
         memory,
         own_tests,
