@@ -21,7 +21,7 @@ VERI_ORIGIN = (
     "its authors (Liu et al., ECCV 2016, https://github.com/JDAI-CV/VeRidataset), by e-mail, for research only"
 )
 WILD_LAYOUT = "VERI-Wild/images/<vehicle>/<image>.jpg and VERI-Wild/train_test_split/*.txt"
-WILD_ORIGIN = "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms: research only"
+WILD_ORIGIN = "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms"
 _NAME = re.compile(r"(?P<vehicle>\d+)_c(?P<camera>\d+)")
 
 
@@ -147,11 +147,10 @@ def _cameras(path: Path) -> dict[str, int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [
-            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-        ]
+        content = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         raise UserError(f"{path}: the list is missing, expected {WILD_LAYOUT}") from None
+    return [line.strip() for line in content.splitlines() if line.strip()]
 
 
 def _checked(root: Path, complete: Parts, parts: Sequence[Sequence[Picture]], source: Source) -> str:
@@ -170,7 +169,7 @@ def _checked(root: Path, complete: Parts, parts: Sequence[Sequence[Picture]], so
 
 
 def _dataset(name: str, root: Path, parts: Sequence[Sequence[Picture]], note: str) -> Dataset:
-    """Number the training vehicles from 0 in ascending order, the others from there on."""
+    """Put the parts together: training vehicles are numbered from 0 in ascending order, the others from there on."""
     train, query, gallery = parts
     known = sorted({picture.vehicle for picture in train})
     others = sorted({picture.vehicle for picture in (*query, *gallery)})
