@@ -265,9 +265,7 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
         return
     attacks = entry.built(where)
     if suite.network(entry.target).reidentification is not None:
-        raise UserError(
-            f"{where}.methods: found some, allowed `inversions`: {entry.target} tells identities, no classes"
-        )
+        raise UserError(f"{where}.methods: found some, allowed `inversions` ({entry.target} finds identities again)")
     for label, attack in attacks.items():
         reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
         if reason is not None:

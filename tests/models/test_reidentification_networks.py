@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from toy import Toy
 from torch import nn
+from toy import Toy
 
 from privprune.batches import by_identity
 from privprune.ensemble import Ensemble
