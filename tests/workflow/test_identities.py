@@ -1,5 +1,6 @@
 """Cells that find identities again: trained, pruned, stored, measured and inverted."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from privprune.datasets import DatasetSettings, fetch
 from privprune.metrics.reidentification import evaluate_ranking
 from privprune.models import embedder
 from privprune.settings import read
+from privprune.workflow import workers
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.train import TrainEntry, train_cell
 from privprune.workflow.world import World, open_world
@@ -19,6 +21,14 @@ Tiny = dict[str, Any]
 POOL = {"members": 20, "nonmembers": 20}
 RANKING = {"rank_1", "rank_5", "mean_average_precision"}
 SETTINGS = {"identities": 8, "images": 4, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_core() -> Iterator[None]:
+    """Keep a network alone from taking all cores, which waits long for them where other tests run beside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "cores", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="module")
