@@ -16,6 +16,7 @@ from benchmarks import (
     memory,
     nothing_to_do,
     own_tests,
+    reidentification,
     shadow_models,
     training_speed,
 )
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, ModuleType] = {
         cem_step,
         lipschitz_step,
         decoder_attack,
+        reidentification,
         nothing_to_do,
         memory,
         own_tests,

@@ -15,7 +15,16 @@ from torch import Tensor
 
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
-from privprune.models import BlockNet, CutSettings, Structure, build, reseed, shrunk, small_dense
+from privprune.models import (
+    BlockNet,
+    CutSettings,
+    ReidentificationSettings,
+    Structure,
+    build,
+    reseed,
+    shrunk,
+    small_dense,
+)
 from privprune.settings import read
 
 NOISE = 5  # purpose of the generators behind noise on the wire and dropout; the others stand in workflow.world
@@ -39,6 +48,7 @@ class Manifest:
         pretrained: file of weights in `$PRIVPRUNE_DATA/checkpoints` that training starts from, or None.
         cut: where the networks are cut into edge and cloud, or None.
         structures: what is left of each network where channels or blocks were removed, or None.
+        reidentification: how they learn to find identities again, or None for classifiers.
 
     """
 
@@ -56,6 +66,7 @@ class Manifest:
     pretrained: str | None
     cut: CutSettings | None
     structures: tuple[Structure, ...] | None
+    reidentification: ReidentificationSettings | None
 
     @property
     def targets(self) -> int:
@@ -168,7 +179,10 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         cut = None if content["cut"] is None else read(CutSettings, content["cut"], f"{path}: cut")
         structures = _structures(content["structures"], f"{path}: structures")
-        return Manifest(**{**content, "seeds": tuple(content["seeds"]), "cut": cut, "structures": structures})
+        found, place = content["reidentification"], f"{path}: reidentification"
+        reidentification = None if found is None else read(ReidentificationSettings, found, place)
+        settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
+        return Manifest(**{**content, **settings, "structures": structures})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 

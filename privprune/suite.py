@@ -30,6 +30,7 @@ from privprune.pruning import SoftMaskSettings
 from privprune.settings import at, read
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
+from privprune.workflow.identities import check_identities, check_training
 from privprune.workflow.invert import InversionEntry, check_inversion
 from privprune.workflow.prune import PruneEntry, check_removal
 from privprune.workflow.train import HardenEntry, TrainEntry
@@ -156,6 +157,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     network = suite.network(cell)
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
+    check_training(entry, network, where)
     _check_defence(entry, network, where)
     if not isinstance(entry, TrainEntry) and isinstance(entry.defence, NEEDS_CUT):
         _check_game(suite.datasets[entry.data], entry, network, f"{where}.defence")
@@ -200,6 +202,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
     anatomy(data, network, where)
+    check_identities(data, network, network_like(data, network), where)
 
 
 def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
@@ -280,6 +283,8 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
         _check_inversion(suite, entry, where)
         return
     attacks = entry.built(where)
+    if suite.network(entry.target).reidentification is not None:
+        raise UserError(f"{where}.methods: found some, allowed `inversions` ({entry.target} finds identities again)")
     for label, attack in attacks.items():
         reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
         if reason is not None:

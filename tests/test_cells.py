@@ -29,6 +29,7 @@ MANIFEST = Manifest(
     pretrained=None,
     cut=None,
     structures=None,
+    reidentification=None,
 )
 
 

@@ -9,6 +9,7 @@ from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
 from privprune.models.random_layers import repeatable, reseed
+from privprune.models.reidentification import ReidentificationSettings, embedder, has_neck
 from privprune.models.structure import Structure, shrunk, structure_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "ModelSpec",
     "NasrNetwork",
     "NasrVariant",
+    "ReidentificationSettings",
     "Structure",
     "build",
     "build_critic",
@@ -31,6 +33,8 @@ __all__ = [
     "count_weights",
     "edge_of",
     "edge_parts",
+    "embedder",
+    "has_neck",
     "load_pretrained",
     "prunable",
     "repeatable",

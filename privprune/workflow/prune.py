@@ -37,6 +37,7 @@ from privprune.pruning import (
     soft_mask,
 )
 from privprune.settings import AtLeastOne, Key
+from privprune.tasks import task_of
 from privprune.training import History, Masks, Plan, Term, predict, train
 from privprune.workflow.attack import build_attack
 from privprune.workflow.groups import Outcome, one_after_another, side_by_side, surrogates_of
@@ -168,8 +169,16 @@ class _Phases:
         def run(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
             progress = Progress(f"{group_label(self.label, self.group)} {phase}", plan.epochs, data.indices.numel())
             held = {name: mask.to(self.world.device) for name, mask in masks.items()}
-            used = (*defence.terms, *terms)
-            history = train(ensemble, data, plan, self.generators, terms=used, masks=held, reporter=progress)
+            history = train(
+                ensemble,
+                data,
+                plan,
+                self.generators,
+                terms=(*defence.terms, *terms),
+                masks=held,
+                reporter=progress,
+                task=task_of(self.manifest.reidentification),
+            )
             self.histories.append((phase, history))
             progress.close()
 

@@ -30,6 +30,8 @@ SHAPES = {
     "resnet20": Shape(3, 16, 10),
     "vgg16": Shape(3, 32, 10),
     "resnet18": Shape(3, 16, 10),
+    "photos_resnet": Shape(3, 32, 10),
+    "resnet18_reid": Shape(3, 32, 10),
     "mobilenet_v2": Shape(3, 16, 10),
     "resnet18_imagenet": Shape(3, 32, 7),
     "mobilenet_v2_imagenet": Shape(3, 32, 7),
