@@ -42,6 +42,63 @@ def shuffled(data: TrainingData, batch: int, generators: Sequence[torch.Generato
     return iter(order.to(device).split(batch, dim=1))
 
 
+def by_identity(
+    data: TrainingData, identities: int, images: int, generators: Sequence[torch.Generator]
+) -> Iterator[Tensor]:
+    """One epoch of P x K batches, each member in its own order: positions [members, P * K] into `data.indices`.
+
+    No identity comes again before all others had their turn (the fewer than P that are left at the end of a turn sit it
+    out), no image of an identity before all its others; of an identity with fewer than K images some are there twice in
+    a batch, as in fast-reid's sampler. An epoch has as many batches as fit into the number of records, at least one.
+
+    Args:
+        data: the records, identities as labels.
+        identities: P.
+        images: K.
+        generators: one per member.
+
+    Raises:
+        ValueError: fewer than P identities have two images.
+
+    """
+    labels = data.labels[data.indices].cpu()
+    number = max(1, data.indices.shape[1] // (identities * images))
+    drawn = [
+        _by_identity(own, identities, images, number, chance) for own, chance in zip(labels, generators, strict=True)
+    ]
+    return iter(torch.stack(drawn, dim=1).to(data.indices.device))
+
+
+def _by_identity(labels: Tensor, identities: int, images: int, number: int, generator: torch.Generator) -> Tensor:
+    """Return the positions of one member, int64 [number, P * K]."""
+    groups = labels.sort(stable=True).indices.split(labels.unique(return_counts=True)[1].tolist())
+    several = [group for group in groups if len(group) > 1]
+    if len(several) < identities:
+        raise ValueError(
+            f"network.reidentification.identities: found {identities}, allowed at most {len(several)} "
+            "(those with two training images or more)"
+        )
+    turns = len(several) // identities
+    rows: list[Tensor] = []
+    decks = [group[:0] for group in several]
+    while len(rows) < number:
+        for chosen in torch.randperm(len(several), generator=generator)[: turns * identities].view(turns, -1).tolist():
+            for place in chosen:
+                while len(decks[place]) < images:
+                    decks[place] = _refilled(decks[place], several[place], generator)
+            rows.append(torch.cat([decks[place][:images] for place in chosen]))
+            for place in chosen:
+                decks[place] = decks[place][images:]
+    return torch.stack(rows[:number])
+
+
+def _refilled(deck: Tensor, group: Tensor, generator: torch.Generator) -> Tensor:
+    """Put all images of an identity behind those that are left, the same ones last."""
+    again = group[torch.randperm(len(group), generator=generator)]
+    left = torch.isin(again, deck)
+    return torch.cat([deck, again[~left], again[left]])
+
+
 def augmented(images: Tensor, name: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
     """Vary a batch on its device and scale it to the networks' input.
 

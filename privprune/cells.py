@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
-from privprune.models import BlockNet, CutSettings, build, reseed, small_dense
+from privprune.models import BlockNet, CutSettings, ReidentificationSettings, build, reseed, small_dense
 from privprune.settings import read
 
 NOISE = 5  # purpose of the generators behind noise on the wire and dropout; the others stand in workflow.world
@@ -37,6 +37,7 @@ class Manifest:
         small_dense: number of weights of a narrower network, or None.
         pretrained: file of weights in `$PRIVPRUNE_DATA/checkpoints` that training starts from, or None.
         cut: where the networks are cut into edge and cloud, or None.
+        reidentification: how they learn to find identities again, or None for classifiers.
 
     """
 
@@ -53,6 +54,7 @@ class Manifest:
     small_dense: int | None
     pretrained: str | None
     cut: CutSettings | None
+    reidentification: ReidentificationSettings | None
 
     @property
     def targets(self) -> int:
@@ -151,7 +153,11 @@ def _read_manifest(path: Path) -> Manifest:
     content = read_json(path)
     try:
         cut = None if content["cut"] is None else read(CutSettings, content["cut"], f"{path}: cut")
-        return Manifest(**{**content, "seeds": tuple(content["seeds"]), "cut": cut})
+        found = content["reidentification"]
+        place = f"{path}: reidentification"
+        reidentification = None if found is None else read(ReidentificationSettings, found, place)
+        settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
+        return Manifest(**{**content, **settings})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 

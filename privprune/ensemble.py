@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from privprune.models import WIRE, BlockNet, prunable
+from privprune.models import WIRE, BlockNet, has_neck, prunable
+from privprune.models.reidentification import MEAN
 
 
 class Observation(NamedTuple):
@@ -20,12 +21,14 @@ class Observation(NamedTuple):
         logits: [batch, classes].
         features: [batch, channels, height, width], what the edge computes, before noise; None for a whole network.
         sent: of the same shape, what leaves the edge; None for a whole network.
+        pooled: [batch, D], the mean of the last feature maps before BNNeck; None for networks without, or several.
 
     """
 
     logits: Tensor
     features: Tensor | None
     sent: Tensor | None
+    pooled: Tensor | None
 
 
 class Ensemble:
@@ -84,16 +87,19 @@ class Ensemble:
         return logits.flatten(0, 1)
 
     def observe(self, inputs: Tensor) -> Observation:
-        """Run the members as `__call__` does, and keep what passes the cut of a single network that has one."""
-        blocks, wire = self._edge_and_rest()
-        if wire is None:
-            return Observation(self(inputs), None, None)
-        features = self.encode(inputs)
-        sent = blocks[wire](features)
-        logits = sent
-        for block in blocks[wire + 1 :]:
-            logits = block(logits)
-        return Observation(logits, features, sent)
+        """Run the members as `__call__` does, and keep what passes cut and BNNeck of a single network that has them."""
+        necked = has_neck(self.module)
+        if self.members > 1 or not (necked or _wire_of(self.module) is not None):
+            return Observation(self(inputs), None, None, None)
+        features = sent = pooled = None
+        value = inputs
+        for name, block in self.module.named_children():
+            before, value = value, block(value)
+            if name == WIRE:
+                features, sent = before, value
+            elif name == MEAN and necked:
+                pooled = value
+        return Observation(value, features, sent, pooled)
 
     def encode(self, inputs: Tensor) -> Tensor:
         """Run the edge of a network with a cut, without the noise on its wire: [batch, channels, height, width].

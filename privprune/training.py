@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor
 
-from privprune.batches import Augmentation, TrainingData, as_input, augmented, shuffled
+from privprune.batches import Augmentation, TrainingData, as_input, augmented
 from privprune.ensemble import Ensemble, side_of
 from privprune.optimisers import SGD, Adam
 from privprune.progress import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+from privprune.tasks import Classification, Task
 
 _VALUES_AT_ONCE = 6_200_000  # of a prediction: 2000 CIFAR images, or 41 of ImageNet
 
@@ -141,6 +141,7 @@ def train(
     masks: Masks | None = None,
     transform: GradientTransform | None = None,
     reporter: Reporter | None = None,
+    task: Task | None = None,
 ) -> History:
     """Train all members for one phase.
 
@@ -153,20 +154,21 @@ def train(
         masks: weights to hold at zero, through momentum and weight decay too.
         transform: changes the gradients, for differential privacy.
         reporter: told once per epoch.
+        task: draws the batches and gives their loss; None for classification.
 
     Returns:
         loss, accuracy (both on the batches as they were trained on), learning rate and the terms' measurements.
 
     """
-    optimiser = _optimiser(ensemble, plan.optimiser)
+    optimiser, task = _optimiser(ensemble, plan.optimiser), task or Classification()
     if transform is not None:
         optimiser = transform.attach(ensemble, optimiser, data)
     for term in terms:
         term.start(ensemble)
-    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks))
+    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks), task)
     history: History = {}
     for epoch in range(plan.epochs):
-        order = transform.batches(data, plan.batch) if transform else shuffled(data, plan.batch, generators)
+        order = transform.batches(data, plan.batch) if transform else task.batches(data, plan.batch, generators)
         _note(history, phase.run_epoch(epoch, list(order)))
         if reporter is not None:
             reporter.epoch(epoch, {name: sum(values[-1]) / len(values[-1]) for name, values in history.items()})
@@ -186,6 +188,7 @@ class _Phase:
     generators: Sequence[torch.Generator]
     terms: tuple[Term, ...]
     kept: tuple[list[Tensor], list[Tensor]]
+    task: Task
 
     def run_epoch(self, epoch: int, order: list[Tensor]) -> dict[str, Tensor]:
         """Pass once over the batches; returns the measurements of the epoch, each [members], on the device."""
@@ -211,7 +214,8 @@ class _Phase:
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
             seen = self.ensemble.observe(inputs)
         logits = seen.logits.float()
-        losses = side_of(F.cross_entropy(logits, labels, reduction="none"), members).mean(1)
+        pooled = None if seen.pooled is None else seen.pooled.float()
+        losses = self.task.losses(logits, pooled, labels, members)
         step = Step(
             ensemble=self.ensemble,
             inputs=inputs,

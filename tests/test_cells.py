@@ -28,6 +28,7 @@ MANIFEST = Manifest(
     small_dense=None,
     pretrained=None,
     cut=None,
+    reidentification=None,
 )
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
 CELLS = "base, cut, pruned, game, private, cut-cem"
-NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut"
+NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut, reidentification"
 
 
 def circle(suite: Suite) -> None:

@@ -32,11 +32,14 @@ from privprune.datasets.digits import digits
 from privprune.datasets.facescrub import facescrub
 from privprune.datasets.imagenet import imagenet
 from privprune.datasets.orl_faces import orl_faces
+from privprune.datasets.orl_reid import orl_reid
+from privprune.datasets.photo_reid import photo_reid
 from privprune.datasets.photos import photos
 from privprune.datasets.source import Accept, Source
 from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
 from privprune.datasets.tiny_imagenet import tiny_imagenet
 from privprune.datasets.torchvision_sets import cifar10, cifar100, fashion_mnist, mnist
+from privprune.datasets.vehicles import veri776, veri_wild_large, veri_wild_medium, veri_wild_small
 from privprune.errors import UserError
 from privprune.files import new_folder
 from privprune.settings import AtLeastOne, Count
@@ -44,6 +47,7 @@ from privprune.settings import AtLeastOne, Count
 __all__ = [
     "DATASETS",
     "IMAGE_SHAPES",
+    "REIDENTIFICATION",
     "Dataset",
     "DatasetSettings",
     "ImageShape",
@@ -64,7 +68,16 @@ DATASETS: dict[str, Callable[[Source], Dataset]] = {
     "tiny-imagenet": tiny_imagenet,
     "facescrub": facescrub,
     "orl-faces": orl_faces,
+    "photo-reid": photo_reid,
+    "orl-reid": orl_reid,
+    "veri776": veri776,
+    "veri-wild-small": veri_wild_small,
+    "veri-wild-medium": veri_wild_medium,
+    "veri-wild-large": veri_wild_large,
 }
+
+# labels are identities, those of the test records others than those of train; see `Dataset`
+REIDENTIFICATION = ("photo-reid", "orl-reid", "veri776", "veri-wild-small", "veri-wild-medium", "veri-wild-large")
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,12 @@ IMAGE_SHAPES = {  # known before anything is fetched, so that a suite is checked
     "tiny-imagenet": ImageShape(3, 64, 200),
     "facescrub": ImageShape(3, 48, 530),
     "orl-faces": ImageShape(1, 64, 40),
+    "photo-reid": ImageShape(3, 32, 64),
+    "orl-reid": ImageShape(1, 64, 30),
+    "veri776": ImageShape(3, 256, 576),
+    "veri-wild-small": ImageShape(3, 256, 30_671),
+    "veri-wild-medium": ImageShape(3, 256, 30_671),
+    "veri-wild-large": ImageShape(3, 256, 30_671),
 }
 
 
@@ -155,6 +174,8 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
     """
     dataset = DATASETS[settings.name](Source.of(settings.accept, environment, downloads))
     _check_counts(settings, dataset)
+    if settings.name in REIDENTIFICATION:
+        _check_identities(settings.name, dataset)
     if settings.limit is not None:
         dataset = dataset.limited(settings.limit)
     extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
@@ -210,6 +231,18 @@ def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
     found = Expected(dataset.classes, dataset.official_train, len(dataset.labels) - dataset.official_train)
     if found != settings.expected:
         raise UserError(f"dataset {settings.name}: expected {_told(settings.expected)}, found {_told(found)}")
+
+
+def _check_identities(name: str, dataset: Dataset) -> None:
+    """Refuse a re-identification set that cannot be scored."""
+    if dataset.cameras is None:
+        raise UserError(f"dataset {name}: found no cameras, allowed one for each record, with queries and a gallery")
+    train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
+    lacking = sorted(set(test[: dataset.queries].tolist()) - set(test[dataset.queries :].tolist()))
+    if lacking:
+        raise UserError(f"dataset {name}: the gallery lacks {len(lacking)} identities of queries, the first {lacking[0]}")
+    if int(train.max()) >= dataset.classes or int(test.min()) < dataset.classes:
+        raise UserError(f"dataset {name}: found identities in train and test, allowed different ones")
 
 
 def _told(counts: Expected) -> str:

@@ -22,19 +22,25 @@ Mosaic = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records of one classification set, the official training records first.
+    """Records of one set, the official training records first.
+
+    In a re-identification set the labels are identities: those of train are 0 to K - 1, those of the test records
+    (queries first, then the gallery) are others, from K on.
 
     Attributes:
         name: name of the source set, e.g. `mnist`.
         images: uint8 [N, C, H, W]. For a set too large for one tensor these are `FolderImages`, which behave like one
             under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor.
-        labels: int64 [N], each in [0, classes).
+        labels: int64 [N], each in [0, classes), but for the test records of a re-identification set.
         official_train: records [0, official_train) are the official training set, the others the official test set.
-        classes: number of classes.
+        classes: number of classes, or K, of training identities.
         note: empty, or what a reader of a result must know about the data; printed in every table that uses them.
-        fingerprint: sha256 over images (for a folder of files: their names) and labels, in hexadecimal.
+        fingerprint: sha256 over images (for a folder of files: their names), labels, cameras and number of queries, in
+            hexadecimal.
         mosaic: rows x columns of test records that, put side by side, rebuild a part of one photograph; () where the
             records are no parts of a picture.
+        cameras: int64 [N], which camera took it; None where nothing is to be re-identified.
+        queries: how many of the test records are queries; 0 where nothing is to be re-identified.
 
     """
 
@@ -46,6 +52,8 @@ class Dataset:
     note: str
     fingerprint: str
     mosaic: Mosaic
+    cameras: Tensor | None
+    queries: int
 
     @classmethod
     def of(
@@ -58,13 +66,18 @@ class Dataset:
         classes: int,
         note: str = "",
         mosaic: Mosaic = (),
+        cameras: Tensor | None = None,
+        queries: int = 0,
     ) -> Dataset:
         """Build a data set and its fingerprint; the arguments are the attributes of the class."""
         if len(images) != len(labels) or not 0 < official_train < len(labels):
             raise ValueError(f"{len(images)} images, {len(labels)} labels, {official_train} official training records")
         _check_mosaic(mosaic, official_train, len(labels))
-        fingerprint = _fingerprint(images, labels)
-        return cls(name, cast("Tensor", images), labels, official_train, classes, note, fingerprint, mosaic)
+        if (cameras is None) != (queries == 0) or not 0 <= queries < len(labels) - official_train:
+            raise ValueError(f"{queries} queries, cameras {'missing' if cameras is None else 'given'}")
+        known = _fingerprint(images, labels, cameras, queries)
+        whole = cast("Tensor", images)
+        return cls(name, whole, labels, official_train, classes, note, known, mosaic, cameras, queries)
 
     @property
     def folder_images(self) -> FolderImages | None:
@@ -74,7 +87,8 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> Dataset:
         """Return the same records on another device."""
-        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+        cameras = None if self.cameras is None else self.cameras.to(device)
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device), cameras=cameras)
 
     def limited(self, limit: int) -> Dataset:
         """Keep `limit` official training records, evenly spaced over the file's order, and the whole test set.
@@ -98,6 +112,8 @@ class Dataset:
             classes=self.classes,
             note=", ".join(filter(None, (self.note, fewer))),
             mosaic=tuple(tuple(record - gone for record in row) for row in self.mosaic),
+            cameras=None if self.cameras is None else self.cameras[kept],
+            queries=self.queries,
         )
 
     def save(self, folder: Path) -> None:
@@ -113,9 +129,13 @@ class Dataset:
             "note": self.note,
             "fingerprint": self.fingerprint,
             "mosaic": self.mosaic,
+            "queries": self.queries,
+            "side": files.side if files else None,
         }
+        tensors |= {"labels": self.labels.contiguous()}
+        tensors |= {} if self.cameras is None else {"cameras": self.cameras.contiguous()}
         with new_folder(folder) as unfinished:
-            save_file({**tensors, "labels": self.labels.contiguous()}, unfinished / "data.safetensors")
+            save_file(tensors, unfinished / "data.safetensors")
             write_json(unfinished / "dataset.json", facts)
 
     @classmethod
@@ -130,7 +150,7 @@ class Dataset:
         path = folder / "data.safetensors"
         try:
             tensors = load_file(path)
-            images = _images(facts, tensors)
+            images, cameras = _images(facts, tensors), tensors.get("cameras")
             found = cls(
                 name=facts["name"],
                 images=cast("Tensor", images),
@@ -138,8 +158,10 @@ class Dataset:
                 official_train=facts["official_train"],
                 classes=facts["classes"],
                 note=facts["note"],
-                fingerprint=_fingerprint(images, tensors["labels"]),
+                fingerprint=_fingerprint(images, tensors["labels"], cameras, facts["queries"]),
                 mosaic=tuple(map(tuple, facts["mosaic"])),
+                cameras=cameras,
+                queries=facts["queries"],
             )
             _check_mosaic(found.mosaic, found.official_train, len(found.labels))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as broken:
@@ -152,7 +174,7 @@ class Dataset:
 def _images(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor | FolderImages:
     if facts["root"] is None:
         return tensors["images"]
-    return FolderImages.unpacked(Path(facts["root"]), tensors["files"])
+    return FolderImages.unpacked(Path(facts["root"]), tensors["files"], facts["side"])
 
 
 def _check_mosaic(mosaic: Mosaic, official_train: int, records: int) -> None:
@@ -166,8 +188,11 @@ def _damaged(path: Path, reason: object) -> UserError:
     return UserError(f"{path}: missing or damaged ({told}), remove {path.parent} and run `dvc repro` again")
 
 
-def _fingerprint(images: Tensor | FolderImages, labels: Tensor) -> str:
+def _fingerprint(images: Tensor | FolderImages, labels: Tensor, cameras: Tensor | None, queries: int) -> str:
     content = images if isinstance(images, Tensor) else images.packed()
     digest = hashlib.sha256(np.ascontiguousarray(content.numpy()).data)
     digest.update(np.ascontiguousarray(labels.numpy()).data)
+    if cameras is not None:
+        digest.update(np.ascontiguousarray(cameras.numpy()).data)
+        digest.update(str(queries).encode())
     return digest.hexdigest()

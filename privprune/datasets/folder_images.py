@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,18 +18,23 @@ SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torc
 
 
 class FolderImages:
-    """Image files of a folder that behave like a uint8 tensor [N, 3, 224, 224].
+    """Image files of a folder that behave like a uint8 tensor [N, 3, side, side].
 
-    They do so under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor, and under nothing else.
+    They do so under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor, and under nothing else. Without
+    a side each is the central 224 x 224 of a picture whose shorter side was resized to 256; with one, whole pictures
+    are resized to squares.
     """
 
-    def __init__(self, root: Path, files: Sequence[str], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, root: Path, files: Sequence[str], device: torch.device | str = "cpu", side: int | None = None
+    ) -> None:
         self.root = root
+        self.side = side
         self.device = torch.device(device)  # where indexing puts the decoded images
         self.files = tuple(files)  # relative to root, with forward slashes
 
     @classmethod
-    def unpacked(cls, root: Path, packed: Tensor) -> FolderImages:
+    def unpacked(cls, root: Path, packed: Tensor, side: int | None) -> FolderImages:
         """Take the file names out of the tensor that `packed` made.
 
         Raises:
@@ -37,7 +43,7 @@ class FolderImages:
         """
         if not root.is_dir():
             raise UserError(f"{root}: the folder of the images is gone, put it back or fetch the data set again")
-        return cls(root, packed.numpy().tobytes().decode().split("\0"))
+        return cls(root, packed.numpy().tobytes().decode().split("\0"), side=side)
 
     def packed(self) -> Tensor:
         """Return the file names as one uint8 tensor, separated by zeros."""
@@ -45,22 +51,23 @@ class FolderImages:
 
     def subset(self, indices: Tensor) -> FolderImages:
         """Return the images at these positions, int64 [n], still in their files."""
-        return FolderImages(self.root, [self.files[index] for index in indices.tolist()], self.device)
+        return FolderImages(self.root, [self.files[index] for index in indices.tolist()], self.device, self.side)
 
     def to(self, device: torch.device | str) -> FolderImages:
         """Return the same images, decoded to another device from now on."""
-        return FolderImages(self.root, self.files, device)
+        return FolderImages(self.root, self.files, device, self.side)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """The shape that a tensor of all images would have."""
-        return (len(self.files), 3, CROP, CROP)
+        side = self.side or CROP
+        return (len(self.files), 3, side, side)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        """Decode the images at these positions, int64 [n], to uint8 [n, 3, 224, 224].
+        """Decode the images at these positions, int64 [n], to uint8 [n, 3, side, side].
 
         Raises:
             UserError: a file is missing or is no image.
@@ -68,14 +75,17 @@ class FolderImages:
         """
         paths = [self.root / self.files[index] for index in indices.tolist()]
         if not paths:
-            return torch.empty(0, 3, CROP, CROP, dtype=torch.uint8, device=self.device)
+            return torch.empty(0, *self.shape[1:], dtype=torch.uint8, device=self.device)
+        decode = partial(_decoded, side=self.side)
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            return torch.stack(list(threads.map(_decoded, paths))).to(self.device)
+            return torch.stack(list(threads.map(decode, paths))).to(self.device)
 
 
-def _decoded(path: Path) -> Tensor:
-    """One image, its shorter side resized to 256 pixels, cropped to the central 224: uint8 [3, 224, 224]."""
+def _decoded(path: Path, side: int | None) -> Tensor:
+    """One image: resized to a square, or its shorter side to 256 pixels and cropped to the central 224."""
     image = open_image(path, path, "RGB")  # some of ImageNet's files are grey or CMYK
+    if side is not None:
+        return as_tensor(image.resize((side, side), Image.Resampling.BILINEAR))
     width, height = image.size
     shorter = min(width, height)
     image = image.resize((SHORTER_SIDE * width // shorter, SHORTER_SIDE * height // shorter), Image.Resampling.BILINEAR)

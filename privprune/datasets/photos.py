@@ -77,7 +77,7 @@ def photos(source: Source) -> Dataset:
         UserError: a photograph is missing from scikit-image, or differs from the known one.
 
     """
-    read = [_read(photograph, source) for photograph in PHOTOGRAPHS]
+    read = [read_photograph(photograph, source) for photograph in PHOTOGRAPHS]
     pictures = [pixels for pixels, _ in read]
     train = _cut(pictures, [train_places(*it) for it in zip(PHOTOGRAPHS, pictures, strict=True)])
     test = _cut(pictures, [test_places(photograph) for photograph in PHOTOGRAPHS])
@@ -159,7 +159,7 @@ def folder() -> Path:
     return Path(str(resources.files("skimage"))) / "data"
 
 
-def _read(photograph: Photograph, source: Source) -> tuple[Array, bool]:
+def read_photograph(photograph: Photograph, source: Source) -> tuple[Array, bool]:
     """Return the pixels as used, uint8 [3, H, W], and whether the file is the known one."""
     place = folder() / photograph.file
     try:

@@ -9,6 +9,7 @@ from privprune.models.decoder import build_decoder, check_decoder
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
 from privprune.models.random_layers import reseed
+from privprune.models.reidentification import ReidentificationSettings, embedder, has_neck
 
 __all__ = [
     "KNOWN_COUNTS",
@@ -21,6 +22,7 @@ __all__ = [
     "ModelSpec",
     "NasrNetwork",
     "NasrVariant",
+    "ReidentificationSettings",
     "build",
     "build_critic",
     "build_decoder",
@@ -28,6 +30,8 @@ __all__ = [
     "count_parameters",
     "count_weights",
     "edge_of",
+    "embedder",
+    "has_neck",
     "load_pretrained",
     "prunable",
     "reseed",

@@ -16,7 +16,8 @@ from privprune.models.initialisation import Initialiser, allocate, fan_out, init
 from privprune.models.lenet import lenet5
 from privprune.models.mobilenet import mobilenet_v2, mobilenet_v2_imagenet
 from privprune.models.photos_cnn import photos_cnn
-from privprune.models.resnet import resnet18, resnet18_imagenet
+from privprune.models.photos_resnet import photos_resnet
+from privprune.models.resnet import resnet18, resnet18_imagenet, resnet18_reid
 from privprune.models.resnet20 import resnet20
 from privprune.models.vgg import vgg16
 from privprune.models.vgg11 import vgg11_bn
@@ -52,6 +53,8 @@ MODELS: dict[str, ModelSpec] = {
     "vgg16": ModelSpec(vgg16, 32, fan_out, small_normal),
     "resnet18": ModelSpec(resnet18, 8, fan_out, uniform),
     "mobilenet_v2": ModelSpec(mobilenet_v2, 8, fan_out, small_normal),
+    "photos_resnet": ModelSpec(photos_resnet, 4, fan_out, uniform),
+    "resnet18_reid": ModelSpec(resnet18_reid, 16, fan_out, small_normal),
     "resnet18_imagenet": ModelSpec(resnet18_imagenet, 32, fan_out, uniform, in_channels=3),
     "mobilenet_v2_imagenet": ModelSpec(mobilenet_v2_imagenet, 32, fan_out, small_normal, in_channels=3),
 }

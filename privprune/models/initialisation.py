@@ -65,7 +65,7 @@ def initialise(model: nn.Module, convolution: Initialiser, linear: Initialiser, 
             convolution(module, generator)
         elif isinstance(module, nn.Linear):
             linear(module, generator)
-        elif isinstance(module, nn.BatchNorm2d | FixedValues):
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | FixedValues):
             module.reset_parameters()
 
 

@@ -1,4 +1,4 @@
-"""ResNet-18 (He et al. 2016): with a 3 x 3 stem for CIFAR, and as torchvision builds it for ImageNet."""
+"""ResNet-18 (He et al. 2016): with a 3 x 3 stem for CIFAR, as torchvision builds it for ImageNet, and with BNNeck."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+from privprune.models.reidentification import head
 
 _STAGES = (64, 128, 256, 512)  # channels; two residual blocks each
 
@@ -40,25 +41,39 @@ def resnet18(shape: Shape, width: float) -> BlockNet:
 
 def resnet18_imagenet(shape: Shape, width: float) -> BlockNet:
     """Build torchvision's form: 11,689,512 parameters at 1000 classes; three channels, sizes a multiple of 32."""
+    blocks = [("stem", _pooled_stem(shape, width)), *_residual(width), ("fc", _head(shape.classes, width))]
+    return BlockNet([("normalise", ImageNetNormalisation()), *blocks])
+
+
+def resnet18_reid(shape: Shape, width: float) -> BlockNet:
+    """Build torchvision's form with BNNeck's head and a last stage that keeps its size (fast-reid's BoT recipe).
+
+    Stem, block1 to block8, mean, neck, fc; image sizes a multiple of 16. The edge of stem and B blocks has 83,520,
+    157,504, 387,648, 683,072, 1,602,112, 2,782,784, 6,455,872 or 11,176,512 parameters at three channels.
+    """
+    blocks = [("stem", _pooled_stem(shape, width)), *_residual(width, last_stride=1)]
+    return BlockNet([*blocks, *head(scaled(_STAGES[-1], width), shape.classes)])
+
+
+def _pooled_stem(shape: Shape, width: float) -> nn.Sequential:
     channels = scaled(_STAGES[0], width)
-    stem = block(
+    return block(
         conv=nn.Conv2d(shape.in_channels, channels, 7, stride=2, padding=3, bias=False),
         norm=nn.BatchNorm2d(channels),
         relu=nn.ReLU(),
         pool=nn.MaxPool2d(3, stride=2, padding=1),
     )
-    head = _head(shape.classes, width)
-    return BlockNet([("normalise", ImageNetNormalisation()), ("stem", stem), *_residual(width), ("fc", head)])
 
 
-def _residual(width: float) -> list[tuple[str, nn.Module]]:
-    """Return block1 to block8; each stage but the first halves height and width."""
+def _residual(width: float, last_stride: int = 2) -> list[tuple[str, nn.Module]]:
+    """Return block1 to block8; each stage but the first halves height and width, the last as `last_stride` says."""
     blocks: list[tuple[str, nn.Module]] = []
     channels = scaled(_STAGES[0], width)
     for stage, full in enumerate(_STAGES):
         out = scaled(full, width)
         for position in range(2):
-            stride = 2 if stage and not position else 1
+            first = last_stride if stage == len(_STAGES) - 1 else 2
+            stride = first if stage and not position else 1
             blocks.append((f"block{len(blocks) + 1}", ResidualBlock(channels, out, stride)))
             channels = out
     return blocks

@@ -28,6 +28,7 @@ from privprune.pruning import (
     prune,
 )
 from privprune.settings import AtLeastOne, Key
+from privprune.tasks import task_of
 from privprune.training import History, Masks, Plan, Term, predict, train
 from privprune.workflow.attack import build_attack
 from privprune.workflow.groups import Outcome, one_after_another, side_by_side
@@ -140,13 +141,15 @@ def _prune_group(
     seeds = manifest.model_seeds()
     generators = [generator(seeds[number], number, PRUNING) for number in group]
     defence = _defence(entry, world, start, group)
+    task = task_of(manifest.reidentification)
     parts: list[tuple[str, History]] = []
 
     def fit(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
         progress = Progress(f"{group_label(label, group)} {phase}", plan.epochs, data.indices.numel())
         held = {name: mask.to(world.device) for name, mask in masks.items()}
         used = (*defence.terms, *terms)
-        parts.append((phase, train(ensemble, data, plan, generators, terms=used, masks=held, reporter=progress)))
+        history = train(ensemble, data, plan, generators, terms=used, masks=held, reporter=progress, task=task)
+        parts.append((phase, history))
         progress.close()
 
     mask = prune(entry.method, ensemble, counts, entry.retrain, fit, generators)

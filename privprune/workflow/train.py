@@ -20,6 +20,7 @@ from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
 from privprune.progress import Progress
 from privprune.settings import AtLeastOne, Key
+from privprune.tasks import task_of
 from privprune.training import Plan, train
 from privprune.workflow.groups import Outcome, side_by_side
 from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
@@ -162,6 +163,7 @@ def _train_group(
         masks={name: mask.to(world.device) for name, mask in masks.items()},
         transform=defence.transform,
         reporter=progress,
+        task=task_of(manifest.reidentification),
     )
     progress.close()
     if defence.finish is not None:

@@ -16,7 +16,8 @@ from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
-from privprune.models import PRETRAINED, CutSettings, prunable
+from privprune.metrics.reidentification import QueryRanks, rank_queries
+from privprune.models import PRETRAINED, BlockNet, CutSettings, ReidentificationSettings, embedder, prunable
 from privprune.settings import AtLeastOne, Count
 from privprune.training import Plan, predict
 
@@ -36,6 +37,7 @@ class NetworkSettings:
         small_dense: number of weights of a narrower network of the same family (a control), or null.
         pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/checkpoints`, to start from, or null.
         cut: where the networks are cut into edge and cloud, and what is sent; null for whole networks.
+        reidentification: how they learn to find identities again; null for classifiers.
 
     """
 
@@ -47,6 +49,7 @@ class NetworkSettings:
     small_dense: AtLeastOne | None
     pretrained: str | None
     cut: CutSettings | None
+    reidentification: ReidentificationSettings | None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
@@ -96,6 +99,7 @@ class World:
             small_dense=settings.small_dense,
             pretrained=settings.pretrained,
             cut=settings.cut,
+            reidentification=settings.reidentification,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
@@ -125,23 +129,74 @@ class World:
         )
 
     def utility(self, cell: Cell) -> dict[str, list[float]]:
-        """Measure accuracy of each target on its members, the selection records and the official test set; its size."""
-        measured: dict[str, list[float]] = {
-            name: [] for name in ("train_accuracy", "selection_accuracy", "test_accuracy", "weights", "weights_left")
-        }
+        """Measure how well each target serves, and its size.
+
+        Of classifiers: accuracy on their members, the selection records and the official test set. Of networks that
+        find identities again: accuracy on their members, and how the official queries rank the official gallery.
+        """
+        measured: dict[str, list[float]] = {}
         for number in range(cell.manifest.targets):
             model = cell.models([number])[0].to(self.device)
-            ensemble, own = Ensemble([model]), self.split(cell.manifest, number)
-            for name, records in (
-                ("train_accuracy", self.members(cell.manifest, number)),
-                ("selection_accuracy", own.selection_nonmembers),
-                ("test_accuracy", own.test),
-            ):
-                measured[name].append(self.accuracy(ensemble, records))
             weights = prunable(model)
-            measured["weights"].append(float(sum(weight.numel() for weight in weights.values())))
-            measured["weights_left"].append(float(sum(int(weight.count_nonzero()) for weight in weights.values())))
+            found = {
+                "train_accuracy": self.accuracy(Ensemble([model]), self.members(cell.manifest, number)),
+                **self._tested(cell.manifest, model, number),
+                "weights": float(sum(weight.numel() for weight in weights.values())),
+                "weights_left": float(sum(int(weight.count_nonzero()) for weight in weights.values())),
+            }
+            for name, value in found.items():
+                measured.setdefault(name, []).append(value)
         return measured
+
+    def _tested(self, manifest: Manifest, model: BlockNet, number: int) -> dict[str, float]:
+        """Measure a network on records that it was not trained on."""
+        own, ensemble = self.split(manifest, number), Ensemble([model])
+        if manifest.reidentification is None:
+            return {
+                "selection_accuracy": self.accuracy(ensemble, own.selection_nonmembers),
+                "test_accuracy": self.accuracy(ensemble, own.test),
+            }
+        ranking = self.ranks(model).summary()
+        names = ("rank_1", "rank_5", "mean_average_precision")
+        return {name: getattr(ranking, name) for name in names}
+
+    def embeddings(self, model: BlockNet, images: Tensor) -> Tensor:
+        """Return what a network with BNNeck compares images by.
+
+        Args:
+            model: on the device.
+            images: uint8 [n, channels, height, width], of any origin.
+
+        Returns:
+            float32 [n, D], on the device.
+
+        """
+        everything = torch.arange(len(images), device=self.device)
+        return predict(Ensemble([embedder(model)]), images.to(self.device), everything)[0]
+
+    def ranks(self, model: BlockNet, probes: Tensor | None = None, records: Tensor | None = None) -> QueryRanks:
+        """Rank the official gallery, with the standard exclusion.
+
+        Args:
+            model: a network with BNNeck, on the device.
+            probes: uint8 [n, channels, height, width], images that are looked for; None for the official queries.
+            records: int64 [n], whose identities and cameras the probes have; needed with them. Test records.
+
+        """
+        dataset, first = self.dataset, self.dataset.official_train
+        assert dataset.cameras is not None  # noqa: S101 (checked when it was fetched)
+        gallery = torch.arange(first + dataset.queries, len(dataset.labels), device=self.device)
+        if probes is None or records is None:
+            records = torch.arange(first, first + dataset.queries)
+            looked_for = self._embedded(model, records)
+        else:
+            looked_for = self.embeddings(model, probes)
+        records = records.to(self.device)
+        parts = (looked_for, dataset.labels[records], dataset.cameras[records])
+        return rank_queries(*parts, self._embedded(model, gallery), dataset.labels[gallery], dataset.cameras[gallery])
+
+    def _embedded(self, model: BlockNet, records: Tensor) -> Tensor:
+        return predict(Ensemble([embedder(model)]), self.dataset.images, records.to(self.device))[0]
 
     def accuracy(self, ensemble: Ensemble, records: Tensor) -> float:
         """Return the accuracy of a single network on some records; 0 where there are none."""

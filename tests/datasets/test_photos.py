@@ -30,7 +30,7 @@ def found() -> Dataset:
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
     """Return the photographs as used, uint8 [3, H, W] each."""
-    return [photographs._read(photograph, VERIFIED)[0] for photograph in KNOWN]
+    return [photographs.read_photograph(photograph, VERIFIED)[0] for photograph in KNOWN]
 
 
 def covered(picture: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""A small residual network for 32 x 32 colour tiles (ours): ResNet-18's shape with four blocks and BNNeck's head."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.layers import scaled
+from privprune.models.reidentification import head
+from privprune.models.resnet import ResidualBlock
+
+_STEM = 16
+_BLOCKS = ((16, 2), (16, 1), (32, 2), (32, 1))  # channels and stride
+
+
+def photos_resnet(shape: Shape, width: float) -> BlockNet:
+    """Build stem, block1 to block4, mean, neck, fc: 43,216 parameters before the last layer at three channels.
+
+    Of 32 x 32 pixels block2 leaves 16 x 16 places of 16 channels, block4 leaves 8 x 8 of 32. Image sizes a multiple
+    of 4.
+    """
+    channels = scaled(_STEM, width)
+    conv = nn.Conv2d(shape.in_channels, channels, 3, padding=1, bias=False)
+    blocks: list[tuple[str, nn.Module]] = [("stem", block(conv=conv, norm=nn.BatchNorm2d(channels), relu=nn.ReLU()))]
+    for number, (full, stride) in enumerate(_BLOCKS, start=1):
+        out = scaled(full, width)
+        blocks.append((f"block{number}", ResidualBlock(channels, out, stride)))
+        channels = out
+    return BlockNet([*blocks, *head(channels, shape.classes)])
