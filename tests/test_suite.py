@@ -52,7 +52,10 @@ def normalised(suite: Suite) -> None:
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown section": (
         put("harden_more", {}),
-        "harden_more: unknown section, allowed suite, datasets, train, prune, harden, attack, recognise, deploy, evaluate",
+        (
+            "harden_more: unknown section, "
+            "allowed suite, datasets, train, prune, harden, attack, recognise, deploy, evaluate"
+        ),
     ),
     "section missing": (
         drop("attack"),

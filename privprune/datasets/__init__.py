@@ -240,7 +240,9 @@ def _check_identities(name: str, dataset: Dataset) -> None:
     train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
     lacking = sorted(set(test[: dataset.queries].tolist()) - set(test[dataset.queries :].tolist()))
     if lacking:
-        raise UserError(f"dataset {name}: the gallery lacks {len(lacking)} identities of queries, the first {lacking[0]}")
+        raise UserError(
+            f"dataset {name}: the gallery lacks {len(lacking)} identities of queries, the first {lacking[0]}"
+        )
     if int(train.max()) >= dataset.classes or int(test.min()) < dataset.classes:
         raise UserError(f"dataset {name}: found identities in train and test, allowed different ones")
 

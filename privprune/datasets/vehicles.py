@@ -21,9 +21,7 @@ VERI_ORIGIN = (
     "its authors (Liu et al., ECCV 2016, https://github.com/JDAI-CV/VeRidataset), by e-mail, for research only"
 )
 WILD_LAYOUT = "VERI-Wild/images/<vehicle>/<image>.jpg and VERI-Wild/train_test_split/*.txt"
-WILD_ORIGIN = (
-    "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms: research only"
-)
+WILD_ORIGIN = "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms: research only"
 _NAME = re.compile(r"(?P<vehicle>\d+)_c(?P<camera>\d+)")
 
 
@@ -149,7 +147,9 @@ def _cameras(path: Path) -> dict[str, int]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        return [
+            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
     except OSError:
         raise UserError(f"{path}: the list is missing, expected {WILD_LAYOUT}") from None
 

@@ -205,4 +205,4 @@ def _peak(half: _Half) -> int | None:
 
 def _output(cell: Cell) -> str:
     """Name what the cloud gives: an embedding of a re-identification network, else logits."""
-    return "embedding" if getattr(cell.manifest, "reidentification", None) is not None else "logits"
+    return "embedding" if cell.manifest.reidentification is not None else "logits"

@@ -7,6 +7,7 @@ judge looks for each rebuilt test picture in the true gallery; of a classificati
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,7 @@ from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
-from privprune.models import BlockNet, reseed
-from privprune.models.reidentification import embedder
+from privprune.models import BlockNet, embedder, reseed
 from privprune.settings import AtLeastOne
 from privprune.workflow.invert import InversionEntry
 from privprune.workflow.rebuilt import Rebuilt
@@ -113,13 +113,12 @@ class Judge:
 
     def __init__(self, model: BlockNet, world: World) -> None:
         """Take a network of the same data, on the device; for re-identification it embeds the gallery at once."""
-        self._world = world
-        cameras = getattr(world.dataset, "cameras", None)
-        self._cameras: Tensor | None = cameras
-        self._model: torch.nn.Module = (model if cameras is None else embedder(model)).eval()
-        first = world.dataset.official_train + getattr(world.dataset, "queries", 0)
-        self.gallery = torch.arange(first, len(world.dataset.labels)) if cameras is not None else torch.empty(0).long()
-        self._known = self._seen(world.dataset.images, self.gallery.to(world.device)) if cameras is not None else None
+        dataset = world.dataset
+        self._dataset = dataset
+        self._model = (model if dataset.cameras is None else embedder(model)).eval()
+        first = len(dataset.labels) if dataset.cameras is None else dataset.official_train + dataset.queries
+        self.gallery = torch.arange(first, len(dataset.labels), device=world.device)
+        self._known = None if dataset.cameras is None else self._seen(dataset.images, self.gallery)
 
     def scores(self, images: Tensor, records: Tensor) -> Scores:
         """Look at probes: one value of each metric for each that can be judged.
@@ -128,24 +127,22 @@ class Judge:
 
         Args:
             images: uint8 [n, C, H, W], on the device: the records themselves, or what was rebuilt of them.
-            records: int64 [n], whose identity, camera or class is looked for.
+            records: int64 [n], on the device: whose identity, camera or class is looked for.
 
         """
         made = self._seen(images, torch.arange(len(images), device=images.device))
-        labels, wanted = self._world.dataset.labels, records.to(self._world.device)
-        if self._cameras is None or self._known is None:
-            return {"accuracy": _numbers(made.argmax(1) == labels[wanted])}
-        gallery = self.gallery.to(self._world.device)
-        ranks = rank_queries(
-            made, labels[wanted], self._cameras[wanted], self._known, labels[gallery], self._cameras[gallery]
-        )
+        labels, cameras, gallery = self._dataset.labels, self._dataset.cameras, self.gallery
+        if cameras is None or self._known is None:
+            return {"accuracy": _numbers(made.argmax(1) == labels[records])}
+        probes = (made, labels[records], cameras[records])
+        ranks = rank_queries(*probes, self._known, labels[gallery], cameras[gallery])
         first, precision = ranks.first[ranks.counted], ranks.average_precision[ranks.counted]
         return {"rank_1": _numbers(first < 1), "mean_average_precision": _numbers(precision)}
 
     @torch.no_grad()
     def _seen(self, images: Tensor, records: Tensor) -> Tensor:
-        """Return logits or embeddings, float32 [n, ...]."""
-        together = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(images.shape[1:]))))
+        """Return logits or embeddings, float32 [n, D]."""
+        together = max(1, _VALUES_AT_ONCE // math.prod(images.shape[1:]))
         return torch.cat([self._model(as_input(images[part])).float() for part in records.split(together)])
 
 
@@ -188,17 +185,18 @@ def _result(
 ) -> dict[str, Any]:
     """Judge what one attack made of all networks of one target."""
     device = world.device
-    made = [judge.scores(one.images.to(device), one.records) for one in networks]
-    true = [judge.scores(world.dataset.images[one.records.to(device)], one.records) for one in networks]
+    probes = [(one.images.to(device), one.records.to(device)) for one in networks]
+    made = [judge.scores(images, records) for images, records in probes]
+    true = [judge.scores(world.dataset.images[records], records) for _, records in probes]
     scores = {metric: [own[metric] for own in made] for metric in made[0]}
     scores |= {f"original_{metric}": [own[metric] for own in true] for metric in true[0]}
-    probes = min(len(values) for per_network in scores.values() for values in per_network)
-    if not probes:
+    judged = min(len(values) for per_network in scores.values() for values in per_network)
+    if not judged:
         raise UserError(f"{name}: none of its records can be judged: no other camera has their identity in the gallery")
     draws = np.random.default_rng([entry.seed, JUDGE, zlib.crc32(name.encode())])
     metrics = {
         metric: bootstrap_of_means(per_network, entry.resamples, draws).within(0.0, 1.0).as_record()
         for metric, per_network in scores.items()
     }
-    records = {"probes": probes, "gallery": len(judge.gallery)}
+    records = {"probes": judged, "gallery": len(judge.gallery)}
     return {"kind": "recognition", "metrics": metrics, "history": {}, "records": records}
