@@ -112,7 +112,7 @@ def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Dep
     """
     check_same_data(cell, world, f"{where}.cell: {entry.cell}")
     images = as_input(world.dataset.images[evenly(_test(world), _COMPARED).to(world.device)]).cpu()
-    edge, cloud = _halves(cell, entry)
+    edge, cloud = _halves(cell, entry, where)
     with torch.no_grad():
         features = edge(images)
         logits = cloud(features)
@@ -124,8 +124,8 @@ def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Dep
     for name, error in errors.items():
         if not error <= entry.tolerance:
             raise UserError(
-                f"{where}.tolerance: {name} differ by {error:.2g} between PyTorch and ONNX Runtime, "
-                f"allowed {entry.tolerance:g}"
+                f"{where}.tolerance: {name} {error:.2g} between PyTorch and ONNX Runtime, "
+                f"allowed at most {entry.tolerance:g}"
             )
     return Deployed(
         files={f"{name}.onnx": half.onnx for name, half in parts.items()},
@@ -138,11 +138,11 @@ def _test(world: World) -> Tensor:
     return torch.arange(world.dataset.official_train, len(world.dataset.labels))
 
 
-def _halves(cell: Cell, entry: DeployEntry) -> tuple[nn.Module, nn.Module]:
+def _halves(cell: Cell, entry: DeployEntry, where: str) -> tuple[nn.Module, nn.Module]:
     """Cut one network behind its wire, without what is random; a re-identification network ends with its embedding."""
     model = cell.models([entry.network])[0]
     if WIRE not in model.block_names:
-        raise UserError(f"cell: found {entry.cell}, whose networks are whole, allowed one with network.cut")
+        raise UserError(f"{where}.cell: found {entry.cell}, whose networks are whole, allowed one with network.cut")
     edge, cloud = split(model, WIRE)
     if _output(cell) == "embedding":
         cloud, _ = split(cloud, NECK)

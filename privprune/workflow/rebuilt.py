@@ -95,7 +95,7 @@ def _read(path: Path, label: str, networks: int, world: World) -> list[Rebuilt]:
     """Read one attack's images of test records, network by network."""
     made = []
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for number in range(networks):
                 records = torch.from_numpy(arrays[f"{label}/{number}/records"])
                 images = torch.from_numpy(arrays[f"{label}/{number}/images"])
