@@ -1,7 +1,13 @@
 """The benchmark of the pruned edge runs and compares what it says; how fast anything is, no test asserts."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 from benchmarks import edge_speed
 from privprune.models import count_parameters
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_the_pruned_edge_has_lost_what_is_said() -> None:
@@ -14,7 +20,8 @@ def test_the_pruned_edge_has_lost_what_is_said() -> None:
 
 
 def test_it_runs() -> None:
-    """Each runtime has its ratio and its aim."""
-    results = edge_speed.measure(edge_speed.QUICK)
-    assert [result.aim for result in results] == [3.0, 3.0]
-    assert all(result.value is not None and result.value > 0 for result in results)
+    """Each runtime has its row, in a process of its own: after the profiler, forked workers of other tests would die."""
+    command = [sys.executable, "-m", "benchmarks", edge_speed.NAME, "--quick"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (our own)
+    for runtime in edge_speed.RUNTIMES.values():
+        assert f"{runtime}: dense against 92." in output
