@@ -20,7 +20,7 @@ def test_the_pruned_edge_has_lost_what_is_said() -> None:
 
 
 def test_it_runs() -> None:
-    """Each runtime has its row, in a process of its own: after the profiler, forked workers of other tests would die."""
+    """Each runtime has its row, in a process of its own: the exporter leaves a state in which forked workers die."""
     command = [sys.executable, "-m", "benchmarks", edge_speed.NAME, "--quick"]
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (our own)
     for runtime in edge_speed.RUNTIMES.values():

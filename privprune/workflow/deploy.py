@@ -21,6 +21,7 @@ from privprune.models.reidentification import NECK
 from privprune.settings import AtLeastOne, Count, Positive, Range
 from privprune.workflow.exported import Session, export, without_chance
 from privprune.workflow.victims import evenly
+from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import NetworkSettings, World, check_same_data
 
 _COMPARED = 64  # test images, evenly spaced, on which PyTorch and ONNX Runtime are compared
@@ -116,10 +117,11 @@ def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Dep
     with torch.no_grad():
         features = edge(images)
         logits = cloud(features)
-    parts = {
-        EDGE: _Half(edge, export(edge, images, ("images", "features"), entry.opset), images, features),
-        CLOUD: _Half(cloud, export(cloud, features, ("features", _output(cell)), entry.opset), features, logits),
-    }
+    asked = [(edge, images, ("images", "features")), (cloud, features, ("features", _output(cell)))]
+    made = side_by_side(
+        lambda one: export(*one, entry.opset), asked
+    )  # forked, which also keeps the exporter's state out
+    parts = {EDGE: _Half(edge, made[0], images, features), CLOUD: _Half(cloud, made[1], features, logits)}
     errors = _errors(parts)
     for name, error in errors.items():
         if not error <= entry.tolerance:

@@ -20,6 +20,7 @@ from privprune.settings import read
 from privprune.workflow import deploy
 from privprune.workflow.deploy import Deployed, DeployEntry, deploy_cell
 from privprune.workflow.exported import Session, export, without_chance
+from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import NetworkSettings, World
 
 Tiny = dict[str, Any]
@@ -89,7 +90,11 @@ def test_times_are_apart(deployed: Deployed) -> None:
 def test_equal_networks_give_equal_bytes(world: World, tiny: Tiny, deployed: Deployed) -> None:
     """Exporting the same edge again, from another example of another size, changes nothing."""
     edge = without_chance(edge_of(cell_of(world, tiny, "cut").models([1])[0]))
-    assert export(edge, torch.zeros(5, 1, 8, 8), ("images", "features"), 20) == deployed.files["edge.onnx"]
+
+    def made(records: int) -> bytes:
+        return export(edge, torch.zeros(records, 1, 8, 8), ("images", "features"), 20)
+
+    assert side_by_side(made, [5, 6]) == [deployed.files["edge.onnx"]] * 2
 
 
 def test_whatever_draws_is_left_out(toy: Any) -> None:
@@ -113,8 +118,8 @@ def test_files_of_another_network_are_refused(
     world: World, tiny: Tiny, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not compute the network's features ends in one line with the difference."""
-    files = iter((deployed.files["edge.onnx"], deployed.files["cloud.onnx"]))
-    monkeypatch.setattr(deploy, "export", lambda *_: next(files))
+    files = {"images": deployed.files["edge.onnx"], "features": deployed.files["cloud.onnx"]}
+    monkeypatch.setattr(deploy, "export", lambda *given: files[given[2][0]])
     with pytest.raises(UserError) as told:
         deploy_cell(entry(tiny, network=0), cell_of(world, tiny, "cut"), world, WHERE)
     line = rf"{WHERE}.tolerance: features_error 0\.\d+ between PyTorch and ONNX Runtime, allowed at most 0\.0001"
