@@ -11,6 +11,7 @@ from typing import Any, Literal
 from privprune.errors import UserError
 from privprune.files import read_json, write_json
 
+Stage = Literal["train", "prune", "harden", "attack", "recognise", "deploy"]
 PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")
 
 
@@ -22,7 +23,7 @@ class Record:
         suite: name of the suite.
         paper: the paper whose row it is.
         stage: the stage that wrote it.
-        cell: the cell, for attacks the target's name.
+        cell: the cell; for attacks, recognition and deployment the name of the entry.
         parameters: the suite's entry for it, whole.
         data: name, fingerprint and note of the dataset.
         model: name of the architecture.
@@ -45,7 +46,7 @@ class Record:
 
     suite: str
     paper: str
-    stage: Literal["train", "prune", "harden", "attack"]
+    stage: Stage
     cell: str
     parameters: dict[str, Any]
     data: dict[str, str]
@@ -102,7 +103,7 @@ def read_records(folder: Path) -> list[Record]:
     return records
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that compute."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+def versions(*more: str) -> dict[str, str]:
+    """Return the versions of Python and of the packages that compute, and of more that a stage uses."""
+    found = {name: importlib.metadata.version(name) for name in (*PACKAGES, *more)}
     return {"python": platform.python_version(), **found}

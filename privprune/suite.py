@@ -28,18 +28,20 @@ from privprune.errors import UserError
 from privprune.models import check_decoder
 from privprune.pruning import SoftMaskSettings
 from privprune.settings import at, read
+from privprune.uses import Entry, check_uses, network_of
 from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
+from privprune.workflow.deploy import DeployEntry
 from privprune.workflow.identities import check_identities, check_training
 from privprune.workflow.invert import InversionEntry, check_inversion
 from privprune.workflow.prune import PruneEntry, check_removal
+from privprune.workflow.recognise import RecogniseEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
 
-SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "evaluate")
+SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
-Entry = TrainEntry | PruneEntry | HardenEntry
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,7 @@ class Suite:
 
     def network(self, cell: str) -> NetworkSettings:
         """Return the networks of a cell, which it has from where it started."""
-        entry = self.cells[cell]
-        own = entry.network if isinstance(entry, TrainEntry | HardenEntry) else None
-        if own is not None:
-            return own
-        assert not isinstance(entry, TrainEntry)  # noqa: S101 (a train entry has its networks)
-        return self.network(entry.origin.removeprefix("models/"))
+        return network_of(self.cells, cell)
 
     def without_shadows(self, cell: str) -> str | None:
         """Say why a cell has no shadow models, or None where it has some."""
@@ -108,6 +105,8 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
         _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
+    recognitions = _entries(RecogniseEntry, sections, "recognise", file)
+    check_uses(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
     membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
     check_section(sections["evaluate"], list(suite.cells), membership, inversion, file)
     return suite

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from privprune.cells import load_cell
-from privprune.files import new_folder
 from privprune.workflow.attack import AttackEntry, attack_cell
 from privprune.workflow.invert import InversionEntry, invert_cell
+from privprune.workflow.rebuilt import RECONSTRUCTIONS, SCORES, save_attack
 from privprune.workflow.record import Place, write_record
 from privprune.workflow.world import open_world
 from stages.stage import DATA, PARAMS, REPORTS, device, entry, run
@@ -18,25 +16,20 @@ KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, 
 
 
 def main(name: str) -> Path:
-    """Attack as `attack.<name>` says; write scores or images to `data/attacks/<name>`, and the record."""
+    """Attack as `attack.<name>` says; write scores or images to `data/attacks/<paper>/<name>`, and the record."""
     suite, settings, written = entry(KINDS, "attack", name)
     world = open_world(DATA / "datasets" / settings.data, device())
     cell = load_cell(DATA / "models" / settings.target)
     place = Place(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
+    folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
     if isinstance(settings, InversionEntry):
         made = invert_cell(settings, settings.built(where), cell, world)
-        _save(name, "reconstructions.npz", made.reconstructions)
+        save_attack(folder, RECONSTRUCTIONS, made.reconstructions, settings.target, cell.manifest, list(made.results))
         return write_record(place, world, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
     assault = attack_cell(settings, settings.built(where), cell, world)
-    _save(name, "scores.npz", assault.scores)
+    save_attack(folder, SCORES, assault.scores, settings.target, cell.manifest, list(assault.results))
     return write_record(place, world, cell, attacks=assault.results)
-
-
-def _save(name: str, file: str, arrays: dict[str, np.ndarray]) -> None:
-    """Write what the attacks gave, all or nothing."""
-    with new_folder(DATA / "attacks" / name) as unfinished:
-        np.savez(unfinished / file, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":

@@ -67,26 +67,28 @@ def told(where: str) -> Iterator[None]:
         raise UserError(f"{where}.{refused}") from refused
 
 
-def run(stage: Callable[[str], Path | None]) -> None:
+def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) -> None:
     """Run a stage on the name given on the command line.
 
     A stage that returns the path of its record gets its wall-clock time written beside it, in a file that no stage
-    depends on.
+    depends on, with what else it measured that differs from run to run.
     """
     torch.set_num_threads(1)  # forked workers take their own; see privprune/workflow/workers.py
     name, began = name_given(), time.monotonic()
-    record = mistakes_told(lambda: stage(name))
-    if record is not None:
-        note_time(record, time.monotonic() - began)
+    made = mistakes_told(lambda: stage(name))
+    if made is not None:
+        record, more = made if isinstance(made, tuple) else (made, {})
+        note_time(record, time.monotonic() - began, more)
 
 
-def note_time(record: Path, seconds: float) -> None:
-    """Write how long a stage took to `reports/<suite>/timings/...`, beside its record in `records/`."""
+def note_time(record: Path, seconds: float, more: Mapping[str, float]) -> None:
+    """Write how long a stage took to `reports/<suite>/timings/...`, beside its record in `records/`, and more times."""
     parts = ["timings" if part == "records" else part for part in record.parts]
     timing = {
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        **more,
     }
     write_json(Path(*parts), timing)

@@ -280,7 +280,7 @@ def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_
 def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp_path: Path) -> None:
     """Killed when its images are written and its record is not, an inversion is made again as it was."""
     copy = clone.copy(tmp_path / "privprune")
-    images = copy.folder / "data" / "attacks" / "cut-inverted" / "reconstructions.npz"
+    images = copy.folder / "data" / "attacks" / "cem" / "cut-inverted" / "reconstructions.npz"
     killed_when(copy, lambda since: is_new(images, since), "--force", "--single-item", "attack@cut-inverted")
     run, output = copy.repro("attack@cut-inverted")
     assert run == ["attack@cut-inverted"], output

@@ -52,11 +52,14 @@ def normalised(suite: Suite) -> None:
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown section": (
         put("harden_more", {}),
-        "harden_more: unknown section, allowed suite, datasets, train, prune, harden, attack, evaluate",
+        (
+            "harden_more: unknown section, "
+            "allowed suite, datasets, train, prune, harden, attack, recognise, deploy, evaluate"
+        ),
     ),
     "section missing": (
         drop("attack"),
-        "attack does not exist, allowed suite, datasets, train, prune, harden, evaluate",
+        "attack does not exist, allowed suite, datasets, train, prune, harden, recognise, deploy, evaluate",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
     "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),

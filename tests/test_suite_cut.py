@@ -19,11 +19,12 @@ INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
 def odd_features(suite: Suite) -> None:
     """Cut where features have 5 x 5 places of 28 x 28 pixels, which no doubling reaches."""
     suite["datasets"]["digits"]["name"] = "mnist"
-    for section in ("train", "prune", "harden", "attack"):
+    for section in ("train", "prune", "harden", "attack", "deploy"):
         suite[section] = {name: entry for name, entry in suite[section].items() if name.startswith("cut")}
     suite["train"]["cut"]["network"].update(model="lenet5")
     suite["train"]["cut"]["network"]["cut"]["after"] = 2
     suite["harden"]["cut-cem"]["defence"]["base"] = None
+    suite["recognise"] = {}
 
 
 def whole_network_inverted(cut: str | int | None) -> Callable[[Suite], None]:

@@ -233,7 +233,7 @@ def test_tags_name_the_run_and_its_commit(root: Path) -> None:
 
 def test_files_lie_in_the_checkout(root: Path) -> None:
     """Records, panels, verdicts and figures are artifacts, below the folder of the database."""
-    panel = root / "data" / "attacks" / "first" / "panel.png"
+    panel = root / "data" / "attacks" / "mia_pruning" / "first" / "panel.png"
     panel.parent.mkdir(parents=True)
     panel.write_bytes(b"panel")
     record("attack", "first", attacks=ATTACKED, panels={"../rmle": "cG5n"}).write(root / "reports")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class Interval:
     def seeds(self) -> int:
         """Number of seeds behind the mean; 1 means that nothing is known about other seeds."""
         return len(self.values)
+
+    def within(self, lowest: float, highest: float) -> Interval:
+        """Keep the ends where the number itself can lie."""
+        low, high = (None if end is None else min(max(end, lowest), highest) for end in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
     def as_record(self) -> dict[str, Any]:
         """Return plain data for JSON."""

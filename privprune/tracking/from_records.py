@@ -42,7 +42,7 @@ def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Ru
 
 def _panels(record: Record, data_folder: Path) -> Iterable[Path]:
     """Return the pictures that an attack left beside its scores; a clone without cache has none."""
-    return (data_folder / "attacks" / record.cell).glob("*.png") if record.stage == "attack" else ()
+    return (data_folder / "attacks" / record.paper / record.cell).glob("*.png") if record.stage == "attack" else ()
 
 
 def _decoded(panel: str, record: Path) -> bytes:

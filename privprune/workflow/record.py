@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from privprune.cells import Cell
-from privprune.records import Record, record_path, versions
+from privprune.records import Record, Stage, record_path, versions
 from privprune.workflow.groups import Outcome
 from privprune.workflow.world import World, weight_histograms
 
@@ -29,7 +30,7 @@ class Place:
 
     root: Path
     suite: str
-    stage: Literal["train", "prune", "harden", "attack"]
+    stage: Stage
     name: str
     written: dict[str, Any]
     origin: str
@@ -57,8 +58,27 @@ def write_cell_record(place: Place, world: World, cell: Cell, outcome: Outcome, 
     )
 
 
-def write_record(place: Place, world: World, cell: Cell, **measured: Any) -> Path:
-    """Write a record about a cell; returns its path."""
+def write_record(
+    place: Place,
+    world: World,
+    cell: Cell,
+    *,
+    networks: Sequence[int] | None = None,
+    packages: Sequence[str] = (),
+    **measured: Any,
+) -> Path:
+    """Write a record about a cell; returns its path.
+
+    Args:
+        place: where.
+        world: the data.
+        cell: what was measured.
+        networks: which of its targets, where it is not about all of them.
+        packages: more packages whose versions it holds.
+        measured: further fields of the record.
+
+    """
+    targets = range(cell.manifest.targets) if networks is None else networks
     record = Record(
         suite=place.suite,
         paper=place.written["paper"],
@@ -69,9 +89,9 @@ def write_record(place: Place, world: World, cell: Cell, **measured: Any) -> Pat
         model=cell.manifest.model,
         protocol=cell.manifest.protocol,
         origin=place.origin,
-        seeds=list(cell.manifest.seeds),
-        shadows=cell.manifest.shadows,
-        versions=versions(),
+        seeds=[cell.manifest.seeds[number] for number in targets],
+        shadows=cell.manifest.shadows if networks is None else 0,
+        versions=versions(*packages),
         device=torch.cuda.get_device_name() if world.device.type == "cuda" else "cpu",
         **measured,
     )

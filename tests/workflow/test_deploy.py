@@ -1,0 +1,147 @@
+"""A deployed network is the network: the same outputs, the same bytes, nothing random, and wrong entries refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from privprune.cells import Cell, generator
+from privprune.errors import UserError
+from privprune.models import BlockNet, edge_of, embedder
+from privprune.models.random_layers import RandomDropout
+from privprune.models.wire.gaussian import GaussianNoise
+from privprune.settings import read
+from privprune.workflow import deploy
+from privprune.workflow.deploy import Deployed, DeployEntry, deploy_cell
+from privprune.workflow.exported import Session, export, without_chance
+from privprune.workflow.workers import side_by_side
+from privprune.workflow.world import NetworkSettings, World
+
+Tiny = dict[str, Any]
+WHERE = "tiny: deploy.cut"
+
+
+def entry(tiny: Tiny, **changed: Any) -> DeployEntry:
+    """Return the tiny suite's entry."""
+    return read(DeployEntry, {**tiny["deploy"]["cut"], **changed}, WHERE)
+
+
+def cell_of(world: World, tiny: Tiny, name: str) -> Cell:
+    """Return a cell of two targets with first weights, whose normalisation has seen no data."""
+    manifest = world.manifest(read(NetworkSettings, tiny["train"][name]["network"], "tiny"))
+    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.model_seeds()]
+    return Cell(manifest, states, [{} for _ in states])
+
+
+@pytest.fixture(scope="module")
+def deployed(world: World, tiny: Tiny) -> Deployed:
+    """Return the second network of a cell with noise on its wire, deployed."""
+    return deploy_cell(entry(tiny, network=1), cell_of(world, tiny, "cut"), world, WHERE)
+
+
+def test_the_two_files_are_the_network(world: World, tiny: Tiny, deployed: Deployed) -> None:
+    """Edge and cloud in a row give the logits of the network without its noise, for a batch of any size."""
+    model = cell_of(world, tiny, "cut").models([1])[0].eval()
+    images = torch.rand(3, 1, 8, 8) * 2 - 1
+    with torch.no_grad():
+        features = edge_of(model)[:-1](images)
+        logits = images
+        for name, block in model.named_children():
+            logits = logits if name == "wire" else block(logits)
+    sent = Session(deployed.files["edge.onnx"])(images.numpy())
+    np.testing.assert_allclose(sent, features.numpy(), atol=1e-5)
+    np.testing.assert_allclose(Session(deployed.files["cloud.onnx"])(sent), logits.numpy(), atol=1e-5)
+
+
+def test_what_the_files_say(deployed: Deployed) -> None:
+    """They name what goes in and out, and hold no note of the machine that made them."""
+    for name, names in (("edge.onnx", ("images", "features")), ("cloud.onnx", ("features", "logits"))):
+        model = onnx.load_from_string(deployed.files[name])
+        assert (model.graph.input[0].name, model.graph.output[0].name) == names
+        assert model.opset_import[0].version == 20
+        assert b"site-packages" not in deployed.files[name]
+        assert b".py" not in deployed.files[name]
+
+
+def test_costs_are_counted(deployed: Deployed) -> None:
+    """One convolution and a bottleneck of two channels on the edge, counted by hand; one value of each."""
+    facts = {name: values[0] for name, values in deployed.metrics.items()}
+    assert all(len(values) == 1 for values in deployed.metrics.values())
+    assert facts["edge_parameters"] == (9 + 1) * 16 + (9 * 16 + 1) * 2
+    assert facts["edge_operations"] == 64 * 9 * 16 + 16 * 9 * 16 * 2
+    assert facts["edge_file_bytes"] == len(deployed.files["edge.onnx"]) > 4 * facts["edge_parameters"]
+    assert facts["wire_bytes_float32"] == 2 * facts["wire_bytes_float16"] == 4 * facts["wire_bytes_int8"] == 2 * 16 * 4
+    assert 0 <= facts["features_error"] < 1e-5 > facts["outputs_error"]
+
+
+def test_times_are_apart(deployed: Deployed) -> None:
+    """Both halves have their milliseconds in both runtimes, and no metric hangs on them."""
+    times = [f"{half}_{runtime}_milliseconds" for half in ("edge", "cloud") for runtime in ("torch", "onnx_runtime")]
+    assert all(deployed.timings[name] > 0 for name in times)
+    assert not set(deployed.timings) & set(deployed.metrics)
+
+
+def test_equal_networks_give_equal_bytes(world: World, tiny: Tiny, deployed: Deployed) -> None:
+    """Exporting the same edge again, from another example of another size, changes nothing."""
+    edge = without_chance(edge_of(cell_of(world, tiny, "cut").models([1])[0]))
+
+    def made(records: int) -> bytes:
+        return export(edge, torch.zeros(records, 1, 8, 8), ("images", "features"), 20)
+
+    assert side_by_side(made, [5, 6]) == [deployed.files["edge.onnx"]] * 2
+
+
+def test_whatever_draws_is_left_out(toy: Any) -> None:
+    """Layers with a generator do nothing in what is deployed, wherever they stand; the network itself keeps them."""
+    (network,) = toy.networks(0)
+    chance = torch.nn.Sequential(GaussianNoise(9.0), RandomDropout(0.5))
+    noisy = BlockNet([("chance", chance), *network.named_children()])
+    images = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(without_chance(noisy)(images), network.eval()(images))
+    assert isinstance(chance[0], GaussianNoise)
+
+
+def test_a_whole_network_is_refused(world: World, tiny: Tiny) -> None:
+    """There is nothing to put on an edge device."""
+    with pytest.raises(UserError) as told:
+        deploy_cell(entry(tiny), cell_of(world, tiny, "base"), world, WHERE)
+    assert str(told.value) == f"{WHERE}.cell: found cut, whose networks are whole, allowed one with network.cut"
+
+
+def test_files_of_another_network_are_refused(
+    world: World, tiny: Tiny, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not compute the network's features ends in one line with the difference."""
+    files = {"images": deployed.files["edge.onnx"], "features": deployed.files["cloud.onnx"]}
+    monkeypatch.setattr(deploy, "export", lambda *given: files[given[2][0]])
+    with pytest.raises(UserError) as told:
+        deploy_cell(entry(tiny, network=0), cell_of(world, tiny, "cut"), world, WHERE)
+    line = rf"{WHERE}.tolerance: features_error 0\.\d+ between PyTorch and ONNX Runtime, allowed at most 0\.0001"
+    assert re.fullmatch(line, str(told.value))
+
+
+def test_other_data_are_refused(world: World, tiny: Tiny) -> None:
+    """A cell of another dataset is named."""
+    cell = cell_of(world, tiny, "cut")
+    other = replace(cell, manifest=replace(cell.manifest, fingerprint="other", data="mnist"))
+    with pytest.raises(UserError, match="found networks trained on mnist, allowed digits"):
+        deploy_cell(entry(tiny), other, world, WHERE)
+
+
+def test_a_network_that_finds_identities_ends_with_its_embedding(world: World, tiny: Tiny) -> None:
+    """Its cloud gives what pictures are compared by, not the classes that it was trained on."""
+    cut = {**tiny["train"]["cut"]["network"]["cut"], "after": 3, "bottleneck": None}
+    task = {"identities": 2, "images": 2, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
+    network = {**tiny["train"]["cut"]["network"], "model": "photos_resnet", "cut": cut, "reidentification": task}
+    manifest = world.manifest(read(NetworkSettings, {**network, "seeds": [0]}, "tiny"))
+    cell = Cell(manifest, [manifest.fresh(generator(0)).state_dict()], [{}])
+    _, cloud = deploy._halves(cell, entry(tiny), WHERE)
+    model = embedder(cell.models([0])[0]).eval()
+    assert [name for name, _ in cloud.named_children()] == ["block3", "block4", "mean", "neck"]
+    assert cloud(torch.rand(2, 16, 4, 4)).shape == model(torch.rand(2, 1, 8, 8)).shape == (2, 32)
