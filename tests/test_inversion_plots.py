@@ -127,7 +127,7 @@ def test_photographs_survive_in_the_page(drawings: dict[str, Drawing]) -> None:
     """The SVG holds every photograph itself and loads none."""
     svg = picture(drawings["cloud-rmle"]).svg
 
-    assert svg.count("data:image/png;base64,") == len(CELLS) + 1
+    assert svg.count("data:image/webp;base64,") == len(CELLS) + 1
     assert "http" not in svg.partition("<defs>")[2]
 
 
