@@ -1,12 +1,13 @@
 """Smaller files of the same figure: shorter SVG, photographs in it as WebP, a palette for figures with photographs.
 
-An SVG says the same with fewer letters, to a hundredth of a point. Photographs are the only thing that loses anything,
-and less than eyes see: the record keeps each one without loss. Without this a page of reconstructions is twice as big.
+An SVG says the same with fewer letters, to a hundredth of a point. Photographs are the only thing that loses anything:
+WebP keeps colour at half the resolution of brightness, as eyes do. The record keeps each one without loss.
 """
 
 import base64
 import io
 import re
+from collections.abc import Iterator
 
 from PIL import Image
 
@@ -14,6 +15,7 @@ _QUALITY = 90  # of WebP, out of 100: a noisy panel of 192 x 192 pixels takes 28
 _COLOURS = 256
 _PHOTOGRAPH = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 _PATH_DATA = re.compile(r'(?<= d=")[^"]*')
+_COMMAND = re.compile(r"([MLQCz])([^MLQCz]*)")
 _GLYPH = re.compile(r'(?<=["#])DejaVuSans(-Bold)?-(?=[0-9a-f]+")')
 _SHIFTED = re.compile(r'(?<=") transform="translate\((-?[\d.]+) 0\)"(?=/>)')
 _PLACES = re.compile(r'(?:(?<= x=")|(?<= y="))-?[\d.]+|(?<=translate\()-?[\d.]+ -?[\d.]+')
@@ -51,21 +53,41 @@ def _webp(encoded: str) -> str:
 
 
 def _path(data: str) -> str:
-    """Return path data without commands that the one before implies, all on one line."""
-    kept: list[str] = []
-    last = ""
-    for token in data.split():
-        if not token.isalpha():
-            kept.append(_number(token))
-            continue
-        implied = token == last != "M" or (last, token) == ("M", "L")  # pairs after a move are lines
-        if not implied:
-            kept.append(token)
-        last = token
-    return " ".join(kept)
+    """Return path data relative to the point before, to hundredths, without commands that the one before implies."""
+    written = _Path()
+    for command, pairs in _commands(data):
+        written.add(command, pairs)
+    return written.text
+
+
+def _commands(data: str) -> Iterator[tuple[str, list[int]]]:
+    """Return each command of absolute path data with its coordinates in hundredths."""
+    for found in _COMMAND.finditer(data):
+        yield found[1], [round(100 * float(number)) for number in found[2].split()]
+
+
+class _Path:
+    """Path data while it is written; places in hundredths, so that rounding never adds up."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._last = ""
+        self._at = self._start = (0, 0)
+
+    def add(self, command: str, places: list[int]) -> None:
+        """Write a command with its absolute places."""
+        steps = [place - self._at[axis % 2] for axis, place in enumerate(places)]
+        letter = command.lower()
+        implied = letter == self._last in ("l", "q", "c") or (self._last, letter) == ("m", "l")
+        numbers = [f"{step / 100:.2f}".rstrip("0").rstrip(".") for step in steps]
+        self.text += ("" if implied else letter) + "".join(
+            f" {one}" if one[0] != "-" and (place or implied) else one for place, one in enumerate(numbers)
+        )
+        self._at = (places[-2], places[-1]) if places else self._start
+        self._start = self._at if letter == "m" else self._start
+        self._last = letter
 
 
 def _number(text: str) -> str:
     """Return a number to two decimals, without zeros at its end."""
-    whole, point, decimals = text.partition(".")
-    return f"{float(text):.2f}".rstrip("0").rstrip(".") if point and decimals else whole
+    return f"{float(text):.2f}".rstrip("0").rstrip(".")

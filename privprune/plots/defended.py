@@ -9,7 +9,7 @@ from typing import Any
 
 from privprune.plots.selection import Setting, inverted, target
 from privprune.plots.series import Point, point_over_seeds
-from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, feature_defence, feature_look
+from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, defence_label, feature_defence, feature_look
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.verdicts import Evaluation
@@ -85,7 +85,7 @@ def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) ->
     for cell in known:
         base, cem = feature_defence(named[cell])
         look = feature_look(base, bases)
-        label = paper.defences.get(named[cell], f"{look.label}+CEM" if cem else look.label)
+        label = paper.defences.get(named[cell], defence_label(base, look, cem=cem))
         in_tables = cell in names and (named[cell] in paper.defences or base in FEATURE_DEFENCES)
         found.append(Defended(cell, base, cem, label, look, in_tables, training[cell], attacks[cell]))
     return sorted(found, key=lambda one: (order.get(one.base, len(order)), one.base, one.cem))
