@@ -11,6 +11,7 @@ from typing import Any, Literal
 from privprune.errors import UserError
 from privprune.files import read_json, write_json
 
+MAKING = ("train", "prune", "harden")  # the stages whose record is about how a cell was made
 PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")
 
 

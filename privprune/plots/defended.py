@@ -11,7 +11,7 @@ from privprune.plots.selection import Setting, inverted, target
 from privprune.plots.series import Point, point_over_seeds
 from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, defence_label, feature_defence, feature_look
 from privprune.published import Paper
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.verdicts import Evaluation
 
 STRONGEST = ("decoder_train", "decoder_infer", "large_decoder_train", "gan_train")  # whose numbers a figure shows first
@@ -74,7 +74,7 @@ class Defended:
 
 def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Defended]:
     """Return the cells of rows, controls and sweeps whose features were attacked, in the order of the palette."""
-    training = {record.cell: record for record in records if record.stage != "attack"}
+    training = {record.cell: record for record in records if record.stage in MAKING}
     attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
     names = {role.cell: role.name for role in reversed(evaluation.roles)}
     known = [cell.cell for cell in evaluation.cells if cell.cell in training and cell.cell in attacks]

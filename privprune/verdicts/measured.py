@@ -122,7 +122,11 @@ class MeasuredCell:
         if metric == "attack_accuracy":
             return self.attack_by_seed(attack or "", BALANCED) or None
         found = self.utility if metric == "utility" else self.numbers.get(metric)
-        return None if found is None or len(found.values) != len(self.seeds) else dict(zip(self.seeds, found.values, strict=True))
+        return (
+            None
+            if found is None or len(found.values) != len(self.seeds)
+            else dict(zip(self.seeds, found.values, strict=True))
+        )
 
     def attack_by_seed(self, attack: str, measure: str) -> dict[int, float]:
         """Return one measure of one attack per seed; empty where it was not measured."""
