@@ -216,14 +216,11 @@ def _chart(
 ) -> Chart:
     """Return one panel; cells without one of its two quantities are left out of it."""
     spots = {one.cell.cell: spot for one in cells if (spot := _spot(one, of_x(one), of_y(one))) is not None}
-    curves = []
-    for _, members in named_curves(evaluation):
-        own = [spots[cell] for cell in members if cell in spots]
-        if len(own) > 1:
-            curves.append(tuple(own))
-    joined = {cell for _, members in named_curves(evaluation) for cell in members}
-    alone = tuple(spot for cell, spot in spots.items() if cell not in joined or not curves)
-    return Chart(title, x, y, "log" if "parameters" in x else "linear", alone, tuple(curves))
+    known = [[cell for cell in members if cell in spots] for _, members in named_curves(evaluation)]
+    joined = [own for own in known if len(own) > 1]
+    curves = tuple(tuple(spots[cell] for cell in own) for own in joined)
+    alone = tuple(spot for cell, spot in spots.items() if not any(cell in own for own in joined))
+    return Chart(title, x, y, "log" if "parameters" in x else "linear", alone, curves)
 
 
 def _spot(one: Shown, x: Estimate | None, y: Estimate | None) -> Spot | None:

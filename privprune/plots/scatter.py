@@ -1,4 +1,4 @@
-"""Scatter plots of several pairs of quantities over the same cells: one mark per cell, joined where cells make a curve."""
+"""Scatter plots of pairs of quantities over the same cells: one mark per cell, joined where cells make a curve."""
 
 from __future__ import annotations
 
