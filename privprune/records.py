@@ -46,7 +46,7 @@ class Record:
 
     suite: str
     paper: str
-    stage: Literal["train", "prune", "harden", "attack"]
+    stage: Literal["train", "prune", "harden", "attack", "recognise", "deploy"]
     cell: str
     parameters: dict[str, Any]
     data: dict[str, str]
