@@ -44,13 +44,13 @@ def points(data: str) -> list[tuple[float, float]]:
     ],
 )
 def test_short_paths_lead_through_the_same_places(data: str) -> None:
-    """A path keeps every place to half a hundredth, however many steps lead there."""
+    """A path keeps every place to half a tenth, one with curves to half a hundredth, however many steps lead there."""
     found = re.search(r' d="([^"]*)"', shorter(f'<path d="{data}"/>'))
     wanted = [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+) (-?[\d.]+)", data)]
 
     assert found
     assert len(found[1]) < len(data)
-    assert np.allclose(points(found[1]), wanted, atol=0.005 + 1e-9, rtol=0)
+    assert np.allclose(points(found[1]), wanted, atol=(0.005 if set("QC") & set(data) else 0.05) + 1e-9, rtol=0)
 
 
 def test_letters_still_find_their_outlines() -> None:

@@ -1,6 +1,6 @@
 """Smaller files of the same figure: shorter SVG, photographs in it as WebP, a palette for figures with photographs.
 
-An SVG says the same with fewer letters, to a hundredth of a point. Photographs are the only thing that loses anything:
+An SVG says the same with fewer letters, to a tenth of a point. Photographs are the only thing that loses anything:
 WebP keeps colour at half the resolution of brightness, as eyes do. The record keeps each one without loss.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-_QUALITY = 90  # of WebP, out of 100: a noisy panel of 192 x 192 pixels takes 28 KB instead of 120
+_CURVES, _LINES = 100, 10  # parts of a point that a path keeps
+_QUALITY = 85  # of WebP, out of 100: a noisy panel of 192 x 192 pixels takes 25 KB instead of 120
 _COLOURS = 256
 _PHOTOGRAPH = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 _PATH_DATA = re.compile(r'(?<= d=")[^"]*')
@@ -23,12 +24,12 @@ _IDLE = re.compile(r'<!DOCTYPE[^>]*>|<!--.*?-->|<metadata>.*?</metadata>|(?<=<g)
 
 
 def shorter(svg: str) -> str:
-    """Return the same SVG with coordinates to a hundredth of a point, without comments, indents and idle names."""
+    """Return the same SVG with shorter coordinates, without comments, indents and idle names."""
     svg = _PATH_DATA.sub(lambda found: _path(found.group()), svg)
     svg = _SHIFTED.sub(lambda found: f' x="{_number(found[1])}"', svg)
     svg = _PLACES.sub(lambda found: " ".join(_number(one) for one in found.group().split()), svg)
     svg = _GLYPH.sub(lambda found: "B" if found[1] else "D", svg)
-    return _IDLE.sub("", svg)
+    return _IDLE.sub("", svg).replace(" xlink:href=", " href=")
 
 
 def lighter(svg: str) -> str:
@@ -53,23 +54,28 @@ def _webp(encoded: str) -> str:
 
 
 def _path(data: str) -> str:
-    """Return path data relative to the point before, to hundredths, without commands that the one before implies."""
-    written = _Path()
-    for command, pairs in _commands(data):
+    """Return path data relative to the point before, without commands that the one before implies.
+
+    Curves, which are letters and marks, keep hundredths of a point; what has straight lines only keeps tenths.
+    """
+    unit = _CURVES if set(data) & set("QC") else _LINES
+    written = _Path(unit)
+    for command, pairs in _commands(data, unit):
         written.add(command, pairs)
     return written.text
 
 
-def _commands(data: str) -> Iterator[tuple[str, list[int]]]:
-    """Return each command of absolute path data with its coordinates in hundredths."""
+def _commands(data: str, unit: int) -> Iterator[tuple[str, list[int]]]:
+    """Return each command of absolute path data with its coordinates in whole parts of a point."""
     for found in _COMMAND.finditer(data):
-        yield found[1], [round(100 * float(number)) for number in found[2].split()]
+        yield found[1], [round(unit * float(number)) for number in found[2].split()]
 
 
 class _Path:
-    """Path data while it is written; places in hundredths, so that rounding never adds up."""
+    """Path data while it is written; places in whole parts of a point, so that rounding never adds up."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: int) -> None:
+        self._unit = unit
         self.text = ""
         self._last = ""
         self._at = self._start = (0, 0)
@@ -79,7 +85,7 @@ class _Path:
         steps = [place - self._at[axis % 2] for axis, place in enumerate(places)]
         letter = command.lower()
         implied = letter == self._last in ("l", "q", "c") or (self._last, letter) == ("m", "l")
-        numbers = [f"{step / 100:.2f}".rstrip("0").rstrip(".") for step in steps]
+        numbers = [_number(str(step / self._unit)) for step in steps]
         self.text += ("" if implied else letter) + "".join(
             f" {one}" if one[0] != "-" and (place or implied) else one for place, one in enumerate(numbers)
         )

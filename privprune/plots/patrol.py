@@ -177,16 +177,9 @@ def _tradeoff(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluation)
 
 def _mechanisms(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluation) -> list[Drawing]:
     """Draw the error per number of blocks on the edge and against the edge's Lipschitz constant."""
-    deep = [one for one in cells if one.name.startswith(_CUTS)]
-    depth = tuple(
-        Spot(
-            one.look, filled=False, label="", x=Point(float(one.name.removeprefix(_CUTS)), None, None), y=_point(error)
-        )
-        for one in sorted(deep, key=lambda one: one.name)
-        if (error := one.cell.numbers.get(_ERROR))
-    )
+    depth = _depth(cells, evaluation)
     charts = [
-        Chart("Error per cut, no defence", "Blocks on the edge", _MSE, "linear", (), (depth,) if depth else ()),
+        Chart("Error per cut, no defence", "Blocks on the edge", _MSE, "count", (), (depth,) if depth else ()),
         _chart(
             "Error at Lipschitz constant", "Local Lipschitz constant of the edge", _MSE, _of("edge_lipschitz"),
             _of(_ERROR), cells, evaluation,
@@ -197,6 +190,17 @@ def _mechanisms(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluatio
         "noise, with features divided by their root mean square; the paper says that a smaller one raises the error."
     )
     return _scatter("mechanisms", f"Depth and Lipschitz constant on {_words(setting)}", setting, charts, caption)
+
+
+def _depth(cells: Sequence[Shown], evaluation: Evaluation) -> tuple[Spot, ...]:
+    """Return the undefended networks by the number of their blocks on the edge, whatever else they stand for."""
+    own = {one.cell.cell: one for one in cells}
+    cuts = sorted((role.name, role.cell) for role in evaluation.roles if role.name.startswith(_CUTS))
+    return tuple(
+        Spot(own[cell].look, False, "", Point(float(name.removeprefix(_CUTS)), None, None), _point(error))
+        for name, cell in cuts
+        if cell in own and (error := own[cell].cell.numbers.get(_ERROR))
+    )
 
 
 _MSE = f"MSE: {attack_label(_ATTACK)}"

@@ -33,12 +33,12 @@ class Spot:
 
 @dataclass(frozen=True)
 class Chart:
-    """One panel: cells that stand alone, and curves of cells in their order; `scale` is that of its x axis."""
+    """One panel: cells that stand alone, and curves of cells in their order; `scale` is of x, `count` whole numbers."""
 
     title: str
     x: str
     y: str
-    scale: Literal["linear", "log"]
+    scale: Literal["linear", "log", "count"]
     spots: tuple[Spot, ...]
     curves: tuple[tuple[Spot, ...], ...]
 
@@ -67,12 +67,12 @@ def draw(charts: Sequence[Chart], filled: tuple[str, str]) -> Figure:
 
 def _panel(axes: Axes, chart: Chart) -> None:
     """Draw one panel."""
-    axes.set_xscale(chart.scale)
+    axes.set_xscale("log" if chart.scale == "log" else "linear")
     for curve in chart.curves:
-        first = curve[0]
+        last = curve[-1]  # a curve may start at the undefended network
         places = [spot.x.value for spot in curve], [spot.y.value for spot in curve]
-        line = dash(cem=first.filled)
-        axes.plot(*places, color=first.look.colour, linewidth=1.0, linestyle=line, alpha=0.8, zorder=2)
+        line = dash(cem=last.filled)
+        axes.plot(*places, color=last.look.colour, linewidth=1.0, linestyle=line, alpha=0.8, zorder=2)
     for spot in chart.all:
         mark(axes, spot.x, spot.y, spot.look, cem=spot.filled)
         if spot.label:
@@ -94,7 +94,7 @@ def _panel(axes: Axes, chart: Chart) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(count))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda _, __: ""))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=chart.scale == "count"))
 
 
 def _entries(spots: Sequence[Spot], filled: tuple[str, str]) -> list[Line2D]:
