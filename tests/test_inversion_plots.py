@@ -154,19 +154,18 @@ def test_a_cell_without_partner_leaves_its_place_free() -> None:
 
 def test_a_variant_of_cem_is_with_cem_but_no_partner_of_a_photograph() -> None:
     """Scatters draw it filled and call it a form of CEM; among the photographs it has no place."""
-    rows = tuple(row for row in SETTINGS.rows if row.cell != "photos-resfl")
     control = ControlSettings("CIFAR-10", "VGG11", "cem_other_form", "photos-resfl", None)
+    rows = tuple(row for row in SETTINGS.rows if row.cell != control.cell)
     settings = replace(SETTINGS, rows=rows, controls=(control,), curves=())
-    records = inversion_records()
-    evaluation = evaluate(records, CEM, settings, "demo")
+    evaluation = evaluate(records := inversion_records(), CEM, settings, "demo")
     cell = next(one for one in defended(records, evaluation, CEM) if one.cell == "photos-resfl")
     found = {one.name.removesuffix("-photos-photos_cnn-paper"): one for one in draw(records, evaluation, CEM)}
-    texts = [text.get_text() for text in found["cloud-decoder_train"].figure.texts]
+    shown = found["cloud-decoder_train"].figure.texts
 
     assert (cell.label, cell.cem, cell.in_tables) == ("CEM, other form", True, False)
     assert (cell.number("conditional_entropy").value, 0.0123) in filled(found["figure3"].figure.axes[0])  # type: ignore[union-attr]
     assert "CEM, other form" in [text.get_text() for text in found["figure3"].figure.legends[0].get_texts()]
-    assert not [text for text in texts if "other form" in text]
+    assert not any("other form" in text.get_text() for text in shown)
 
 
 def test_bound_is_the_curve_of_theorem_1() -> None:
