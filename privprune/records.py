@@ -12,6 +12,7 @@ from privprune.errors import UserError
 from privprune.files import read_json, write_json
 
 Stage = Literal["train", "prune", "harden", "attack", "recognise", "deploy"]
+MAKING = ("train", "prune", "harden")  # the stages whose record is about how a cell was made
 PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")
 
 

@@ -14,7 +14,7 @@ import io
 import tokenize
 from pathlib import Path
 
-STAGES = ("fetch", "train", "prune", "harden", "attack", "evaluate", "plot", "report", "track")
+STAGES = ("fetch", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate", "plot", "report", "track")
 PACKAGES = ("privprune", "stages")
 # A stage that trains streams its curves, if a server is named; nothing in the tracking can change what it writes.
 STREAMED = "privprune.tracking"

@@ -28,7 +28,7 @@ from privprune.plots.series import Point
 from privprune.plots.style import FEATURE_DEFENCES, PAPER, called, feature_defence
 from privprune.plots.sweeps import swept, varied
 from privprune.published import load
-from privprune.verdicts import evaluate, evaluate_cross
+from privprune.verdicts import ControlSettings, evaluate, evaluate_cross
 
 CEM = load("cem")
 BOTTLENECK = FEATURE_DEFENCES["bottleneck"]
@@ -127,7 +127,7 @@ def test_photographs_survive_in_the_page(drawings: dict[str, Drawing]) -> None:
     """The SVG holds every photograph itself and loads none."""
     svg = picture(drawings["cloud-rmle"]).svg
 
-    assert svg.count("data:image/png;base64,") == len(CELLS) + 1
+    assert svg.count("data:image/webp;base64,") == len(CELLS) + 1
     assert "http" not in svg.partition("<defs>")[2]
 
 
@@ -150,6 +150,22 @@ def test_a_cell_without_partner_leaves_its_place_free() -> None:
         ("resfl", True, True),
         ("noise_arl", True, True),
     ]
+
+
+def test_a_variant_of_cem_is_with_cem_but_no_partner_of_a_photograph() -> None:
+    """Scatters draw it filled and call it a form of CEM; among the photographs it has no place."""
+    control = ControlSettings("CIFAR-10", "VGG11", "cem_other_form", "photos-resfl", None)
+    rows = tuple(row for row in SETTINGS.rows if row.cell != control.cell)
+    settings = replace(SETTINGS, rows=rows, controls=(control,), curves=())
+    evaluation = evaluate(records := inversion_records(), CEM, settings, "demo")
+    cell = next(one for one in defended(records, evaluation, CEM) if one.cell == "photos-resfl")
+    found = {one.name.removesuffix("-photos-photos_cnn-paper"): one for one in draw(records, evaluation, CEM)}
+    shown = found["cloud-decoder_train"].figure.texts
+
+    assert (cell.label, cell.cem, cell.in_tables) == ("CEM, other form", True, False)
+    assert (cell.number("conditional_entropy").value, 0.0123) in filled(found["figure3"].figure.axes[0])  # type: ignore[union-attr]
+    assert "CEM, other form" in [text.get_text() for text in found["figure3"].figure.legends[0].get_texts()]
+    assert not any("other form" in text.get_text() for text in shown)
 
 
 def test_bound_is_the_curve_of_theorem_1() -> None:
@@ -245,6 +261,7 @@ def test_cells_of_a_curve_are_called_by_what_was_varied() -> None:
         ("patrol_as_in_cem+cem", ("patrol_as_in_cem", True)),
         ("No_defense", ("none", False)),
         ("cem", ("bottleneck", True)),
+        ("cem_other_form", ("cem_other_form", True)),
     ],
 )
 def test_defences_are_divided_into_base_and_cem(name: str, parts: tuple[str, bool]) -> None:

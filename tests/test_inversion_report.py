@@ -105,10 +105,10 @@ def test_photographs_are_part_of_the_page(page: Page) -> None:
     """The pictures of the page hold their photographs themselves and refer to nothing else."""
     sources = [unquote(one.attributes["src"]) for one in page.all("img")]
     references = [one for source in sources for one in re.findall(r"href='([^']*)'", source)]
-    photographs = [one for one in references if one.startswith("data:image/png;base64,")]
+    photographs = [one for one in references if one.startswith("data:image/webp;base64,")]
 
     assert len(photographs) == 2 * (len(CELLS) + 1)
-    assert all(one.startswith(("#", "data:image/png;base64,")) for one in references)
+    assert all(one.startswith(("#", "data:image/webp;base64,")) for one in references)
 
 
 def test_kinds_of_attack_are_told_apart(page: Page) -> None:

@@ -16,9 +16,9 @@ from matplotlib.image import imread
 
 from privprune.plots.style import INK, MUTED, TEXT_WIDTH, Look, journal
 
-_GAP = 0.13  # inches between panels
-_MARGIN = 0.03  # inches left and right of all panels, for their frames
-_LINE = 0.128  # inches of one line of text
+GAP = 0.13  # inches between panels
+MARGIN = 0.03  # inches left and right of all panels, for their frames
+LINE = 0.128  # inches of one line of text
 _HEAD = 0.34  # inches above the panels
 _TALL = 9.6  # inches: a figure that would be taller gets narrower panels
 _LETTER = 0.062  # inches of one bold letter
@@ -87,7 +87,7 @@ def arrange(pairs: Sequence[Pair], aspect: float) -> Arrangement:
 
 def _aside(pairs: int, aspect: float) -> int:
     """Return how many panels stand on each side of the original in one row."""
-    height = pairs * (aspect * (TEXT_WIDTH / 3 - _GAP) + 5 * _LINE)
+    height = pairs * (aspect * (TEXT_WIDTH / 3 - GAP) + 5 * LINE)
     return 1 if pairs <= _WIDE_ROWS and height <= _TALL else 2
 
 
@@ -102,24 +102,24 @@ def draw(original: Photograph, pairs: Sequence[Pair], note: Sequence[str]) -> Fi
     """
     aspect = original.shape[0] / original.shape[1]
     found = arrange(pairs, aspect)
-    width = (TEXT_WIDTH - 2 * _MARGIN - (found.columns - 1) * _GAP) / found.columns
-    lines = 1 + max(_lines(one, width) for one, _, _ in found.panels)
-    step = width * aspect + lines * _LINE + 0.06
+    width = (TEXT_WIDTH - 2 * MARGIN - (found.columns - 1) * GAP) / found.columns
+    under = 1 + max(lines(one, width) for one, _, _ in found.panels)
+    step = width * aspect + under * LINE + 0.06
     height = found.rows * step + _HEAD
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, height))
         figure.set_layout_engine("none")  # every panel has its place
         for one, row, column in found.panels:
-            _panel(figure, one, (_MARGIN + column * (width + _GAP), height - _HEAD - row * step), width, aspect)
-        middle = _MARGIN + found.columns // 2 * (width + _GAP)
-        _original(figure, original, (middle, height - _HEAD - (found.rows - 1) / 2 * step), width, aspect)
+            rebuilt_panel(figure, one, (MARGIN + column * (width + GAP), height - _HEAD - row * step), width, aspect)
+        middle = MARGIN + found.columns // 2 * (width + GAP)
+        original_panel(figure, original, (middle, height - _HEAD - (found.rows - 1) / 2 * step), width, aspect)
         if found.rows > 2 and (found.rows - 1, found.columns // 2) not in {(row, at) for _, row, at in found.panels}:
             _note(figure, note, (middle, height - _HEAD - (found.rows - 1) * step))
         _heads(figure, middle, width)
     return figure
 
 
-def _lines(one: Rebuilt, width: float) -> int:
+def lines(one: Rebuilt, width: float) -> int:
     """Return how many lines stand under a panel."""
     return len(_label(one, width)) + len(one.numbers)
 
@@ -149,7 +149,7 @@ def _photograph(
         spine.set(visible=True, edgecolor=colour, linewidth=thickness)
 
 
-def _panel(figure: Figure, one: Rebuilt, corner: tuple[float, float], width: float, aspect: float) -> None:
+def rebuilt_panel(figure: Figure, one: Rebuilt, corner: tuple[float, float], width: float, aspect: float) -> None:
     """Draw one reconstruction, framed in its defence's colour, with name and numbers below."""
     _photograph(figure, one.picture, corner, width, aspect, (one.look.colour, 1.4))
     left, top = corner
@@ -160,19 +160,21 @@ def _panel(figure: Figure, one: Rebuilt, corner: tuple[float, float], width: flo
         _write(
             figure,
             text,
-            (left, top - number * _LINE),
+            (left, top - number * LINE),
             size=7.2 if bold else 6.4,
             weight="bold" if bold else "normal",
             color=one.look.colour if bold else INK,
         )
 
 
-def _original(figure: Figure, picture: Photograph, corner: tuple[float, float], width: float, aspect: float) -> None:
+def original_panel(
+    figure: Figure, picture: Photograph, corner: tuple[float, float], width: float, aspect: float
+) -> None:
     """Draw the original in a heavy frame."""
     _photograph(figure, picture, corner, width, aspect, (INK, 2.2))
     left, top = corner
     _write(figure, "Original", (left, top - width * aspect - 0.055), size=7.6, weight="bold", color=INK)
-    below = top - width * aspect - 0.055 - _LINE
+    below = top - width * aspect - 0.055 - LINE
     _write(figure, "stays on the device", (left, below), size=6.4, weight="normal", color=MUTED)
 
 
@@ -181,14 +183,14 @@ def _note(figure: Figure, note: Sequence[str], corner: tuple[float, float]) -> N
     left, top = corner
     for number, text in enumerate(note):
         weight = "normal" if number else "bold"
-        _write(figure, text, (left, top - number * _LINE), size=6.4, weight=weight, color=MUTED if number else INK)
+        _write(figure, text, (left, top - number * LINE), size=6.4, weight=weight, color=MUTED if number else INK)
 
 
 def _heads(figure: Figure, middle: float, width: float) -> None:
     """Say above the panels which side is without and which with CEM."""
     whole, high = figure.get_size_inches()
-    right = middle + width + _GAP
-    for text, start, end in (("Without CEM", _MARGIN, middle - _GAP), ("With CEM", right, whole - _MARGIN)):
+    right = middle + width + GAP
+    for text, start, end in (("Without CEM", MARGIN, middle - GAP), ("With CEM", right, whole - MARGIN)):
         _write(figure, text, (start, high - 0.03), size=8.4, weight="bold", color=INK)
         rule = figure.add_axes((start / whole, (high - 0.21) / high, (end - start) / whole, 0.0001))
         rule.axhline(0, color=INK, linewidth=0.7, clip_on=False)

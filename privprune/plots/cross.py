@@ -17,13 +17,12 @@ UNINFORMED = "mean_image_mse"  # the error of answering the mean image whatever 
 
 def draw(matrix: CrossEvaluation) -> list[Drawing]:
     """Draw the matrix by its first membership attack and its first inversion, nothing where no cell has both."""
-    if not matrix.lines:
+    lines = [line for line in matrix.lines if line.membership_possible]
+    if not lines:
         return []
     asked, rebuilt = matrix.membership[0], matrix.inversion[0]
-    titles = dict.fromkeys(_title(line) for line in matrix.lines)
-    places = [
-        _place(title, [line for line in matrix.lines if _title(line) == title], asked, rebuilt) for title in titles
-    ]
+    titles = dict.fromkeys(_title(line) for line in lines)
+    places = [_place(title, [line for line in lines if _title(line) == title], asked, rebuilt) for title in titles]
     caption = (
         "One mark per cell that was attacked both ways, whichever paper it comes from: further right an inversion "
         "errs more, further down a membership attack guesses less. The lower right is private under both threats; a "

@@ -9,9 +9,9 @@ from typing import Any
 
 from privprune.plots.selection import Setting, inverted, target
 from privprune.plots.series import Point, point_over_seeds
-from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, feature_defence, feature_look
+from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, defence_label, feature_defence, feature_look
 from privprune.published import Paper
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.verdicts import Evaluation
 
 STRONGEST = ("decoder_train", "decoder_infer", "large_decoder_train", "gan_train")  # whose numbers a figure shows first
@@ -74,7 +74,7 @@ class Defended:
 
 def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Defended]:
     """Return the cells of rows, controls and sweeps whose features were attacked, in the order of the palette."""
-    training = {record.cell: record for record in records if record.stage != "attack"}
+    training = {record.cell: record for record in records if record.stage in MAKING}
     attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
     names = {role.cell: role.name for role in reversed(evaluation.roles)}
     known = [cell.cell for cell in evaluation.cells if cell.cell in training and cell.cell in attacks]
@@ -85,7 +85,7 @@ def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) ->
     for cell in known:
         base, cem = feature_defence(named[cell])
         look = feature_look(base, bases)
-        label = paper.defences.get(named[cell], f"{look.label}+CEM" if cem else look.label)
+        label = paper.defences.get(named[cell], defence_label(base, look, cem=cem))
         in_tables = cell in names and (named[cell] in paper.defences or base in FEATURE_DEFENCES)
         found.append(Defended(cell, base, cem, label, look, in_tables, training[cell], attacks[cell]))
     return sorted(found, key=lambda one: (order.get(one.base, len(order)), one.base, one.cem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privprune.plots import inversion, membership, printed
+from privprune.plots import inversion, membership, patrol, printed
 from privprune.plots.drawing import Drawing
 from privprune.published import Paper
 from privprune.records import Record
@@ -21,6 +21,8 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
 
     """
     # Cells that were attacked under the other threat too stand in the figure of the cross matrix.
+    if "patrol" in paper.defences:
+        return patrol.draw(records, evaluation, paper)
     if paper.threat == "inversion":
         return [*inversion.draw(records, evaluation, paper), *printed.draw(evaluation, paper)]
     return [*printed.draw(evaluation, paper), *membership.draw(records, evaluation)]

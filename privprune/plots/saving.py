@@ -1,7 +1,6 @@
 """The one place where a figure becomes bytes and files: the same figure gives the same bytes."""
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,39 +11,40 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_bytes, write_json
+from privprune.plots.compact import lighter, shorter, with_palette
 from privprune.plots.drawing import Drawing, Picture
 from privprune.plots.style import DARK, journal
 
-_PATH_DATA = re.compile(r'(?<= d=")[^"]*')
-_LONG_NUMBER = re.compile(r"(\.\d{2})\d+")
-_IDLE = re.compile(r"<!DOCTYPE[^>]*>|<!--.*?-->|<metadata>.*?</metadata>|(?<=\n)\s+", re.DOTALL)
 _STYLED = ("fill", "stroke")
 
 
 def svg(figure: Figure, name: str) -> str:
     """Return a figure as SVG text without date; `name` salts its ids, so that figures may share one page.
 
-    Coordinates are kept to a hundredth of a point; comments and indents are dropped. The picture follows the reader's
-    colour scheme: its style sheet maps each colour of `style` to its counterpart for dark screens, and viewers that
-    know no schemes show it light.
+    It is as short as `compact` makes it. The picture follows the reader's colour scheme: its style sheet maps each
+    colour of `style` to its counterpart for dark screens, and viewers that know no schemes show it light.
     """
     with journal(), mpl.rc_context({"svg.hashsalt": name}):
         _settle(figure)
         _photographs(figure, "none")  # each with its own pixels, for the reader's screen to scale
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = _PATH_DATA.sub(lambda found: _LONG_NUMBER.sub(r"\1", found.group()), buffer.getvalue())
-    return _IDLE.sub("", text).replace("</style>", _dark_rules() + "</style>", 1)
+    text = lighter(shorter(buffer.getvalue()))
+    return text.replace("</style>", _dark_rules(text) + "</style>", 1)
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as PNG bytes at 150 dots per inch, without date or software version."""
+    """Return a figure as PNG bytes at 150 dots per inch, without date or software version.
+
+    A figure with photographs gets a palette: noise does not compress, and 256 colours show it as well.
+    """
     with journal():
         _settle(figure)
         _photographs(figure, "antialiased")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-    return buffer.getvalue()
+    photographs = any(axes.images for axes in figure.axes)
+    return with_palette(buffer.getvalue()) if photographs else buffer.getvalue()
 
 
 def _settle(figure: Figure) -> None:
@@ -114,12 +114,15 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return paths
 
 
-def _dark_rules() -> str:
-    """Return style rules that swap each light colour for its dark one where the reader's screen is dark.
+def _dark_rules(svg: str) -> str:
+    """Return style rules that swap each light colour of a picture for its dark one where the reader's screen is dark.
 
     Matplotlib writes colours as inline styles, which only an important rule with a matching attribute can override.
     """
     rules = [
-        f'[style*="{key}: {light}"]{{{key}: {dark} !important}}' for light, dark in DARK.items() for key in _STYLED
+        f'[style*="{key}: {light}"]{{{key}: {dark} !important}}'
+        for light, dark in DARK.items()
+        for key in _STYLED
+        if f"{key}: {light}" in svg
     ]
     return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"

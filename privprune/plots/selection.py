@@ -12,7 +12,7 @@ from privprune.plots.style import DEFENCES, Look, attack_label, attack_order, de
 from privprune.plots.tradeoff import MEASURES, Mark, Measure, Sweep
 from privprune.plots.training_curves import Curves, Phase
 from privprune.plots.weight_histograms import Histogram
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.verdicts import Evaluation
 
 PAPER_DEFENCES = ("baseline", "mia_pruning", "min_max", "mia_pruning+min_max")  # the columns of its figures 2 and 3
@@ -73,7 +73,7 @@ def in_sweep(evaluation: Evaluation) -> list[Shown]:
 
 def trained(records: Sequence[Record], shown: Sequence[Shown]) -> list[Trained]:
     """Pair the shown cells with their records; a cell without record is left out."""
-    training = {record.cell: record for record in records if record.stage != "attack"}
+    training = {record.cell: record for record in records if record.stage in MAKING}
     attacks = {target(record): record for record in records if record.stage == "attack" and not inverted(record)}
     return [Trained(one, training[one.cell], attacks.get(one.cell)) for one in shown if one.cell in training]
 

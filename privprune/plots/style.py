@@ -77,6 +77,7 @@ _OTHER_NAMES = {  # as papers, released code and suites say it
     "ressfl": "resfl",
     "cem": "bottleneck",  # CEM without another defence: its own bottleneck and noise
 }
+_OF_CEM = "cem_"  # begins the name of a control that varies CEM itself: it is a method of its own, and has CEM
 _WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
 _SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
 
@@ -129,9 +130,13 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
 
 
 def feature_defence(name: str) -> tuple[str, bool]:
-    """Divide a defence of features into what CEM was put on and whether it was: `resfl+cem` is `resfl` with it."""
+    """Divide a defence of features into what CEM was put on and whether it was: `resfl+cem` is `resfl` with it.
+
+    A variant of CEM, as `cem_other_form`, is with CEM too, but no other defence's partner: its base is itself.
+    """
     plain = _WITH_CEM.sub("", name.lower()) or "cem"
-    return _OTHER_NAMES.get(plain, plain), _WITH_CEM.search(name.lower()) is not None
+    with_cem = plain.startswith(_OF_CEM) or _WITH_CEM.search(name.lower()) is not None
+    return _OTHER_NAMES.get(plain, plain), with_cem
 
 
 def called(label: str) -> str:
@@ -147,7 +152,13 @@ def feature_look(base: str, others: list[str]) -> Look:
         return FEATURE_DEFENCES[base]
     unknown = sorted({other for other in others if other not in FEATURE_DEFENCES} | {base})
     colour, marker = _SPARE[unknown.index(base) % len(_SPARE)]
-    return Look(words(base), colour, marker)
+    variant = base.removeprefix(_OF_CEM)
+    return Look(words(base) if variant == base else f"CEM, {words(variant).lower()}", colour, marker)
+
+
+def defence_label(base: str, look: Look, *, cem: bool) -> str:
+    """Return how a figure calls a defence that stands in no printed row."""
+    return f"{look.label}+CEM" if cem and not base.startswith(_OF_CEM) else look.label
 
 
 def row_look(name: str, others: list[str] | None = None) -> Look:

@@ -10,7 +10,7 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
 from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
-from privprune.published.number import PublishedNumber, Tolerance
+from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import Paper, PrintedRow, PrintedTable, QuotedGain
 from privprune.settings import load_yaml, read
 
@@ -19,6 +19,7 @@ __all__ = [
     "INVERSIONS",
     "INVERSION_MEASURES",
     "METRICS",
+    "NOT_AVAILABLE",
     "OF_THE_NETWORK",
     "Claim",
     "Comparison",

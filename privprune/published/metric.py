@@ -67,6 +67,10 @@ INVERSION_MEASURES: dict[str, tuple[str, Unit]] = {
 METRICS = {
     "test_accuracy": Metric("Test accuracy", "percent", ""),
     "train_accuracy": Metric("Train accuracy", "percent", ""),
+    "rank_1": Metric("Rank-1", "percent", ""),
+    "rank_5": Metric("Rank-5", "percent", ""),
+    "mean_average_precision": Metric("mAP", "percent", ""),
+    "utility": Metric("Utility", "percent", ""),
     "attack_accuracy": Metric("Attack accuracy", "percent", ""),
     "accuracy_gap": Metric("Train-test gap", "percent", ""),
     "weights": Metric("Weights", "count", ""),
@@ -79,18 +83,33 @@ METRICS = {
         for attack, name in INVERSIONS.items()
         for measure, (label, unit) in INVERSION_MEASURES.items()
     },
+    **{f"{attack}_recognised": Metric(f"{name} recognised", "percent", attack) for attack, name in INVERSIONS.items()},
+    "originals_recognised": Metric("Originals recognised", "percent", ""),
     "gan_over_decoder_train": Metric("MSE of GAN / of decoder, train", "ratio", ""),
     "large_over_decoder_train": Metric("MSE of larger decoder / of decoder, train", "ratio", ""),
+    "adaptive_over_decoder_train": Metric("MSE of adaptive decoder / of decoder, train", "ratio", ""),
     "lowest_error_over_bound": Metric("Lowest MSE of any attack / bound", "ratio", ""),
     "mse_bound": Metric("Bound on MSE", "mse", ""),
     "conditional_entropy": Metric("Conditional entropy H(x|z)", "nats", ""),
     "mixture_information": Metric("Bound on I(z; z^)", "nats", ""),
     "feature_values": Metric("Values sent", "count", ""),
     "feature_bytes": Metric("Bytes sent", "bytes", ""),
+    "edge_lipschitz": Metric("Local Lipschitz constant of the edge", "ratio", ""),
+    **{f"lipschitz_{block}": Metric(f"k_{block}", "ratio", "") for block in range(1, 9)},
+    "edge_parameters_dense": Metric("Edge parameters before pruning", "count", ""),
+    "edge_parameters_left": Metric("Edge parameters after pruning", "count", ""),
+    "edge_removed": Metric("Edge removed", "percent", ""),
+    "blocks_removed": Metric("Blocks removed", "count", ""),
     "edge_parameters": Metric("Edge parameters", "count", ""),
     "cloud_parameters": Metric("Cloud parameters", "count", ""),
     "edge_operations": Metric("Edge MACs", "operations", ""),
     "cloud_operations": Metric("Cloud MACs", "operations", ""),
+    "edge_file_bytes": Metric("Edge file", "bytes", ""),
+    "cloud_file_bytes": Metric("Cloud file", "bytes", ""),
+    "wire_bytes_float32": Metric("Sent as float32", "bytes", ""),
+    "wire_bytes_float16": Metric("Sent as float16", "bytes", ""),
+    "wire_bytes_int8": Metric("Sent as int8", "bytes", ""),
+    "outputs_error": Metric("ONNX less PyTorch, largest", "loss", ""),
     "edge_milliseconds": Metric("Edge time", "milliseconds", ""),
     "cloud_milliseconds": Metric("Cloud time", "milliseconds", ""),
 }
@@ -98,6 +117,7 @@ DERIVED = {
     "accuracy_gap": Derived("difference", "train_accuracy", "test_accuracy"),
     "gan_over_decoder_train": Derived("ratio", "gan_train_mse", "decoder_train_mse"),
     "large_over_decoder_train": Derived("ratio", "large_decoder_train_mse", "decoder_train_mse"),
+    "adaptive_over_decoder_train": Derived("ratio", "adaptive_decoder_mse", "decoder_train_mse"),
 }
 # Sizes and times do not depend on how the records were divided.
 OF_THE_NETWORK: tuple[Unit, ...] = ("count", "times", "bytes", "operations", "milliseconds")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from privprune.published.metric import METRICS
 
 _PRINTED = re.compile(r"(\d+(?:\.\d+)?)(?: ([KM]))?")
+NOT_AVAILABLE = "not available"  # stands for a number that the paper may print, but that no source at hand has
 _FACTORS = {None: Decimal(1), "K": Decimal(1000), "M": Decimal(1000000)}
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from privprune.published.claim import Claim
 from privprune.published.metric import METRICS
-from privprune.published.number import PublishedNumber, Tolerance, printed_value
+from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance, printed_value
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class PrintedRow:
         model: the model, as printed.
         defence: a key of the paper's `defences`.
         attack: the attack behind its attack accuracy; None where the row has none.
-        numbers: metric -> text as printed.
+        numbers: metric -> text as printed, or that it is not available: such a number has no verdict.
         flags: metric, or `row` for all of them -> what is odd about it in the paper itself.
 
     """
@@ -35,7 +35,8 @@ class PrintedRow:
         for metric, printed in self.numbers.items():
             if metric not in METRICS:
                 raise ValueError(f"numbers: found {metric!r}, allowed {', '.join(METRICS)}")
-            printed_value(printed)
+            if printed != NOT_AVAILABLE:
+                printed_value(printed)
         if unknown := set(self.flags) - {"row", *self.numbers}:
             raise ValueError(f"flags: found {', '.join(sorted(unknown))}, allowed row, {', '.join(self.numbers)}")
         if (self.attack is None) == ("attack_accuracy" in self.numbers):
@@ -164,12 +165,13 @@ class Paper:
 
     @cached_property
     def numbers(self) -> tuple[PublishedNumber, ...]:
-        """All printed numbers, in printed order."""
+        """All printed numbers, in printed order; those that are not available are none."""
         return tuple(
             self._number(table.name, row, metric)
             for table in self.tables
             for row in table.rows
-            for metric in row.numbers
+            for metric, printed in row.numbers.items()
+            if printed != NOT_AVAILABLE
         )
 
     @cached_property

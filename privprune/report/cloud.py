@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from privprune.published import Paper
+from privprune.tables.claims import utility_word
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _ERROR = "decoder_train_mse"
@@ -25,13 +26,18 @@ def cloud_words(evaluation: Evaluation, paper: Paper) -> str:
     words = f"{_SETTING}Without a defence its decoder errs by an MSE of {_error(before)}"
     if best is bare:
         return f"{words}; no defence that was run here raises that."
-    paid = before.numbers["test_accuracy"].mean - after.numbers["test_accuracy"].mean
-    cost = f"costs {paid:.1f} points of test accuracy" if paid > 0 else "costs no test accuracy"
+    paid = _useful(before) - _useful(after)
+    word = utility_word(paper)
+    cost = f"costs {paid:.1f} points of {word}" if paid > 0 else f"costs no {word}"
     return f"{words}. The most that a row reaches here is {_error(after)} ({paper.labels[best.name]}); it {cost}."
 
 
 def _known(cell: MeasuredCell) -> bool:
-    return {_ERROR, "test_accuracy"} <= set(cell.numbers)
+    return _ERROR in cell.numbers and cell.utility is not None
+
+
+def _useful(cell: MeasuredCell) -> float:
+    return 0.0 if cell.utility is None else cell.utility.mean
 
 
 def _error(cell: MeasuredCell) -> str:

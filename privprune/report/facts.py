@@ -6,21 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from privprune.plots.selection import inverted
 from privprune.plots.style import attack_label, attack_order
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
 from privprune.report.view import Fact
 
 
 def facts(suite: str, records: Sequence[Record], timings: Timings) -> tuple[Fact, ...]:
     """Return the lines of `What was run`; what no record says is left out."""
-    cells = [record for record in records if record.stage != "attack"]
+    cells = [record for record in records if record.stage in MAKING]
+    attacks = [record for record in records if record.stage == "attack"]
     found = [
         Fact("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
         Fact("Data", _distinct(_data(record) for record in records)),
         Fact("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
         Fact("Trained", (_trained(cells),)),
-        Fact("Membership attacks", (_attacks(record for record in records if not inverted(record)),)),
-        Fact("Inversion attacks", (_attacks(record for record in records if inverted(record)),)),
+        Fact("Membership attacks", (_attacks(record for record in attacks if not inverted(record)),)),
+        Fact("Inversion attacks", (_attacks(record for record in attacks if inverted(record)),)),
         Fact("Device", _distinct(record.device for record in records)),
         Fact("Versions", _distinct(_versions(record.versions) for record in records)),
         Fact("Time", _time(records, timings)),

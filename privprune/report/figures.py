@@ -29,8 +29,8 @@ def figure_view(picture: Picture) -> FigureView:
 def data_uri(picture: str) -> Markup:
     """Return SVG text as a data URI; only what a URI may not hold is escaped, which is shorter than base64.
 
-    Double quotes become single ones; all other characters that end an attribute or begin a tag are escaped, so that
-    the URI stands between double quotes as it is.
+    Double quotes become single ones; ends of lines go between tags and are spaces elsewhere; all other characters that
+    end an attribute or begin a tag are escaped, so that the URI stands between double quotes as it is.
 
     Raises:
         ValueError: the text holds single quotes already.
@@ -38,4 +38,5 @@ def data_uri(picture: str) -> Markup:
     """
     if "'" in picture:
         raise ValueError("the picture holds single quotes, which double ones are to become")
-    return Markup("data:image/svg+xml," + quote(picture.replace('"', "'"), safe=_PLAIN))  # noqa: S704 (escaped above)
+    line = picture.replace(">\n<", "><").replace("\n", " ").replace('"', "'")
+    return Markup("data:image/svg+xml," + quote(line, safe=_PLAIN))  # noqa: S704 (escaped above)

@@ -12,13 +12,15 @@ from privprune.report.cloud import cloud_words
 from privprune.report.facts import data_notes
 from privprune.report.figures import figure_view
 from privprune.report.reruns import rerun_table
-from privprune.report.timings import Timings
+from privprune.report.timings import Timings, deployed_times
 from privprune.report.view import PaperView, Part
 from privprune.tables import Table, build
 from privprune.verdicts import VERDICTS, Evaluation
 
 # Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
 _FURTHER = (
+    ("methods", "Every method: utility, privacy, cost", ("methods", "ablation")),
+    ("deployment", "What comes out", ("deployment",)),
     ("matched", "At the same accuracy, and on average", ("matched", "gains")),
     ("controls", "Controls, curves and choices", ("controls", "sweep", "curves", "search")),
     ("attacks", "All attacks", ("attacks", "every_attack", "inversions", "features")),
@@ -36,7 +38,7 @@ def paper_view(
     paper: Paper, evaluation: Evaluation, records: Sequence[Record], pictures: Sequence[Picture], timings: Timings
 ) -> PaperView:
     """Return everything that the page says about one paper."""
-    tables = {table.name: table for table in build(evaluation, paper)}
+    tables = {table.name: table for table in build(evaluation, paper, deployed_times(records, timings))}
     verdicts = [one.verdict for one in evaluation.verdicts]
     return PaperView(
         anchor=paper.paper,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from privprune.plots.selection import named_curves, target
 from privprune.published import Paper
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
 from privprune.tables import Cell, Table
 from privprune.tables.table import ABSENT, labels, numbers, row, texts
@@ -15,7 +15,7 @@ from privprune.verdicts import Evaluation
 
 def rerun_table(evaluation: Evaluation, paper: Paper, records: Sequence[Record], timings: Timings) -> Table:
     """Return one line per cell: what it stands for, the command, its stages and their measured time."""
-    training = {record.cell: record for record in records if record.stage != "attack"}
+    training = {record.cell: record for record in records if record.stage in MAKING}
     rows = []
     for cell in evaluation.cells:
         made = _stages(cell.cell, training)

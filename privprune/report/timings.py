@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from privprune.errors import UserError
 from privprune.files import read_json
 from privprune.records import Record
 
+DEPLOYING = ("deploy",)  # the stage whose timings are of the exported halves
+
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds by (paper, stage, cell)."""
+    """Seconds by (paper, stage, cell), and whatever else was timed there, by its name."""
 
     seconds: dict[tuple[str, str, str], float]
+    others: dict[tuple[str, str, str], dict[str, float]] = field(default_factory=dict)
 
     def of(self, record: Record) -> float | None:
         """Return how long the stage behind a record took, if that is known."""
@@ -28,15 +32,31 @@ def read_timings(folder: Path) -> Timings:
         UserError: a file is damaged or holds no seconds.
 
     """
-    seconds = {}
+    seconds, others = {}, {}
     for path in sorted(folder.rglob("*.json")):
         content = read_json(path)
         found = content.get("seconds") if isinstance(content, dict) else None
         if isinstance(found, bool) or not isinstance(found, int | float) or len(path.relative_to(folder).parts) != 3:
             raise UserError(f"{path}: not a timing, remove it")
         paper, stage, name = path.relative_to(folder).parts
-        seconds[paper, stage, name.removesuffix(".json")] = float(found)
-    return Timings(seconds)
+        key = paper, stage, name.removesuffix(".json")
+        seconds[key] = float(found)
+        others[key] = {
+            what: float(value)
+            for what, value in content.items()
+            if what != "seconds" and isinstance(value, int | float) and not isinstance(value, bool)
+        }
+    return Timings(seconds, others)
+
+
+def deployed_times(records: Iterable[Record], timings: Timings) -> dict[str, dict[str, float]]:
+    """Return cell -> what was timed of its exported halves; the first entry for a cell counts."""
+    found: dict[str, dict[str, float]] = {}
+    for record in records:
+        if record.stage in DEPLOYING:
+            cell = str(record.parameters.get("cell", record.cell))
+            found.setdefault(cell, timings.others.get((record.paper, record.stage, record.cell), {}))
+    return found
 
 
 def duration(seconds: float) -> str:

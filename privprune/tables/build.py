@@ -1,6 +1,6 @@
 """All tables of an evaluation, and their files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from privprune.files import new_folder
@@ -9,6 +9,7 @@ from privprune.tables.attacks import attacks_table, base_rates_table, every_atta
 from privprune.tables.cells import controls_table, search_table, sweep_table
 from privprune.tables.claims import claims_table, comparisons_table
 from privprune.tables.comma_separated import comma_separated
+from privprune.tables.edge import ablation_table, deployment_table, methods_table
 from privprune.tables.gains import gains_table
 from privprune.tables.inversions import curves_table, features_table, inversions_table
 from privprune.tables.latex import latex, latex_document
@@ -19,9 +20,18 @@ from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
 
 
-def build(evaluation: Evaluation, paper: Paper) -> tuple[Table, ...]:
-    """Make all tables of an evaluation, in the order a report shows them; one without any row is left out."""
+def build(
+    evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]] | None = None
+) -> tuple[Table, ...]:
+    """Make all tables of an evaluation, in the order a report shows them; one without any row is left out.
+
+    `timings` has cell -> what was timed of its exported halves; without it their table has no times, as in the files
+    that must be the same on every machine.
+    """
     further = (
+        methods_table(evaluation, paper),
+        ablation_table(evaluation, paper),
+        deployment_table(evaluation, paper, timings or {}),
         matched_table(evaluation, paper),
         gains_table(evaluation),
         controls_table(evaluation, paper),

@@ -1,8 +1,10 @@
 """The controls beside the paper's methods, and the sweep of sparsities."""
 
+from collections.abc import Sequence
+
 from privprune.published import METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import estimate, heading, seeds
+from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, printed_place, row
 from privprune.verdicts import Evaluation, MeasuredCell, Role
 from privprune.verdicts.measured import BALANCED, SearchCandidate
@@ -10,7 +12,7 @@ from privprune.verdicts.measured import BALANCED, SearchCandidate
 _COLUMNS = {
     "membership": ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio"),
     "inversion": (
-        "test_accuracy", "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
+        "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
         "conditional_entropy", "feature_bytes",
     ),
 }  # fmt: skip
@@ -32,6 +34,9 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         for role in evaluation.roles
         if (role.place.dataset, role.place.model, role.place.data, role.place.protocol) == key
     ]
+    columns = _COLUMNS[paper.threat]
+    if paper.threat == "inversion":
+        columns = (*utilities(evaluation.cell(role.cell) for role in roles), *columns)
     missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
     return Table(
         name="controls",
@@ -39,9 +44,9 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         caption=_CAPTIONS[paper.threat],
         columns=(
             *labels("Printed for", "Measured on", "Method"),
-            *numbers(*(heading(one) for one in _COLUMNS[paper.threat]), "Seeds"),
+            *numbers(*(heading(one) for one in columns), "Seeds"),
         ),
-        rows=tuple(_control(role, evaluation, paper) for role in roles),
+        rows=tuple(_control(role, columns, evaluation, paper) for role in roles),
         notes=(
             *INTERVALS,
             *((f"Not run in this suite: {'; '.join(missing)}.",) if missing else ()),
@@ -50,14 +55,14 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _control(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+def _control(role: Role, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
     return row(
         printed_place(role.place.dataset, role.place.model),
         f"{cell.data}, {cell.model}, {cell.protocol}",
         Cell(f"Control: {label}", "control") if role.control else label,
-        *(_value(cell, metric, role.attack) for metric in _COLUMNS[paper.threat]),
+        *(_value(cell, metric, role.attack) for metric in columns),
         seeds(len(cell.seeds)),
     )
 

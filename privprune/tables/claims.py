@@ -104,6 +104,12 @@ def unit_of(comparison: Comparison) -> Unit:
     return METRICS[comparison.metric].unit
 
 
+def utility_word(paper: Paper) -> str:
+    """Say what two cells are alike in where they are compared at the same utility."""
+    compared_ = (one.metric for claim in paper.claims for one in claim.comparisons)
+    return "utility" if "utility" in compared_ else "test accuracy"
+
+
 def compared(comparison: Comparison, paper: Paper) -> str:
     """Say a comparison in words."""
     names = [paper.labels[name] for name in comparison.of]
@@ -116,5 +122,5 @@ def compared(comparison: Comparison, paper: Paper) -> str:
         return f"{metric}: {names[0]}"
     other = paper.labels[comparison.against]
     if comparison.measure == "matched":
-        return f"{metric}: {names[0]} {MINUS} {other} at the same test accuracy"
+        return f"{metric}: {names[0]} {MINUS} {other} at the same {utility_word(paper)}"
     return f"{metric}: {names[0]} {'/' if comparison.measure == 'ratio' else MINUS} {other}"

@@ -1,9 +1,11 @@
 """The matrix that no paper prints: every defence under membership inference and under inversion, per data set."""
 
+from collections.abc import Sequence
+
 from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS
 from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import estimate, seeds
+from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import Cell, Table, labels, numbers, row
 from privprune.verdicts import CrossEvaluation
 from privprune.verdicts.cross import Line
@@ -14,6 +16,7 @@ _MEMBERSHIP: dict[str, tuple[str, Unit]] = {
     "tpr_at_1_percent_fpr": ("TPR at 1 % FPR (%)", "percent"),
 }
 _INVERSION = ("mse", "psnr", "ssim")
+IMPOSSIBLE = "not possible"  # membership of a network that gives embeddings, not classes
 _SIZES = ("weights_after", "edge_parameters", "feature_bytes")
 
 
@@ -24,6 +27,7 @@ def build_cross(evaluation: CrossEvaluation) -> tuple[Table, ...]:
 
 def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
     lines = [line for line in evaluation.lines if line.cell.data == data]
+    useful = utilities(line.cell for line in lines)
     membership = [f"{attack}: {title}" for attack in evaluation.membership for title, _ in _MEMBERSHIP.values()]
     inversion = [
         f"{INVERSIONS.get(attack, attack)}: {INVERSION_MEASURES[measure][0]}"
@@ -37,24 +41,28 @@ def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
         "see the outputs, inversion attacks the features that are sent.",
         columns=(
             *labels("Defence", "Cell", "Network and protocol"),
-            *numbers("Test accuracy (%)", *membership, *inversion),
+            *numbers(*(heading(one) for one in useful), *membership, *inversion),
             *numbers(*(METRICS[one].label for one in _SIZES), "Seeds"),
         ),
-        rows=tuple(_line(line, evaluation) for line in lines),
+        rows=tuple(_line(line, evaluation, useful) for line in lines),
         notes=(
             "The attacks are fixed in the suite and the same for all cells; none was chosen for its result.",
             "Guessing reaches a balanced accuracy of 50 % and an AUC of 0.500.",
             "A larger MSE, a smaller PSNR and a smaller SSIM hide more.",
+            *(
+                ("Not possible: a re-identification network knows no class of a new image to be sure or unsure of.",)
+                * any(not line.membership_possible for line in lines)
+            ),
             *INTERVALS,
             *data_notes(line.cell for line in lines),
         ),
     )
 
 
-def _line(line: Line, evaluation: CrossEvaluation) -> tuple[Cell, ...]:
+def _line(line: Line, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[Cell, ...]:
     cell = line.cell
     membership = [
-        estimate(cell.attacks[attack].measures.get(measure), unit)
+        estimate(cell.attacks[attack].measures.get(measure), unit) if line.membership_possible else IMPOSSIBLE
         for attack in evaluation.membership
         for measure, (_, unit) in _MEMBERSHIP.items()
     ]
@@ -67,7 +75,7 @@ def _line(line: Line, evaluation: CrossEvaluation) -> tuple[Cell, ...]:
         line.defence,
         cell.cell,
         f"{cell.model}, {cell.protocol}",
-        estimate(cell.numbers.get("test_accuracy"), "percent"),
+        *(estimate(cell.numbers.get(one), "percent") for one in useful),
         *membership,
         *inversion,
         *(estimate(cell.numbers.get(metric), METRICS[metric].unit) for metric in _SIZES),

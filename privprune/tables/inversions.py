@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import estimate, heading, seeds
+from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
@@ -13,7 +13,7 @@ _FEATURES = (
     "conditional_entropy", "mse_bound", "lowest_error_over_bound",
 )  # fmt: skip
 _CURVE = (
-    "test_accuracy", "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
+    "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
     "decoder_train_ssim", "conditional_entropy", "mse_bound",
 )  # fmt: skip
 
@@ -70,20 +70,21 @@ def _numbers(cell: MeasuredCell, metrics: Sequence[str]) -> list[str]:
 def features_table(evaluation: Evaluation, paper: Paper) -> Table:
     """Show what each cell sends, what that can hold of the image, and the sizes of edge and cloud."""
     cells = _inverted(evaluation)
+    useful = utilities(cells)
     return Table(
         name="features",
         title="What is sent, and what it bounds",
         caption="Numbers sent per image, parameters of edge and cloud, and the entropies behind Theorems 1 and 2.",
         columns=(
             *labels("Cell", "Method", "Network"),
-            *numbers("Test accuracy (%)", *(heading(one) for one in _FEATURES), "Seeds"),
+            *numbers(*(heading(one) for one in (*useful, *_FEATURES)), "Seeds"),
         ),
         rows=tuple(
             row(
                 cell.cell,
                 _method(cell, evaluation, paper),
                 cell.model,
-                *_numbers(cell, ("test_accuracy", *_FEATURES)),
+                *_numbers(cell, (*useful, *_FEATURES)),
                 seeds(len(cell.seeds)),
             )
             for cell in cells
@@ -104,20 +105,21 @@ def curves_table(evaluation: Evaluation, paper: Paper) -> Table:
         for name in curve.cells
         if (cell := evaluation.cell(name)).inversions
     ]
+    useful = utilities(cell for _, cell in found)
     return Table(
         name="curves",
         title="Defences at growing strength",
         caption="The cells behind the comparisons at the same accuracy, in the order of each curve.",
         columns=(
             *labels("Measured on", "Curve of", "Cell"),
-            *numbers(*(heading(one) for one in _CURVE), "Seeds"),
+            *numbers(*(heading(one) for one in (*useful, *_CURVE)), "Seeds"),
         ),
         rows=tuple(
             row(
                 f"{cell.data}, {cell.model}, {cell.protocol}",
                 paper.labels.get(curve.name, ABSENT),
                 cell.cell,
-                *_numbers(cell, _CURVE),
+                *_numbers(cell, (*useful, *_CURVE)),
                 seeds(len(cell.seeds)),
             )
             for curve, cell in found

@@ -1,6 +1,7 @@
 """Each cell with a defence's addition beside the curve without it, at the same test accuracy."""
 
 from privprune.published import METRICS, Paper
+from privprune.tables.claims import utility_word
 from privprune.tables.notes import data_notes
 from privprune.tables.numbers_as_text import estimate, seeds, with_interval
 from privprune.tables.table import ABSENT, Cell, Table, labels, measured_place, numbers, row, texts
@@ -9,14 +10,15 @@ from privprune.verdicts import Evaluation, Matched
 
 def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
     """Show every comparison at the same accuracy, those of the claims and those of all further cells and attacks."""
+    word = utility_word(paper)
     return Table(
         name="matched",
-        title="Reconstruction error at the same test accuracy",
+        title=f"Reconstruction error at the same {word}",
         caption="A cell beside another defence's curve, whose error is interpolated between its cells at the accuracy "
         "of the one cell, seed by seed. Above zero the cell hides more at the same accuracy.",
         columns=(
             *labels("Measured on", "Method", "Cell", "Curve of", "Error of"),
-            *numbers("Test accuracy (%)", "MSE: cell", "MSE: curve", "MSE: difference", "Seeds"),
+            *numbers(f"{word.capitalize()} (%)", "MSE: cell", "MSE: curve", "MSE: difference", "Seeds"),
             *texts("Notes"),
         ),
         rows=tuple(_row(found, paper) for found in evaluation.matched),

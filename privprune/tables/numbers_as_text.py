@@ -1,9 +1,11 @@
 """Numbers as tables show them: by unit, with intervals and signs."""
 
+from collections.abc import Iterable
+
 from privprune.published import METRICS
 from privprune.published.metric import Unit
 from privprune.tables.table import ABSENT, MINUS
-from privprune.verdicts import Estimate
+from privprune.verdicts import Estimate, MeasuredCell
 
 _DECIMALS: dict[Unit, int] = {
     "percent": 2,
@@ -34,6 +36,12 @@ def heading(metric: str) -> str:
     """Name a metric with its unit, as a column's heading."""
     found = METRICS[metric]
     return found.label + _HEADINGS.get(found.unit, "")
+
+
+def utilities(cells: Iterable[MeasuredCell]) -> list[str]:
+    """Return what says how useful the cells are: test accuracy, mean average precision, or both."""
+    found = {metric for cell in cells for metric in cell.numbers}
+    return [metric for metric in ("test_accuracy", "mean_average_precision") if metric in found] or ["test_accuracy"]
 
 
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:

@@ -1,13 +1,12 @@
 """The paper's own tables: every printed number beside its measurement and verdict, run or not."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
-from privprune.published import METRICS, Paper, PrintedTable, Tolerance
+from privprune.published import METRICS, NOT_AVAILABLE, Paper, PrintedRow, PrintedTable, Tolerance
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import heading, seeds, with_interval
+from privprune.tables.numbers_as_text import estimate, heading, seeds, with_interval
 from privprune.tables.table import ABSENT, Cell, Column, Table, labels, numbers, printed_place, row, texts, verdict
-from privprune.verdicts import VERDICTS, Evaluation, NumberVerdict
+from privprune.verdicts import VERDICTS, Evaluation, MeasuredCell, NumberVerdict
 
 
 def overview(evaluation: Evaluation, paper: Paper) -> Table:
@@ -36,15 +35,15 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
     """Show one of the paper's tables, one line per printed row."""
     metrics = tuple(table.rows[0].numbers)
     found = [one for one in evaluation.verdicts if one.table == table.name]
-    printed = [tuple(group) for _, group in groupby(found, lambda one: (one.dataset, one.model, one.method))]
-    marks = _marks(found)
+    marks = _marks([flag for row_ in table.rows for flag in row_.flags.values()])
     used = [evaluation.cell(one.cell) for one in found if one.cell]
+    used += [cell for row_ in table.rows if (cell := _stands_for(row_, evaluation)) and cell not in used]
     return Table(
         name=table.name.lower().replace(" ", "_"),
         title=f"{table.name} of the paper: {table.caption}",
         caption="Published beside measured, with the 95 % interval and a verdict per number.",
         columns=(*labels("Data and model", "Method"), *_columns(metrics), *numbers("Seeds"), *texts("Notes")),
-        rows=tuple(_row(group, evaluation, paper, marks) for group in printed),
+        rows=tuple(_row(row_, found, evaluation, paper, marks) for row_ in table.rows),
         notes=(
             *(f"({mark}) {text}." for text, mark in marks.items()),
             *((table.note,) if table.note else ()),
@@ -67,13 +66,42 @@ def _columns(metrics: Iterable[str]) -> list[Column]:
 
 
 def _row(
-    found: tuple[NumberVerdict, ...], evaluation: Evaluation, paper: Paper, marks: dict[str, str]
+    printed: PrintedRow,
+    verdicts: Sequence[NumberVerdict],
+    evaluation: Evaluation,
+    paper: Paper,
+    marks: dict[str, str],
 ) -> tuple[Cell, ...]:
-    first = found[0]
-    cells = [cell for one in found for cell in _number(one, marks)]
-    count = max(one.seeds for one in found)
-    place = printed_place(first.dataset, first.model)
-    return row(place, paper.defences[first.method], *cells, seeds(count), _notes(found, evaluation))
+    own = {one.metric: one for one in verdicts if (one.dataset, one.model, one.method) == printed.key}
+    instead = _stands_for(printed, evaluation)
+    cells = [
+        cell
+        for metric in printed.numbers
+        for cell in (_number(own[metric], marks) if metric in own else _not_available(metric, printed, instead, marks))
+    ]
+    count = max([0 if instead is None else len(instead.seeds), *(one.seeds for one in own.values())])
+    place = printed_place(printed.dataset, printed.model)
+    notes = _notes(tuple(own.values()), evaluation)
+    return row(place, paper.defences[printed.defence], *cells, seeds(count), notes)
+
+
+def _stands_for(printed: PrintedRow, evaluation: Evaluation) -> MeasuredCell | None:
+    """Return the first cell of a row that has numbers which are not available; None for other rows."""
+    if NOT_AVAILABLE not in printed.numbers.values():
+        return None
+    roles = [role for role in evaluation.roles if not role.control]
+    named = (role for role in roles if (role.place.dataset, role.place.model, role.name) == printed.key)
+    return next((evaluation.cell(role.cell) for role in named), None)
+
+
+def _not_available(
+    metric: str, printed: PrintedRow, cell: MeasuredCell | None, marks: dict[str, str]
+) -> tuple[Cell, Cell, Cell]:
+    """Show a number that the paper may print, but that is not at hand: measured, without verdict."""
+    flags = [marks[text] for place, text in printed.flags.items() if place in ("row", metric)]
+    measured = None if cell is None else cell.numbers.get(metric)
+    text = " ".join([NOT_AVAILABLE, *(f"({mark})" for mark in flags)])
+    return Cell(text), Cell(estimate(measured, METRICS[metric].unit)), Cell(ABSENT)
 
 
 def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Cell]:
@@ -98,10 +126,9 @@ def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> str:
     return "; ".join(notes) or ABSENT
 
 
-def _marks(found: Sequence[NumberVerdict]) -> dict[str, str]:
+def _marks(flags: Iterable[str]) -> dict[str, str]:
     """Letter the flags in the order they appear; the same flag keeps its letter."""
-    flags = dict.fromkeys(flag for one in found for flag in one.flags)
-    return {flag: chr(ord("a") + number) for number, flag in enumerate(flags)}
+    return {flag: chr(ord("a") + number) for number, flag in enumerate(dict.fromkeys(flags))}
 
 
 def _tolerances(paper: Paper, found: Sequence[NumberVerdict]) -> list[str]:

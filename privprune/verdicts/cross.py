@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from privprune.errors import UserError
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.settings import read
 from privprune.verdicts.measured import MeasuredCell, gather
 
 CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
 ALL_PAPERS = "."
+NO_CLASSES = "mean_average_precision"  # of a network without classes at use: its members cannot be asked for
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Line:
     defence: str
     cell: MeasuredCell
 
+    @property
+    def membership_possible(self) -> bool:
+        """Whether membership can be asked for: a re-identification network knows no class of a new image."""
+        return NO_CLASSES not in self.cell.numbers
+
 
 @dataclass(frozen=True)
 class CrossEvaluation:
@@ -104,15 +110,19 @@ def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: st
 
     Raises:
         UserError: records are missing or contradict each other (all missing ones are listed), or a cell lacks one of
-            the attacks.
+            the attacks. Membership attacks are impossible on re-identification networks and not asked for there.
 
     """
     where = f"evaluate.{CROSS}"
     names = [row.cell for row in settings.rows]
-    cells = gather(records, names, {"membership": names, "inversion": names}, where)
+    records = list(records)
+    without = {record.cell for record in records if record.stage in MAKING and NO_CLASSES in record.metrics}
+    asked = [name for name in names if name not in without]
+    cells = gather(records, names, {"membership": asked, "inversion": names}, where)
     for number, row in enumerate(settings.rows):
         cell = cells[row.cell]
-        _check(settings.membership, cell.attacks, f"{where}.rows[{number}]: membership attack", row.cell)
+        if row.cell not in without:
+            _check(settings.membership, cell.attacks, f"{where}.rows[{number}]: membership attack", row.cell)
         _check(settings.inversion, cell.inversions, f"{where}.rows[{number}]: inversion attack", row.cell)
     lines = tuple(Line(row.defence, cells[row.cell]) for row in settings.rows)
     return CrossEvaluation(suite, settings.membership, settings.inversion, lines)

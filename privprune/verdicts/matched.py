@@ -14,7 +14,7 @@ from privprune.verdicts.groups import Group, Place
 from privprune.verdicts.measured import MeasuredCell
 from privprune.verdicts.statistics import Estimate, over_seeds
 
-AXIS = "test_accuracy"
+AXIS = "utility"  # the test accuracy, but of a re-identification network
 UNMATCHED = "no matched accuracy"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from privprune.errors import UserError
 from privprune.records import Record
+from privprune.verdicts.beside import BESIDE, beside
 from privprune.verdicts.readings import attack_measures, inversion_numbers, maker_numbers, with_derived
 from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, over_seeds
@@ -108,12 +109,24 @@ class MeasuredCell:
         found = _CUT_DOWN.search(self.note)
         return found.group() if found else ""
 
+    @property
+    def utility(self) -> Estimate | None:
+        """What the network is good for: mean average precision of a re-identification network, else test accuracy."""
+        return self.numbers.get("mean_average_precision", self.numbers.get("test_accuracy"))
+
     def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
-        """Return the metric per seed, None where it was not measured; `attack` says whose attack accuracy."""
+        """Return the metric per seed, None where it was not measured; `attack` says whose attack accuracy.
+
+        What was measured on one network only has no value per seed.
+        """
         if metric == "attack_accuracy":
             return self.attack_by_seed(attack or "", BALANCED) or None
-        found = self.numbers.get(metric)
-        return None if found is None else dict(zip(self.seeds, found.values, strict=True))
+        found = self.utility if metric == "utility" else self.numbers.get(metric)
+        return (
+            None
+            if found is None or len(found.values) != len(self.seeds)
+            else dict(zip(self.seeds, found.values, strict=True))
+        )
 
     def attack_by_seed(self, attack: str, measure: str) -> dict[int, float]:
         """Return one measure of one attack per seed; empty where it was not measured."""
@@ -156,7 +169,9 @@ def gather(
 
     """
     names = tuple(expected)
+    records = list(records)
     made, attacked = _sorted_out(records, set(names))
+    others = beside(records)
     missing = [f"train, prune or harden of {cell}" for cell in names if cell not in made]
     missing += [
         f"{_WANTED[kind]} of {cell}" for kind, cells in needed.items() for cell in cells if (cell, kind) not in attacked
@@ -166,7 +181,9 @@ def gather(
             f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
         )
     return {
-        cell: _measured(made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")))
+        cell: _measured(
+            made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")), others.get(cell, {})
+        )
         for cell in names
     }
 
@@ -179,7 +196,7 @@ def _sorted_out(
     attacked: dict[tuple[str, Threat], Record] = {}
     for record in records:
         cell = str(record.parameters.get("target", record.cell)) if record.stage == "attack" else record.cell
-        if cell not in expected:
+        if cell not in expected or record.stage in BESIDE:
             continue
         before = attacked.get((cell, _threat(record))) if record.stage == "attack" else made.get(cell)
         if before is not None:
@@ -204,12 +221,14 @@ def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
         )
 
 
-def _measured(made: Record, attacked: Record | None, inverted: Record | None) -> MeasuredCell:
-    """Join the record of a cell's training with those of its attacks."""
+def _measured(
+    made: Record, attacked: Record | None, inverted: Record | None, others: Mapping[str, Estimate]
+) -> MeasuredCell:
+    """Join the record of a cell's training with those of its attacks, and what other stages say about it."""
     for other in (attacked, inverted):
         if other is not None:
             _check_same(made, other)
-    numbers = maker_numbers(made) | (inversion_numbers(inverted) if inverted else {})
+    numbers = {**others, **maker_numbers(made), **(inversion_numbers(inverted) if inverted else {})}
     return MeasuredCell(
         cell=made.cell,
         stage=made.stage,

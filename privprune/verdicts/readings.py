@@ -8,7 +8,10 @@ from privprune.published import DERIVED
 from privprune.records import Record
 from privprune.verdicts.statistics import Estimate, over_seeds
 
-_ACCURACIES = ("test_accuracy", "train_accuracy")
+_FRACTIONS = (  # of a record, in percent here
+    *("test_accuracy", "train_accuracy", "rank_1", "rank_5", "mean_average_precision", "edge_removed"),
+)
+_EDGE = ("edge_parameters_dense", "edge_parameters_left", "blocks_removed")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of a membership attack in percent
 _ERRORS = ("mse", "mse_as_written")
 _CONVERGED = 0.1  # share of the loss's whole fall that may still be ahead (ours; the paper gives no rule)
@@ -20,12 +23,13 @@ def maker_numbers(record: Record) -> dict[str, Estimate]:
 
 
 def _possible(metric: str) -> tuple[float, float]:
-    return (0.0, 100.0) if metric in _ACCURACIES else (-math.inf, math.inf)
+    return (0.0, 100.0) if metric in _FRACTIONS else (-math.inf, math.inf)
 
 
 def _values(record: Record) -> dict[str, list[float]]:
     metrics = record.metrics
-    found = {name: [100 * value for value in metrics[name]] for name in _ACCURACIES if name in metrics}
+    found = {name: [100 * value for value in metrics[name]] for name in _FRACTIONS if name in metrics}
+    found |= {name: list(metrics[name]) for name in _EDGE if name in metrics}
     if "weights" in metrics and "weights_left" in metrics:
         found["weights"], found["weights_after"] = list(metrics["weights"]), list(metrics["weights_left"])
         pairs = zip(metrics["weights"], metrics["weights_left"], strict=True)
@@ -56,7 +60,7 @@ def inversion_numbers(record: Record) -> dict[str, Estimate]:
 
     The measures keep the record's own intervals (bootstrap over images, nested in seeds).
     """
-    found = {metric: over_seeds(values) for metric, values in record.metrics.items() if metric not in _ACCURACIES}
+    found = {metric: over_seeds(values) for metric, values in record.metrics.items() if metric not in _FRACTIONS}
     for attack, result in record.attacks.items():
         found |= {f"{attack}_{measure}": _scaled(one, 1.0) for measure, one in result["metrics"].items()}
     return found
