@@ -7,26 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.anatomy import Anatomy, anatomy, network_like, removable_like
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.anatomy import anatomy, network_like
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
-from privprune.defences import (
-    NEEDS_CUT,
-    NEEDS_REFERENCE,
-    CemSettings,
-    DefenceSettings,
-    DpSgdSettings,
-    MatchedAccuracySettings,
-    PatrolAsInCemSettings,
-    check_lipschitz,
-    check_patrol,
-    games_of,
-    needs_noise,
-)
 from privprune.errors import UserError
-from privprune.models import check_decoder
-from privprune.pruning import SoftMaskSettings
+from privprune.protection import check_protection, check_surrogates
 from privprune.settings import at, read
 from privprune.uses import Entry, check_uses, network_of
 from privprune.verdicts import check_section
@@ -34,10 +19,9 @@ from privprune.workflow.attack import AttackEntry
 from privprune.workflow.deploy import DeployEntry
 from privprune.workflow.identities import check_identities, check_training
 from privprune.workflow.invert import InversionEntry, check_inversion
-from privprune.workflow.prune import PruneEntry, check_removal
+from privprune.workflow.prune import PruneEntry
 from privprune.workflow.recognise import RecogniseEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
-from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
 
 SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
@@ -108,7 +92,8 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
     recognitions = _entries(RecogniseEntry, sections, "recognise", file)
     check_uses(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
     membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
-    check_section(sections["evaluate"], list(suite.cells), membership, inversion, file)
+    identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
+    check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
     return suite
 
 
@@ -157,14 +142,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     check_training(entry, network, where)
-    _check_defence(entry, network, where)
-    if not isinstance(entry, TrainEntry) and isinstance(entry.defence, NEEDS_CUT):
-        _check_game(suite.datasets[entry.data], entry, network, f"{where}.defence")
-    if isinstance(entry, PruneEntry):
-        entry.check_layers(anatomy(suite.datasets[entry.data], network, where).weights, where)
-        _check_removal(suite.datasets[entry.data], entry, network, where)
-    elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
-        _check_private(anatomy(suite.datasets[entry.data], network, where), f"{where}: {network.model}")
+    check_protection(entry, suite.datasets[entry.data], network, where)
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
@@ -204,74 +182,6 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
     check_identities(data, network, network_like(data, network), where)
 
 
-def _check_defence(entry: Entry, network: NetworkSettings, where: str) -> None:
-    defence = None if isinstance(entry, TrainEntry) else entry.defence
-    if isinstance(defence, NEEDS_CUT):
-        _check_cut(defence, network, entry.stack, where)
-    if isinstance(defence, NEEDS_REFERENCE) and not network.reserve_reference:
-        raise UserError(f"{where}.defence: {defence.name} needs networks with reserve_reference: true, found false")
-    if isinstance(entry, PruneEntry) and isinstance(defence, DpSgdSettings | MatchedAccuracySettings):
-        raise UserError(
-            f"{where}.defence: found {defence.name}, allowed in pruning: terms of the loss, such as min_max"
-        )
-    if isinstance(defence, DpSgdSettings) and entry.stack != 1:
-        raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with dp_sgd (Opacus takes one network)")
-    if isinstance(defence, MatchedAccuracySettings) and isinstance(entry, HardenEntry) and entry.network is not None:
-        raise UserError(f"{where}.from: found {entry.origin}, allowed models/CELL whose accuracy is to be matched")
-
-
-def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, where: str) -> None:
-    """Hold that a defence of what is sent has something sent, and CEM some noise on it."""
-    if network.cut is None:
-        raise UserError(f"{where}.defence: {defence.name} needs networks with a cut, found network.cut: null")
-    if stack != 1:
-        raise UserError(f"{where}.stack: found {stack}, allowed 1 for networks with a cut")
-    if isinstance(defence, CemSettings):
-        try:
-            needs_noise(network.cut)
-        except ValueError as refused:
-            raise UserError(f"{where}.defence.{refused}") from None
-
-
-def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network: NetworkSettings, where: str) -> None:
-    """Hold that a game's decoder and Lipschitz terms fit the edge, and that PATROL as in CEM can prune in time."""
-    lipschitz, game = games_of(entry.defence)
-    shape, like = IMAGE_SHAPES[data.name].image, network_like(data, network)
-    try:
-        if lipschitz is not None:
-            check_lipschitz(lipschitz, like)
-        if game is not None:
-            check_decoder(halves(like, None).feature_shape(shape), shape)
-    except ValueError as refused:
-        raise UserError(f"{where}: {refused}") from None
-    if not isinstance(game, PatrolAsInCemSettings):
-        return
-    try:
-        check_patrol(game, network.cut, entry.retrain.epochs if isinstance(entry, PruneEntry) else entry.plan.epochs)
-    except ValueError as refused:
-        raise UserError(f"{where}.{refused}") from None
-
-
-def _check_removal(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
-    """Hold that a soft mask has an edge to work on, and that it can remove what is asked for."""
-    if not isinstance(entry.method, SoftMaskSettings):
-        return
-    if network.cut is None:
-        raise UserError(f"{where}.method: soft_mask needs networks with a cut, found network.cut: null")
-    if isinstance(entry.defence, PatrolAsInCemSettings):
-        raise UserError(f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with soft_mask")
-    try:
-        check_removal(entry.method, removable_like(data, network), network_like(data, network))
-    except ValueError as refused:
-        raise UserError(f"{where}.{refused}") from None
-
-
-def _check_private(found: Anatomy, where: str) -> None:
-    """Opacus cannot bound one record's influence where a batch's statistics mix the records."""
-    if found.normalises:
-        raise UserError(f"{where} has batch normalisation, allowed with dp_sgd: networks without")
-
-
 def _check_attack(suite: Suite, name: str, where: str) -> None:
     entry = suite.attacks[name]
     if entry.target not in suite.cells:
@@ -294,21 +204,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     attacks = check_inversion(entry, network_like(data, network), IMAGE_SHAPES[data.name].image, where)
-    _check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
-
-
-def _check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str) -> None:
-    """Hold that an attacker who starts from a surrogate finds one of his own architecture."""
-    _, game = games_of(None if isinstance(target, TrainEntry) else target.defence)
-    for label, attack in attacks.items():
-        if not isinstance(attack, DecoderAttack) or attack.settings.start != "surrogate":
-            continue
-        if game is None:
-            raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
-        own = (attack.settings.blocks, attack.settings.width)
-        if own != (game.blocks, game.width):
-            found, allowed = (f"blocks: {blocks}, width: {width}" for blocks, width in (own, (game.blocks, game.width)))
-            raise UserError(f"{where}.{label}: found {found}, allowed {allowed} (the surrogate's)")
+    check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:

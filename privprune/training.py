@@ -10,14 +10,12 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from privprune.batches import Augmentation, TrainingData, as_input, augmented
+from privprune.batches import Augmentation, TrainingData, augmented
 from privprune.ensemble import Ensemble, side_of
 from privprune.optimisers import SGD, Adam
 from privprune.progress import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 from privprune.tasks import Classification, Task
-
-_VALUES_AT_ONCE = 6_200_000  # of a prediction: 2000 CIFAR images, or 41 of ImageNet
 
 History = dict[str, list[list[float]]]  # name -> epochs x members
 Masks = dict[str, Tensor]  # weight name -> bool [members, *weight.shape]
@@ -274,28 +272,3 @@ def _note(history: History, measured: dict[str, Tensor]) -> None:
     rows = torch.stack([measured[name].to(torch.float32).cpu() for name in names]).tolist()
     for name, row in zip(names, rows, strict=True):
         history.setdefault(name, []).append(row)
-
-
-@torch.no_grad()
-def predict(ensemble: Ensemble, images: Tensor, records: Tensor, batch: int = 2000) -> Tensor:
-    """Logits of every member on the same records, in evaluation mode, without augmentation.
-
-    Args:
-        ensemble: the networks.
-        images: uint8 [all, channels, height, width].
-        records: int64 [n], which of them.
-        batch: records at once, fewer of large images; it changes speed and memory only.
-
-    Returns:
-        float32 [members, n, classes].
-
-    """
-    ensemble.train(mode=False)
-    parts = []
-    values = images.shape[1] * images.shape[2] * images.shape[3]
-    together = min(batch, _VALUES_AT_ONCE // values) // ensemble.members
-    for part in records.split(max(1, together)):
-        inputs = as_input(images[part])
-        repeated = inputs.expand(ensemble.members, *inputs.shape).flatten(0, 1)
-        parts.append(side_of(ensemble(repeated).float(), ensemble.members))
-    return torch.cat(parts, dim=1)

@@ -66,7 +66,7 @@ def adaptive(of: str, **changed: Any) -> Callable[[Suite], None]:
         }
         suite["attack"]["cut-inverted"]["target"] = of
         del suite["attack"]["cut-cem-inverted"]
-        suite["evaluate"] = {}
+        suite["recognise"], suite["evaluate"] = {}, {}
 
     return change
 

@@ -16,8 +16,9 @@ from toy import Toy
 
 from privprune.batches import TrainingData, as_input, shuffled
 from privprune.ensemble import Ensemble, side_of
+from privprune.prediction import predict
 from privprune.settings import read
-from privprune.training import OptimiserSettings, ScheduleSettings, Step, Term, predict, train
+from privprune.training import OptimiserSettings, ScheduleSettings, Step, Term, train
 
 
 class Decay(Term):

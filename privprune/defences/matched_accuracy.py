@@ -14,7 +14,8 @@ from torch import Tensor
 
 from privprune.defences.defence import Defence, Setting
 from privprune.ensemble import Ensemble
-from privprune.training import Step, Term, predict
+from privprune.prediction import predict
+from privprune.training import Step, Term
 
 
 @dataclass(frozen=True)

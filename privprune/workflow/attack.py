@@ -15,8 +15,8 @@ from privprune.attacks.membership import ATTACKS, Attack, Evidence, at_odds, att
 from privprune.cells import Cell, generator
 from privprune.ensemble import Ensemble
 from privprune.metrics.membership import Measured, Scores, measure
+from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Positive, read
-from privprune.training import predict
 from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
 

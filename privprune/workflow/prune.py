@@ -21,6 +21,7 @@ from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.metrics.membership import gain
 from privprune.models import BlockNet, prunable, reseed, structure_of
+from privprune.prediction import predict
 from privprune.progress import Progress
 from privprune.pruning import (
     BudgetSettings,
@@ -38,7 +39,7 @@ from privprune.pruning import (
 )
 from privprune.settings import AtLeastOne, Key
 from privprune.tasks import task_of
-from privprune.training import History, Masks, Plan, Term, predict, train
+from privprune.training import History, Masks, Plan, Term, train
 from privprune.workflow.attack import build_attack
 from privprune.workflow.groups import Outcome, one_after_another, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label

@@ -26,8 +26,9 @@ from privprune.models import (
     embedder,
     prunable,
 )
+from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Count
-from privprune.training import Plan, predict
+from privprune.training import Plan
 
 INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
 

@@ -11,7 +11,8 @@ from privprune.batches import TrainingData
 from privprune.defences import Setting
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, accuracy_each, matched_accuracy
 from privprune.ensemble import Ensemble
-from privprune.training import predict, train
+from privprune.prediction import predict
+from privprune.training import train
 
 EPOCHS = 12
 

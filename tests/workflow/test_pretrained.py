@@ -22,8 +22,9 @@ from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, block
 from privprune.models.layers import GlobalMean
+from privprune.prediction import predict
 from privprune.settings import read
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, predict, train
+from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
 from privprune.workflow.train import ensemble_of
 from privprune.workflow.world import NetworkSettings, World
 
