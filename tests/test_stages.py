@@ -25,7 +25,9 @@ EVERYTHING = [
     "fetch@digits",
     *("train@base", "train@cut", "prune@pruned", "harden@game", "harden@private", "harden@cut-cem"),
     *("attack@base", "attack@pruned", "attack@cut-cem", "attack@cut-inverted", "attack@cut-cem-inverted"),
-    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cem", "cross")),
+    *("train@dense", "prune@removed", "attack@dense-inverted", "attack@removed-inverted"),
+    *("recognise@cem-digits", "recognise@patrol-digits", "deploy@cut", "deploy@removed"),
+    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cem", "patrol", "cross")),
     *("report", "track"),
 ]
 AFTER_GAME = [
@@ -198,7 +200,7 @@ def test_stages_side_by_side_make_the_same_bytes(clone: Clone, changed: Clone, t
 # one process for what DVC runs in six
 FROM_RECORDS = """
 from stages import evaluate, plot
-for name in ("mia_pruning", "cem", "cross"):
+for name in ("mia_pruning", "cem", "patrol", "cross"):
     evaluate.main(name)
     plot.main(name)
 """

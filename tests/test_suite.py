@@ -20,7 +20,7 @@ from privprune.suite import check_suite
 ROOT = Path(__file__).parent.parent
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
-CELLS = "base, cut, pruned, game, private, cut-cem"
+CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
 NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut, reidentification"
 
 

@@ -205,7 +205,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown target of an inversion": (
         put("attack/cut-inverted/target", "cuts"),
-        "attack.cut-inverted.target: found 'cuts', allowed base, cut, pruned, game, private, cut-cem",
+        "attack.cut-inverted.target: found 'cuts', allowed base, cut, dense, pruned, removed, game, private, cut-cem",
     ),
     "unknown knowledge of an attacker": (
         put("attack/cut-inverted/inversions/decoder_train/attacker_data", "test"),

@@ -58,6 +58,17 @@ def told_members(suite: Suite) -> None:
     suite["attack"]["places"] = {**suite["attack"]["cut-cem"], "data": "places", "target": "places"}
 
 
+def in_the_matrix(suite: Suite) -> None:
+    """Put the cell, which no membership attack meets, into the matrix of both threats."""
+    suite["evaluate"]["cross"]["rows"].append({"defence": "None", "cell": "places"})
+
+
+def uninverted(suite: Suite) -> None:
+    """Put the cell into the matrix without an inversion of it."""
+    in_the_matrix(suite)
+    del suite["attack"]["places"]
+
+
 NETWORK = "train/places/network"
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "identities as classes": (
@@ -104,6 +115,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         told_members,
         "attack.places.methods: found some, allowed `inversions` (places finds identities again)",
     ),
+    "matrix without inversion": (
+        uninverted,
+        "evaluate.cross.rows[1]: cell 'places' has no attack with inversions, allowed a cell with an entry in `attack`",
+    ),
 }
 
 
@@ -119,9 +134,9 @@ def test_each_mistake_has_its_line(mistake: str) -> None:
     assert str(failed.value) == f"tiny.yaml: {told}"
 
 
-@pytest.mark.parametrize("change", [pruned(), hardened({"name": "distance_correlation", "weight": 1.0})])
+@pytest.mark.parametrize("change", [pruned(), hardened({"name": "distance_correlation", "weight": 1.0}), in_the_matrix])
 def test_cells_of_identities_are_allowed(change: Callable[[Suite], None]) -> None:
-    """Training, pruning, hardening and inverting such networks passes."""
+    """Training, pruning, hardening and inverting such networks passes, and so does a row of them in the matrix."""
     suite = load_yaml(TINY)
     with_identities(suite)
     change(suite)

@@ -10,7 +10,7 @@ from privprune.errors import UserError
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
 
-CELLS = "base, cut, pruned, game, private, cut-cem"
+CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
 
 
 def judged_by_its_origin(suite: Suite) -> None:
