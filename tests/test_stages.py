@@ -131,7 +131,7 @@ def test_one_command_makes_everything(clone: Clone) -> None:
     rows = list(csv.DictReader(lines))
     assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
     measured = [row for row in rows if row["verdict"] == "stand-in data"]
-    assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem"}
+    assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem", "patrol"}
     assert all(row["measured"] and row["seeds"] == "2" for row in measured)
     assert "<html" in (reports / "index.html").read_text()
     assert any((reports / "figures" / "mia_pruning").iterdir())
@@ -145,7 +145,8 @@ def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
     records = read_records(reports / "records" / "cem")
     inverted = {record.cell: record for record in records if "decoder_train" in record.attacks}
     found = {(record.stage, record.cell) for record in records if record.cell not in inverted}
-    assert found == {("train", "cut"), ("harden", "cut-cem"), ("attack", "cut-cem")}
+    cells = {("train", "cut"), ("harden", "cut-cem"), ("attack", "cut-cem")}
+    assert found == cells | {("recognise", "cem-digits"), ("deploy", "cut")}
     assert inverted.keys() == {"cut-inverted", "cut-cem-inverted"}
     assert all(record.panels.keys() == {"original", *record.attacks} for record in inverted.values())
     rows = list(csv.DictReader((reports / "verdicts" / "cem.csv").read_text().splitlines()))
@@ -157,6 +158,29 @@ def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
     for name in ("cem", "cross"):
         assert any((reports / "figures" / name).iterdir())
         assert any((reports / "tables" / name).iterdir())
+
+
+def test_one_command_makes_the_line_of_patrol(clone: Clone) -> None:
+    """An edge is made smaller, inverted by who has its surrogate too, looked at by a judge, and exported."""
+    reports = clone.folder / "reports" / "tiny"
+    records = {(record.stage, record.cell): record for record in read_records(reports / "records" / "patrol")}
+    cells = {("train", "dense"), ("prune", "removed"), ("attack", "dense-inverted"), ("attack", "removed-inverted")}
+    assert records.keys() == cells | {("recognise", "patrol-digits"), ("deploy", "removed")}
+    metrics = records["prune", "removed"].metrics
+    pairs = zip(metrics["edge_parameters_left"], metrics["edge_parameters_dense"], strict=True)
+    assert all(2 * left <= dense for left, dense in pairs)
+    looked_at = {"dense/decoder_train", "removed/decoder_train", "removed/adaptive_decoder"}
+    assert records["recognise", "patrol-digits"].attacks.keys() == looked_at
+    assert {path.name for path in (clone.folder / "data/deployed/removed").iterdir()} == {"edge.onnx", "cloud.onnx"}
+    evaluation = json.loads((reports / "evaluations" / "patrol.json").read_text())
+    numbers = {cell["cell"]: cell["numbers"] for cell in evaluation["cells"]}
+    both = {"test_accuracy", "edge_lipschitz", "decoder_train_mse", "decoder_train_recognised"}
+    smaller = {"edge_removed", "adaptive_decoder_mse", "adaptive_decoder_recognised", "edge_file_bytes"}
+    assert both <= numbers["dense"].keys()
+    assert both | smaller <= numbers["removed"].keys()
+    assert not smaller & numbers["dense"].keys()
+    for name in ("figures", "tables"):
+        assert any((reports / name / "patrol").iterdir())
 
 
 def test_nothing_half_made_is_left(clone: Clone) -> None:

@@ -36,6 +36,7 @@ NETWORK = {
     "reserve_reference": False,
     "small_dense": None,
     "pretrained": "weights.pth",
+    "reidentification": None,
     "cut": None,
 }
 PLAN = Plan(
