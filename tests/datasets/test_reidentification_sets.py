@@ -289,6 +289,8 @@ def test_shapes_are_known_beforehand(places: Dataset) -> None:
     """Every re-identification set says its shape; the official vehicles' identities are fast-reid's."""
     assert IMAGE_SHAPES["photo-reid"].image == tuple(places.images.shape[1:])
     assert IMAGE_SHAPES["photo-reid"].classes == places.classes
+    side = vehicles.SIDE
+    assert {IMAGE_SHAPES[name].image for name in REIDENTIFICATION[2:]} == {(3, side, side)}
     assert {name: IMAGE_SHAPES[name].classes for name in REIDENTIFICATION[2:]} == {
         "veri776": 576,
         "veri-wild-small": 30_671,
