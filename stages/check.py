@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from privprune.files import new_folder, write_json
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
@@ -15,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main() -> None:
     """Read the whole suite, and list the code of each stage, so that only what a change touches runs again."""
+    torch.set_num_threads(1)  # small networks, one image each
     check_suite(load_yaml(PARAMS), str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})
     with new_folder(DATA / "code") as unfinished:

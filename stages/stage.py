@@ -21,6 +21,7 @@ from stages.reading import DATA, PARAMS, REPORTS, mistakes_told, name_given
 __all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "note_time", "run", "streamed", "told"]
 
 Entry = TypeVar("Entry")
+_READ: list[tuple[str, str, dict[str, Any]]] = []  # section, name and content of what this process has read
 
 
 def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
@@ -42,7 +43,24 @@ def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str
         if len(own) != 1:
             raise UserError(f"{where}: found the keys {', '.join(found)}, allowed one of {', '.join(kind)}")
         kind = kind[own[0]]
+    _READ.append((section, name, found))
     return str(suite.get("suite")), read(kind, found, where), found
+
+
+def check_unchanged() -> None:
+    """Hold that the entries that the stage has read still stand so in the suite.
+
+    DVC notes the parameters of a stage when it has ended: one that was edited meanwhile would be taken for done with
+    values that it never saw.
+
+    Raises:
+        UserError: an entry is another one now.
+
+    """
+    for section, name, found in _READ:
+        now = load_yaml(PARAMS).get(section)
+        if not isinstance(now, Mapping) or now.get(name) != found:
+            raise UserError(f"{PARAMS}: {section}.{name}: found a change while it ran, run it again")
 
 
 def device() -> torch.device:
@@ -75,7 +93,13 @@ def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) 
     """
     torch.set_num_threads(1)  # forked workers take their own; see privprune/workflow/workers.py
     name, began = name_given(), time.monotonic()
-    made = mistakes_told(lambda: stage(name))
+
+    def work() -> Path | tuple[Path, Mapping[str, float]] | None:
+        made = stage(name)
+        check_unchanged()
+        return made
+
+    made = mistakes_told(work)
     if made is not None:
         record, more = made if isinstance(made, tuple) else (made, {})
         note_time(record, time.monotonic() - began, more)

@@ -25,9 +25,7 @@ class ConditionalEntropy:
     """What is known of H(x|z); entropies are differential, of images in [0, 1]^d, in nats per image.
 
     Attributes:
-        image_entropy: estimate of H(x), the smaller of the two below.
-        gaussian_entropy: of a Gaussian with the images' (shrunk) covariance: no law with that covariance has more.
-        neighbour_entropy: by distances to nearest neighbours; an estimate without a guaranteed side.
+        image_entropy: estimate of H(x).
         information: upper bound of I(z; z^) (Theorem 2); infinite without noise.
         conditional_entropy: image_entropy - information; minus infinity without noise.
         mse_bound: Theorem 1's bound of the mean square error per pixel value for it; 0 without noise.
@@ -35,8 +33,6 @@ class ConditionalEntropy:
     """
 
     image_entropy: float
-    gaussian_entropy: float
-    neighbour_entropy: float
     information: float
     conditional_entropy: float
     mse_bound: float
@@ -60,12 +56,15 @@ def estimate(
         generator: source of the clusters' start, and of the noise that undoes the rounding to bytes.
 
     """
-    gaussian = gaussian_entropy(images)
-    neighbours = neighbour_entropy(images, generator)
-    entropy = min(gaussian, neighbours)
+    entropy = image_entropy(images, generator)
     told = information(features, deviation, clusters, generator)
     conditional = entropy - told
-    return ConditionalEntropy(entropy, gaussian, neighbours, told, conditional, mse_bound(conditional, images.shape[1]))
+    return ConditionalEntropy(entropy, told, conditional, mse_bound(conditional, images.shape[1]))
+
+
+def image_entropy(images: Tensor, generator: torch.Generator) -> float:
+    """Estimate H(x) of images [n, d] in [0, 1], in nats: the smaller of the two estimates below."""
+    return min(gaussian_entropy(images), neighbour_entropy(images, generator))
 
 
 def information(features: Tensor, deviation: float, clusters: int, generator: torch.Generator) -> float:
@@ -110,19 +109,34 @@ def mse_bound(entropy: float, dimensions: int) -> float:
 
 
 def gaussian_entropy(images: Tensor) -> float:
-    """Return the entropy of a Gaussian with the covariance of images [n, d], shrunk (Ledoit and Wolf 2004), in nats.
+    """Return the entropy of a Gaussian with the covariance of images [n, d], shrunk, in nats.
 
-    With the true covariance it would be an upper bound of H(x).
+    With the true covariance it would be an upper bound of H(x): no law with that covariance has more.
     """
-    from sklearn.covariance import ledoit_wolf_shrinkage  # noqa: PLC0415 (a second that few programs need)
-
     dimensions = images.shape[1]
     centred = (images - images.mean(0)).double()
-    shrinkage = float(ledoit_wolf_shrinkage(centred.cpu().numpy(), assume_centered=True))
+    shrinkage = ledoit_wolf(centred)
     spread = eigenvalues(centred)
     spread = torch.cat([spread, spread.new_zeros(dimensions - len(spread))])
     shrunk = (1 - shrinkage) * spread + shrinkage * spread.mean()
     return 0.5 * (dimensions * math.log(2 * math.pi * math.e) + shrunk.log().sum().item())
+
+
+def ledoit_wolf(centred: Tensor) -> float:
+    """Return which share of a sample covariance to replace by a multiple of the identity (Ledoit and Wolf 2004).
+
+    The same as scikit-learn's `ledoit_wolf_shrinkage`, whose import takes a second, and without any d x d matrix.
+
+    Args:
+        centred: float [n, d], records less their mean.
+
+    """
+    count, dimensions = centred.shape
+    lengths = centred.square().sum(1)
+    covariance = (centred @ centred.T).square().sum() / count**2  # squared Frobenius norm of the sample covariance
+    scatter = (lengths.square().sum() / count - covariance) / count
+    distance = covariance - (lengths.sum() / count) ** 2 / dimensions
+    return float((scatter / distance).clamp(0, 1)) if distance > 0 else 0.0
 
 
 def neighbour_entropy(images: Tensor, generator: torch.Generator) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from privprune.batches import as_input
 from privprune.cells import Cell, generator
-from privprune.metrics.conditional_entropy import estimate
+from privprune.metrics.conditional_entropy import image_entropy, information, mse_bound
 from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
 from privprune.models import BlockNet, count_parameters, edge_parts, repeatable
 from privprune.workflow.victims import Plan, Target, evenly, target
@@ -16,6 +18,7 @@ from privprune.workflow.world import World
 
 BOUND, CONSTANTS = 7, 8  # purposes of generators, continued from workflow.invert
 _FLOAT = 4  # bytes
+_LEVELS = 255  # images are bytes
 _IMAGES_OF_BOUND = 2_000  # records for H(x): distances between all of them are measured
 _FEATURES_OF_BOUND = 50_000
 _COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
@@ -25,7 +28,7 @@ _IMAGES_OF_CONSTANTS = 500  # members that they are measured on, evenly spaced
 
 
 def facts(seeds: tuple[int, int], cut: str | int | None, cell: Cell, number: int, world: World) -> dict[str, float]:
-    """Measure what one target sends, and what that leaves unknown.
+    """Measure what one target sends, and what it tells.
 
     Args:
         seeds: numbers that all that is random hangs on.
@@ -35,14 +38,13 @@ def facts(seeds: tuple[int, int], cut: str | int | None, cell: Cell, number: int
         world: its data.
 
     Returns:
-        name -> value; infinite ones are left out.
+        name -> value; the information is infinite without noise.
 
     """
     seed = (*seeds, BOUND)
     attacked = target(cell, number, cut, world, *seed, 0)
     members = attacked.pools.members.to(world.device)
     victim = attacked.victim(Plan(members, members[:1], members[:1], members[:1]), world)
-    shown = victim.targets(evenly(members, _IMAGES_OF_BOUND)).flatten(1)
     values = math.prod(attacked.halves.feature_shape(victim.image_shape))
     found = {
         "feature_values": float(values),
@@ -50,20 +52,62 @@ def facts(seeds: tuple[int, int], cut: str | int | None, cell: Cell, number: int
         "edge_parameters": float(count_parameters(attacked.halves.encoder)),
         "cloud_parameters": float(count_parameters(attacked.halves.cloud)),
     }
-    unseen = victim.targets(attacked.pools.test.to(world.device)).flatten(1)
+    unseen = victim.targets(attacked.pools.test.to(world.device))
+    shown = victim.targets(evenly(members, _IMAGES_OF_BOUND))
     found["mean_image_mse"] = float((unseen - shown.mean(0)).square().mean())
     records = evenly(members, _FEATURES_OF_BOUND)
     enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
     components = min(_COMPONENTS_PER_CLASS * world.dataset.classes, enough)
     features = victim.features(records).flatten(1)
-    bound = estimate(shown, features, attacked.deviation, components, generator(*seed, 1))
-    found |= {
-        "mixture_information": bound.information,
-        "conditional_entropy": bound.conditional_entropy,
-        "mse_bound": bound.mse_bound,
-    }
+    found["mixture_information"] = information(features, attacked.deviation, components, generator(*seed, 1))
     found |= _lipschitz(attacked, records, world, seeds)
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    return found
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The images that the targets of a cell have learnt from, for their entropy: targets often share them.
+
+    Attributes:
+        sets: int64 [n] each, records; no two are the same.
+        of: for each target, which of them is its own.
+
+    """
+
+    sets: list[Tensor]
+    of: list[int]
+
+    def entropy(self, seed: int, number: int, world: World) -> float:
+        """Estimate H(x) of one of the sets, in nats per image."""
+        images = world.dataset.images[self.sets[number].to(world.device)].float() / _LEVELS
+        return image_entropy(images.flatten(1), generator(seed, BOUND, number))
+
+
+def shown(cell: Cell, world: World) -> Shown:
+    """Collect the images behind H(x), each set once."""
+    sets: list[Tensor] = []
+    of: list[int] = []
+    for number in range(cell.manifest.targets):
+        own = evenly(world.members(cell.manifest, number), _IMAGES_OF_BOUND)
+        same = next((place for place, other in enumerate(sets) if torch.equal(own, other)), len(sets))
+        if same == len(sets):
+            sets.append(own)
+        of.append(same)
+    return Shown(sets, of)
+
+
+def bounded(found: dict[str, float], entropy: float, dimensions: int) -> dict[str, float]:
+    """Add what the features leave unknown of an image, and the bound of any attack's error; leave infinite values out.
+
+    Args:
+        found: what `facts` measured.
+        entropy: H(x), nats.
+        dimensions: numbers of an image.
+
+    """
+    conditional = entropy - found["mixture_information"]
+    told = {**found, "conditional_entropy": conditional, "mse_bound": mse_bound(conditional, dimensions)}
+    return {name: value for name, value in told.items() if math.isfinite(value)}
 
 
 def _lipschitz(attacked: Target, members: Tensor, world: World, seeds: tuple[int, int]) -> dict[str, float]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
 from privprune.models import BlockNet
 from privprune.settings import AtLeastOne, read
-from privprune.workflow.facts import facts
+from privprune.workflow.facts import bounded, facts, shown
 from privprune.workflow.panels import panel
 from privprune.workflow.victims import halves, plan, records_of, target
 from privprune.workflow.workers import side_by_side
@@ -172,6 +171,14 @@ class _Found:
     history: dict[str, list[float]]
 
 
+class _Job(NamedTuple):
+    """What a worker does: an attack on a target, H(x) of one of the sets of images, or the facts of a target."""
+
+    kind: Literal["attack", "entropy", "facts"]
+    label: str
+    number: int
+
+
 def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, world: World) -> Inverted:
     """Attack every target of a cell.
 
@@ -183,20 +190,25 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
     channels, height, width = world.dataset.images.shape[1:]
     check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
     _check_surrogates(entry, attacks, cell, (channels, height, width))
-    importlib.import_module("sklearn.covariance")  # before the workers fork, or each would spend a second on it
-    numbers = range(cell.manifest.targets)
-    jobs = [(label, number) for label in attacks for number in numbers] + [(None, number) for number in numbers]
+    numbers, learnt = range(cell.manifest.targets), shown(cell, world)
+    jobs = [_Job("attack", label, number) for label in attacks for number in numbers]
+    jobs += [_Job("entropy", "", number) for number in range(len(learnt.sets))]
+    jobs += [_Job("facts", "", number) for number in numbers]
 
-    def work(job: tuple[str | None, int]) -> _Found | dict[str, float]:
-        label, number = job
-        if label is None:
-            return facts((entry.seed, number), entry.cut, cell, number, world)
-        return _inverted(entry, attacks[label], label, cell, number, world)
+    def work(job: _Job) -> _Found | dict[str, float] | float:
+        if job.kind == "attack":
+            return _inverted(entry, attacks[job.label], job.label, cell, job.number, world)
+        if job.kind == "entropy":
+            return learnt.entropy(entry.seed, job.number, world)
+        return facts((entry.seed, job.number), entry.cut, cell, job.number, world)
 
     done = side_by_side(work, jobs)
-    told = [one for one in done if isinstance(one, dict)]
+    entropies = [one for one in done if isinstance(one, float)]
+    measured = [one for one in done if isinstance(one, dict)]
+    size = channels * height * width
+    told = [bounded(one, entropies[own], size) for one, own in zip(measured, learnt.of, strict=True)]
     found = {
-        label: [one for (own, _), one in zip(jobs, done, strict=True) if own == label and isinstance(one, _Found)]
+        label: [one for job, one in zip(jobs, done, strict=True) if job.label == label and isinstance(one, _Found)]
         for label in attacks
     }
     return Inverted(

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
 from privprune.metrics.clusters import eigenvalues, k_means, principal_axes
@@ -11,6 +12,7 @@ from privprune.metrics.conditional_entropy import (
     estimate,
     gaussian_entropy,
     information,
+    ledoit_wolf,
     mse_bound,
     neighbour_entropy,
 )
@@ -94,6 +96,16 @@ def test_entropies_of_known_laws() -> None:
     exact = 1.5 * math.log(2 * math.pi * math.e * 0.1**2)
     assert gaussian_entropy(images) == pytest.approx(exact, abs=0.05)
     assert neighbour_entropy(images, chance()) == pytest.approx(exact, abs=0.1)
+
+
+@pytest.mark.parametrize("shape", [(30, 200), (200, 30), (50, 50)])
+def test_the_shrinkage_is_that_of_scikit_learn(shape: tuple[int, int]) -> None:
+    """For fewer records than dimensions and for more, with unequal variances."""
+    centred = torch.randn(*shape, generator=chance(9), dtype=torch.float64) * torch.linspace(0.1, 3, shape[1])
+    centred -= centred.mean(0)
+    expected = ledoit_wolf_shrinkage(centred.numpy(), assume_centered=True)
+    assert 0 < expected < 1
+    assert ledoit_wolf(centred) == pytest.approx(float(expected), rel=1e-9)
 
 
 def test_bytes_are_not_taken_for_points() -> None:
