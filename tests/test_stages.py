@@ -35,6 +35,7 @@ AFTER_GAME = [
     *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cross")),
     *("report", "track"),
 ]
+OF_ONE_NETWORK = {"edge_operations", "cloud_operations"}  # measured where a network is deployed
 HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
 
 
@@ -132,7 +133,8 @@ def test_one_command_makes_everything(clone: Clone) -> None:
     assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
     measured = [row for row in rows if row["verdict"] == "stand-in data"]
     assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem", "patrol"}
-    assert all(row["measured"] and row["seeds"] == "2" for row in measured)
+    assert all(row["measured"] for row in measured)
+    assert {row["metric"] for row in measured if row["seeds"] != "2"} == OF_ONE_NETWORK
     assert "<html" in (reports / "index.html").read_text()
     assert any((reports / "figures" / "mia_pruning").iterdir())
     assert any((reports / "tables" / "mia_pruning").iterdir())
@@ -153,7 +155,8 @@ def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
     measured = [row for row in rows if row["verdict"] == "stand-in data"]
     assert {row["method"] for row in measured} == {"bottleneck", "resfl+cem"}
     assert {row["metric"] for row in measured} >= {"test_accuracy", "decoder_train_mse"}
-    assert all(row["measured"] and row["seeds"] == "2" for row in measured)
+    assert all(row["measured"] for row in measured)
+    assert {row["metric"] for row in measured if row["seeds"] != "2"} == OF_ONE_NETWORK
     assert json.loads((reports / "evaluations" / "cross.json").read_text())["lines"]
     for name in ("cem", "cross"):
         assert any((reports / "figures" / name).iterdir())
