@@ -24,12 +24,14 @@ class Plan:
         changed: those that run for a reason of their own: their code, parameters, inputs or outputs are not those of
             their last run.
         following: those behind them, which run unless their inputs come out as they were.
+        resources: stage -> what a machine must have to run it, from `meta` in dvc.yaml; most need nothing.
 
     """
 
     needs: dict[str, frozenset[str]]
     changed: frozenset[str]
     following: frozenset[str]
+    resources: dict[str, dict[str, float]]
 
     @property
     def waiting(self) -> dict[str, frozenset[str]]:
@@ -64,7 +66,13 @@ def plan(targets: Sequence[str]) -> Plan:
     for stage, before in needs.items():
         if stage not in changed and before & (changed | following):
             following.add(stage)
-    return Plan(needs, changed, frozenset(following))
+    return Plan(needs, changed, frozenset(following), {stage.addressing: _resources(stage) for stage in steps})
+
+
+def _resources(stage: Stage) -> dict[str, float]:
+    """Return the numbers among a stage's `meta`."""
+    meta = stage.meta if isinstance(stage.meta, dict) else {}
+    return {name: count for name, count in meta.items() if isinstance(count, int | float) and count > 0}
 
 
 def seconds_before(stages: Sequence[str], suite: str, reports: Path) -> dict[str, float]:

@@ -22,8 +22,9 @@ from typing import Any
 
 from privprune.report.timings import duration
 from privprune.settings import load_yaml
+from stages.cluster import cluster
 from stages.graph import Plan, plan, seconds_before
-from stages.reading import PARAMS, REPORTS, mistakes_told
+from stages.reading import PARAMS, REPORTS, TIED, mistakes_told
 
 _UNKNOWN = 10.0  # seconds, for a stage that has never run here: only the estimate of what is left hangs on it
 _INTERRUPTED = 130  # exit status by custom
@@ -41,6 +42,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_at_least_one, default=_cores(), metavar="N", help="stages at once; cores")
     parser.add_argument(
         "--keep-going", action="store_true", help="after a failure go on with all that does not need it"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run at the workers of a Dask scheduler, tcp://HOST:8786"
     )
     parser.add_argument("--dry-run", action="store_true", help="list what would run, with the time it took before")
     return parser
@@ -60,12 +64,20 @@ def _run(asked: argparse.Namespace) -> int:
         print("\n".join(described(found, before, asked.jobs)))
         return 0
     if found.waiting:
-        with _pool(asked.jobs) as pool:
+        with _executor(asked, found) as pool:
             failed = run_all(found.waiting, pool, _reproduce, _Board(before, asked.jobs), keep_going=asked.keep_going)
         if failed:
             print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
             return 1
     return subprocess.run([sys.executable, "-m", "dvc", "repro", *asked.targets], check=False).returncode  # noqa: S603
+
+
+def _executor(asked: argparse.Namespace, found: Plan) -> contextlib.AbstractContextManager[Executor]:
+    """Choose where stages run: in processes of this machine, or at the workers of a scheduler."""
+    if asked.scheduler is None:
+        return _pool(asked.jobs)
+    needs = {stage: wanted for stage in found.waiting if (wanted := found.resources.get(stage))}
+    return cluster(asked.scheduler, needs)
 
 
 def described(found: Plan, before: Mapping[str, float], jobs: int) -> list[str]:
@@ -180,6 +192,7 @@ def _reproduce(stage: str) -> float:
     """Run one stage through DVC, in a worker; returns its seconds."""
     from dvc.repo import Repo  # noqa: PLC0415 (imported already where the workers fork from)
 
+    os.environ[TIED] = "yes"
     began = time.monotonic()
     Repo(_wait_for_lock=True).reproduce([stage], single_item=True)
     return time.monotonic() - began

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +15,22 @@ from privprune.errors import UserError
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 REPORTS = Path("reports")
+TIED = "PRIVPRUNE_END_WITH_PARENT"  # set by who runs stages and may be killed: what they run then ends too
 
 Result = TypeVar("Result")
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def run(stage: Callable[[str], None]) -> None:
     """Run a stage on the name given on the command line."""
     name = name_given()
     mistakes_told(lambda: stage(name))
+
+
+def end_with_parent() -> None:
+    """Where `TIED` is set, let the system end this process when the one that started it ends, however that came."""
+    if os.environ.get(TIED) and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def name_given() -> str:
@@ -31,6 +42,7 @@ def name_given() -> str:
 
 def mistakes_told(work: Callable[[], Result]) -> Result:
     """Do the work of a stage; a user's mistake is told in one line and ends it with exit status 1."""
+    end_with_parent()
     try:
         return work()
     except UserError as mistake:

@@ -71,7 +71,7 @@ def device() -> torch.device:
 def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.AbstractContextManager[None]:
     """Stream the curves of a long stage to the server that MLFLOW_TRACKING_URI names, if it names one.
 
-    dvc.yaml does not list privprune/tracking among what such a stage depends on: nothing in it can change an output.
+    The list of such a stage's code leaves privprune/tracking out: nothing in it can change an output.
     """
     return live.streamed(os.environ.get("MLFLOW_TRACKING_URI", ""), suite, paper, stage, cell)
 

@@ -96,7 +96,7 @@ def test_the_plan_tells_what_runs_and_its_earlier_times(tmp_path: Path) -> None:
     write_json(tmp_path / "demo" / "timings" / "paper" / "train" / "a.json", {"seconds": 30.0})
     before = graph.seconds_before(list(DIAMOND), "demo", tmp_path)
     assert before == {"train@a": 30.0}
-    found = graph.Plan(DIAMOND, frozenset({"train@a"}), frozenset({"evaluate"}))
+    found = graph.Plan(DIAMOND, frozenset({"train@a"}), frozenset({"evaluate"}), {})
     assert found.waiting == {"train@a": frozenset(), "evaluate": frozenset({"train@a"})}
     lines = parallel.described(found, before, 2)
     assert lines[0].split() == ["train@a", "runs", "30", "s"]

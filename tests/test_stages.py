@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -315,3 +315,78 @@ def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp
     assert run == ["attack@cut-inverted"], output
     below = ("data", "reports/tiny/records")
     assert copy.contents(*below) == clone.contents(*below)
+
+
+class Machines:
+    """A scheduler and workers, each in a clone of its own with the head's cache."""
+
+    def __init__(self, head: Clone, folder: Path) -> None:
+        self.head, self._folder = head, folder
+        self._scheduler = head.start("-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
+        assert self._scheduler.stdout is not None
+        told = iter(self._scheduler.stdout.readline, "")
+        self.address = next(found[1] for line in told if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
+        self.clones: list[Clone] = []
+        self.workers: list[subprocess.Popen[str]] = []
+
+    def add(self) -> Clone:
+        """Start a worker in a fresh clone: nothing made, the suite and the cache of the head."""
+        made = [self.head.folder / name for name in ("data", "mlflow.db", "reports")]
+        place = self._folder / f"worker{len(self.workers)}"
+        left_out = [self.head.folder / ".dvc" / "cache", *made]
+        shutil.copytree(self.head.folder, place, ignore=lambda folder, names: ignored(folder, names, left_out))
+        clone = Clone(place)
+        cache = str(self.head.folder / ".dvc" / "cache")
+        assert clone.start("-m", "dvc", "cache", "dir", "--local", cache).wait() == 0
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
+        self.workers.append(clone.start("-m", "distributed.cli.dask_worker", self.address, *options))
+        self.clones.append(clone)
+        return clone
+
+    def end(self) -> None:
+        """End all that still runs."""
+        for process in (*self.workers, self._scheduler):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
+    """Return a scheduler without workers; its head has one change to make."""
+    head = clone.copy(tmp_path / "head")
+    head.change(*CHANGE)
+    found = Machines(head, tmp_path)
+    yield found
+    found.end()
+
+
+def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:
+    """Two workers in clones of their own, one killed while it trains: the head ends with the bytes of a serial run."""
+    clones = [machines.add(), machines.add()]
+    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
+    until = time.monotonic() + 200
+    killed = None
+    while killed is None and time.monotonic() < until and head.poll() is None:
+        busy = [number for number, one in enumerate(clones) if any((one.folder / "data/models").glob(".game-*"))]
+        killed = busy[0] if busy else None
+        time.sleep(0.002)
+    assert killed is not None, head.communicate()[0]
+    os.killpg(machines.workers[killed].pid, signal.SIGKILL)
+    output, _ = head.communicate()
+    assert head.returncode == 0, output
+    assert "up to date" in output.splitlines()[-1]
+    below = ("data", "reports/tiny/records", "reports/tiny/tables", "reports/tiny/figures")
+    assert machines.head.contents(*below) == changed.contents(*below)
+
+
+def test_workers_that_cannot_be_used_are_refused(machines: Machines) -> None:
+    """No scheduler, no workers, other code: one line each, and nothing runs."""
+    before = machines.head.contents("data", "reports")
+    worker = machines.add()
+    (worker.folder / "stages" / "train.py").write_text("changed = True\n")
+    for address, refused in (("tcp://127.0.0.1:9", "where none answers"), (machines.address, "found other code")):
+        output, _ = machines.head.start("-m", "stages.parallel", "--scheduler", address).communicate()
+        assert re.search(rf"^error: .*{refused}.*$", output, re.MULTILINE), output
+        assert "Traceback" not in output
+    assert machines.head.contents("data", "reports") == before
