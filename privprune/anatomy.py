@@ -10,9 +10,10 @@ from torch import Tensor
 
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, build, prunable, reseed, small_dense
+from privprune.models import BlockNet, CutSettings, blank, prunable, reseed, small_dense
 from privprune.models.wire import PlainSettings
 from privprune.pruning import Removable, removable
+from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
 
 
@@ -48,9 +49,31 @@ def network_like(data: DatasetSettings, network: NetworkSettings) -> BlockNet:
     return _network(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
 
 
+def feature_shape_like(data: DatasetSettings, network: NetworkSettings, at: str | int | None) -> tuple[int, ...]:
+    """Return the shape of what the edge of such networks sends of one image, (c, h, w) or (c,); calls share it.
+
+    Args:
+        data: the images.
+        network: the networks.
+        at: where whole networks are cut; None for a cut of their own.
+
+    Raises:
+        UserError: there is no such cut, none is named for a whole network, or one for a network that has its own.
+
+    """
+    return _feature_shape(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name], at)
+
+
 def removable_like(data: DatasetSettings, network: NetworkSettings) -> Removable:
     """Return what can be removed of the edge of networks with a cut; calls share it."""
     return _removable(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+
+
+@functools.cache
+def _feature_shape(
+    model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape, at: str | int | None
+) -> tuple[int, ...]:
+    return halves(_network(model, narrow, cut, shape), at).feature_shape(shape.image)
 
 
 @functools.cache
@@ -72,12 +95,11 @@ def _any_wire(cut: CutSettings | None) -> CutSettings | None:
     return None if cut is None else replace(cut, wire=PlainSettings("plain"))
 
 
-@functools.lru_cache(maxsize=4)  # entries that share a network stand together
+@functools.cache
 def _network(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> BlockNet:
     sizes = {"in_channels": shape.channels, "image_size": shape.size, "classes": shape.classes}
-    chance = torch.Generator()
     if narrow is not None:
-        return small_dense(model, narrow, **sizes, generator=chance)
-    made = build(model, **sizes, generator=chance, cut=cut)
+        return small_dense(model, narrow, **sizes, generator=torch.Generator())
+    made = blank(model, **sizes, cut=cut)
     reseed(made, 0)  # blocks that are left out at random: as good as any for shapes
     return made

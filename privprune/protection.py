@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from privprune.anatomy import Anatomy, anatomy, network_like, removable_like
+from privprune.anatomy import Anatomy, anatomy, feature_shape_like, network_like, removable_like
 from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
@@ -26,7 +26,6 @@ from privprune.pruning import SoftMaskSettings
 from privprune.uses import Entry
 from privprune.workflow.prune import PruneEntry, check_removal
 from privprune.workflow.train import HardenEntry, TrainEntry
-from privprune.workflow.victims import halves
 from privprune.workflow.world import NetworkSettings
 
 
@@ -85,12 +84,11 @@ def _check_cut(defence: DefenceSettings, network: NetworkSettings, stack: int, w
 def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network: NetworkSettings, where: str) -> None:
     """Hold that a game's decoder and Lipschitz terms fit the edge, and that PATROL as in CEM can prune in time."""
     lipschitz, game = games_of(entry.defence)
-    shape, like = IMAGE_SHAPES[data.name].image, network_like(data, network)
     try:
         if lipschitz is not None:
-            check_lipschitz(lipschitz, like)
+            check_lipschitz(lipschitz, network_like(data, network))
         if game is not None:
-            check_decoder(halves(like, None).feature_shape(shape), shape)
+            check_decoder(feature_shape_like(data, network, None), IMAGE_SHAPES[data.name].image)
     except ValueError as refused:
         raise UserError(f"{where}: {refused}") from None
     if not isinstance(game, PatrolAsInCemSettings):

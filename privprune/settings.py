@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -66,10 +67,10 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
         UserError: unknown or missing key, wrong type, value out of range, or a rule of the dataclass broken.
 
     """
+    known: Any = kind
+    hints, fields = _hints(known), _fields(known)
     if not isinstance(found, Mapping):
-        raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(_fields(kind))}")
-    hints = typing.get_type_hints(kind, include_extras=True)
-    fields = _fields(kind)  # key in the file -> attribute
+        raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
@@ -83,9 +84,16 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
         raise UserError(f"{where}: {broken}") from None
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Attribute -> annotation; resolving them takes longer than all else, and a suite has hundreds of one kind."""
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+@functools.cache
 def _fields(kind: Any) -> dict[str, str]:
     """Key in the file -> attribute; an attribute with a `Key` stands under that key."""
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.init]
     return {_key(hints[name], name): name for name in names}
 

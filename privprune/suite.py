@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.anatomy import anatomy, network_like
+from privprune.anatomy import anatomy, feature_shape_like, network_like
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.errors import UserError
@@ -18,7 +18,7 @@ from privprune.verdicts import check_section
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.deploy import DeployEntry
 from privprune.workflow.identities import check_identities, check_training
-from privprune.workflow.invert import InversionEntry, check_inversion
+from privprune.workflow.inversions import InversionEntry, check_features
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.recognise import RecogniseEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
@@ -203,7 +203,12 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Hold an entry's attacks against what its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
-    attacks = check_inversion(entry, network_like(data, network), IMAGE_SHAPES[data.name].image, where)
+    attacks = entry.built(where)
+    try:
+        sent = feature_shape_like(data, network, entry.cut)
+    except UserError as refused:
+        raise UserError(f"{where}.{refused}") from None
+    check_features(attacks, sent, IMAGE_SHAPES[data.name].image, where)
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
 
 

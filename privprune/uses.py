@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.deploy import DeployEntry, check_deploy
-from privprune.workflow.invert import InversionEntry
+from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.recognise import RecogniseEntry, check_recognise
 from privprune.workflow.train import HardenEntry, TrainEntry

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from privprune.cells import load_cell
 from privprune.workflow.attack import AttackEntry, attack_cell
-from privprune.workflow.invert import InversionEntry, invert_cell
+from privprune.workflow.inversions import InversionEntry
+from privprune.workflow.invert import invert_cell
 from privprune.workflow.rebuilt import RECONSTRUCTIONS, SCORES, save_attack
 from privprune.workflow.record import Place, write_record
 from privprune.workflow.world import open_world

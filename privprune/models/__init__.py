@@ -1,7 +1,7 @@
 """The papers' networks as sequences of named blocks."""
 
 from privprune.models.block_net import BlockNet, prunable, split
-from privprune.models.catalogue import MODELS, ModelSpec, build, count_parameters, count_weights, small_dense
+from privprune.models.catalogue import MODELS, ModelSpec, blank, build, count_parameters, count_weights, small_dense
 from privprune.models.counts import KNOWN_COUNTS, PRINTED_COUNTS
 from privprune.models.critic import build_critic
 from privprune.models.cut import WIRE, CutSettings, edge_of, edge_parts
@@ -25,6 +25,7 @@ __all__ = [
     "NasrVariant",
     "ReidentificationSettings",
     "Structure",
+    "blank",
     "build",
     "build_critic",
     "build_decoder",

@@ -86,6 +86,20 @@ def build(
     return _build(name, Shape(in_channels, image_size, classes), 1.0, generator, cut)
 
 
+def blank(name: str, *, in_channels: int, image_size: int, classes: int, cut: CutSettings | None) -> BlockNet:
+    """Build a network whose parameters are all zero, to look at its layers and shapes; arguments as for `build`.
+
+    Zeros that nobody writes over take neither time nor memory.
+
+    Raises:
+        UserError: as for `build`.
+
+    """
+    model = _skeleton(name, Shape(in_channels, image_size, classes), 1.0, cut)
+    allocate(model, torch.zeros)
+    return model
+
+
 def small_dense(
     name: str, weights: int, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator
 ) -> BlockNet:

@@ -41,12 +41,12 @@ def small_normal(layer: Layer, generator: torch.Generator) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def allocate(model: nn.Module) -> None:
-    """Give a network from the meta device memory on the CPU, without values.
+def allocate(model: nn.Module, filled: Callable[..., torch.Tensor] = torch.empty) -> None:
+    """Give a network from the meta device memory on the CPU, without values or `filled` by `torch.zeros`.
 
     As `nn.Module.to_empty`, whose `empty_like` of a meta tensor imports SymPy, half a second in every process.
     """
-    model._apply(lambda value: torch.empty(value.shape, dtype=value.dtype))  # noqa: SLF001 (as `to_empty` does)
+    model._apply(lambda value: filled(value.shape, dtype=value.dtype))  # noqa: SLF001 (as `to_empty` does)
 
 
 @torch.no_grad()

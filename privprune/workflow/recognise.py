@@ -24,7 +24,7 @@ from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
 from privprune.settings import AtLeastOne
-from privprune.workflow.invert import InversionEntry
+from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.rebuilt import Rebuilt
 from privprune.workflow.world import World, check_same_data
 

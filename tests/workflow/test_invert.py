@@ -20,7 +20,8 @@ from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder
 from privprune.settings import read
 from privprune.workflow import workers
-from privprune.workflow.invert import InversionEntry, Inverted, build_inversion, check_inversion, invert_cell
+from privprune.workflow.inversions import InversionEntry, build_inversion
+from privprune.workflow.invert import Inverted, check_inversion, invert_cell
 from privprune.workflow.victims import halves, plan, pools, target
 from privprune.workflow.world import NetworkSettings, World
 
