@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from example_inversions import CROSS_SETTINGS, inversion_records, membership_record
 from example_patrol import CELLS, DEPLOYED, SETTINGS, TIMED, patrol_records
+from example_patrol import PLACE as VEHICLES
 from test_report import Page, rows
 
 from privprune.errors import UserError
@@ -20,8 +21,10 @@ from privprune.tables.table import ABSENT
 from privprune.verdicts import CrossSettings, Evaluation, evaluate, evaluate_cross
 from privprune.verdicts.cross import CrossRow
 from privprune.verdicts.section import check_section
+from privprune.verdicts.settings import ControlSettings, CurveSettings, RowSettings
 
 PATROL = load("patrol")
+CLASSES = ("CIFAR-10 (ours)", "ResNet (ours)")
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +63,9 @@ def test_only_one_number_is_known_and_it_is_second_hand() -> None:
 
     assert known == [("patrol", "edge_removed", "92")]
     assert "second-hand" in PATROL.numbers[0].flags[0]
-    assert (
-        sum(text == NOT_AVAILABLE for row in PATROL.rows for text in row.numbers.values()) == 5 * len(PATROL.rows) - 1
-    )
+    texts = [text for row in PATROL.rows for text in row.numbers.values()]
+    assert texts.count(NOT_AVAILABLE) == len(texts) - 1
+    assert {row.dataset: len(row.numbers) for row in PATROL.rows} == {VEHICLES[0]: 5, CLASSES[0]: 4}
 
 
 def test_unknown_numbers_have_no_verdict(evaluation: Evaluation) -> None:
@@ -154,12 +157,12 @@ def test_deployment_is_of_exported_cells_and_times_only_where_known(evaluation: 
 
 
 def test_figures_show_every_cell(drawings: dict[str, Drawing]) -> None:
-    """The original beside all reconstructions leads; then utility and cost, then depth and the constant."""
+    """The original beside what was rebuilt per method leads; then utility and cost, then depth and the constant."""
     gallery = drawings["cloud"].figure
 
     assert list(drawings) == ["cloud", "tradeoff", "mechanisms"]
     assert drawings["cloud"].leads
-    assert sum(len(axes.images) for axes in gallery.axes) == len(CELLS) + 1
+    assert sum(len(axes.images) for axes in gallery.axes) == len(CELLS)  # the original, and no second strength of noise
     assert "Recognised 30.0 %" in {text.get_text() for text in gallery.texts}
     assert [axes.get_title(loc="left") for axes in drawings["tradeoff"].figure.axes] == [
         *("Error at utility", "Recognised at utility", "Error at size of the edge", "Utility at size of the edge"),
@@ -246,3 +249,91 @@ def test_suite_may_name_such_networks_in_the_matrix() -> None:
     check_section(section, ["reid-patrol"], {}, inversion, "params.yaml", ["reid-patrol"])
     with pytest.raises(UserError, match="no attack with methods"):
         check_section(section, ["reid-patrol"], {}, inversion, "params.yaml")
+
+
+def classification() -> list[Record]:
+    """Return the example's records once more, as of classifiers of CIFAR-10, whose game helps nothing."""
+
+    def renamed(name: str) -> str:
+        return name.replace("reid", "class")
+
+    found = []
+    for record in patrol_records("cifar10", "photos_resnet"):
+        metrics = {renamed(name): values for name, values in record.metrics.items()}
+        if "mean_average_precision" in metrics:
+            metrics = {"test_accuracy": metrics["mean_average_precision"], **metrics}
+            metrics = {name: values for name, values in metrics.items() if not name.startswith(("rank", "mean"))}
+        parameters = {name: renamed(value) for name, value in record.parameters.items() if isinstance(value, str)}
+        attacks = {renamed(name): values for name, values in record.attacks.items()}
+        if record.cell == "reid-adversarial-inversion":
+            attacks = next(one.attacks for one in patrol_records() if one.cell == "reid-none-inversion")
+        found.append(
+            replace(record, cell=renamed(record.cell), metrics=metrics, parameters=parameters, attacks=attacks)
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def both() -> Evaluation:
+    """Return the evaluation of vehicles' stand-in and of our place, side by side in one suite."""
+
+    def ours(one: RowSettings | ControlSettings | CurveSettings) -> dict[str, object]:
+        return {"dataset": CLASSES[0], "model": CLASSES[1]} | (
+            {"cells": tuple(cell.replace("reid", "class") for cell in one.cells)}
+            if isinstance(one, CurveSettings)
+            else {"cell": one.cell.replace("reid", "class")}
+        )
+
+    settings = replace(
+        SETTINGS,
+        rows=(*SETTINGS.rows, *(replace(one, **ours(one)) for one in SETTINGS.rows)),
+        controls=(*SETTINGS.controls, *(replace(one, **ours(one)) for one in SETTINGS.controls)),
+        curves=(*SETTINGS.curves, *(replace(one, **ours(one)) for one in SETTINGS.curves)),
+    )
+    return evaluate([*patrol_records(), *classification()], PATROL, settings, "demo")
+
+
+def test_claims_are_judged_per_place(both: Evaluation) -> None:
+    """What holds where identities are sought and fails where classes are told apart has one finding for each."""
+    claims = {claim.name: claim for claim in both.claims}
+    game = {part.place.dataset: part.finding for part in claims["game_generalises"].parts}
+    kept = {part.place.dataset: part.finding for part in claims["compressed_at_kept_utility"].parts}
+
+    assert game == {VEHICLES[0]: "supported", CLASSES[0]: "contradicted"}
+    assert claims["game_generalises"].finding == "contradicted"
+    assert kept == {VEHICLES[0]: "supported", CLASSES[0]: "supported"}
+    assert {claim.printed_places for claim in both.claims} == {0}
+
+
+def test_our_place_has_its_table_and_no_verdict(both: Evaluation) -> None:
+    """Our rows are measured beside numbers that are not available; the one printed number stays the paper's."""
+    ours = tables(both)["classification"]
+    none = lines(ours, "Method")["No defence"]
+
+    assert len(verdicts_csv([both]).splitlines()) == 2
+    assert [cell.text for cell, *_ in tables(both)["overview"].rows] == ["Experiments", "All"]
+    assert "of the paper" in tables(both)["experiments"].title
+    assert "of the paper" not in ours.title
+    assert "The paper has no such experiment" in ours.caption
+    assert none["Data and model"] == "CIFAR-10 (ours), ResNet (ours)"
+    assert none["Test accuracy: measured"].startswith("80.00")
+    assert {one["Test accuracy (%): published"] for one in lines(ours, "Method").values()} == {NOT_AVAILABLE}
+
+
+def test_page_says_which_place_is_ours(both: Evaluation) -> None:
+    """Each claim names stand-in data and ours, and every part says where it was tested."""
+    found = Page()
+    found.feed(render("demo", [Section(PATROL, both, [*patrol_records(), *classification()], [])], [], Timings({}, {})))
+    text = " ".join(" ".join(one.text.split()) for one in found.elements)
+
+    assert "on stand-in data and data of ours" in text
+    assert "CIFAR-10 (ours), ResNet (ours), measured on cifar10, photos_resnet, paper (ours):" in text
+    assert "VeRi-776, VERI-Wild, ResNet-18, measured on photo-reid, photos_resnet, paper (stand-in):" in text
+
+
+def test_our_rows_can_have_no_printed_number() -> None:
+    """A number of a row of ours would be an invented one, and is refused."""
+    own = next(row for row in PATROL.rows if row.dataset == CLASSES[0])
+
+    with pytest.raises(ValueError, match=r"found '90' for CIFAR-10 \(ours\), allowed not available"):
+        replace(own, numbers={**own.numbers, "test_accuracy": "90"})

@@ -80,10 +80,11 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
     """Draw every figure that the evaluation holds the numbers for, one set per data, network and protocol."""
     attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
     found = _shown(evaluation, paper)
+    methods = {role.cell for role in evaluation.roles}  # without other strengths of the same, which curves show
     drawings = []
     for setting in dict.fromkeys(_setting(one.cell) for one in found):
         cells = [one for one in found if _setting(one.cell) == setting]
-        drawings += _gallery(setting, cells, attacks)
+        drawings += _gallery(setting, [one for one in cells if one.cell.cell in methods], attacks)
         drawings += _tradeoff(setting, cells, evaluation)
         drawings += _mechanisms(setting, cells, evaluation)
     return drawings
