@@ -21,7 +21,6 @@ from privprune.tables.table import ABSENT
 from privprune.verdicts import CrossSettings, Evaluation, evaluate, evaluate_cross
 from privprune.verdicts.cross import CrossRow
 from privprune.verdicts.section import check_section
-from privprune.verdicts.settings import ControlSettings, CurveSettings, RowSettings
 
 PATROL = load("patrol")
 CLASSES = ("CIFAR-10 (ours)", "ResNet (ours)")
@@ -277,18 +276,25 @@ def classification() -> list[Record]:
 def both() -> Evaluation:
     """Return the evaluation of vehicles' stand-in and of our place, side by side in one suite."""
 
-    def ours(one: RowSettings | ControlSettings | CurveSettings) -> dict[str, object]:
-        return {"dataset": CLASSES[0], "model": CLASSES[1]} | (
-            {"cells": tuple(cell.replace("reid", "class") for cell in one.cells)}
-            if isinstance(one, CurveSettings)
-            else {"cell": one.cell.replace("reid", "class")}
-        )
+    dataset, model = CLASSES
+
+    def ours(cell: str) -> str:
+        return cell.replace("reid", "class")
 
     settings = replace(
         SETTINGS,
-        rows=(*SETTINGS.rows, *(replace(one, **ours(one)) for one in SETTINGS.rows)),
-        controls=(*SETTINGS.controls, *(replace(one, **ours(one)) for one in SETTINGS.controls)),
-        curves=(*SETTINGS.curves, *(replace(one, **ours(one)) for one in SETTINGS.curves)),
+        rows=(
+            *SETTINGS.rows,
+            *(replace(one, dataset=dataset, model=model, cell=ours(one.cell)) for one in SETTINGS.rows),
+        ),
+        controls=(
+            *SETTINGS.controls,
+            *(replace(one, dataset=dataset, model=model, cell=ours(one.cell)) for one in SETTINGS.controls),
+        ),
+        curves=(
+            *SETTINGS.curves,
+            *(replace(one, dataset=dataset, model=model, cells=tuple(map(ours, one.cells))) for one in SETTINGS.curves),
+        ),
     )
     return evaluate([*patrol_records(), *classification()], PATROL, settings, "demo")
 
