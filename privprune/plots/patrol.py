@@ -19,7 +19,10 @@ from privprune.verdicts import Estimate, Evaluation, MeasuredCell
 _ATTACK = "decoder_train"
 _ERROR = f"{_ATTACK}_mse"
 _FILLED = ("the whole edge", "pruned edge")
-_PRUNED = ("pruning", "pruning+lipschitz", "pruning+adversarial", "patrol", "patrol+cem")
+_PRUNED = (
+    *("pruning", "pruning+lipschitz", "pruning+adversarial", "patrol", "patrol+cem"),
+    *("patrol_share", "patrol_lipschitz", "patrol_game", "patrol_depth"),
+)
 _CUTS = "blocks_"  # begins the names of the controls that cut the undefended network elsewhere
 # Method -> colour and marker; with and without pruning a method is drawn the same, but for its filling.
 _LOOKS = {
@@ -36,6 +39,10 @@ _LOOKS = {
     "pruning+adversarial": ("#0b8062", "v"),
     "lipschitz+adversarial": ("#9a6b00", "X"),
     "patrol": ("#9a6b00", "X"),
+    "patrol_share": ("#9a6b00", "s"),
+    "patrol_lipschitz": ("#9a6b00", "^"),
+    "patrol_game": ("#9a6b00", "v"),
+    "patrol_depth": ("#9a6b00", "o"),
     "patrol+cem": ("#6b7a00", "P"),
     "resfl": ("#7b5141", "<"),
     "bottleneck": ("#3a3a8c", ">"),
@@ -73,10 +80,11 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
     """Draw every figure that the evaluation holds the numbers for, one set per data, network and protocol."""
     attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
     found = _shown(evaluation, paper)
+    methods = {role.cell for role in evaluation.roles}  # without other strengths of the same, which curves show
     drawings = []
     for setting in dict.fromkeys(_setting(one.cell) for one in found):
         cells = [one for one in found if _setting(one.cell) == setting]
-        drawings += _gallery(setting, cells, attacks)
+        drawings += _gallery(setting, [one for one in cells if one.cell.cell in methods], attacks)
         drawings += _tradeoff(setting, cells, evaluation)
         drawings += _mechanisms(setting, cells, evaluation)
     return drawings

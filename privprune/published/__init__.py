@@ -11,7 +11,7 @@ from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
 from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
-from privprune.published.paper import Paper, PrintedRow, PrintedTable, QuotedGain
+from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
 from privprune.settings import load_yaml, read
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "METRICS",
     "NOT_AVAILABLE",
     "OF_THE_NETWORK",
+    "OURS",
     "Claim",
     "Comparison",
     "Metric",

@@ -8,13 +8,15 @@ from privprune.published.claim import Claim
 from privprune.published.metric import METRICS
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance, printed_value
 
+OURS = "(ours)"  # ends the name of a data set that the paper has no experiment on: a place of our own
+
 
 @dataclass(frozen=True)
 class PrintedRow:
     """One row (dataset, model, defence) of a printed table.
 
     Attributes:
-        dataset: the data set, as printed.
+        dataset: the data set, as printed; one that ends with `OURS` makes the row ours, without any number.
         model: the model, as printed.
         defence: a key of the paper's `defences`.
         attack: the attack behind its attack accuracy; None where the row has none.
@@ -35,6 +37,8 @@ class PrintedRow:
         for metric, printed in self.numbers.items():
             if metric not in METRICS:
                 raise ValueError(f"numbers: found {metric!r}, allowed {', '.join(METRICS)}")
+            if self.dataset.endswith(OURS) and printed != NOT_AVAILABLE:
+                raise ValueError(f"numbers: found {printed!r} for {self.dataset}, allowed {NOT_AVAILABLE}")
             if printed != NOT_AVAILABLE:
                 printed_value(printed)
         if unknown := set(self.flags) - {"row", *self.numbers}:
@@ -50,12 +54,17 @@ class PrintedRow:
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """One table of the paper, its rows in printed order; the note says what is odd about it, or is empty."""
+    """One table, its rows in printed order; the note says what is odd about it, or is empty."""
 
     name: str
     caption: str
     note: str
     rows: tuple[PrintedRow, ...]
+
+    @property
+    def ours(self) -> bool:
+        """Whether the paper has no such table: all its rows are places of our own."""
+        return all(row.dataset.endswith(OURS) for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Paper:
         citation: authors, place, identifiers.
         threat: what its attacks infer; each row's cell must have been attacked in this way.
         protocol: the division of records that its numbers were measured with.
-        datasets: data set as printed -> our names for the same data.
+        datasets: data set as printed -> our names for the same data; a name of ours where it ends with `OURS`.
         covers: a printed data set that stands for several -> these.
         models: model as printed -> our names for the same network.
         attacks: attack behind a printed number -> our names for the same attack.

@@ -7,7 +7,7 @@ from privprune.published import Paper
 from privprune.report.view import ClaimView, Evidence
 from privprune.tables.claims import compared, unit_of
 from privprune.tables.numbers_as_text import plain, signed, with_interval
-from privprune.tables.table import measured_place, printed_place
+from privprune.tables.table import instead_of_its_data, measured_place, printed_place
 from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult
 
 _HOLDS = {"at_most": "at most", "below": "below", "at_least": "at least", "above": "above"}
@@ -17,14 +17,14 @@ _UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " 
 def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
     """Return a claim as the page shows it."""
     asked = "" if claim.by == "paper" else " \N{EN DASH} tested as a referee would ask, not as the paper did"
-    stand_in = claim.parts and all(part.place.stand_in for part in claim.parts)
+    instead = instead_of_its_data(part.place for part in claim.parts)
     return ClaimView(
         tested=_sentence(claim.tested),
         sentence=claim.sentence,
         section=_sentence(claim.section + asked),
         verdict=claim.finding,
         style=claim.finding.replace(" ", "-"),
-        measured_on="on stand-in data" if stand_in else "",
+        measured_on=f"on {instead}" if instead else "",
         evidence=tuple(_evidence(part, paper) for part in claim.parts),
         in_print=_in_print(claim),
         note=_sentence(claim.note),

@@ -9,6 +9,7 @@ from privprune.tables.table import (
     MINUS,
     Cell,
     Table,
+    instead_of_its_data,
     labels,
     measured_place,
     numbers,
@@ -47,8 +48,8 @@ def _claim(number: int, claim: ClaimResult) -> tuple[Cell, ...]:
     in_print = f"{claim.printed_held} of {claim.printed_places}" if claim.printed_places else ABSENT
     places = "; ".join(dict.fromkeys(measured_place(part.place) for part in claim.parts)) or ABSENT
     tested = f"{claim.tested}{asked}." + (f" {claim.note}." if claim.note else "")
-    stand_in = " (stand-in data)" if claim.parts and all(part.place.stand_in for part in claim.parts) else ""
-    finding = Cell(claim.finding + stand_in, verdict(claim.finding).style)
+    instead = instead_of_its_data(part.place for part in claim.parts)
+    finding = Cell(f"{claim.finding} ({instead})" if instead else claim.finding, verdict(claim.finding).style)
     return row(str(number), f"“{claim.sentence}” ({claim.section})", tested, in_print, finding, places)
 
 

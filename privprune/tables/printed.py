@@ -8,11 +8,16 @@ from privprune.tables.numbers_as_text import estimate, heading, seeds, with_inte
 from privprune.tables.table import ABSENT, Cell, Column, Table, labels, numbers, printed_place, row, texts, verdict
 from privprune.verdicts import VERDICTS, Evaluation, MeasuredCell, NumberVerdict
 
+_OF_THE_PAPER = "Published beside measured, with the 95 % interval and a verdict per number."
+_OF_OURS = "The paper has no such experiment; measured, with the 95 % interval, and without verdicts."
+
 
 def overview(evaluation: Evaluation, paper: Paper) -> Table:
     """Count the verdicts of each printed table."""
     rows = [
-        _counts(table.name, [one for one in evaluation.verdicts if one.table == table.name]) for table in paper.tables
+        _counts(table.name, [one for one in evaluation.verdicts if one.table == table.name])
+        for table in paper.tables
+        if not table.ours
     ]
     return Table(
         name="overview",
@@ -32,7 +37,7 @@ def _counts(name: str, verdicts: Sequence[NumberVerdict]) -> tuple[Cell, ...]:
 
 
 def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> Table:
-    """Show one of the paper's tables, one line per printed row."""
+    """Show one of the paper's tables, or one of ours beside them, one line per row."""
     metrics = tuple(table.rows[0].numbers)
     found = [one for one in evaluation.verdicts if one.table == table.name]
     marks = _marks([flag for row_ in table.rows for flag in row_.flags.values()])
@@ -40,8 +45,8 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
     used += [cell for row_ in table.rows if (cell := _stands_for(row_, evaluation)) and cell not in used]
     return Table(
         name=table.name.lower().replace(" ", "_"),
-        title=f"{table.name} of the paper: {table.caption}",
-        caption="Published beside measured, with the 95 % interval and a verdict per number.",
+        title=f"{table.name}{'' if table.ours else ' of the paper'}: {table.caption}",
+        caption=_OF_OURS if table.ours else _OF_THE_PAPER,
         columns=(*labels("Data and model", "Method"), *_columns(metrics), *numbers("Seeds"), *texts("Notes")),
         rows=tuple(_row(row_, found, evaluation, paper, marks) for row_ in table.rows),
         notes=(
@@ -133,7 +138,8 @@ def _marks(flags: Iterable[str]) -> dict[str, str]:
 
 def _tolerances(paper: Paper, found: Sequence[NumberVerdict]) -> list[str]:
     """Say each tolerance behind the table's verdicts, with its reason."""
-    used = [number.tolerance for number in paper.numbers if number.table == found[0].table]
+    tables = {one.table for one in found}
+    used = [number.tolerance for number in paper.numbers if number.table in tables]
     return [
         f"Tolerance, declared before the run, for {_concerned(one)}: {one} ({one.reason})."
         for one in dict.fromkeys(used)

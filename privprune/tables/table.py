@@ -1,5 +1,6 @@
 """A table as data: one source for its Markdown, LaTeX, HTML and CSV."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,4 +85,14 @@ def printed_place(dataset: str, model: str) -> str:
 
 def measured_place(place: Place) -> str:
     """Name what stands behind a measurement: data set, network and division of the records."""
-    return f"{place.data}, {place.network}, {place.protocol}" + (" (stand-in)" if place.stand_in else "")
+    apart = " (ours)" if place.ours else " (stand-in)" if place.stand_in else ""
+    return f"{place.data}, {place.network}, {place.protocol}{apart}"
+
+
+def instead_of_its_data(places: Iterable[Place]) -> str:
+    """Say what a claim was tested on where none of the places has the paper's own data; empty where one has."""
+    found = list(places)
+    if not found or not all(place.stand_in for place in found):
+        return ""
+    named = dict.fromkeys("data of ours" if place.ours else "stand-in data" for place in found)
+    return " and ".join(sorted(named, reverse=True))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from privprune.errors import UserError
-from privprune.published import Paper
+from privprune.published import OURS, Paper
 from privprune.verdicts.measured import MeasuredCell
 from privprune.verdicts.settings import EvaluateSettings
 
@@ -19,7 +19,8 @@ class Place:
         data: the data set measured on.
         network: the architecture measured with.
         protocol: how the records were divided.
-        stand_in: whether data or network differ from the print; a claim may be tested with any division.
+        stand_in: whether data or network differ from the print, or nothing is printed; a claim may be tested with any
+            division.
 
     """
 
@@ -29,6 +30,11 @@ class Place:
     network: str
     protocol: str
     stand_in: bool
+
+    @property
+    def ours(self) -> bool:
+        """Whether the paper has no such experiment."""
+        return self.dataset.endswith(OURS)
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,9 @@ def _place(
     cells = [member.cell for member in members.values()] or in_curves
     networks = [member.cell.model for member in members.values() if not member.control]
     networks = networks or [cell.model for cell in cells]
-    alike = all(cell.source in paper.datasets[dataset] and not cell.cut_down for cell in cells) and all(
-        network in paper.models[model] for network in networks
+    alike = (
+        not dataset.endswith(OURS)
+        and all(cell.source in paper.datasets[dataset] and not cell.cut_down for cell in cells)
+        and all(network in paper.models[model] for network in networks)
     )
     return Place(dataset, model, data, networks[0], protocol, stand_in=not alike)
