@@ -57,7 +57,14 @@ def _at_least_one(text: str) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    """Plan, run, and let DVC check; returns the exit status."""
+    """Plan, run, and let DVC check; returns the exit status.
+
+    The stage `check` comes first, whatever was asked for: it is quick, and only after it is it known which stages a
+    change of the suite or of the code touches.
+    """
+    checked = _dvc("check", quiet=True)
+    if checked:
+        return checked
     found = plan(asked.targets)
     before = seconds_before(list(found.needs), str(load_yaml(PARAMS).get("suite")), REPORTS)
     if asked.dry_run:
@@ -69,7 +76,16 @@ def _run(asked: argparse.Namespace) -> int:
         if failed:
             print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
             return 1
-    return subprocess.run([sys.executable, "-m", "dvc", "repro", *asked.targets], check=False).returncode  # noqa: S603
+    return _dvc(*asked.targets, quiet=False)
+
+
+def _dvc(*targets: str, quiet: bool) -> int:
+    """Run a plain `dvc repro` of some targets, told only where it fails if `quiet`; returns its exit status."""
+    command = [sys.executable, "-m", "dvc", "repro", *targets]
+    ended = subprocess.run(command, check=False, stdout=subprocess.PIPE if quiet else None, text=True)  # noqa: S603
+    if ended.returncode and quiet:
+        print(ended.stdout, file=sys.stderr)
+    return ended.returncode
 
 
 def _executor(asked: argparse.Namespace, found: Plan) -> contextlib.AbstractContextManager[Executor]:

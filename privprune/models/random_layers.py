@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,14 @@ class RandomLayer(nn.Module):
     def generator(self, generator: torch.Generator) -> None:
         """Draw from this generator from now on."""
         self._generator = generator
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow the network to another device: there the draws begin anew from the same seed."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        device = fn(torch.zeros(())).device
+        if self._generator is not None and device.type not in ("meta", self._generator.device.type):
+            self._generator = torch.Generator(device).manual_seed(self._generator.initial_seed())
+        return self
 
     def uniform(self, like: Tensor) -> Tensor:
         """Draw from U[0, 1), independently for each value: float32 of the shape and on the device of `like`."""

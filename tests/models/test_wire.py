@@ -178,3 +178,21 @@ def test_random_dropout_is_dropout() -> None:
     dropped = layer.train()(values)
     assert set(dropped.unique().tolist()) == {0.0, 2.0}
     assert dropped.mean().item() == pytest.approx(1, abs=4 / math.sqrt(40_000))
+
+
+def test_moving_to_where_it_is_keeps_the_stream() -> None:
+    """Casting or moving a layer on its own device changes nothing of what it draws next."""
+    layers = [RandomDropout(0.5), RandomDropout(0.5)]
+    for layer in layers:
+        reseed(layer, 3)
+        layer(torch.ones(7))
+    layers[0].to("cpu").to(torch.bfloat16)
+    assert torch.equal(layers[0](torch.ones(50)), layers[1](torch.ones(50)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_layer_draws_where_it_has_been_moved() -> None:
+    """Seeded on the CPU and moved with its network, a layer draws on the GPU."""
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), RandomDropout(0.5))
+    reseed(network, 3)
+    assert network.to("cuda")(torch.ones(2, 3, device="cuda")).device.type == "cuda"
