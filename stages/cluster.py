@@ -25,7 +25,7 @@ from privprune.errors import UserError
 from stages.closure import PACKAGES
 from stages.reading import TIED
 
-_PATIENCE = "20s"  # for the scheduler to answer
+_PATIENCE = "10s"  # for the scheduler to answer
 _RETRIES = 3  # of a stage whose worker died
 _FILES = ("dvc.yaml", "params.yaml")
 
