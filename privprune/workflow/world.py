@@ -29,6 +29,7 @@ from privprune.models import (
 from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Count
 from privprune.training import Plan
+from privprune.workflow.workers import side_by_side
 
 INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
 
@@ -152,19 +153,19 @@ class World:
         `weights` is the architecture's number; `weights_left` is that of the weights that are not zero.
         """
         dense = float(count_weights(cell.manifest.fresh(torch.Generator())))
-        measured: dict[str, list[float]] = {}
-        for number in range(cell.manifest.targets):
+
+        def measure(number: int) -> dict[str, float]:
             model = cell.models([number])[0].to(self.device)
-            weights = prunable(model)
-            found = {
+            left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
+            return {
                 "train_accuracy": self.accuracy(Ensemble([model]), self.members(cell.manifest, number)),
                 **self._tested(cell.manifest, model, number),
                 "weights": dense,
-                "weights_left": float(sum(int(weight.count_nonzero()) for weight in weights.values())),
+                "weights_left": float(left),
             }
-            for name, value in found.items():
-                measured.setdefault(name, []).append(value)
-        return measured
+
+        targets = side_by_side(measure, range(cell.manifest.targets))
+        return {name: [one[name] for one in targets] for name in targets[0]}
 
     def _tested(self, manifest: Manifest, model: BlockNet, number: int) -> dict[str, float]:
         """Measure a network on records that it was not trained on."""
