@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor
 
 from benchmarks.cem_loss import CLUSTERS, DEVIATION, FORM, looped_loss
-from benchmarks.measuring import Timing, by_turns, top_operators
+from benchmarks.measuring import BatchSize, Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.batches import TrainingData, as_input
 from privprune.defences import Setting
@@ -31,18 +31,8 @@ RATE, MOMENTUM, DECAY, WEIGHT = 0.05, 0.9, 0.0005, 16.0
 CUT = CutSettings(4, 8, extra_convolution=False, wire=GaussianSettings("gaussian", DEVIATION), skip=None)
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much is measured: network, images of a batch, batches of a round, rounds."""
-
-    model: str
-    batch: int
-    batches: int
-    rounds: int
-
-
-FULL = Size("vgg11_bn", batch=128, batches=4, rounds=5)
-QUICK = Size("photos_cnn", batch=16, batches=1, rounds=1)
+FULL = BatchSize("vgg11_bn", batch=128, batches=4, rounds=5)
+QUICK = BatchSize("photos_cnn", batch=16, batches=1, rounds=1)
 
 
 class Fitted(Term):
@@ -67,7 +57,7 @@ def network(model: str) -> BlockNet:
 
 
 def ours(
-    size: Size, setting: Setting, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
+    size: BatchSize, setting: Setting, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
 ) -> None:
     """Train for an epoch with the project's loop, without CEM where there are no clusters."""
     data = TrainingData(setting.images, setting.labels, setting.members)
@@ -78,7 +68,7 @@ def ours(
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=terms)
 
 
-def released(size: Size, setting: Setting, clusters: ClassClusters) -> None:
+def released(size: BatchSize, setting: Setting, clusters: ClassClusters) -> None:
     """Train for an epoch as CEM's released code does: float32, the loop's loss, two backward passes."""
     ensemble = Ensemble([network(size.model)])
     edge = [value for name, value in ensemble.module.named_parameters() if _on_the_edge(ensemble, name)]
@@ -104,7 +94,7 @@ def _on_the_edge(ensemble: Ensemble, name: str) -> bool:
     return names.index(name.split(".", maxsplit=1)[0]) < names.index("wire")
 
 
-def random_setting(size: Size) -> Setting:
+def random_setting(size: BatchSize) -> Setting:
     """Return random images of ten classes, as many of each."""
     chance = torch.Generator().manual_seed(3)
     count = size.batch * size.batches
@@ -127,24 +117,16 @@ def random_setting(size: Size) -> Setting:
 
 
 @torch.no_grad()
-def fitted(size: Size, setting: Setting) -> ClassClusters:
+def fitted(size: BatchSize, setting: Setting) -> ClassClusters:
     """Cluster the features of the network as it begins."""
     features = Ensemble([network(size.model)]).encode(as_input(setting.images)).flatten(1)
     form = replace(FORM, clusters_per_class=min(CLUSTERS, len(features) // 10))
     return fit_classes(form, features, setting.labels, 10, None, setting.generators[0])
 
 
-def measure(size: Size) -> list[Result]:
+@on_one_thread
+def measure(size: BatchSize) -> list[Result]:
     """Compare the ways on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _measure(size)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _measure(size: Size) -> list[Result]:
     setting = random_setting(size)
     clusters = fitted(size, setting)
     sides: dict[str, Callable[[], object]] = {
@@ -167,7 +149,7 @@ def _measure(size: Size) -> list[Result]:
     return results
 
 
-def _result(timing: Timing, size: Size, slow: str, fast: str, aim: float | None, note: str) -> Result:
+def _result(timing: Timing, size: BatchSize, slow: str, fast: str, aim: float | None, note: str) -> Result:
     """Say how many times as long one side takes as another."""
     scheme = "the released scheme" if slow == "released" else f"ours {slow} CEM"
     measured = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cem_step import network
-from benchmarks.measuring import by_turns, top_operators
+from benchmarks.measuring import BatchSize, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
 from privprune.attacks.inversion.victim import Library, Victim
@@ -24,21 +24,11 @@ BLOCKS, WIDTH, RATE = 8, 64, 0.001  # of CEM's attack
 BYTES = 255
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much is measured: network, images of a batch, batches of a round, rounds."""
-
-    model: str
-    batch: int
-    batches: int
-    rounds: int
+FULL = BatchSize("vgg11_bn", batch=256, batches=2, rounds=3)
+QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 
-FULL = Size("vgg11_bn", batch=256, batches=2, rounds=3)
-QUICK = Size("photos_cnn", batch=8, batches=1, rounds=1)
-
-
-def victim_of(size: Size, model: BlockNet) -> Victim:
+def victim_of(size: BatchSize, model: BlockNet) -> Victim:
     """Return random images and a network that sends features of them with noise."""
     images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8)
     records = torch.arange(len(images))
@@ -58,7 +48,7 @@ def victim_of(size: Size, model: BlockNet) -> Victim:
     )
 
 
-def ours(size: Size, victim: Victim) -> None:
+def ours(size: BatchSize, victim: Victim) -> None:
     """Fit for an epoch: the edge runs once, the decoder in bfloat16 and channels last."""
     chance = torch.Generator().manual_seed(1)
     library = Library(victim, victim.known, 1)
@@ -71,7 +61,7 @@ def ours(size: Size, victim: Victim) -> None:
     )
 
 
-def customary(size: Size, victim: Victim, model: BlockNet) -> None:
+def customary(size: BatchSize, victim: Victim, model: BlockNet) -> None:
     """Fit for an epoch as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
     edge, _ = split(model.eval(), "wire")
     decoder = fresh_decoder((8, 8, 8), victim, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
@@ -86,17 +76,9 @@ def customary(size: Size, victim: Victim, model: BlockNet) -> None:
         optimiser.step()
 
 
-def measure(size: Size) -> list[Result]:
+@on_one_thread
+def measure(size: BatchSize) -> list[Result]:
     """Compare both on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _measure(size)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _measure(size: Size) -> list[Result]:
     model = network(size.model)
     victim = victim_of(size, model)
     sides: dict[str, Callable[[], object]] = {

@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from benchmarks.measuring import Timing, by_turns, top_operators
+from benchmarks.measuring import Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
@@ -53,17 +53,9 @@ def narrowed() -> BlockNet:
     return edge(channels / 64)
 
 
+@on_one_thread
 def measure(size: Size) -> list[Result]:
     """Compare the two edges on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _measure(size)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _measure(size: Size) -> list[Result]:
     image = torch.rand(1, 3, size.pixels, size.pixels) * 2 - 1
     edges = {"dense": edge(1.0), "pruned": narrowed()}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])

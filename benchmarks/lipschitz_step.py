@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
 
-from benchmarks.measuring import Timing, by_turns, top_operators
+from benchmarks.measuring import BatchSize, Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.batches import TrainingData
 from privprune.defences import GameSettings, LipschitzSettings, PatrolSettings, Setting, set_up
@@ -43,21 +43,11 @@ SIDES: dict[str, PatrolSettings | None] = {
 AIMS = {"Lipschitz terms": AIM_LIPSCHITZ, "the game": AIM_GAME, "both": None}
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much is measured: network, images of a batch, batches of a round, rounds."""
-
-    model: str
-    batch: int
-    batches: int
-    rounds: int
+FULL = BatchSize("resnet20", batch=128, batches=4, rounds=5)
+QUICK = BatchSize("resnet20", batch=16, batches=1, rounds=1)
 
 
-FULL = Size("resnet20", batch=128, batches=4, rounds=5)
-QUICK = Size("resnet20", batch=16, batches=1, rounds=1)
-
-
-def epoch(size: Size, setting: Setting, terms: PatrolSettings | None) -> None:
+def epoch(size: BatchSize, setting: Setting, terms: PatrolSettings | None) -> None:
     """Train for an epoch with the project's loop."""
     data = TrainingData(setting.images, setting.labels, setting.members)
     optimiser = OptimiserSettings("sgd", 0.05, 0.9, 0.0005)
@@ -69,7 +59,7 @@ def epoch(size: Size, setting: Setting, terms: PatrolSettings | None) -> None:
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
 
 
-def random_setting(size: Size) -> Setting:
+def random_setting(size: BatchSize) -> Setting:
     """Return random images of ten classes, as many of each."""
     chance = torch.Generator().manual_seed(3)
     count = size.batch * size.batches
@@ -90,17 +80,9 @@ def random_setting(size: Size) -> Setting:
     )
 
 
-def measure(size: Size) -> list[Result]:
+@on_one_thread
+def measure(size: BatchSize) -> list[Result]:
     """Compare the ways on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _measure(size)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _measure(size: Size) -> list[Result]:
     setting = random_setting(size)
     sides: dict[str, Callable[[], object]] = {
         side: partial(epoch, size, setting, terms) for side, terms in SIDES.items()
@@ -118,7 +100,7 @@ def _measure(size: Size) -> list[Result]:
     ]
 
 
-def _result(timing: Timing, size: Size, side: str, aim: float | None, note: str) -> Result:
+def _result(timing: Timing, size: BatchSize, side: str, aim: float | None, note: str) -> Result:
     """Say how many times as long a step takes."""
     measured = f"{size.model} cut after {CUT.after} blocks, time of a step: with {side} against without"
     spread = timing.spread("without", side)

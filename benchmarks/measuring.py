@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+Of = TypeVar("Of")  # how much is measured
+Result = TypeVar("Result")
 DEFAULT_THREADS = torch.get_num_threads()  # as PyTorch finds it good, before anything here changes it
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """How much is measured of a network's steps: network, images of a batch, batches of a round, rounds."""
+
+    model: str
+    batch: int
+    batches: int
+    rounds: int
+
+
+def on_one_thread(measure: Callable[[Of], Result]) -> Callable[[Of], Result]:
+    """Let a measurement run on one thread, and give PyTorch its threads back afterwards."""
+
+    @functools.wraps(measure)
+    def alone(size: Of) -> Result:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return measure(size)
+        finally:
+            torch.set_num_threads(threads)
+
+    return alone
 
 
 @dataclass(frozen=True)
