@@ -114,9 +114,10 @@ class _Cluster(Executor):
 
 def _hand_over(done: Any, here: Future[Any]) -> None:
     """Pass on what came of a stage; whatever goes wrong here must not leave the head waiting."""
+    if done.status == "cancelled":
+        here.set_exception(RuntimeError("the scheduler has gone"))
+        return
     try:
-        if done.status == "cancelled":
-            raise RuntimeError("the scheduler has gone")
         made: Done = done.result()
         for path, content in made.timings.items():
             write_text(Path(path), content)

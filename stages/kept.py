@@ -1,7 +1,7 @@
 """What was made, kept in DVC's run-cache, from which `dvc repro` restores it in any clone that shares the cache.
 
-DVC itself keeps no run of a stage that has an output with `cache: false`, such as a record, which stands in git: a clone
-with the same cache would compute it again. `StageCache.save` keeps such runs when it is asked to.
+DVC itself keeps no run of a stage that has an output with `cache: false`, such as a record, which stands in git: a
+clone with the same cache would compute it again. `StageCache.save` keeps such runs, when it is asked to.
 """
 
 from __future__ import annotations
