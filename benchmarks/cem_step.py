@@ -19,6 +19,7 @@ from privprune.defences import Setting
 from privprune.defences.cem import Cem, CemSettings
 from privprune.defences.cem.as_released import ClassClusters, fit_classes
 from privprune.defences.cem.settings import CollectedSettings
+from privprune.defences.cem.term import AsReleased
 from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, CutSettings, build, reseed
 from privprune.models.wire import GaussianSettings
@@ -41,7 +42,9 @@ class Fitted(Term):
     def __init__(self, clusters: ClassClusters, setting: Setting) -> None:
         settings = CemSettings("cem", FORM, WEIGHT, "constant", CollectedSettings("collected"), None)
         self._term = Cem(settings, replace(setting, epochs=2), DEVIATION)
-        self._term._form._clusters = clusters  # noqa: SLF001 (what a fit would have set)
+        form = self._term._form  # noqa: SLF001 (what a fit would have set is set below)
+        assert isinstance(form, AsReleased)  # noqa: S101 (FORM says so)
+        form._clusters = clusters  # noqa: SLF001 (same)
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return CEM's penalty, features collected."""

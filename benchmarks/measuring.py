@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
+import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
@@ -41,6 +43,38 @@ def on_one_thread(measure: Callable[[Of], Result]) -> Callable[[Of], Result]:
             torch.set_num_threads(threads)
 
     return alone
+
+
+def in_own_process(measure: Callable[[Of], Result], size: Of) -> Result:
+    """Measure in a fresh process: once a process has touched a GPU, it can no longer fork workers."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, (size,))
+
+
+def synchronised(work: Callable[[], object]) -> float:
+    """Return the seconds of some work, what it gave a GPU to do included."""
+    wait_for_gpu()
+    began = time.perf_counter()
+    work()
+    wait_for_gpu()
+    return time.perf_counter() - began
+
+
+def wait_for_gpu() -> None:
+    """Let a GPU finish what this process has given it; asking for one would begin one, which is not wanted."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+@contextlib.contextmanager
+def tidied() -> Iterator[Callable[[], object]]:
+    """Yield a way to collect garbage that leaves alone what is there now, the imported modules most of all."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
 
 
 @dataclass(frozen=True)
@@ -81,13 +115,13 @@ def by_turns(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up:
 
     """
     seconds: dict[str, list[float]] = {side: [] for side in sides}
-    for number in range(-1 if warm_up else 0, rounds):
-        for side, work in sides.items():
-            gc.collect()
-            began = time.perf_counter()
-            work()
-            if number >= 0:
-                seconds[side].append(time.perf_counter() - began)
+    with tidied() as collect:
+        for number in range(-1 if warm_up else 0, rounds):
+            for side, work in sides.items():
+                collect()
+                taken = synchronised(work)
+                if number >= 0:
+                    seconds[side].append(taken)
     return Timing(seconds)
 
 
