@@ -15,6 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 def first_layer(model: BlockNet, example: Tensor, names: tuple[str, str], opset: int) -> bytes:
     """Write an edge's first convolution by hand: PyTorch's exporter needs seconds, and has tests of its own."""
+    assert example.shape[1:] == (model.stem.conv.in_channels, 32, 32)
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, None, None])
         for name, channels in zip(names, model.stem.conv.weight.shape[1::-1], strict=True)
