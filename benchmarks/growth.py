@@ -15,7 +15,7 @@ import torch
 
 from benchmarks import cem_loss
 from benchmarks.growth_law import fitted
-from benchmarks.measuring import in_own_process, synchronised, tidied
+from benchmarks.measuring import in_own_process, place, synchronised, tidied
 from benchmarks.result import Result
 from benchmarks.throwaway import PipelineError, in_folder, make, python
 from benchmarks.training_speed import our_epoch, random_data
@@ -118,8 +118,7 @@ def trained(size: Size, device: torch.device) -> list[Result]:
             "shadows": (size.shadows, partial(shadows_cost, world, size.epochs)),
             "clusters": (size.clusters, partial(clusters_cost, device)),
         }
-        place = "" if device.type == "cpu" else ", GPU"
-        return [grown(what, *cost, size.rounds, place) for what, cost in costs.items()]
+        return [grown(what, *cost, size.rounds, place(device)) for what, cost in costs.items()]
 
 
 def trained_on_gpu(size: Size) -> list[Result]:
@@ -128,7 +127,7 @@ def trained_on_gpu(size: Size) -> list[Result]:
         return trained(size, torch.device("cuda"))
 
 
-def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, place: str = "") -> Result:
+def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, on: str = "") -> Result:
     """Measure the cost of all sizes by turns, after a round of the smallest that does not count, and fit a power."""
     seconds: dict[int, list[float]] = {size: [] for size in sizes}
     with tidied() as collect:
@@ -145,7 +144,7 @@ def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, place: str =
         f"medians of {rounds} rounds, {cores()} cores"
     )
     drawn = tuple((f"{size:g}", taken) for size, taken in points)
-    return Result(NAME, described(what) + place, law.exponent, "power", None, "lower", note, drawn)
+    return Result(NAME, described(what) + on, law.exponent, "power", None, "lower", note, drawn)
 
 
 def described(what: str) -> str:

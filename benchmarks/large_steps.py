@@ -14,7 +14,7 @@ from benchmarks.cem_step import network
 from benchmarks.decoder_attack import BLOCKS, RATE, WIDTH, victim_of
 from benchmarks.measuring import BatchSize
 from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
-from privprune.attacks.inversion.victim import Library, Victim
+from privprune.attacks.inversion.victim import Library
 from privprune.batches import TrainingData, augmented, shuffled
 from privprune.ensemble import Ensemble
 from privprune.models import build
@@ -81,7 +81,7 @@ def network_batches(data: TrainingData, plan: Plan, chance: torch.Generator) -> 
 def decoder_steps(size: BatchSize, device: torch.device) -> Steps:
     """Return steps of fitting the decoder of CEM's attacks; both precisions channels last, as the loop has it."""
     chance = torch.Generator().manual_seed(1)
-    victim = moved(victim_of(size, network(size.model)), device)
+    victim = victim_of(size, network(size.model, device))
     library = Library(victim, victim.known, 1)
 
     def epoch(precision: Precision) -> Callable[[], object]:
@@ -102,9 +102,3 @@ def decoder_batches(library: Library, batch: int, chance: torch.Generator) -> No
     """Draw and gather the batches of an epoch as the loop does."""
     for positions in library.batches(batch, chance):
         library.take(positions)
-
-
-def moved(victim: Victim, device: torch.device) -> Victim:
-    """Return a victim on a device."""
-    tensors = {name: getattr(victim, name).to(device) for name in ("images", "known", "leak", "scored")}
-    return replace(victim, encoder=victim.encoder.to(device), wire=victim.wire.to(device), **tensors)

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.anatomy import BACKWARD, FORWARD, PRODUCTS, REST, counted, shares_of_time
 from benchmarks.large_steps import Steps, decoder_steps, network_steps
-from benchmarks.measuring import BatchSize, Timing, by_turns, in_own_process, on_one_thread, synchronised
+from benchmarks.measuring import BatchSize, Timing, by_turns, in_own_process, on_one_thread, place, synchronised
 from benchmarks.result import Result
 
 NAME = "peak"
@@ -65,7 +65,7 @@ def measure(size: Size) -> list[Result]:
     results = measured_on_cpu(size)
     if torch.cuda.is_available():
         return results + in_own_process(measured_on_gpu, size)
-    said = "all rows of peak, and growth of all that computes, on a GPU"
+    said = "peak, cem-step, lipschitz-step, decoder, and growth of what is trained, on a GPU"
     return [*results, Result(NAME, said, None, "%", AIM_SHARE, "higher", NO_GPU)]
 
 
@@ -86,17 +86,13 @@ def measured_on(device: torch.device, size: Size, matrices: Sequence[int], where
     """Measure the peaks, then the steps against them."""
     found = {kind: best(partial(products, number, device), matrices, size.seconds) for kind, number in _NUMBERS.items()}
     rows = [
-        Result(NAME, f"matrix peak, {kind}{_place(device)}", speed / 1e9, "GFLOP/s", None, "higher", f"{side}; {where}")
+        Result(NAME, f"matrix peak, {kind}{place(device)}", speed / 1e9, "GFLOP/s", None, "higher", f"{side}; {where}")
         for kind, (speed, side) in found.items()
     ]
     peak = found["bf16"][0]
     for one in size.networks:
-        rows += against(peak, network_steps(one, device), one, where, _place(device), aimed=True)
-    return rows + against(peak, decoder_steps(size.decoder, device), size.decoder, where, _place(device), aimed=False)
-
-
-def _place(device: torch.device) -> str:
-    return "" if device.type == "cpu" else ", GPU"
+        rows += against(peak, network_steps(one, device), one, where, place(device), aimed=True)
+    return rows + against(peak, decoder_steps(size.decoder, device), size.decoder, where, place(device), aimed=False)
 
 
 def products(number: torch.dtype, device: torch.device, side: int) -> Callable[[], object]:
@@ -120,7 +116,7 @@ def best(products_of: Callable[[int], Callable[[], object]], sides: Sequence[int
     return speeds[fastest], f"best of square matrices, GFLOP/s by their side: {told}"
 
 
-def against(peak: float, steps: Steps, size: BatchSize, where: str, place: str, *, aimed: bool) -> list[Result]:
+def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, aimed: bool) -> list[Result]:
     """Compare precisions, hold the faster against the peak, and see what batches cost.
 
     Args:
@@ -128,7 +124,7 @@ def against(peak: float, steps: Steps, size: BatchSize, where: str, place: str, 
         steps: the training steps.
         size: how many, and how often.
         where: device and threads, in words.
-        place: what a row's name ends with.
+        on: what a row's name ends with.
         aimed: whether the aims for large networks hold for it.
 
     """
@@ -139,7 +135,7 @@ def against(peak: float, steps: Steps, size: BatchSize, where: str, place: str, 
     told = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
     parts = where_time_goes(flops, shares_of_time(steps.fast), peak * seconds)
     lost = ", ".join(f"{part} {100 * of:.0f} %" for part, of in parts)
-    name = f"{steps.name}{place}"
+    name = f"{steps.name}{on}"
     return [
         _ratio(timing, steps, size, name, aim=AIM_RATIO if aimed else None),
         Result(

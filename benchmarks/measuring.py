@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 Of = TypeVar("Of")  # how much is measured
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+Given = ParamSpec("Given")
 DEFAULT_THREADS = torch.get_num_threads()  # as PyTorch finds it good, before anything here changes it
 
 
@@ -30,25 +32,43 @@ class BatchSize:
     rounds: int
 
 
-def on_one_thread(measure: Callable[[Of], Result]) -> Callable[[Of], Result]:
+def on_one_thread(measure: Callable[Given, Result]) -> Callable[Given, Result]:
     """Let a measurement run on one thread, and give PyTorch its threads back afterwards."""
 
     @functools.wraps(measure)
-    def alone(size: Of) -> Result:
+    def alone(*given: Given.args, **named: Given.kwargs) -> Result:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return measure(size)
+            return measure(*given, **named)
         finally:
             torch.set_num_threads(threads)
 
     return alone
 
 
-def in_own_process(measure: Callable[[Of], Result], size: Of) -> Result:
+def in_own_process(measure: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
     """Measure in a fresh process: once a process has touched a GPU, it can no longer fork workers."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure, (size,))
+        return pool.apply(measure, given, named)
+
+
+def on_each_device(measure: Callable[[Of, torch.device], list[Row]], size: Of) -> list[Row]:
+    """Measure on one thread of the CPU, and then on the GPU where there is one."""
+    found = on_one_thread(measure)(size, torch.device("cpu"))
+    if torch.cuda.is_available():
+        found += in_own_process(measure, size, torch.device("cuda"))
+    return found
+
+
+def place(device: torch.device) -> str:
+    """Return what the name of a row ends with that was measured on a device."""
+    return "" if device.type == "cpu" else ", GPU"
+
+
+def threads(device: torch.device) -> str:
+    """Say for a note what computed."""
+    return "one thread" if device.type == "cpu" else torch.cuda.get_device_name(device)
 
 
 def synchronised(work: Callable[[], object]) -> float:
