@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cem_step import network
-from benchmarks.measuring import BatchSize, by_turns, on_one_thread, top_operators
+from benchmarks.measuring import BatchSize, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
 from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
 from privprune.attacks.inversion.victim import Library, Victim
@@ -30,8 +30,9 @@ QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 def victim_of(size: BatchSize, model: BlockNet) -> Victim:
     """Return random images and a network that sends features of them with noise."""
-    images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8)
-    records = torch.arange(len(images))
+    device = next(model.parameters()).device
+    images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8).to(device)
+    records = torch.arange(len(images), device=device)
     names = model.block_names
     encoder = BlockNet(list(model.named_children())[: names.index("wire")]).eval()
     return Victim(
@@ -67,8 +68,9 @@ def customary(size: BatchSize, victim: Victim, model: BlockNet) -> None:
     decoder = fresh_decoder((8, 8, 8), victim, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
     decoder = decoder.to(memory_format=torch.contiguous_format).train()
     optimiser = torch.optim.Adam(decoder.parameters(), lr=RATE)
-    loader = DataLoader(TensorDataset(victim.images.float() / BYTES), size.batch, shuffle=True)
-    for (images,) in loader:
+    loader = DataLoader(TensorDataset(victim.images.cpu().float() / BYTES), size.batch, shuffle=True)
+    for (batch,) in loader:
+        images = batch.to(victim.images.device)
         with torch.no_grad():
             sent = edge(images * 2 - 1)
         optimiser.zero_grad()
@@ -76,10 +78,14 @@ def customary(size: BatchSize, victim: Victim, model: BlockNet) -> None:
         optimiser.step()
 
 
-@on_one_thread
 def measure(size: BatchSize) -> list[Result]:
-    """Compare both on one thread."""
-    model = network(size.model)
+    """Compare both on one thread, and on a GPU."""
+    return on_each_device(measured, size)
+
+
+def measured(size: BatchSize, device: torch.device) -> list[Result]:
+    """Compare both on a device."""
+    model = network(size.model, device)
     victim = victim_of(size, model)
     sides: dict[str, Callable[[], object]] = {
         "ours": partial(ours, size, victim),
@@ -87,9 +93,9 @@ def measure(size: BatchSize) -> list[Result]:
     }
     timing = by_turns(sides, size.rounds)
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
-    note = f"{timing.spread('ours', 'customary')}; a step of {size.batch} images: {told}; one thread"
-    measured = "decoder of 711,539 parameters, images per second: ours against the customary loop"
-    result = Result(NAME, measured, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
+    note = f"{timing.spread('ours', 'customary')}; a step of {size.batch} images: {told}; {threads(device)}"
+    said = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
+    result = Result(NAME, said, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
     if result.reached == "no":
         result = replace(result, note=f"{result.note}; {top_operators(sides['ours'])}")
     return [result]
