@@ -21,10 +21,11 @@ from privprune.training import ScheduleSettings
 NAME = "decoder"
 AIM = 2.0
 BLOCKS, WIDTH, RATE = 8, 64, 0.001  # of CEM's attack
+EPOCHS = 4  # of an attack's 50; our edge runs once for all of them, and over four that still weighs too much
 BYTES = 255
 
 
-FULL = BatchSize("vgg11_bn", batch=256, batches=2, rounds=3)
+FULL = BatchSize("vgg11_bn", batch=256, batches=1, rounds=3)
 QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 
@@ -50,26 +51,26 @@ def victim_of(size: BatchSize, model: BlockNet) -> Victim:
 
 
 def ours(size: BatchSize, victim: Victim) -> None:
-    """Fit for an epoch: the edge runs once, the decoder in bfloat16 and channels last."""
+    """Fit for some epochs: the edge runs once, the decoder in bfloat16 and channels last."""
     chance = torch.Generator().manual_seed(1)
     library = Library(victim, victim.known, 1)
     decoder = fresh_decoder(library.feature_shape, victim, BLOCKS, WIDTH, chance)
     fit(
         decoder,
         library,
-        FitSettings(1, size.batch, RATE, 0.0, ScheduleSettings("constant", (), 1.0), "bfloat16"),
+        FitSettings(EPOCHS, size.batch, RATE, 0.0, ScheduleSettings("constant", (), 1.0), "bfloat16"),
         chance,
     )
 
 
 def customary(size: BatchSize, victim: Victim, model: BlockNet) -> None:
-    """Fit for an epoch as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
+    """Fit for some epochs as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
     edge, _ = split(model.eval(), "wire")
     decoder = fresh_decoder((8, 8, 8), victim, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
     decoder = decoder.to(memory_format=torch.contiguous_format).train()
     optimiser = torch.optim.Adam(decoder.parameters(), lr=RATE)
     loader = DataLoader(TensorDataset(victim.images.cpu().float() / BYTES), size.batch, shuffle=True)
-    for (batch,) in loader:
+    for (batch,) in (pair for _ in range(EPOCHS) for pair in loader):
         images = batch.to(victim.images.device)
         with torch.no_grad():
             sent = edge(images * 2 - 1)
@@ -92,8 +93,9 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
         "customary": partial(customary, size, victim, model),
     }
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
-    note = f"{timing.spread('ours', 'customary')}; a step of {size.batch} images: {told}; {threads(device)}"
+    steps = EPOCHS * size.batches
+    told = "; ".join(f"{side} {1000 * timing.median(side) / steps:.0f} ms" for side in sides)
+    note = f"{timing.spread('ours', 'customary')}; {EPOCHS} epochs; a step of {size.batch} images: {told}; {threads(device)}"
     said = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
     result = Result(NAME, said, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
     if result.reached == "no":
