@@ -17,12 +17,13 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 _PLAIN = (
-    *(type(None), bool, int, float, complex, str, bytes, Enum, PurePath),
+    *(type(None), bool, int, float, complex, str, bytes, np.generic, Enum, PurePath),
     *(torch.dtype, torch.device, torch.Size, torch.memory_format),
 )
 # Code, and what only points at something: the same wherever the objects are built by the same code.
@@ -105,7 +106,11 @@ class _Capture:
             return _tensor(value, where)
         if isinstance(value, torch.Generator):
             return value.device, value.get_state()
-        if isinstance(value, list | tuple):
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        if isinstance(value, np.random.Generator):
+            return value.bit_generator.state
+        if isinstance(value, list | tuple | set):
             return [self.of(one, f"{where}[{place}]") for place, one in enumerate(value)]
         if isinstance(value, dict):
             return [(self.of(key, where), self.of(one, f"{where}[{key!r:.40}]")) for key, one in list(value.items())]
@@ -162,14 +167,19 @@ class _Restoration:
         kind, content = state.kind, state.content
         if issubclass(kind, Tensor):
             return _filled_tensor(content, live)
-        if issubclass(kind, torch.Generator):
+        if issubclass(kind, torch.Generator | np.random.Generator):
             return _filled_generator(content, live)
+        if issubclass(kind, np.ndarray):
+            return _filled_array(content, live)
         if issubclass(kind, tuple):
             return self._tuple(kind, content, live)
         made = live if live is not _MISSING else _new(kind)
         self._made[state.number] = self._taken[id(made)] = made  # before its parts, which may lead back to it
         if issubclass(kind, list):
             made[:] = [self.of(one, _at(made, place)) for place, one in enumerate(content)]
+        elif issubclass(kind, set):
+            made.clear()
+            made.update([self.of(one, _MISSING) for one in content])
         elif issubclass(kind, dict):
             pairs = [(self.of(key, _MISSING), one) for key, one in content]
             found = {key: self.of(one, made.get(key, _MISSING)) for key, one in pairs}
@@ -206,18 +216,30 @@ def _filled_tensor(content: tuple[Tensor, torch.device, bool] | None, live: Any)
     return live
 
 
-def _filled_generator(content: tuple[torch.device, Tensor], live: Any) -> torch.Generator:
+def _filled_array(content: np.ndarray[Any, Any], live: Any) -> Any:
+    if live is _MISSING or live.shape != content.shape or live.dtype != content.dtype:
+        return content
+    live[...] = content
+    return live
+
+
+def _filled_generator(content: Any, live: Any) -> Any:
+    """Set the state of a generator, PyTorch's or NumPy's."""
+    if isinstance(content, dict):
+        made = np.random.default_rng() if live is _MISSING else live
+        made.bit_generator.state = content
+        return made
     device, values = content
-    made: torch.Generator = torch.Generator(device) if live is _MISSING else live
+    made = torch.Generator(device) if live is _MISSING else live
     made.set_state(values)
     return made
 
 
 def _new(kind: type) -> Any:
     """Make an empty object of a kind."""
-    if kind in (list, dict):
+    if kind in (list, set, dict):
         return kind()
-    if issubclass(kind, list | dict | nn.Module | torch.optim.Optimizer):
+    if issubclass(kind, list | set | dict | nn.Module | torch.optim.Optimizer):
         raise TypeError(f"a snapshot holds a {kind.__name__}, which only its own code can make")
     return object.__new__(kind)
 

@@ -9,10 +9,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-import torch
-
 from privprune.checkpoints import checkpoints_in
 from privprune.errors import UserError
+from privprune.records import versions
 from privprune.workflow.record import Place
 from privprune.workflow.world import World
 from stages.reading import DATA
@@ -31,14 +30,14 @@ def kept(place: Place, world: World) -> Iterator[World]:
     """
     code = DATA / "code" / f"{place.stage}.json"
     listed = code.read_text() if code.exists() else ""
-    work = [place.suite, place.stage, place.name, place.written, listed, torch.__version__, world.device.type]
     folders = {world.folder, DATA / place.origin}
 
     def key() -> str:
+        work = [place.suite, place.stage, place.name, place.written, listed, versions(), world.device.type]
         digest = hashlib.sha256(json.dumps(work, sort_keys=True).encode())
         for file in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
             with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+                digest.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
         return digest.hexdigest()
 
     with checkpoints_in(DATA / "checkpoints" / place.stage / place.name, key, _seconds()) as checkpoints:
