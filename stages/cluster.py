@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -72,9 +73,9 @@ class _Cluster(Executor):
         self._client, self._needs = client, needs
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a stage, the only argument; `work` is this machine's way to do so, a worker has its own."""
+        """Run a stage, the first argument; `work` is this machine's way to do so, a worker has its own."""
         del work, kwargs
-        (stage,) = args
+        stage = args[0]
         there = self._client.submit(
             reproduce_here,
             stage,
@@ -132,19 +133,38 @@ def _state(mark: str) -> dict[str, str]:
         "fingerprint": fingerprint(Path.cwd()),
         "cache": str(cache),
         "shared": "yes" if (cache / mark).exists() else "no",
-        "writable": "yes" if os.access(cache, os.W_OK) else "no",
+        "writable": "no" if _cannot_write(cache) else "yes",
     }
+
+
+def _cannot_write(cache: Path) -> str:
+    """Try to write to a cache; returns why that fails, nothing where it does not."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            return ""
+    except OSError as refused:
+        return refused.strerror or type(refused).__name__
+
+
+def check_cache() -> None:
+    """Hold before anything runs that what is made can be kept.
+
+    Raises:
+        UserError: this clone's cache cannot be written to.
+
+    """
+    cache = Path(Repo().cache.local.path)
+    refused = _cannot_write(cache)
+    if refused:
+        raise UserError(f"{cache}: the cache cannot be written to ({refused}), allowed one that can")
 
 
 def _states(client: Any) -> dict[str, dict[str, str]]:
     """Ask all workers, while a mark lies in the head's cache."""
     cache = Path(Repo().cache.local.path)
     mark = f".head-{uuid.uuid4().hex}"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        (cache / mark).touch()
-    except OSError as refused:
-        raise UserError(f"{cache}: the cache cannot be written to ({refused.strerror}), allowed one that can") from None
+    (cache / mark).touch()
     try:
         found: dict[str, dict[str, str]] = client.run(_state, mark)
     finally:

@@ -25,6 +25,7 @@ class Plan:
             their last run.
         following: those behind them, which run unless their inputs come out as they were.
         resources: stage -> what a machine must have to run it, from `meta` in dvc.yaml; most need nothing.
+        cached: data sets among the changed that the cache has, so that they are restored and not fetched.
 
     """
 
@@ -32,12 +33,18 @@ class Plan:
     changed: frozenset[str]
     following: frozenset[str]
     resources: dict[str, dict[str, float]]
+    cached: frozenset[str] = frozenset()
 
     @property
     def waiting(self) -> dict[str, frozenset[str]]:
         """What may run, each with those that it waits for; what is up to date is left out."""
         may_run = self.changed | self.following
         return {stage: needs & may_run for stage, needs in self.needs.items() if stage in may_run}
+
+    @property
+    def wanted(self) -> dict[str, dict[str, float]]:
+        """What a machine must have for the stages that may run, of those that need anything."""
+        return {stage: wanted for stage in self.waiting if (wanted := self.resources.get(stage))}
 
 
 def plan(targets: Sequence[str]) -> Plan:
@@ -56,6 +63,7 @@ def plan(targets: Sequence[str]) -> Plan:
             graph = get_active_graph(repo.index.graph)
             steps: list[Stage] = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
             changed = frozenset(stage.addressing for stage in steps if stage.changed())
+            cached = frozenset(stage.addressing for stage in steps if stage.addressing in changed and _in_cache(stage))
     except DvcException as refused:
         raise UserError(" ".join(str(refused).split())) from None
     needs = {
@@ -66,7 +74,20 @@ def plan(targets: Sequence[str]) -> Plan:
     for stage, before in needs.items():
         if stage not in changed and before & (changed | following):
             following.add(stage)
-    return Plan(needs, changed, frozenset(following), {stage.addressing: _resources(stage) for stage in steps})
+    resources = {stage.addressing: _resources(stage) for stage in steps}
+    return Plan(needs, changed, frozenset(following), resources, cached)
+
+
+def _in_cache(stage: Stage) -> bool:
+    """Whether DVC would restore a data set, not fetch it; of other stages that is known only after those before."""
+    if not stage.addressing.startswith("fetch@"):
+        return False
+    try:
+        stage.save_deps()
+        stage.repo.stage_cache.restore(stage, dry=True)
+    except DvcException:
+        return False
+    return True
 
 
 def _resources(stage: Stage) -> dict[str, float]:

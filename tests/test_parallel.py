@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from privprune.files import write_json
-from stages import graph, parallel
+from stages import parallel, pool
+from stages.machine import Room
 
 DIAMOND = {
     "check": frozenset[str](),
@@ -19,6 +18,7 @@ DIAMOND = {
     "train@b": frozenset({"check"}),
     "evaluate": frozenset({"train@a", "train@b"}),
 }
+ROOM = Room({}, [], 0.0)  # nothing here needs any
 
 
 class Silent:
@@ -36,15 +36,15 @@ def run(fails: str, *, keep_going: bool, jobs: int = 2) -> tuple[list[str], list
     """Run the diamond with one stage that fails; returns what failed and what was begun."""
     begun: list[str] = []
 
-    def work(stage: str) -> float:
+    def work(stage: str, _: Sequence[str]) -> float:
         begun.append(stage)
         if stage == fails:
             raise RuntimeError("exited with 1")
         time.sleep(0.02 if stage.endswith("@b") else 0)
         return 0.1
 
-    with ThreadPoolExecutor(jobs) as pool:
-        failed = parallel.run_all(DIAMOND, pool, work, Silent(), keep_going=keep_going)
+    with ThreadPoolExecutor(jobs) as executor:
+        failed = parallel.run_all(DIAMOND, executor, work, Silent(), ROOM, keep_going=keep_going)
     return failed, begun
 
 
@@ -61,12 +61,13 @@ def test_two_run_at_once() -> None:
     """Stages that do not need one another run at the same time: each waits here for the other."""
     meeting = threading.Barrier(2, timeout=20)
 
-    def work(_: str) -> float:
+    def work(*_: object) -> float:
         meeting.wait()
         return 0.0
 
-    with ThreadPoolExecutor(2) as pool:
-        assert parallel.run_all({"a": frozenset(), "b": frozenset()}, pool, work, Silent(), keep_going=False) == []
+    both = {"a": frozenset[str](), "b": frozenset[str]()}
+    with ThreadPoolExecutor(2) as executor:
+        assert parallel.run_all(both, executor, work, Silent(), ROOM, keep_going=False) == []
 
 
 def test_a_failure_stops_what_depends_on_it_and_with_keep_going_nothing_else(
@@ -85,33 +86,61 @@ def test_a_failure_stops_what_depends_on_it_and_with_keep_going_nothing_else(
 def test_what_is_left_is_told() -> None:
     """After each stage the board hears how many are left, down to none."""
     board = Silent()
-    with ThreadPoolExecutor(1) as pool:
-        parallel.run_all(DIAMOND, pool, lambda _: 0.0, board, keep_going=False)
+    with ThreadPoolExecutor(1) as executor:
+        parallel.run_all(DIAMOND, executor, lambda *_: 0.0, board, ROOM, keep_going=False)
     assert [left for _, left, _ in board.lines] == [3, 2, 1, 0]
     assert all(ended_well for _, _, ended_well in board.lines)
 
 
-def test_the_plan_tells_what_runs_and_its_earlier_times(tmp_path: Path) -> None:
-    """Times come from the files beside the records; stages without are counted, and all is divided by the jobs."""
-    write_json(tmp_path / "demo" / "timings" / "paper" / "train" / "a.json", {"seconds": 30.0})
-    before = graph.seconds_before(list(DIAMOND), "demo", tmp_path)
-    assert before == {"train@a": 30.0}
-    found = graph.Plan(DIAMOND, frozenset({"train@a"}), frozenset({"evaluate"}), {})
-    assert found.waiting == {"train@a": frozenset(), "evaluate": frozenset({"train@a"})}
-    lines = parallel.described(found, before, 2)
-    assert lines[0].split() == ["train@a", "runs", "30", "s"]
-    assert "if its inputs change" in lines[1]
-    assert "no earlier time" in lines[1]
-    assert lines[2].startswith("2 of 4 stages; 30 s of earlier times, about 15 s with 2 at once; 1 without")
+def test_stages_share_what_there_is_of_a_machine() -> None:
+    """Of two GPUs each goes to one stage at a time: never more run at once, and all do run."""
+    needs = {name: {"gpu": 1} for name in "abcde"}
+    held: list[str] = []
+    most: list[int] = []
+
+    def work(_: str, gpus: Sequence[str]) -> float:
+        held.extend(gpus)
+        most.append(len(held))
+        assert len(gpus) == 1
+        assert len(held) == len(set(held))
+        time.sleep(0.02)
+        held.remove(gpus[0])
+        return 0.0
+
+    board = Silent()
+    with ThreadPoolExecutor(5) as executor:
+        room = Room(needs, ["0", "1"], 4.0)
+        failed = parallel.run_all(dict.fromkeys(needs, frozenset()), executor, work, board, room, keep_going=False)
+    assert failed == []
+    assert len(board.lines) == 5
+    assert max(most) == 2
+
+
+def test_what_needs_nothing_passes_what_waits() -> None:
+    """While one stage holds the only GPU and another waits for it, a third runs."""
+    meeting = threading.Barrier(2, timeout=20)
+    order: list[str] = []
+
+    def work(stage: str, _: Sequence[str]) -> float:
+        if stage != "waits":
+            meeting.wait()
+        order.append(stage)
+        return 0.0
+
+    waiting = dict.fromkeys(("holds", "waits", "free"), frozenset[str]())
+    room = Room({"holds": {"gpu": 1}, "waits": {"gpu": 1}}, ["0"], 1.0)
+    with ThreadPoolExecutor(3) as executor:
+        parallel.run_all(waiting, executor, work, Silent(), room, keep_going=False)
+    assert order[2] == "waits"
 
 
 @pytest.mark.parametrize("cores", [1, 2, 7, 8])
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_jobs_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int) -> None:
     """Each job has an equal part of the cores, one at least, and where there are enough no two have the same."""
-    monkeypatch.setattr(parallel.sys, "platform", "linux")
-    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: set(range(cores)))
-    shares = [parallel._share(number, jobs) for number in range(jobs)]
+    monkeypatch.setattr(pool.sys, "platform", "linux")
+    monkeypatch.setattr(pool.os, "sched_getaffinity", lambda _: set(range(cores)))
+    shares = [pool.share(number, jobs) for number in range(jobs)]
     assert {len(share) for share in shares} == {max(1, cores // jobs)}
     if cores >= jobs:
         assert len({core for share in shares for core in share}) == jobs * (cores // jobs)

@@ -12,14 +12,11 @@ from privprune.datasets.dataset import Dataset
 from privprune.datasets.decoding import decoded, open_image
 from privprune.datasets.source import Source
 from privprune.errors import UserError
+from privprune.whereabouts import WHEREABOUTS
 
 SIDE = 48  # pixels, as in CEM's code
 SUFFIXES = (".jpg", ".jpeg", ".png")
-LAYOUT = "facescrub/train/<person>/*.jpg and facescrub/validate/<person>/*.jpg"
-ORIGIN = (
-    "its authors, http://vintage.winklerbros.net/facescrub.html (Ng and Winkler, ICIP 2014), who give addresses of "
-    "pictures on the web, for non-commercial research, on accepting their terms"
-)
+LAYOUT, ORIGIN = WHEREABOUTS["facescrub"].layout, WHEREABOUTS["facescrub"].origin
 
 
 def facescrub(source: Source) -> Dataset:

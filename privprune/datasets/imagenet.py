@@ -11,12 +11,9 @@ from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.datasets.source import Source
 from privprune.errors import UserError
+from privprune.whereabouts import WHEREABOUTS
 
-LAYOUT = "imagenet/train/<wnid>/*.JPEG and imagenet/val/<wnid>/*.JPEG"
-ORIGIN = (
-    "https://image-net.org (ILSVRC 2012), for non-commercial research and education, on accepting the owner's terms "
-    "there"
-)
+LAYOUT, ORIGIN = WHEREABOUTS["imagenet"].layout, WHEREABOUTS["imagenet"].origin
 
 
 def imagenet(source: Source) -> Dataset:

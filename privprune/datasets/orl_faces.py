@@ -12,16 +12,13 @@ from privprune.datasets.dataset import Dataset
 from privprune.datasets.decoding import decoded, open_image
 from privprune.datasets.source import Source
 from privprune.errors import UserError
+from privprune.whereabouts import WHEREABOUTS
 
 PEOPLE, PHOTOGRAPHS = 40, 10
 TRAIN = 8  # photographs of each person, see `orl_faces`
 WIDTH, HEIGHT = 92, 112  # of the files, in pixels
 SIDE = 64  # of the records
-LAYOUT = "orl_faces/s1/1.png to orl_faces/s40/10.png (or .pgm)"
-ORIGIN = (
-    "AT&T Laboratories Cambridge, https://cam-orl.co.uk/facedatabase.html, free with credit to the Olivetti Research "
-    "Laboratory (Samaria and Harter, 1994)"
-)
+LAYOUT, ORIGIN = WHEREABOUTS["orl-faces"].layout, WHEREABOUTS["orl-faces"].origin
 
 
 def orl_faces(source: Source) -> Dataset:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from privprune.errors import UserError
+from privprune.whereabouts import VARIABLE
 
-VARIABLE = "PRIVPRUNE_DATA"
+__all__ = ["VARIABLE", "Accept", "Source"]
 
 Accept = Literal["verified", "as_found"]
 

@@ -14,14 +14,10 @@ from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.datasets.source import Source
 from privprune.errors import UserError
+from privprune.whereabouts import WHEREABOUTS
 
 SIDE = 256  # pixels; whole pictures are resized to squares, as in fast-reid's recipe
-VERI_LAYOUT = "VeRi/image_train, image_query and image_test with <vehicle>_c<camera>_*.jpg"
-VERI_ORIGIN = (
-    "its authors (Liu et al., ECCV 2016, https://github.com/JDAI-CV/VeRidataset), by e-mail, for research only"
-)
-WILD_LAYOUT = "VERI-Wild/images/<vehicle>/<image>.jpg and VERI-Wild/train_test_split/*.txt"
-WILD_ORIGIN = "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms"
+VERI, WILD_FOLDER = WHEREABOUTS["veri776"], WHEREABOUTS["veri-wild-small"]
 _NAME = re.compile(r"(?P<vehicle>\d+)_c(?P<camera>\d+)")
 
 
@@ -65,7 +61,7 @@ def veri776(source: Source) -> Dataset:
             accepted, images are missing.
 
     """
-    root = users_folder(source, "veri776", "VeRi", VERI_LAYOUT, VERI_ORIGIN)
+    root = users_folder(source, "veri776", "VeRi", VERI.layout, VERI.origin)
     train, query, gallery = (_named(root, part) for part in ("image_train", "image_query", "image_test"))
     copies = {Path(picture.file).name for picture in query}
     gallery.sort(key=lambda picture: Path(picture.file).name not in copies)
@@ -97,7 +93,7 @@ def _wild(source: Source, name: str, identities: int) -> Dataset:
         UserError: the folder, a list or an image is missing, or an image has no camera.
 
     """
-    root = users_folder(source, name, "VERI-Wild", WILD_LAYOUT, WILD_ORIGIN)
+    root = users_folder(source, name, "VERI-Wild", WILD_FOLDER.layout, WILD_FOLDER.origin)
     lists = root / "train_test_split"
     cameras = _cameras(lists / "vehicle_info.txt")
     files = ("train_list.txt", f"test_{identities}_query.txt", f"test_{identities}.txt")
@@ -105,19 +101,19 @@ def _wild(source: Source, name: str, identities: int) -> Dataset:
     note = _checked(root, WILD[identities], (train, query, gallery), source)
     for picture in (*train, *query, *gallery):
         if not (root / picture.file).is_file():
-            raise UserError(f"{root / picture.file}: the image is missing in this copy, expected {WILD_LAYOUT}")
+            raise UserError(f"{root / picture.file}: the image is missing in this copy, expected {WILD_FOLDER.layout}")
     return _dataset(name, root, (train, query, gallery), note)
 
 
 def _named(root: Path, part: str) -> list[Picture]:
     """Read vehicle and camera from the names of the files of one folder."""
     if not (root / part).is_dir():
-        raise UserError(f"{root / part}: the folder is missing, expected {VERI_LAYOUT}")
+        raise UserError(f"{root / part}: the folder is missing, expected {VERI.layout}")
     pictures = []
     for name in sorted(file.name for file in (root / part).iterdir() if file.suffix.lower() == ".jpg"):
         found = _NAME.match(name)
         if found is None:
-            raise UserError(f"{root / part / name}: the name says no vehicle and camera, expected {VERI_LAYOUT}")
+            raise UserError(f"{root / part / name}: the name says no vehicle and camera, expected {VERI.layout}")
         pictures.append(Picture(f"{part}/{name}", int(found["vehicle"]), int(found["camera"])))
     return pictures
 
@@ -149,7 +145,7 @@ def _lines(path: Path) -> list[str]:
     try:
         content = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        raise UserError(f"{path}: the list is missing, expected {WILD_LAYOUT}") from None
+        raise UserError(f"{path}: the list is missing, expected {WILD_FOLDER.layout}") from None
     return [line.strip() for line in content.splitlines() if line.strip()]
 
 

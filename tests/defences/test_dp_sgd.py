@@ -1,10 +1,12 @@
 """DP-SGD through Opacus."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 import torch
+from opacus.accountants import utils
 from toy import Toy
 
 from privprune.batches import TrainingData, as_input
@@ -20,6 +22,13 @@ pytestmark = [  # what torch and Opacus say about the inputs of the first layer,
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
 MakeSetting = Callable[..., Setting]
+NOISE = functools.cache(utils.get_noise_multiplier)
+
+
+@pytest.fixture(autouse=True)
+def _noise_is_sought_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seek the noise of one target once for all tests: a second each."""
+    monkeypatch.setattr(utils, "get_noise_multiplier", NOISE)
 
 
 def privacy(clip: float = 1.0, epsilon: float = 5.0, accountant: Literal["rdp", "prv"] = "rdp") -> DpSgdSettings:
