@@ -175,7 +175,7 @@ def test_what_is_kept_on_the_way_is_nobodys_business() -> None:
 
 
 def read_keys(stage: str) -> set[str]:
-    """Return the keys of the suite that a stage's script looks up, through `entry` and `at`."""
+    """Return the keys of the suite that a stage's script looks up, through `entry`, `at` and `device`."""
     keys: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
         if not isinstance(node, ast.Assign | ast.Expr | ast.Return) or node.value is None:
@@ -183,6 +183,8 @@ def read_keys(stage: str) -> set[str]:
         for call in (part for part in ast.walk(node.value) if isinstance(part, ast.Call)):
             called = call.func.id if isinstance(call.func, ast.Name) else ""
             path = [part.value if isinstance(part, ast.Constant) else "${key}" for part in call.args[1:]]
+            if called == "device":
+                keys.add("device")
             if called in ("entry", "at"):
                 keys.add(".".join(str(part) for part in path))
             if called == "entry":  # gives the suite's name first, which a stage may leave alone
