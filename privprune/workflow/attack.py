@@ -18,6 +18,7 @@ from privprune.ensemble import Ensemble
 from privprune.metrics.membership import Measured, Scores, measure
 from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Positive, read
+from privprune.workflow.groups import as_arrays, as_tensors
 from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
 
@@ -169,7 +170,8 @@ def _attack(
 def gather(cell: Cell, world: World) -> list[Evidence]:
     """Ask every network of a cell about every record, once; then sort the answers by what the attacker may know."""
     manifest = cell.manifest
-    logits = torch.stack([_answers(cell, world, number) for number in range(manifest.networks)])
+    answers = side_by_side(lambda number: as_arrays(_answers(cell, world, number)), range(manifest.networks))
+    logits = torch.stack([as_tensors(answer) for answer in answers])
     labels = world.dataset.labels.cpu()
     members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
     for number in range(manifest.networks):
