@@ -86,4 +86,4 @@ def test_a_defence_killed_twice_ends_with_the_same_bits(
         return [ensemble.state_dicts(), history, defence.measured(), surrogate, strides]
 
     warm_ups = sum(term.warm_ups for term in begun(found, setting, toy)[1].terms)
-    same(interrupted(trained, tmp_path, 1, 1, 1 + warm_ups), trained(NONE))
+    same(interrupted(trained, tmp_path, 1, 1 + warm_ups, 1), trained(NONE))
