@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
-from types import ModuleType
 
-from benchmarks import (
-    cem_loss,
-    cem_step,
-    decoder_attack,
-    demo,
-    edge_speed,
-    lipschitz_step,
-    memory,
-    nothing_to_do,
-    own_tests,
-    reidentification,
-    shadow_models,
-    training_speed,
-)
 from benchmarks.writing import as_markdown, as_rows, conditions, write
 
-BENCHMARKS: dict[str, ModuleType] = {
-    module.NAME: module
-    for module in (
-        training_speed,
-        shadow_models,
-        cem_loss,
-        cem_step,
-        lipschitz_step,
-        decoder_attack,
-        reidentification,
-        edge_speed,
-        nothing_to_do,
-        memory,
-        own_tests,
-        demo,
-    )
+BENCHMARKS = {  # name -> its module, imported only to be run
+    "training": "training_speed",
+    "shadows": "shadow_models",
+    "cem-loss": "cem_loss",
+    "cem-step": "cem_step",
+    "lipschitz-step": "lipschitz_step",
+    "decoder": "decoder_attack",
+    "peak": "matrix_peak",
+    "reidentification": "reidentification",
+    "growth": "growth",
+    "scheduling": "scheduling",
+    "edge-speed": "edge_speed",
+    "nothing-to-do": "nothing_to_do",
+    "memory": "memory",
+    "tests": "own_tests",
+    "demo": "demo",
 }
-ONLY_WHEN_NAMED = ("demo",)
+ONLY_WHEN_ASKED_FOR = ("demo",)
 
 
 def main(arguments: list[str]) -> None:
     """Run the named benchmarks, or all but the long ones, and print and write their rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; without: all but demo")
+    parser.add_argument("--all", action="store_true", help="the long ones too")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that they run; writes nothing")
-    chosen = parser.parse_args(arguments)
-    if unknown := [name for name in chosen.names if name not in BENCHMARKS]:
+    parser.add_argument("--redraw", action="store_true", help="measure nothing, write table and figures again")
+    asked = parser.parse_args(arguments)
+    if unknown := [name for name in asked.names if name not in BENCHMARKS]:
         parser.error(f"found {', '.join(unknown)}, allowed {', '.join(BENCHMARKS)}")
     if not Path("dvc.yaml").is_file():
         parser.error(f"found no dvc.yaml in {Path.cwd()}, run it from the root of the checkout")
+    if asked.redraw:
+        write([], Path("reports"))
+        return
+    usual = [name for name in BENCHMARKS if asked.all or name not in ONLY_WHEN_ASKED_FOR]
     rows = []
-    for name in chosen.names or [name for name in BENCHMARKS if name not in ONLY_WHEN_NAMED]:
+    for name in asked.names or usual:
         told = conditions()
         print(f"{name} ...", file=sys.stderr, flush=True)
-        size = BENCHMARKS[name].QUICK if chosen.quick else BENCHMARKS[name].FULL
-        rows += as_rows(BENCHMARKS[name].measure(size), told)
-        if not chosen.quick:
+        benchmark = importlib.import_module(f"benchmarks.{BENCHMARKS[name]}")
+        rows += as_rows(benchmark.measure(benchmark.QUICK if asked.quick else benchmark.FULL), told)
+        if not asked.quick:
             write(rows, Path("reports"))  # after each, so that an interrupted run keeps what it has
     print(as_markdown(rows))
 

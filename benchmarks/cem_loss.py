@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -71,17 +71,18 @@ def looped_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class
 
 def fast_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class_records: float) -> Tensor:
     """Return the same as this project computes it."""
+    form = replace(FORM, clusters_per_class=clusters.weights.shape[1])
     known = {"deviation": DEVIATION, "class_records": class_records}
-    return released_loss(FORM, clusters, features, labels, **known)
+    return released_loss(form, clusters, features, labels, **known)
 
 
-def problem(size: Size, classes: int) -> tuple[ClassClusters, Tensor, Tensor]:
+def problem(size: Size, classes: int, per_class: int = CLUSTERS) -> tuple[ClassClusters, Tensor, Tensor]:
     """Return clusters, features [batch, D] and labels of random data."""
     chance = torch.Generator().manual_seed(0)
     clusters = ClassClusters(
-        torch.rand(classes, CLUSTERS, size.dimensions, generator=chance),
-        0.05 + 0.05 * torch.rand(classes, CLUSTERS, generator=chance),
-        torch.full((classes, CLUSTERS), 1 / CLUSTERS),
+        torch.rand(classes, per_class, size.dimensions, generator=chance),
+        0.05 + 0.05 * torch.rand(classes, per_class, generator=chance),
+        torch.full((classes, per_class), 1 / per_class),
     )
     features = torch.rand(size.batch, size.dimensions, generator=chance)
     return clusters, features, torch.randint(0, classes, (size.batch,), generator=chance)

@@ -12,13 +12,14 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor
 
 from benchmarks.cem_loss import CLUSTERS, DEVIATION, FORM, looped_loss
-from benchmarks.measuring import BatchSize, Timing, by_turns, on_one_thread, top_operators
+from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
 from privprune.batches import TrainingData, as_input
 from privprune.defences import Setting
 from privprune.defences.cem import Cem, CemSettings
 from privprune.defences.cem.as_released import ClassClusters, fit_classes
 from privprune.defences.cem.settings import CollectedSettings
+from privprune.defences.cem.term import AsReleased
 from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, CutSettings, build, reseed
 from privprune.models.wire import GaussianSettings
@@ -41,19 +42,21 @@ class Fitted(Term):
     def __init__(self, clusters: ClassClusters, setting: Setting) -> None:
         settings = CemSettings("cem", FORM, WEIGHT, "constant", CollectedSettings("collected"), None)
         self._term = Cem(settings, replace(setting, epochs=2), DEVIATION)
-        self._term._form._clusters = clusters  # noqa: SLF001 (what a fit would have set)
+        form = self._term._form  # noqa: SLF001 (what a fit would have set is set below)
+        assert isinstance(form, AsReleased)  # noqa: S101 (FORM says so)
+        form._clusters = clusters  # noqa: SLF001 (same)
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return CEM's penalty, features collected."""
         return self._term.penalty(step)
 
 
-def network(model: str) -> BlockNet:
+def network(model: str, device: torch.device) -> BlockNet:
     """Build the network with CEM's bottleneck and noise."""
     chance = torch.Generator().manual_seed(0)
     made = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
     reseed(made, 1)
-    return made
+    return made.to(device)
 
 
 def ours(
@@ -63,14 +66,14 @@ def ours(
     data = TrainingData(setting.images, setting.labels, setting.members)
     schedule = ScheduleSettings("constant", (), 1.0)
     plan = Plan(1, size.batch, OptimiserSettings("sgd", RATE, MOMENTUM, DECAY), schedule, "none", precision)
-    ensemble = Ensemble([network(size.model).to(memory_format=torch.channels_last)])
+    ensemble = Ensemble([network(size.model, setting.images.device).to(memory_format=torch.channels_last)])
     terms = () if clusters is None else (Fitted(clusters, setting),)
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=terms)
 
 
 def released(size: BatchSize, setting: Setting, clusters: ClassClusters) -> None:
     """Train for an epoch as CEM's released code does: float32, the loop's loss, two backward passes."""
-    ensemble = Ensemble([network(size.model)])
+    ensemble = Ensemble([network(size.model, setting.images.device)])
     edge = [value for name, value in ensemble.module.named_parameters() if _on_the_edge(ensemble, name)]
     optimiser = torch.optim.SGD(ensemble.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
     for records in setting.members[0].split(size.batch):
@@ -94,12 +97,13 @@ def _on_the_edge(ensemble: Ensemble, name: str) -> bool:
     return names.index(name.split(".", maxsplit=1)[0]) < names.index("wire")
 
 
-def random_setting(size: BatchSize) -> Setting:
-    """Return random images of ten classes, as many of each."""
+def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> Setting:
+    """Return random images of ten classes, as many of each, and a network's cut."""
     chance = torch.Generator().manual_seed(3)
     count = size.batch * size.batches
-    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance)
-    members, none = torch.arange(count)[None], torch.zeros(1, 0, dtype=torch.int64)
+    images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance).to(device)
+    members = torch.arange(count, device=device)[None]
+    none = torch.zeros(1, 0, dtype=torch.int64, device=device)
     return Setting(
         images=images,
         labels=members[0] % 10,
@@ -107,7 +111,7 @@ def random_setting(size: BatchSize) -> Setting:
         reference=none,
         selection=none,
         classes=10,
-        cut=CUT,
+        cut=cut,
         epochs=1,
         batch=size.batch,
         target_accuracy=None,
@@ -119,15 +123,19 @@ def random_setting(size: BatchSize) -> Setting:
 @torch.no_grad()
 def fitted(size: BatchSize, setting: Setting) -> ClassClusters:
     """Cluster the features of the network as it begins."""
-    features = Ensemble([network(size.model)]).encode(as_input(setting.images)).flatten(1)
+    features = Ensemble([network(size.model, setting.images.device)]).encode(as_input(setting.images)).flatten(1)
     form = replace(FORM, clusters_per_class=min(CLUSTERS, len(features) // 10))
     return fit_classes(form, features, setting.labels, 10, None, setting.generators[0])
 
 
-@on_one_thread
 def measure(size: BatchSize) -> list[Result]:
-    """Compare the ways on one thread."""
-    setting = random_setting(size)
+    """Compare the ways on one thread, and on a GPU."""
+    return on_each_device(measured, size)
+
+
+def measured(size: BatchSize, device: torch.device) -> list[Result]:
+    """Compare the ways on a device."""
+    setting = random_setting(size, CUT, device)
     clusters = fitted(size, setting)
     sides: dict[str, Callable[[], object]] = {
         "without": partial(ours, size, setting, "bfloat16", None),
@@ -137,11 +145,12 @@ def measure(size: BatchSize) -> list[Result]:
     }
     timing = by_turns(sides, size.rounds)
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
-    note = f"a step of {size.batch} images: {told}; one thread"
+    note = f"a step of {size.batch} images: {told}; {threads(device)}"
+    what = f"{size.model} with a cut{place(device)}"
     results = [
-        _result(timing, size, "with", "without", AIM_WITHOUT, note),
-        _result(timing, size, "released", "with", AIM_RELEASED, note),
-        _result(timing, size, "released", "with, float32", None, note),
+        _result(timing, what, "with", "without", AIM_WITHOUT, note),
+        _result(timing, what, "released", "with", AIM_RELEASED, note),
+        _result(timing, what, "released", "with, float32", None, note),
     ]
     if any(result.reached == "no" for result in results):
         missed = top_operators(sides["with"])
@@ -149,12 +158,10 @@ def measure(size: BatchSize) -> list[Result]:
     return results
 
 
-def _result(timing: Timing, size: BatchSize, slow: str, fast: str, aim: float | None, note: str) -> Result:
+def _result(timing: Timing, what: str, slow: str, fast: str, aim: float | None, note: str) -> Result:
     """Say how many times as long one side takes as another."""
     scheme = "the released scheme" if slow == "released" else f"ours {slow} CEM"
-    measured = (
-        f"{size.model} with a cut, time of a step: {scheme} against ours {fast}{'' if fast == 'without' else ' CEM'}"
-    )
+    measured = f"{what}, time of a step: {scheme} against ours {fast}{'' if fast == 'without' else ' CEM'}"
     spread = timing.spread(fast, slow)
     better: Literal["higher", "lower"] = "higher" if slow == "released" else "lower"
     return Result(NAME, measured, timing.times_faster(fast, slow), "times", aim, better, f"{spread}; {note}")

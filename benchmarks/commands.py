@@ -50,12 +50,23 @@ class Finished:
         return max(self.largest_process, self.whole_tree)
 
 
-def run(command: Sequence[str], folder: Path, *, sampled: bool = False) -> Finished:
-    """Run a command in a folder, with this interpreter's `python` first on the path."""
+def run(
+    command: Sequence[str], folder: Path, *, sampled: bool = False, variables: Mapping[str, str] | None = None
+) -> Finished:
+    """Run a command in a folder, with this interpreter's `python` first on the path.
+
+    Args:
+        command: program and arguments.
+        folder: where.
+        sampled: whether to look at the memory of all its processes while it runs.
+        variables: of its environment, beside those of this process.
+
+    """
     with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r") as peak:
         launcher = [sys.executable, "-S", "-c", _LAUNCHER, peak.name, *command]
+        given = {**environment(), **(variables or {})}
         began = time.perf_counter()
-        child = subprocess.Popen(launcher, cwd=folder, stdout=output, stderr=output, env=environment())  # noqa: S603
+        child = subprocess.Popen(launcher, cwd=folder, stdout=output, stderr=output, env=given)  # noqa: S603
         tree = 0.0
         try:
             while sampled and child.poll() is None:

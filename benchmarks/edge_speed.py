@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,55 +16,66 @@ from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
 from privprune.models.resnet import resnet18_imagenet
 from privprune.workflow.exported import Session, export
+from privprune.workflow.workers import side_by_side
 
 NAME = "edge-speed"
 AIM = 3.0
 REMOVED = 0.92  # of the edge's parameters, PATROL's "up to 92 %"
 CUT = "block5"
+BLOCKS = {CUT: "five blocks", "block1": "one block"}
 OPSET = 20
 RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: pixels of an image's side, images of a round, rounds."""
+    """How much is measured: where the network is cut, pixels of an image's side, images of a round, rounds."""
 
+    cut: str
     pixels: int
     images: int
     rounds: int
 
 
-FULL = Size(pixels=256, images=10, rounds=9)
-QUICK = Size(pixels=32, images=1, rounds=1)
+FULL = Size(CUT, pixels=256, images=10, rounds=9)
+QUICK = Size("block1", pixels=32, images=1, rounds=1)  # the exporter's time grows with the blocks
 
 
-def edge(width: float) -> BlockNet:
+def edge(width: float, cut: str = CUT) -> BlockNet:
     """Build stem and five blocks in torchvision's form, all channels times a width, with random weights.
 
     Removal by a mask leaves layers of unequal width; equal shares of all are the plain case.
     """
     torch.manual_seed(0)
-    return split(resnet18_imagenet(Shape(3, 256, 10), width), CUT)[0].eval()
+    return split(resnet18_imagenet(Shape(3, 256, 10), width), cut)[0].eval()
 
 
-def narrowed() -> BlockNet:
+def narrowed(cut: str = CUT) -> BlockNet:
     """Build the widest such edge that has lost at least 92 % of its parameters."""
-    most = (1 - REMOVED) * count_parameters(edge(1.0))
-    channels = next(count for count in range(63, 0, -1) if count_parameters(edge(count / 64)) <= most)
-    return edge(channels / 64)
+
+    def parameters(width: float) -> int:
+        with torch.device("meta"):  # counted without drawing values
+            return count_parameters(edge(width, cut))
+
+    most = (1 - REMOVED) * parameters(1.0)
+    channels = next(count for count in range(63, 0, -1) if parameters(count / 64) <= most)
+    return edge(channels / 64, cut)
 
 
 @on_one_thread
 def measure(size: Size) -> list[Result]:
     """Compare the two edges on one thread."""
     image = torch.rand(1, 3, size.pixels, size.pixels) * 2 - 1
-    edges = {"dense": edge(1.0), "pruned": narrowed()}
+    edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
+    example = image.expand(2, -1, -1, -1)
+    files = side_by_side(  # forked, which keeps the exporter's state out: later workers of this process would die of it
+        lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
+    )
     sides: dict[str, Callable[[], object]] = {}
-    for name, model in edges.items():
+    for (name, model), file in zip(edges.items(), files, strict=True):
         sides[f"{name}, torch"] = partial(_often, _in_torch(model), image, size.images)
-        session = Session(export(model, image.expand(2, -1, -1, -1), ("images", "features"), OPSET))
-        sides[f"{name}, onnx"] = partial(_often, session, image.numpy(), size.images)
+        sides[f"{name}, onnx"] = partial(_often, Session(file), image.numpy(), size.images)
     timing = by_turns(sides, size.rounds)
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
     results = [_result(timing, runtime, 1 - left, size, told) for runtime in RUNTIMES]
@@ -82,7 +94,7 @@ def _in_torch(model: nn.Module) -> Callable[[Tensor], Tensor]:
     return run
 
 
-def _often(run: Callable[[object], object], image: object, images: int) -> None:
+def _often(run: Callable[[Any], object], image: object, images: int) -> None:
     for _ in range(images):
         run(image)
 
@@ -91,7 +103,7 @@ def _result(timing: Timing, runtime: str, removed: float, size: Size, told: str)
     """Say how many times faster the pruned edge is in one runtime."""
     dense, pruned = f"dense, {runtime}", f"pruned, {runtime}"
     measured = (
-        f"ResNet-18's edge of five blocks, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
+        f"ResNet-18's edge of {BLOCKS[size.cut]}, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
         f"dense against {100 * removed:.1f} % of the parameters removed"
     )
     note = f"{timing.spread(pruned, dense)}; an image: {told}; one thread"

@@ -8,7 +8,8 @@ from functools import partial
 
 import torch
 
-from benchmarks.measuring import BatchSize, Timing, by_turns, on_one_thread, top_operators
+from benchmarks.cem_step import random_setting
+from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
 from privprune.batches import TrainingData
 from privprune.defences import GameSettings, LipschitzSettings, PatrolSettings, Setting, set_up
@@ -55,35 +56,18 @@ def epoch(size: BatchSize, setting: Setting, terms: PatrolSettings | None) -> No
     chance = torch.Generator().manual_seed(0)
     network = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
     own = () if terms is None else set_up(terms, setting).terms
-    ensemble = Ensemble([network.to(memory_format=torch.channels_last)])
+    ensemble = Ensemble([network.to(setting.images.device).to(memory_format=torch.channels_last)])
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
 
 
-def random_setting(size: BatchSize) -> Setting:
-    """Return random images of ten classes, as many of each."""
-    chance = torch.Generator().manual_seed(3)
-    count = size.batch * size.batches
-    members, none = torch.arange(count)[None], torch.zeros(1, 0, dtype=torch.int64)
-    return Setting(
-        images=torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance),
-        labels=members[0] % 10,
-        members=members,
-        reference=none,
-        selection=none,
-        classes=10,
-        cut=CUT,
-        epochs=1,
-        batch=size.batch,
-        target_accuracy=None,
-        generators=[chance],
-        precision="bfloat16",
-    )
-
-
-@on_one_thread
 def measure(size: BatchSize) -> list[Result]:
-    """Compare the ways on one thread."""
-    setting = random_setting(size)
+    """Compare the ways on one thread, and on a GPU."""
+    return on_each_device(measured, size)
+
+
+def measured(size: BatchSize, device: torch.device) -> list[Result]:
+    """Compare the ways on a device."""
+    setting = random_setting(size, CUT, device)
     sides: dict[str, Callable[[], object]] = {
         side: partial(epoch, size, setting, terms) for side, terms in SIDES.items()
     }
@@ -91,17 +75,20 @@ def measure(size: BatchSize) -> list[Result]:
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
     note = (
         f"a step of {size.batch} images: {told}; a quarter of the batch passes with noise, a decoder of "
-        f"{GAME.blocks + 2} blocks and width {GAME.width} takes one step per step; one thread"
+        f"{GAME.blocks + 2} blocks and width {GAME.width} takes one step per step; {threads(device)}"
     )
-    results = [_result(timing, size, side, aim, note) for side, aim in AIMS.items()]
+    results = [
+        _result(timing, f"{size.model} cut after {CUT.after} blocks{place(device)}", side, aim, note)
+        for side, aim in AIMS.items()
+    ]
     return [
         replace(one, note=f"{one.note}; {top_operators(sides[side])}") if one.reached == "no" else one
         for side, one in zip(AIMS, results, strict=True)
     ]
 
 
-def _result(timing: Timing, size: BatchSize, side: str, aim: float | None, note: str) -> Result:
+def _result(timing: Timing, what: str, side: str, aim: float | None, note: str) -> Result:
     """Say how many times as long a step takes."""
-    measured = f"{size.model} cut after {CUT.after} blocks, time of a step: with {side} against without"
+    measured = f"{what}, time of a step: with {side} against without"
     spread = timing.spread("without", side)
     return Result(NAME, measured, timing.times_faster("without", side), "times", aim, "lower", f"{spread}; {note}")

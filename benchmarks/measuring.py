@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
+import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 Of = TypeVar("Of")  # how much is measured
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+Given = ParamSpec("Given")
 DEFAULT_THREADS = torch.get_num_threads()  # as PyTorch finds it good, before anything here changes it
 
 
@@ -28,19 +32,69 @@ class BatchSize:
     rounds: int
 
 
-def on_one_thread(measure: Callable[[Of], Result]) -> Callable[[Of], Result]:
+def on_one_thread(measure: Callable[Given, Result]) -> Callable[Given, Result]:
     """Let a measurement run on one thread, and give PyTorch its threads back afterwards."""
 
     @functools.wraps(measure)
-    def alone(size: Of) -> Result:
+    def alone(*given: Given.args, **named: Given.kwargs) -> Result:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return measure(size)
+            return measure(*given, **named)
         finally:
             torch.set_num_threads(threads)
 
     return alone
+
+
+def in_own_process(measure: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+    """Measure in a fresh process: once a process has touched a GPU, it can no longer fork workers."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, given, named)
+
+
+def on_each_device(measure: Callable[[Of, torch.device], list[Row]], size: Of) -> list[Row]:
+    """Measure on one thread of the CPU, and then on the GPU where there is one."""
+    found = on_one_thread(measure)(size, torch.device("cpu"))
+    if torch.cuda.is_available():
+        found += in_own_process(measure, size, torch.device("cuda"))
+    return found
+
+
+def place(device: torch.device) -> str:
+    """Return what the name of a row ends with that was measured on a device."""
+    return "" if device.type == "cpu" else ", GPU"
+
+
+def threads(device: torch.device) -> str:
+    """Say for a note what computed."""
+    return "one thread" if device.type == "cpu" else torch.cuda.get_device_name(device)
+
+
+def synchronised(work: Callable[[], object]) -> float:
+    """Return the seconds of some work, what it gave a GPU to do included."""
+    wait_for_gpu()
+    began = time.perf_counter()
+    work()
+    wait_for_gpu()
+    return time.perf_counter() - began
+
+
+def wait_for_gpu() -> None:
+    """Let a GPU finish what this process has given it; asking for one would begin one, which is not wanted."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+@contextlib.contextmanager
+def tidied() -> Iterator[Callable[[], object]]:
+    """Yield a way to collect garbage that leaves alone what is there now, the imported modules most of all."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield gc.collect
+    finally:
+        gc.unfreeze()
 
 
 @dataclass(frozen=True)
@@ -81,13 +135,13 @@ def by_turns(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up:
 
     """
     seconds: dict[str, list[float]] = {side: [] for side in sides}
-    for number in range(-1 if warm_up else 0, rounds):
-        for side, work in sides.items():
-            gc.collect()
-            began = time.perf_counter()
-            work()
-            if number >= 0:
-                seconds[side].append(time.perf_counter() - began)
+    with tidied() as collect:
+        for number in range(-1 if warm_up else 0, rounds):
+            for side, work in sides.items():
+                collect()
+                taken = synchronised(work)
+                if number >= 0:
+                    seconds[side].append(taken)
     return Timing(seconds)
 
 

@@ -73,8 +73,8 @@ def customary_epoch(images: Tensor, labels: Tensor, batch: int, threads: int) ->
 
 def our_epoch(images: Tensor, labels: Tensor, batch: int, seed: int) -> float:
     """Train one network for an epoch as the stages do: on data that lies in memory as bytes."""
-    ensemble = Ensemble([lenet(seed).to(memory_format=torch.channels_last)])
-    data = TrainingData(images, labels, torch.arange(len(images))[None])
+    ensemble = Ensemble([lenet(seed).to(images.device).to(memory_format=torch.channels_last)])
+    data = TrainingData(images, labels, torch.arange(len(images), device=images.device)[None])
     history = train(ensemble, data, plan(batch), [torch.Generator().manual_seed(seed)])
     return history["loss"][0][0]
 

@@ -1,4 +1,4 @@
-"""Results as a Markdown table, and as JSON beside it; a run replaces its own rows and keeps the others."""
+"""Results as a Markdown page with figures, and as JSON beside it; a run replaces its own rows and keeps the others."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import draw
 from benchmarks.result import Result
+from benchmarks.units import aimed, with_unit
 from privprune.files import write_json, write_text
 from privprune.records import versions
 from privprune.workflow.workers import cores
 
-SHOWN = ("python", "torch", "dvc")  # versions that the table has; the JSON has all
+SHOWN = ("python", "torch", "dvc")  # versions that the page has; the JSON has all
+FIGURES = "benchmarks"  # the folder beside the page
 
 
 def conditions() -> dict[str, Any]:
@@ -54,33 +57,52 @@ def merged(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> l
     return [row for row in before if row["benchmark"] not in ran] + list(now)
 
 
-def as_markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the table."""
+def as_markdown(rows: Sequence[dict[str, Any]], figures: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the table, one line per row; below it the machines, the figures, and what is behind each number.
+
+    Args:
+        rows: results with their conditions.
+        figures: path from the page and what it shows.
+
+    """
     lines = [
-        "| benchmark | measured | result | aim | reached | behind it | machine (load before) | versions | date |",
-        "|---|---|---:|---:|---|---|---|---|---|",
+        "| benchmark | measured | result | aim | reached | on | load before | date | behind it |",
+        "|---|---|---:|---:|---|---|---:|---|---:|",
     ]
-    for row in rows:
+    places = {place: letter(number) for number, place in enumerate(dict.fromkeys(_place(row) for row in rows))}
+    for number, row in enumerate(rows, start=1):
         found = "not measured" if row["value"] is None else with_unit(row["value"], row["unit"])
-        aim = "" if row["aim"] is None else f"{'≥' if row['better'] == 'higher' else '≤'} {row['aim']:,g} {row['unit']}"
-        packages = ", ".join(f"{name} {row['versions'][name]}" for name in SHOWN if name in row["versions"])
-        cells = [row["benchmark"], row["measure"], found, aim, row["reached"], row["note"]]
-        cells += [f"{row['machine']} ({row['load_before']:g})", packages, row["date"]]
+        cells = [row["benchmark"], row["measure"], found, aimed(row), row["reached"], places[_place(row)]]
+        cells += [f"{row['load_before']:g}", row["date"], f"note {number}" if row["note"] else ""]
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+    lines += ["", *(f"- {known}: {place}" for place, known in places.items())]
+    lines += [part for path, said in figures for part in ("", f"![{said}]({path})")]
+    lines += ["", "## Behind the numbers", ""]
+    lines += [f"- note {number}: {row['note']}" for number, row in enumerate(rows, start=1) if row["note"]]
     return "\n".join(lines) + "\n"
 
 
-def with_unit(value: float, unit: str) -> str:
-    """Write a number with the digits that mean something."""
-    return f"{value:,.0f} MiB" if unit == "MiB" else f"{value:.2f} {unit}" if value < 100 else f"{value:.0f} {unit}"
+def letter(number: int) -> str:
+    """Return A for 0, B for 1, and after Z AA."""
+    return (letter(number // 26 - 1) if number >= 26 else "") + chr(ord("A") + number % 26)
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Say on which machine and with which versions a row was measured."""
+    packages = ", ".join(f"{name} {row['versions'][name]}" for name in SHOWN if name in row["versions"])
+    return f"{row['machine']}; {packages}"
 
 
 def write(rows: Sequence[dict[str, Any]], folder: Path) -> Path:
-    """Write `benchmarks.json` and `benchmarks.md`; returns the latter."""
+    """Write `benchmarks.json`, `benchmarks.md` and the figures in `benchmarks/`; returns the page."""
     stored = folder / "benchmarks.json"
     before = json.loads(stored.read_text(encoding="utf-8"))["results"] if stored.is_file() else []
     complete = merged(before, rows)
     write_json(stored, {"results": complete})
-    title = "# Benchmarks\n\nMeasured by `python -m benchmarks`; `benchmarks/README.md` says how.\n\n"
-    write_text(folder / "benchmarks.md", title + as_markdown(complete))
+    figures = [(f"{FIGURES}/{name}", said) for name, said in draw(complete, folder / FIGURES)]
+    title = (
+        "# Benchmarks\n\nMeasured by `python -m benchmarks`; `benchmarks/README.md` says how. A letter stands for a "
+        "machine and its versions, named below the table; what is behind a number stands in its note.\n\n"
+    )
+    write_text(folder / "benchmarks.md", title + as_markdown(complete, figures))
     return folder / "benchmarks.md"

@@ -24,7 +24,8 @@ from privprune.workflow.recognise import RecogniseEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 from privprune.workflow.world import NetworkSettings
 
-SECTIONS = ("suite", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
+SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
+DEVICES = ("found", "cpu", "cuda")  # `found`: a GPU where there is one
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
 
 
@@ -74,6 +75,8 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
         if key not in SECTIONS:
             raise UserError(f"{file}: {key}: unknown section, allowed {', '.join(SECTIONS)}")
     sections = {name: at(found, name, file=file) for name in SECTIONS}
+    if sections["device"] not in DEVICES:
+        raise UserError(f"{file}: device: found {sections['device']!r}, allowed {', '.join(DEVICES)}")
     _check_names(sections, file)
     suite = Suite(
         name=str(sections["suite"]),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from privprune.batches import Augmentation, TrainingData, augmented
+from privprune.checkpoints import NONE, Checkpoints
 from privprune.ensemble import Ensemble, side_of
 from privprune.optimisers import SGD, Adam
 from privprune.progress import Reporter
@@ -100,10 +101,21 @@ class Step:
 
 
 class Term:
-    """A defence or a pruning method as the loop sees it. All moves are optional."""
+    """A defence or a pruning method as the loop sees it. All moves are optional.
+
+    What it remembers stands in its attributes: a training that was killed goes on with them, see `snapshots`.
+    """
 
     def start(self, ensemble: Ensemble) -> None:
-        """Look at the networks once, before the first step."""
+        """Look at the networks once, before the first step; a training that goes on begins with it too."""
+
+    @property
+    def warm_ups(self) -> int:
+        """How often `warm_up` is to be called."""
+        return 0
+
+    def warm_up(self, ensemble: Ensemble) -> None:
+        """Do a part of the work that is due between `start` and the first step."""
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return a scalar to add to the batch's task loss, summed over the members."""
@@ -143,6 +155,8 @@ def train(
     transform: GradientTransform | None = None,
     reporter: Reporter | None = None,
     task: Task | None = None,
+    checkpoints: Checkpoints = NONE,
+    name: str = "train",
 ) -> History:
     """Train all members for one phase.
 
@@ -156,6 +170,8 @@ def train(
         transform: changes the gradients, for differential privacy.
         reporter: told once per epoch.
         task: draws the batches and gives their loss; None for classification.
+        checkpoints: where the state is kept between two epochs; a training that was killed goes on from there.
+        name: of the phase among them.
 
     Returns:
         loss, accuracy (both on the batches as they were trained on), learning rate and the terms' measurements.
@@ -168,7 +184,14 @@ def train(
         term.start(ensemble)
     phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks), task)
     history: History = {}
-    for epoch in range(plan.epochs):
+    warm_ups = [term for term in terms for _ in range(term.warm_ups)]
+    state = [ensemble, optimiser, generators, terms, transform, task, history]
+    unchanged = (data.images, data.labels, data.indices)
+    for turn in checkpoints.turns(name, len(warm_ups) + plan.epochs, state, unchanged):
+        if turn < len(warm_ups):
+            warm_ups[turn].warm_up(ensemble)
+            continue
+        epoch = turn - len(warm_ups)
         order = transform.batches(data, plan.batch) if transform else task.batches(data, plan.batch, generators)
         _note(history, phase.run_epoch(epoch, list(order)))
         if reporter is not None:

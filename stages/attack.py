@@ -11,6 +11,7 @@ from privprune.workflow.invert import invert_cell
 from privprune.workflow.rebuilt import RECONSTRUCTIONS, SCORES, save_attack
 from privprune.workflow.record import Place, write_record
 from privprune.workflow.world import open_world
+from stages.keeping import kept
 from stages.stage import DATA, PARAMS, REPORTS, device, entry, run
 
 KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, "inversions": InversionEntry}
@@ -24,13 +25,15 @@ def main(name: str) -> Path:
     place = Place(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    if isinstance(settings, InversionEntry):
-        made = invert_cell(settings, settings.built(where), cell, world)
-        save_attack(folder, RECONSTRUCTIONS, made.reconstructions, settings.target, cell.manifest, list(made.results))
-        return write_record(place, world, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
-    assault = attack_cell(settings, settings.built(where), cell, world)
-    save_attack(folder, SCORES, assault.scores, settings.target, cell.manifest, list(assault.results))
-    return write_record(place, world, cell, attacks=assault.results)
+    with kept(place, world) as lasting:
+        if isinstance(settings, InversionEntry):
+            made = invert_cell(settings, settings.built(where), cell, lasting)
+            images, labels = made.reconstructions, list(made.results)
+            save_attack(folder, RECONSTRUCTIONS, images, settings.target, cell.manifest, labels)
+            return write_record(place, world, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
+        assault = attack_cell(settings, settings.built(where), cell, lasting)
+        save_attack(folder, SCORES, assault.scores, settings.target, cell.manifest, list(assault.results))
+        return write_record(place, world, cell, attacks=assault.results)
 
 
 if __name__ == "__main__":

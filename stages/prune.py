@@ -8,6 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.record import Place, write_cell_record
 from privprune.workflow.world import open_world
+from stages.keeping import kept
 from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, streamed, told
 
 
@@ -16,11 +17,12 @@ def main(name: str) -> Path:
     suite, settings, written = entry(PruneEntry, "prune", name)
     world = open_world(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
-    with told(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
-        pruned = prune_cell(settings, world, start, name)
-    pruned.cell.save(DATA / "models" / name)
     place = Place(REPORTS, suite, "prune", name, written, origin=settings.origin)
-    return write_cell_record(place, world, pruned.cell, pruned.outcome, pruned.search)
+    with kept(place, world) as lasting:
+        with told(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
+            pruned = prune_cell(settings, lasting, start, name)
+        pruned.cell.save(DATA / "models" / name)
+        return write_cell_record(place, world, pruned.cell, pruned.outcome, pruned.search)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,17 @@ def check_unchanged() -> None:
 
 
 def device() -> torch.device:
-    """Choose the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Take the suite's `device`; `found` is the GPU where there is one. float32 is float32 there: TF32 is off.
+
+    Raises:
+        UserError: the suite wants a GPU, and there is none.
+
+    """
+    wanted, there = load_yaml(PARAMS).get("device"), torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise UserError(f"{PARAMS}: device: found cuda, allowed cpu or found, as torch finds no GPU here")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
 
 
 def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.AbstractContextManager[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from privprune.workflow.record import Place, write_cell_record
 from privprune.workflow.train import TrainEntry, train_cell
 from privprune.workflow.world import open_world
+from stages.keeping import kept
 from stages.stage import DATA, REPORTS, device, entry, run, streamed
 
 
@@ -14,11 +15,12 @@ def main(name: str) -> Path:
     """Read `train.<name>` and its dataset, write `data/models/<name>` and the record."""
     suite, settings, written = entry(TrainEntry, "train", name)
     world = open_world(DATA / "datasets" / settings.data, device())
-    with streamed(suite, settings.paper, "train", name):
-        cell, outcome = train_cell(settings, world, name)
-    cell.save(DATA / "models" / name)
     place = Place(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
-    return write_cell_record(place, world, cell, outcome, search=[])
+    with kept(place, world) as lasting:
+        with streamed(suite, settings.paper, "train", name):
+            cell, outcome = train_cell(settings, lasting, name)
+        cell.save(DATA / "models" / name)
+        return write_cell_record(place, world, cell, outcome, search=[])
 
 
 if __name__ == "__main__":

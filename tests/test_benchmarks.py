@@ -184,13 +184,19 @@ def test_the_demo_is_timed_in_a_clone(checkout: Path) -> None:
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "all"]):
         assert run(["git", *command], checkout).status == 0
     program = "import pathlib; open('made', 'w'); [file.touch() for file in pathlib.Path('reports').rglob('*.json')]"
-    (found,) = demo.measure(demo.Size(checkout, (demo.Part("a part", ("python", "-c", program), 9.0),)))
+    part = demo.Part("a part", ("python", "-c", program), 9.0)
+    found, ratio = demo.measure(demo.Size(checkout, (part,), part))
     assert found.value is not None
     assert found.note == "2 stages that train or attack took 52 s, the longest: train 90m 50 s, train 1m 2 s"
+    assert ratio.value is not None
+    assert ratio.value > 0
+    assert ratio.note.endswith(f" s; side by side, {found.note}")
     assert not (checkout / "made").exists()
     failing = demo.Part("a part", ("python", "-c", "raise SystemExit('no disk')"), 9.0)
-    (failed,) = demo.measure(demo.Size(checkout, (failing,)))
+    (failed,) = demo.measure(demo.Size(checkout, (failing,), part))
     assert (failed.value, failed.note) == (None, "it failed: no disk")
+    _, failed = demo.measure(demo.Size(checkout, (part,), failing))
+    assert (failed.value, failed.unit, failed.note) == (None, "times", "it failed: no disk")
 
 
 def test_tests_that_fail_have_no_time(tmp_path: Path) -> None:
@@ -219,7 +225,9 @@ def test_a_run_replaces_its_own_rows_only(tmp_path: Path) -> None:
 
 def test_a_table_row_has_as_many_cells_as_the_heading() -> None:
     """A bar in a text does not open a new cell."""
-    lines = as_markdown(as_rows([result(note="a | b")], conditions())).splitlines()
+    page = as_markdown(as_rows([result(note="a / b"), result(value=None)], conditions()))
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    assert len(lines) == 4
     assert len({line.count("|") for line in lines}) == 1
 
 

@@ -158,8 +158,24 @@ def test_no_stage_writes_where_another_does() -> None:
             assert out != elsewhere or name == other or out == "data/models/${key}"
 
 
+def test_what_is_kept_on_the_way_is_nobodys_business() -> None:
+    """The folder of unfinished work is no stage's output or dependency, nor in or around one, for git nor for DVC."""
+    own = Path("data/checkpoints")
+    for stage in STAGES.values():
+        named = [*stage.get("deps", []), *stage.get("outs", []), *stage.get("metrics", [])]
+        for place in (Path(next(iter(one)) if isinstance(one, dict) else one) for one in named):
+            assert not place.is_relative_to(own)
+            assert not own.is_relative_to(place)
+    assert "/checkpoints" in (ROOT / "data" / ".gitignore").read_text().splitlines()
+    assert "/data/checkpoints" in (ROOT / ".dvcignore").read_text().splitlines()
+    script = (ROOT / "stages" / "keeping.py").read_text()
+    assert '"checkpoints"' in script
+    keepers = {path.stem for path in (ROOT / "stages").glob("*.py") if "stages.keeping" in path.read_text()}
+    assert keepers == {"train", "prune", "harden", "attack"}
+
+
 def read_keys(stage: str) -> set[str]:
-    """Return the keys of the suite that a stage's script looks up, through `entry` and `at`."""
+    """Return the keys of the suite that a stage's script looks up, through `entry`, `at` and `device`."""
     keys: set[str] = set()
     for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
         if not isinstance(node, ast.Assign | ast.Expr | ast.Return) or node.value is None:
@@ -167,6 +183,8 @@ def read_keys(stage: str) -> set[str]:
         for call in (part for part in ast.walk(node.value) if isinstance(part, ast.Call)):
             called = call.func.id if isinstance(call.func, ast.Name) else ""
             path = [part.value if isinstance(part, ast.Constant) else "${key}" for part in call.args[1:]]
+            if called == "device":
+                keys.add("device")
             if called in ("entry", "at"):
                 keys.add(".".join(str(part) for part in path))
             if called == "entry":  # gives the suite's name first, which a stage may leave alone

@@ -171,7 +171,7 @@ def test_counts_are_those_of_the_verdicts(page: Page) -> None:
     lead = next(one for one in page.all("p") if one.attributes.get("class") == "lead").text
 
     assert numbers[0] == len(PAPER.numbers) == sum(numbers[1:])
-    assert f"of {len(PAPER.numbers)} printed numbers, {numbers[3]} were measured on stand-in data" in lead
+    assert f"{len(PAPER.numbers)} printed numbers ({numbers[3]} measured on stand-in data" in lead
 
 
 def test_contents_lead_to_every_part(page: Page) -> None:
@@ -286,7 +286,10 @@ def test_suite_without_any_row_still_shows_every_row() -> None:
 
     assert sum(len(rows(found, f"{table.name} ")) for table in PAPER.tables) == len(PAPER.rows)
     assert not list(found.all("img"))
-    assert "94 were not run" in next(one for one in found.all("p") if one.attributes.get("class") == "lead").text
+    assert (
+        "94 printed numbers (94 not run)"
+        in next(one for one in found.all("p") if one.attributes.get("class") == "lead").text
+    )
 
 
 def test_page_is_written_to_its_suite(tmp_path: Path) -> None:

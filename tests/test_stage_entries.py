@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from privprune.errors import UserError
 from stages import stage
@@ -43,3 +44,30 @@ def test_an_entry_edited_while_it_ran_is_refused(edit: Callable[[str, str], None
     edit(old, new)
     with pytest.raises(UserError, match=re.escape("params.yaml: train.one: found a change while it ran")):
         stage.check_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "taken"),
+    [("found", False, "cpu"), ("found", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_the_suite_says_what_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, there: bool, taken: str
+) -> None:
+    """A GPU is taken where the suite wants it, or lets it be found; float32 is not shortened on it."""
+    (tmp_path / "params.yaml").write_text(f"suite: tiny\ndevice: {wanted}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+
+    assert stage.device().type == taken
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite that insists on a GPU ends in one line where torch finds none."""
+    (tmp_path / "params.yaml").write_text("suite: tiny\ndevice: cuda\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(UserError, match=r"params\.yaml: device: found cuda, allowed cpu or found"):
+        stage.device()

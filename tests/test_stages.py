@@ -307,6 +307,40 @@ def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_
     assert copy.repro("harden@game")[0] == []
 
 
+# runs a stage that keeps what it does at once, and kills itself with its workers when it has done so for the first time
+KILLED_AT_FIRST = """
+import os, runpy, signal, sys
+from privprune.checkpoints import Checkpoints
+write = Checkpoints._write
+def write_and_die(self, *content):
+    write(self, *content)
+    os.killpg(0, signal.SIGKILL)
+Checkpoints._write = write_and_die
+os.environ["PRIVPRUNE_CHECKPOINT_SECONDS"] = "0"
+sys.argv = ["stages.harden", "game"]
+runpy.run_module("stages.harden", run_name="__main__")
+"""
+
+
+def test_a_stage_killed_while_it_trains_goes_on(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed after an epoch, it begins with the next one, ends with the bytes of an undisturbed run, and cleans up."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    killed = copy.start("-c", KILLED_AT_FIRST)
+    output, _ = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, output
+    kept = [path.parent.name for path in (copy.folder / "data" / "checkpoints").rglob("train-*.checkpoint")]
+    assert kept
+    run, output = copy.repro("harden@game")
+    assert run in (["harden@game"], ["check", "harden@game"]), output
+    for group in kept:
+        assert f"game {group} 1/2" not in output
+        assert f"game {group} 2/2" in output
+    below = ("data", "reports/tiny/records")
+    assert copy.contents(*below) == changed.contents(*below)
+    assert copy.repro("harden@game")[0] == []
+
+
 def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp_path: Path) -> None:
     """Killed when its images are written and its record is not, an inversion is made again as it was."""
     copy = clone.copy(tmp_path / "privprune")

@@ -329,8 +329,10 @@ def test_rows_fit_their_columns() -> None:
 
 
 def test_numbers_are_written_by_unit() -> None:
-    """Percent has two decimals, a count commas, a difference its sign; an interval stands where it says more."""
+    """Decimals, commas, exponents and signs hang on the unit; an interval stands where it says more."""
     assert plain(61470.0, "count") == "61,470"
+    assert plain(1691526666.667, "ratio") == "1.69e9"
+    assert plain(1691.5, "ratio") == "1691.500"
     assert signed(-0.5, "percent") == "\N{MINUS SIGN}0.50"
     assert with_interval(None, None, None, "percent") == "\N{EN DASH}"
     assert with_interval(50.0, None, None, "percent") == "50.00"

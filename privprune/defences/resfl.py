@@ -95,9 +95,10 @@ class ResSfl(Term):
         self._decoder: nn.Module
         self._optimiser: Adam
         self._losses: list[Tensor] = []
+        self._pretrained = 0
 
     def start(self, ensemble: Ensemble) -> None:
-        """Build the decoder, and fit it to the encoder as it is.
+        """Build the decoder.
 
         Raises:
             UserError: the features have a shape from which no decoder reaches the images.
@@ -118,8 +119,24 @@ class ResSfl(Term):
             raise UserError(f"resfl: {mismatch}") from None
         self._decoder = decoder.to(images.device).to(memory_format=torch.channels_last)
         self._optimiser = Adam(self._decoder.parameters(), lr=self._settings.learning_rate, foreach=True)
-        if self._settings.pretraining is not None:
-            self._pretrain(ensemble, self._settings.pretraining)
+
+    @property
+    def warm_ups(self) -> int:
+        """Epochs of pretraining."""
+        return 0 if self._settings.pretraining is None else self._settings.pretraining.epochs
+
+    def warm_up(self, ensemble: Ensemble) -> None:
+        """Fit the decoder to the encoder as it is, for one epoch."""
+        settings, members = self._settings.pretraining, self._setting.members[0]
+        assert settings is not None  # noqa: S101 (else there is no warm-up)
+        share = 0.5 * (1 + math.cos(math.pi * self._pretrained / settings.epochs))
+        last = settings.final_learning_rate
+        self._set_rate(last + (self._settings.learning_rate - last) * share)
+        order = torch.randperm(members.numel(), generator=self._generator).to(members.device)
+        for places in order.split(settings.batch):
+            inputs = as_input(self._setting.images[members[places]])
+            self._learn(self._noise_free(ensemble, inputs), inputs, "mse")
+        self._pretrained += 1
 
     def penalty(self, step: Step) -> Tensor:
         """Return s * max(0, SSIM - threshold) of the batch's mean SSIM, or s * max(0, threshold - MSE)."""
@@ -163,16 +180,6 @@ class ResSfl(Term):
     def _precision(self) -> torch.autocast:
         low = self._setting.precision == "bfloat16"
         return torch.autocast(self._setting.images.device.type, torch.bfloat16, enabled=low)
-
-    def _pretrain(self, ensemble: Ensemble, settings: PretrainingSettings) -> None:
-        members, last = self._setting.members[0], settings.final_learning_rate
-        for epoch in range(settings.epochs):
-            share = 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
-            self._set_rate(last + (self._settings.learning_rate - last) * share)
-            order = torch.randperm(members.numel(), generator=self._generator).to(members.device)
-            for places in order.split(settings.batch):
-                inputs = as_input(self._setting.images[members[places]])
-                self._learn(self._noise_free(ensemble, inputs), inputs, "mse")
 
     def _set_rate(self, rate: float) -> None:
         for group in self._optimiser.param_groups:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from privprune.errors import UserError
 from privprune.models import BlockNet
@@ -232,13 +233,25 @@ def remove(model: BlockNet, parts: Removable, kept: Kept, image_shape: tuple[int
     smaller = copy.deepcopy(model).cpu()
     for name in kept.removed:
         remove_branch(smaller, name)
+    shiftless = _lend_shifts(smaller)
     graph = dependencies(smaller, image_shape)
     for group in parts.groups:
         gone = (~kept.channels[group.name]).nonzero().flatten().tolist()
         root = _root(smaller, group.producers)
         if gone and root is not None:
             graph.get_pruning_group(root, torch_pruning.prune_conv_out_channels, gone).prune()
+    for norm in shiftless:
+        norm.register_parameter("bias", None)
     return smaller
+
+
+def _lend_shifts(model: BlockNet) -> list[_BatchNorm]:
+    """Give a shift of 0 to each normalisation without one, as a BNNeck is: torch-pruning cuts every norm's shift."""
+    norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
+    shiftless = [norm for norm in norms if norm.weight is not None and norm.bias is None]
+    for norm in shiftless:
+        norm.bias = nn.Parameter(torch.zeros_like(norm.weight))
+    return shiftless
 
 
 def _root(model: nn.Module, producers: tuple[str, ...]) -> nn.Conv2d | None:

@@ -100,17 +100,19 @@ def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], t
 
 
 def _lead(section: Section) -> str:
-    """Sum a paper up in two sentences."""
+    """Sum a paper up in a sentence."""
     verdicts = [one.verdict for one in section.evaluation.verdicts]
     findings = [claim.finding for claim in section.evaluation.claims]
-    counted = ", ".join(f"{verdicts.count(kind)} {_WORDS[kind]}" for kind in VERDICTS if kind in verdicts)
+    counted = ", ".join(f"{verdicts.count(kind)} {_WORDS.get(kind, kind)}" for kind in VERDICTS if kind in verdicts)
     claims = ", ".join(f"{findings.count(kind)} {kind}" for kind in dict.fromkeys(findings))
-    return f"{section.paper.short}: of {len(verdicts)} printed numbers, {counted}. Of {len(findings)} claims, {claims}."
+    return (
+        f"{section.paper.short}: {_count(len(verdicts), 'printed number')} ({counted}) "
+        f"and {_count(len(findings), 'claim')} ({claims})."
+    )
 
 
-_WORDS = {
-    "reproduced": "were reproduced",
-    "not reproduced": "were not",
-    "stand-in data": "were measured on stand-in data",
-    "not run": "were not run",
-}
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+_WORDS = {"stand-in data": "measured on stand-in data"}

@@ -15,7 +15,7 @@ from privprune.tables.inversions import curves_table, features_table, inversions
 from privprune.tables.latex import latex, latex_document
 from privprune.tables.markdown import escape, markdown
 from privprune.tables.matched import matched_table
-from privprune.tables.printed import overview, printed_table
+from privprune.tables.printed import overview, printed_table, was_run
 from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
 
@@ -23,10 +23,11 @@ from privprune.verdicts import Evaluation
 def build(
     evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]] | None = None
 ) -> tuple[Table, ...]:
-    """Make all tables of an evaluation, in the order a report shows them; one without any row is left out.
+    """Make all tables of an evaluation, in the order a report shows them.
 
-    `timings` has cell -> what was timed of its exported halves; without it their table has no times, as in the files
-    that must be the same on every machine.
+    A table without any row is left out, and so is one of ours of which nothing was measured. `timings` has cell -> what
+    was timed of its exported halves; without it their table has no times, as in the files that must be the same on
+    every machine.
     """
     further = (
         methods_table(evaluation, paper),
@@ -48,7 +49,11 @@ def build(
     return (
         claims_table(evaluation, paper),
         overview(evaluation, paper),
-        *(printed_table(evaluation, paper, table) for table in paper.tables),
+        *(
+            printed_table(evaluation, paper, table)
+            for table in paper.tables
+            if not table.ours or was_run(table, evaluation)
+        ),
         *(table for table in further if table.rows),
     )
 

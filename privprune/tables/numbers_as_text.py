@@ -23,6 +23,7 @@ _DECIMALS: dict[Unit, int] = {
     "operations": 0,
     "milliseconds": 2,
 }
+_LARGE = 100_000.0  # a ratio's decimals say nothing beyond
 _HEADINGS: dict[Unit, str] = {
     "percent": " (%)",
     "times": " (times)",
@@ -45,7 +46,10 @@ def utilities(cells: Iterable[MeasuredCell]) -> list[str]:
 
 
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
-    """Write a number; counts with commas between thousands."""
+    """Write a number; counts with commas between thousands, a ratio that is very large with an exponent."""
+    if unit == "ratio" and abs(value) >= _LARGE:
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        return _minus(f"{mantissa}e{int(exponent)}")
     places = _DECIMALS[unit] if decimals is None else decimals
     text = f"{value:,.{places}f}" if _DECIMALS[unit] == 0 else f"{value:.{places}f}"
     return _minus(text)

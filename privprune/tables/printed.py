@@ -38,7 +38,7 @@ def _counts(name: str, verdicts: Sequence[NumberVerdict]) -> tuple[Cell, ...]:
 
 def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> Table:
     """Show one of the paper's tables, or one of ours beside them, one line per row."""
-    metrics = tuple(table.rows[0].numbers)
+    unknown = _unknown(table)
     found = [one for one in evaluation.verdicts if one.table == table.name]
     marks = _marks([flag for row_ in table.rows for flag in row_.flags.values()])
     used = [evaluation.cell(one.cell) for one in found if one.cell]
@@ -47,11 +47,12 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
         name=table.name.lower().replace(" ", "_"),
         title=f"{table.name}{'' if table.ours else ' of the paper'}: {table.caption}",
         caption=_OF_OURS if table.ours else _OF_THE_PAPER,
-        columns=(*labels("Data and model", "Method"), *_columns(metrics), *numbers("Seeds"), *texts("Notes")),
-        rows=tuple(_row(row_, found, evaluation, paper, marks) for row_ in table.rows),
+        columns=(*labels("Data and model", "Method"), *_columns(table, unknown), *numbers("Seeds"), *texts("Notes")),
+        rows=tuple(_row(row_, found, evaluation, paper, marks, unknown) for row_ in table.rows),
         notes=(
             *(f"({mark}) {text}." for text, mark in marks.items()),
             *((table.note,) if table.note else ()),
+            *_nowhere_printed(table, unknown),
             *_tolerances(paper, found),
             *(INTERVALS if used else ()),
             *data_notes(used),
@@ -59,15 +60,35 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
     )
 
 
-def _columns(metrics: Iterable[str]) -> list[Column]:
-    return [
-        column
-        for metric in metrics
-        for column in (
-            *numbers(f"{heading(metric)}: published", f"{METRICS[metric].label}: measured"),
-            *labels(f"{METRICS[metric].label}: verdict"),
-        )
-    ]
+def was_run(table: PrintedTable, evaluation: Evaluation) -> bool:
+    """Say whether any row of a table of ours was measured."""
+    return any(_stands_for(printed, evaluation) for printed in table.rows)
+
+
+def _unknown(table: PrintedTable) -> frozenset[str]:
+    """Return the metrics of which no row has a printed number at hand."""
+    metrics = table.rows[0].numbers
+    return frozenset(name for name in metrics if all(row_.numbers[name] == NOT_AVAILABLE for row_ in table.rows))
+
+
+def _nowhere_printed(table: PrintedTable, unknown: frozenset[str]) -> tuple[str, ...]:
+    """Say of which columns nothing published is at hand; a table of ours says so in its own note."""
+    if not unknown or table.ours:
+        return ()
+    names = ", ".join(METRICS[name].label for name in table.rows[0].numbers if name in unknown)
+    return (f"Published numbers {NOT_AVAILABLE}, so that only measurements are shown: {names}.",)
+
+
+def _columns(table: PrintedTable, unknown: frozenset[str]) -> list[Column]:
+    """Head the three columns of each metric, or the one of a metric of which nothing published is at hand."""
+    columns: list[Column] = []
+    for metric in table.rows[0].numbers:
+        label = METRICS[metric].label
+        if metric in unknown:
+            columns += numbers(f"{heading(metric)}: measured")
+        else:
+            columns += (*numbers(f"{heading(metric)}: published", f"{label}: measured"), *labels(f"{label}: verdict"))
+    return columns
 
 
 def _row(
@@ -76,17 +97,18 @@ def _row(
     evaluation: Evaluation,
     paper: Paper,
     marks: dict[str, str],
+    unknown: frozenset[str],
 ) -> tuple[Cell, ...]:
     own = {one.metric: one for one in verdicts if (one.dataset, one.model, one.method) == printed.key}
     instead = _stands_for(printed, evaluation)
-    cells = [
-        cell
-        for metric in printed.numbers
-        for cell in (_number(own[metric], marks) if metric in own else _not_available(metric, printed, instead, marks))
-    ]
+    cells: list[Cell] = []
+    for metric in printed.numbers:
+        shown = _number(own[metric], marks) if metric in own else _not_available(metric, printed, instead, marks)
+        cells += shown[1:2] if metric in unknown else shown
     count = max([0 if instead is None else len(instead.seeds), *(one.seeds for one in own.values())])
     place = printed_place(printed.dataset, printed.model)
-    notes = _notes(tuple(own.values()), evaluation)
+    flags = [] if "row" not in printed.flags or printed.numbers.keys() - unknown else [printed.flags["row"]]
+    notes = "; ".join([*flags, *_notes(tuple(own.values()), evaluation)]) or ABSENT
     return row(place, paper.defences[printed.defence], *cells, seeds(count), notes)
 
 
@@ -117,7 +139,7 @@ def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Ce
     return Cell(printed), Cell(measured, kind.style), kind
 
 
-def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> str:
+def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> list[str]:
     """Say what a measurement was made on where that is not the print's, and what a verdict rests on where not plain."""
     instead = dict.fromkeys(one.reason for one in found if one.verdict == "stand-in data")
     notes = [f"stand-in: {max(instead, key=len)}"] if instead else []
@@ -128,7 +150,7 @@ def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> str:
     cell = next((one.cell for one in found if one.cell), "")
     if cell and (epsilon := evaluation.cell(cell).numbers.get("epsilon")):
         notes.append(f"epsilon {epsilon.mean:.2f}")
-    return "; ".join(notes) or ABSENT
+    return notes
 
 
 def _marks(flags: Iterable[str]) -> dict[str, str]:

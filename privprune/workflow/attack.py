@@ -13,10 +13,12 @@ from torch import Tensor
 
 from privprune.attacks.membership import ATTACKS, Attack, Evidence, at_odds, attack_each, evidence_about
 from privprune.cells import Cell, generator
+from privprune.checkpoints import Checkpoints
 from privprune.ensemble import Ensemble
 from privprune.metrics.membership import Measured, Scores, measure
 from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Positive, read
+from privprune.workflow.groups import as_arrays, as_tensors
 from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
 
@@ -125,7 +127,10 @@ def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, w
     jobs = [(label, odds) for label in attacks for odds in (None, *_replayed(entry, label))]
 
     def work(job: tuple[str, float | None]) -> tuple[list[Scores], Measured]:
-        return _attack(entry, attacks, evidences, *job)
+        label, odds = job
+        part = label if odds is None else f"{label} at {odds:g} to 1"
+        own = world.checkpoints
+        return own.done(part, lambda: _attack(entry, attacks, evidences, label, odds, own.within(part)))
 
     results: dict[str, Any] = {}
     scores: dict[str, Any] = {}
@@ -145,7 +150,12 @@ def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
 
 
 def _attack(
-    entry: AttackEntry, attacks: Mapping[str, Attack], evidences: Sequence[Evidence], label: str, odds: float | None
+    entry: AttackEntry,
+    attacks: Mapping[str, Attack],
+    evidences: Sequence[Evidence],
+    label: str,
+    odds: float | None,
+    checkpoints: Checkpoints,
 ) -> tuple[list[Scores], Measured]:
     """Run one method on every target, as it is or at other odds; its random numbers hang on its label alone."""
     own = zlib.crc32(label.encode())
@@ -153,14 +163,15 @@ def _attack(
     generators = [generator(entry.seed, target, *purpose) for target in range(len(evidences))]
     if odds is not None:
         evidences = [at_odds(one, odds, drawn) for one, drawn in zip(evidences, generators, strict=True)]
-    found = attack_each(attacks[label], evidences, generators)
+    found = attack_each(attacks[label], evidences, generators, checkpoints)
     return found, measure(found, entry.resamples, np.random.default_rng([entry.seed, *purpose]))
 
 
 def gather(cell: Cell, world: World) -> list[Evidence]:
     """Ask every network of a cell about every record, once; then sort the answers by what the attacker may know."""
     manifest = cell.manifest
-    logits = torch.stack([_answers(cell, world, number) for number in range(manifest.networks)])
+    answers = side_by_side(lambda number: as_arrays(_answers(cell, world, number)), range(manifest.networks))
+    logits = torch.stack([as_tensors(answer) for answer in answers])
     labels = world.dataset.labels.cpu()
     members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
     for number in range(manifest.networks):

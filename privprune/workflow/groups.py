@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from privprune.checkpoints import Checkpoints
 from privprune.defences.defence import Defence
 from privprune.models import Structure
 from privprune.training import History
@@ -48,17 +49,25 @@ class Outcome:
         return replace(self, states=all_of(self.states), masks=all_of(self.masks), surrogates=all_of(self.surrogates))
 
 
-def side_by_side(networks: int, stack: int, work: Callable[[Sequence[int]], Outcome]) -> Outcome:
+def side_by_side(
+    networks: int, stack: int, work: Callable[[Sequence[int]], Outcome], checkpoints: Checkpoints
+) -> Outcome:
     """Train networks 0 .. networks-1 in groups of `stack`, as many groups at once as there are cores.
 
-    Each group has its own generators, so that neither the number of workers nor their timing can change a result.
+    Each group has its own generators, so that neither the number of workers nor their timing can change a result. What
+    a group gave is kept under its `part_of`.
     """
     groups = [range(first, min(first + stack, networks)) for first in range(0, networks, stack)]
 
     def portable(group: Sequence[int]) -> Outcome:
-        return work(group).converted(as_arrays)
+        return checkpoints.done(part_of(group), lambda: work(group).converted(as_arrays))
 
     return _merged([outcome.converted(as_tensors) for outcome in workers.side_by_side(portable, groups)])
+
+
+def part_of(group: Sequence[int]) -> str:
+    """Name a group of networks, as a part of a cell's work."""
+    return f"network {group[0]}" if len(group) == 1 else f"networks {group[0]}-{group[-1]}"
 
 
 def as_arrays(value: Any) -> Any:

@@ -104,6 +104,11 @@ class _Job(NamedTuple):
     label: str
     number: int
 
+    @property
+    def part(self) -> str:
+        """Its name, as a part of the work."""
+        return f"{self.kind} {self.label} {self.number}"
+
 
 def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, world: World) -> Inverted:
     """Attack every target of a cell.
@@ -123,12 +128,12 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
 
     def work(job: _Job) -> _Found | dict[str, float] | float:
         if job.kind == "attack":
-            return _inverted(entry, attacks[job.label], job.label, cell, job.number, world)
+            return _inverted(entry, attacks[job.label], job.label, cell, job.number, world.within(job.part))
         if job.kind == "entropy":
             return learnt.entropy(entry.seed, job.number, world)
         return facts((entry.seed, job.number), entry.cut, cell, job.number, world)
 
-    done = side_by_side(work, jobs)
+    done = side_by_side(lambda job: world.checkpoints.done(job.part, lambda: work(job)), jobs)
     entropies = [one for one in done if isinstance(one, float)]
     measured = [one for one in done if isinstance(one, dict)]
     size = channels * height * width

@@ -41,7 +41,7 @@ from privprune.settings import AtLeastOne, Key
 from privprune.tasks import task_of
 from privprune.training import History, Masks, Plan, Term, train
 from privprune.workflow.attack import build_attack
-from privprune.workflow.groups import Outcome, one_after_another, side_by_side, surrogates_of
+from privprune.workflow.groups import Outcome, one_after_another, part_of, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label
 from privprune.workflow.world import World, check_same_data
 
@@ -147,7 +147,7 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
         budget, search = _search(entry, entry.search, budget, world, start, label)
     if budget is not None:
         work = partial(_prune_group, entry, budget, world, start, label)
-    outcome = side_by_side(start.manifest.networks, entry.stack, work)
+    outcome = side_by_side(start.manifest.networks, entry.stack, work, world.checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
 
@@ -179,6 +179,8 @@ class _Phases:
                 masks=held,
                 reporter=progress,
                 task=task_of(self.manifest.reidentification),
+                checkpoints=self.world.checkpoints.within(part_of(self.group)),
+                name=f"{len(self.histories)} {phase}",
             )
             self.histories.append((phase, history))
             progress.close()
@@ -262,10 +264,11 @@ def _search(
     """Prune the targets at every candidate ratio, and take the one whose gain on the selection records is least."""
     targets, candidates = start.manifest.targets, []
     for ratio in search.budgets.ratios:
-        work = partial(_prune_group, entry, budget.at_ratio(ratio), world, start, f"{label} at {ratio:g}x")
-        outcome = side_by_side(targets, entry.stack, work)
+        own = world.within(f"at {ratio:g}x")
+        work = partial(_prune_group, entry, budget.at_ratio(ratio), own, start, f"{label} at {ratio:g}x")
+        outcome = side_by_side(targets, entry.stack, work, own.checkpoints)
         cell = Cell(start.manifest, outcome.states, outcome.masks)
-        candidates.append(_judged(ratio, cell, search, world))
+        candidates.append(own.checkpoints.done("judged", partial(_judged, ratio, cell, search, own)))
     dense = _judged(1.0, start, search, world)
     choice = choose_budget(candidates, dense.selection_accuracy, search.budgets.largest_drop)
     rows = [{**asdict(one), "chosen": one is choice.candidate, "within_drop": choice.within_drop} for one in candidates]

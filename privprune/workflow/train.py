@@ -22,7 +22,7 @@ from privprune.progress import Progress
 from privprune.settings import AtLeastOne, Key
 from privprune.tasks import task_of
 from privprune.training import Plan, train
-from privprune.workflow.groups import Outcome, side_by_side, surrogates_of
+from privprune.workflow.groups import Outcome, part_of, side_by_side, surrogates_of
 from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
 
 
@@ -136,7 +136,7 @@ def _run(
         continued = start if start is not None and not defence.fresh else None
         return _train_group(manifest, world, plan, group, defence, continued, label)
 
-    outcome = side_by_side(manifest.networks, stack, work)
+    outcome = side_by_side(manifest.networks, stack, work, world.checkpoints)
     return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 
 
@@ -164,6 +164,7 @@ def _train_group(
         transform=defence.transform,
         reporter=progress,
         task=task_of(manifest.reidentification),
+        checkpoints=world.checkpoints.within(part_of(group)),
     )
     progress.close()
     if defence.finish is not None:
@@ -211,7 +212,7 @@ def _checkpoint(file: str) -> Path:
 
 def group_label(label: str, group: Sequence[int]) -> str:
     """Name a group of networks for its progress lines."""
-    return f"{label} network {group[0]}" if len(group) == 1 else f"{label} networks {group[0]}-{group[-1]}"
+    return f"{label} {part_of(group)}"
 
 
 def _accuracy_of(cell: Cell, world: World, group: Sequence[int]) -> Tensor:

@@ -207,6 +207,7 @@ class Target:
             leak=self.pools.known_test.to(device),
             scored=own.scored.to(device),
             surrogate=self.surrogate,
+            checkpoints=world.checkpoints,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privprune.batches import TrainingData
 from privprune.cells import Cell, Manifest, generator
+from privprune.checkpoints import NONE, Checkpoints
 from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import Setting
 from privprune.ensemble import Ensemble
@@ -77,11 +78,16 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class World:
-    """One dataset with its splits, on the device."""
+    """One dataset with its splits, on the device, and where long work with it is kept on the way."""
 
     dataset: Dataset
     folder: Path
     device: torch.device
+    checkpoints: Checkpoints = NONE
+
+    def within(self, part: str) -> World:
+        """Return the same world for a part of the work."""
+        return replace(self, checkpoints=self.checkpoints.within(part))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from interruption import interrupted, same
 from membership_toys import population, simulated, split
 
 from privprune.attacks.membership import Evidence, Outputs, attack_each, evidence_about, evidence_from_halves, replay
@@ -15,6 +17,7 @@ from privprune.attacks.membership.confidence import ConfidenceAttack
 from privprune.attacks.membership.nasr import NasrAttack, NasrSettings, _Contest
 from privprune.attacks.membership.rahman import RahmanAttack, RahmanSettings
 from privprune.attacks.membership.thresholds import ThresholdSettings
+from privprune.checkpoints import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores, always_member_accuracy, point
 from privprune.settings import read
@@ -183,3 +186,17 @@ def test_halves_share_no_record() -> None:
     ):
         assert sorted(known.positions.tolist() + judged.positions.tolist()) == pool.positions.tolist()
         assert abs(len(known) - len(judged)) <= 1
+
+
+@pytest.mark.parametrize("records", [(150, 150), (100, 150)])
+def test_attack_networks_killed_on_their_way_give_the_same_scores(tmp_path: Path, records: tuple[int, ...]) -> None:
+    """Scores and curves are those of an undisturbed attack, side by side or one by one, and no epoch is done twice."""
+    evidences = [simulated(leak=4.0, records=number, seed=1) for number in records]
+    attack = NasrAttack(replace(SETTINGS, epochs=4, epoch="best_on_validation"))
+
+    def found(checkpoints: Checkpoints) -> list[Any]:
+        scores = attack_each(attack, evidences, [seeded(0), seeded(1)], checkpoints)
+        return [[one.members.tolist(), one.nonmembers.tolist(), one.history] for one in scores]
+
+    epochs = 4 * len(set(records))
+    same(interrupted(found, tmp_path, 1, 2, epochs - 3), found(NONE))

@@ -37,9 +37,11 @@ def game(**changed: Any) -> ResSflSettings:
 
 
 def started(setting: Setting, **changed: Any) -> tuple[ResSfl, Any]:
-    """Return the term, started, and a step."""
+    """Return the term, started and warmed up, and a step."""
     term, ensemble = ResSfl(game(**changed), setting), cut_ensemble(cut_at())
     term.start(ensemble)
+    for _ in range(term.warm_ups):
+        term.warm_up(ensemble)
     return term, cut_step(ensemble, setting)
 
 

@@ -7,6 +7,7 @@ from privprune.models import WIRE, BlockNet
 from privprune.models.block_net import block
 from privprune.models.layers import GlobalMean
 from privprune.models.mobilenet import InvertedResidual
+from privprune.models.reidentification import Neck
 from privprune.models.resnet import ResidualBlock
 from privprune.models.resnet20 import PaddedBlock
 
@@ -64,8 +65,8 @@ def padded() -> BlockNet:
 
 
 def neck() -> BlockNet:
-    """Return a network whose last edge channels pass a normalisation of their mean, as in BNNeck."""
-    end = block(mean=GlobalMean(), neck=nn.BatchNorm1d(6), linear=nn.Linear(6, 4, bias=False))
+    """Return a network whose last edge channels pass a BNNeck, which has no shift."""
+    end = block(mean=GlobalMean(), neck=Neck(6), linear=nn.Linear(6, 4, bias=False))
     return BlockNet([("stem", stem(6)), ("block1", ResidualBlock(6, 6, 1)), (WIRE, nn.Identity()), ("fc", end)])
 
 

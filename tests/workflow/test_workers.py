@@ -39,6 +39,27 @@ def test_results_come_in_the_order_of_the_jobs(on_cores: Callable[[int], None], 
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.parametrize(("cores", "jobs", "at_once"), [(2, 3, 3), (2, 4, 2), (4, 7, 7), (4, 3, 3)])
+def test_a_last_job_does_not_wait_for_a_core(
+    on_cores: Callable[[int], None], cores: int, jobs: int, at_once: int
+) -> None:
+    """Jobs that are less than twice the cores share them out and run at once; more take turns."""
+    on_cores(cores)
+    running, most = multiprocessing.Value("i", 0), multiprocessing.Value("i", 0)
+    all_there = multiprocessing.Barrier(at_once)
+
+    def work(_: int) -> None:
+        with running.get_lock():
+            running.value += 1
+            most.value = max(most.value, running.value)
+        all_there.wait(timeout=60)
+        with running.get_lock():
+            running.value -= 1
+
+    workers.side_by_side(work, range(jobs))
+    assert most.value == at_once
+
+
 def test_jobs_run_in_processes_of_their_own(on_cores: Callable[[int], None]) -> None:
     """What a job changes is lost, its threads are its share of the cores, and the caller keeps its own."""
     on_cores(4)

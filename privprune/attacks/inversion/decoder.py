@@ -145,13 +145,13 @@ def fresh_decoder(
 
 
 def fit(
-    decoder: nn.Module, library: Library, settings: FitSettings, generator: torch.Generator
+    decoder: nn.Module, library: Library, settings: FitSettings, generator: torch.Generator, loop: str = "fit"
 ) -> Mapping[str, list[float]]:
-    """Fit a decoder to the pairs of a library; returns the loss per epoch."""
+    """Fit a decoder to the pairs of a library, in a loop of that name; returns the loss per epoch."""
     optimiser = Adam(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     decoder.train()
     losses: list[Tensor] = []
-    for epoch in range(settings.epochs):
+    for epoch in library.victim.turns(loop, settings.epochs, [decoder, optimiser, generator, losses]):
         batches = library.batches(settings.batch, generator)
         total = torch.zeros((), device=batches[0].device)
         for number, positions in enumerate(batches):

@@ -58,9 +58,11 @@ class DeepPriorAttack:
     def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
         """Invert the scored images one after another; the generator draws networks and their inputs."""
         sent = victim.intercepted(self.settings.queries)
-        return Reconstruction(torch.cat([self._inverted(victim, one, generator) for one in sent.split(1)]))
+        images = enumerate(sent.split(1))
+        made = [self._inverted(f"image {number}", victim, one, generator) for number, one in images]
+        return Reconstruction(torch.cat(made))
 
-    def _inverted(self, victim: Victim, sent: Tensor, generator: torch.Generator) -> Tensor:
+    def _inverted(self, loop: str, victim: Victim, sent: Tensor, generator: torch.Generator) -> Tensor:
         """One image [1, C, H, W] of what was sent, [1, *feature_shape]."""
         own, height = self.settings, victim.image_shape[1]
         side = next(height // times for times in (4, 2, 1) if height % times == 0)
@@ -69,7 +71,7 @@ class DeepPriorAttack:
         painter = painter.to(sent.device).to(memory_format=torch.channels_last)
         noise = (_NOISE_SCALE * torch.rand(1, *shape, generator=generator)).to(sent.device)
         optimiser = Adam(painter.parameters(), lr=own.learning_rate, foreach=True)
-        for _ in range(own.steps):
+        for _ in victim.turns(loop, own.steps, [painter, optimiser, generator]):
             loss = mismatch(victim, painter(noise), sent).sum()
             optimiser.zero_grad()
             loss.backward()

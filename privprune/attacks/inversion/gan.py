@@ -91,7 +91,7 @@ class GanAttack:
         library = Library(victim, victim.known, own.queries)
         painter = fresh_decoder(library.feature_shape, victim, own.blocks, own.width, generator)
         if own.leaked_start is not None:
-            fit(painter, Library(victim, victim.leak, own.queries), own.leaked_start, generator)
+            fit(painter, Library(victim, victim.leak, own.queries), own.leaked_start, generator, "leak")
         critic = build_critic(victim.image_shape, width=own.width, generator=generator)
         critic = critic.to(victim.images.device).to(memory_format=torch.channels_last)
         history = _Game(own, painter, critic, library, generator).played()
@@ -116,11 +116,15 @@ class _Game:
             Adam(network.parameters(), lr=rate, betas=_BETAS, foreach=True)
             for network, rate in zip((critic, painter), rates, strict=True)
         )
-        self.rates, self.steps = rates, 0
+        self.rates = rates
+        self.measured: list[Tensor] = []
 
     def played(self) -> dict[str, list[float]]:
         """Play all epochs; returns the curves."""
-        rows = torch.stack([self._epoch(epoch) for epoch in range(self.settings.epochs)]).T.tolist()
+        state = [self.painter, self.critic, self.optimisers, self.generator, self.measured]
+        for epoch in self.library.victim.turns("game", self.settings.epochs, state):
+            self.measured.append(self._epoch(epoch))
+        rows = torch.stack(self.measured).T.tolist()
         return {"loss": rows[0], "critic": rows[1]}
 
     def _epoch(self, epoch: int) -> Tensor:
@@ -129,11 +133,11 @@ class _Game:
             for group in optimiser.param_groups:
                 group["lr"] = rate * self.settings.schedule.rate(epoch, self.settings.epochs)
         measured = []
-        for positions in self.library.batches(self.settings.batch, self.generator):
+        batches = self.library.batches(self.settings.batch, self.generator)
+        for step, positions in enumerate(batches, epoch * len(batches) + 1):
             sent, images = self.library.take(positions)
             measured.append(self._critic_step(sent, images))
-            self.steps += 1
-            if self.steps % self.settings.critic_steps == 0:
+            if step % self.settings.critic_steps == 0:
                 # The released code draws the noise of the same images anew.
                 self._painter_step(*self.library.take(positions))
         return torch.stack(measured).mean(0)

@@ -57,14 +57,15 @@ class RmleAttack:
         sent = victim.intercepted(self.settings.queries)
         unit = variance(sent)
         starts = 0.5 + _NOISE * torch.randn(len(sent), *victim.image_shape, generator=generator).to(sent.device)
-        parts = zip(starts.split(_TOGETHER), sent.split(_TOGETHER), strict=True)
-        return Reconstruction(torch.cat([self._inverted(victim, start, part, unit) for start, part in parts]))
+        parts = enumerate(zip(starts.split(_TOGETHER), sent.split(_TOGETHER), strict=True))
+        made = [self._inverted(f"part {number}", victim, start, part, unit) for number, (start, part) in parts]
+        return Reconstruction(torch.cat(made))
 
-    def _inverted(self, victim: Victim, start: Tensor, sent: Tensor, unit: Tensor) -> Tensor:
+    def _inverted(self, loop: str, victim: Victim, start: Tensor, sent: Tensor, unit: Tensor) -> Tensor:
         """Images [n, C, H, W] of what was sent, [n, *feature_shape]. Each image has its own loss: no mean over n."""
         images = as_channels_last(start.clone()).requires_grad_()
         optimiser = Adam([images], lr=self.settings.learning_rate)
-        for _ in range(self.settings.steps):
+        for _ in victim.turns(loop, self.settings.steps, [images, optimiser]):
             errors = mismatch(victim, images, sent).sum() / unit
             loss = errors + self.settings.total_variation * roughness(images).sum()
             (images.grad,) = torch.autograd.grad(loss, images)

@@ -6,14 +6,15 @@ against it. What he knows of the images that he is scored on are the features th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from privprune.batches import as_input
+from privprune.checkpoints import NONE, Checkpoints
 
 AttackerData = Literal["train", "infer"]  # the target's training records, or 90 % of the test records
 
@@ -37,6 +38,7 @@ class Victim:
         leak: int64, test records that the released GAN attack has seen by accident; see `gan`.
         scored: int64 [m], the records whose features are inverted.
         surrogate: state dict of the decoder that the target was trained against; empty where there was none.
+        checkpoints: where an attack's own long work is kept on its way.
 
     """
 
@@ -50,6 +52,20 @@ class Victim:
     leak: Tensor
     scored: Tensor
     surrogate: Mapping[str, Tensor]
+    checkpoints: Checkpoints = NONE
+
+    def turns(self, loop: str, number: int, state: list[Any]) -> Iterator[int]:
+        """Count the turns of an attack's loop, which are kept with the state and with what the victim draws from.
+
+        Args:
+            loop: its name.
+            number: of turns.
+            state: all that a turn changes.
+
+        """
+        halves = (self.encoder, self.wire)
+        weights = [value for half in halves for value in (*half.parameters(), *half.buffers())]
+        return self.checkpoints.turns(loop, number, [*state, *halves], weights)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -103,7 +119,7 @@ class Library:
 
     def __init__(self, victim: Victim, records: Tensor, queries: int) -> None:
         """Encode the records, int64 [n]."""
-        self._victim, self._records, self._queries = victim, records, queries
+        self.victim, self._records, self._queries = victim, records, queries
         first = victim.features(records[:1])
         self.feature_shape = tuple(first.shape[1:])
         stored = first.numel() * first.element_size() * len(records) <= _STORED
@@ -118,15 +134,15 @@ class Library:
         """Return what is sent of some records, with noise drawn anew, and their images in [0, 1]."""
         records = self._records[positions]
         if self._features is None:
-            sent = self._victim.asked(records, self._queries)
+            sent = self.victim.asked(records, self._queries)
         else:
-            sent = self._victim.sent(self._features[positions], self._queries)
-        return as_channels_last(sent), as_channels_last(self._victim.targets(records))
+            sent = self.victim.sent(self._features[positions], self._queries)
+        return as_channels_last(sent), as_channels_last(self.victim.targets(records))
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of each channel of what is sent, [channels], over some of the records."""
         step = -(-len(self._records) // _RECORDS_OF_MOMENTS)
-        rows = self._victim.asked(self._records[::step], self._queries).transpose(0, 1).flatten(1)
+        rows = self.victim.asked(self._records[::step], self._queries).transpose(0, 1).flatten(1)
         return rows.mean(1), rows.std(1, correction=0)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from privprune.attacks.membership.evidence import Evidence
+from privprune.checkpoints import NONE, Checkpoints
 from privprune.metrics.membership import Scores
 
 
@@ -23,13 +24,20 @@ class Attack(Protocol):
 class TrainsTogether(Protocol):
     """An attack that can train its networks against several targets side by side."""
 
-    def many(self, evidences: Sequence[Evidence], generators: Sequence[torch.Generator]) -> list[Scores]:
+    def many(
+        self, evidences: Sequence[Evidence], generators: Sequence[torch.Generator], checkpoints: Checkpoints
+    ) -> list[Scores]:
         """Score the evaluation records of each target, as one call per target would."""
         ...
 
 
-def attack_each(attack: Attack, evidences: Sequence[Evidence], generators: Sequence[torch.Generator]) -> list[Scores]:
+def attack_each(
+    attack: Attack,
+    evidences: Sequence[Evidence],
+    generators: Sequence[torch.Generator],
+    checkpoints: Checkpoints = NONE,
+) -> list[Scores]:
     """Attack several targets, side by side where the attack can."""
     if isinstance(attack, TrainsTogether):
-        return attack.many(evidences, generators)
+        return attack.many(evidences, generators, checkpoints)
     return [attack(evidence, generator) for evidence, generator in zip(evidences, generators, strict=True)]

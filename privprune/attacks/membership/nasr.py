@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.thresholds import scored
+from privprune.checkpoints import NONE, Checkpoints
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.optimisers import Adam
@@ -87,12 +88,17 @@ class NasrAttack:
         """Attack one target; the generator draws first weights, held-out records and batches."""
         return self.many([evidence], [generator])[0]
 
-    def many(self, evidences: Sequence[Evidence], generators: Sequence[torch.Generator]) -> list[Scores]:
+    def many(
+        self,
+        evidences: Sequence[Evidence],
+        generators: Sequence[torch.Generator],
+        checkpoints: Checkpoints = NONE,
+    ) -> list[Scores]:
         """Attack several targets, their networks trained side by side where their pools are of equal size."""
         if len({_sizes(evidence) for evidence in evidences}) > 1:
-            pairs = zip(evidences, generators, strict=True)
-            return [self.many([evidence], [generator])[0] for evidence, generator in pairs]
-        return _Contest(self.settings, evidences, generators).scores()
+            targets = enumerate(zip(evidences, generators, strict=True))
+            return [self.many([one], [own], checkpoints.within(f"{number}"))[0] for number, (one, own) in targets]
+        return _Contest(self.settings, evidences, generators).scores(checkpoints)
 
 
 def _sizes(evidence: Evidence) -> tuple[float, ...]:
@@ -129,21 +135,22 @@ class _Contest:
             raise ValueError(f"validation {self.settings.validation:g} of {len(pool)} known records is none")
         return pool.take(order[:, held_out:]), pool.take(order[:, :held_out])
 
-    def scores(self) -> list[Scores]:
+    def scores(self, checkpoints: Checkpoints) -> list[Scores]:
         """Train, judge after every epoch, and return the scores of the asked epoch."""
         history: dict[str, list[Tensor]] = {}
-        best = kept = None
-        for _ in range(self.settings.epochs):
+        seen: dict[str, tuple[Tensor, Tensor]] = {}  # scores of the last epoch, and of the best
+        state = [self.network, self.optimiser, self.generators, history, seen]
+        for _ in checkpoints.turns("contest", self.settings.epochs, state):
             history.setdefault("loss", []).append(self._epoch())
-            judged = self._judged(self.evaluation)
-            history.setdefault("accuracy", []).append(self._accuracy(judged))
+            seen["last"] = self._judged(self.evaluation)
+            history.setdefault("accuracy", []).append(self._accuracy(seen["last"]))
             if self.settings.validation > 0:
                 accuracy = self._accuracy(self._judged(self.validation))
-                history.setdefault("validation_accuracy", []).append(accuracy)
-                better = torch.ones_like(accuracy, dtype=torch.bool) if best is None else accuracy > best
-                best = accuracy if best is None else torch.maximum(accuracy, best)
-                kept = judged if kept is None else _where(better, judged, kept)
-        chosen = kept if self.settings.epoch == "best_on_validation" and kept is not None else judged
+                earlier = history.setdefault("validation_accuracy", [])
+                better = accuracy > torch.stack(earlier or [accuracy - 1]).amax(0)
+                earlier.append(accuracy)
+                seen["best_on_validation"] = _where(better, seen["last"], seen.get("best_on_validation", seen["last"]))
+        chosen = seen[self.settings.epoch]
         curves = {name: torch.stack(values, dim=1).tolist() for name, values in history.items()}
         return [
             scored(members, nonmembers, 0.0, {name: curve[seed] for name, curve in curves.items()})

@@ -41,10 +41,15 @@ class Cem(Term):
         self._collector = Collector()
         self._losses: list[Tensor] = []
 
-    def start(self, ensemble: Ensemble) -> None:
-        """Fit a first mixture where Algorithm 1 does; the released code begins after the first epoch."""
-        if isinstance(self._form, AsWritten) and isinstance(self._settings.refit, SeparatePassSettings):
-            self._form.fit(self._separate(self._settings.refit, ensemble))
+    @property
+    def warm_ups(self) -> int:
+        """Whether a first mixture is fitted, as Algorithm 1 does; the released code begins after the first epoch."""
+        return isinstance(self._form, AsWritten) and isinstance(self._settings.refit, SeparatePassSettings)
+
+    def warm_up(self, ensemble: Ensemble) -> None:
+        """Fit the first mixture."""
+        assert isinstance(self._settings.refit, SeparatePassSettings)  # noqa: S101 (else there is no warm-up)
+        self._form.fit(self._separate(self._settings.refit, ensemble))
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return lambda * L_C; None while there is no mixture."""

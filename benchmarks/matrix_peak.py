@@ -1,0 +1,186 @@
+"""Training steps of large networks against the machine's own peak: that of a product of two matrices, measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from benchmarks.anatomy import BACKWARD, FORWARD, PRODUCTS, REST, counted, shares_of_time
+from benchmarks.large_steps import Steps, decoder_steps, network_steps
+from benchmarks.measuring import BatchSize, Timing, by_turns, in_own_process, on_one_thread, place, synchronised
+from benchmarks.result import Result
+
+NAME = "peak"
+AIM_RATIO = 2.0  # bf16 channels last against float32 NCHW
+AIM_SHARE = 40.0  # % of the bf16 peak
+AIM_DATA = 5.0  # % of a step
+NO_GPU = "no GPU at hand"
+AT_PEAK = "products at the peak's speed"
+_NUMBERS = {"bf16": torch.bfloat16, "float32": torch.float32}
+_BEHIND = {FORWARD, BACKWARD, PRODUCTS}  # kinds whose operations are counted
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        networks: training steps of these, images of 32 x 32.
+        decoder: fitting the attack's decoder against this network.
+        matrices: sides of the square matrices that are multiplied on a CPU; a peak is that of the best.
+        matrices_gpu: the same on a GPU.
+        seconds: for each side and each kind of numbers.
+
+    """
+
+    networks: tuple[BatchSize, ...]
+    decoder: BatchSize
+    matrices: tuple[int, ...]
+    matrices_gpu: tuple[int, ...]
+    seconds: float
+
+
+FULL = Size(
+    networks=tuple(BatchSize(name, batch=128, batches=2, rounds=3) for name in ("vgg16", "resnet18")),
+    decoder=BatchSize("vgg11_bn", batch=256, batches=2, rounds=3),
+    matrices=(256, 512, 1024, 2048, 4096),
+    matrices_gpu=(2048, 4096, 8192, 16384),
+    seconds=3.0,
+)
+QUICK = Size(
+    networks=(BatchSize("photos_cnn", batch=4, batches=1, rounds=1),),
+    decoder=BatchSize("photos_cnn", batch=4, batches=1, rounds=1),
+    matrices=(32, 64),
+    matrices_gpu=(256,),
+    seconds=0.01,
+)
+
+
+def measure(size: Size) -> list[Result]:
+    """Measure on one thread of the CPU, and on the GPU where there is one; where there is none, a row says so."""
+    results = measured_on_cpu(size)
+    if torch.cuda.is_available():
+        return results + in_own_process(measured_on_gpu, size)
+    said = "peak, cem-step, lipschitz-step, decoder, and growth of what is trained, on a GPU"
+    return [*results, Result(NAME, said, None, "%", AIM_SHARE, "higher", NO_GPU)]
+
+
+@on_one_thread
+def measured_on_cpu(size: Size) -> list[Result]:
+    """Measure on one thread."""
+    return measured_on(torch.device("cpu"), size, size.matrices, "one thread")
+
+
+def measured_on_gpu(size: Size) -> list[Result]:
+    """Measure on the GPU, float32 as PyTorch is set."""
+    tensor_cores = "TF32" if torch.backends.cuda.matmul.allow_tf32 else "no TF32"
+    where = f"{torch.cuda.get_device_name()}, {tensor_cores}"
+    return measured_on(torch.device("cuda"), size, size.matrices_gpu, where)
+
+
+def measured_on(device: torch.device, size: Size, matrices: Sequence[int], where: str) -> list[Result]:
+    """Measure the peaks, then the steps against them."""
+    found = {kind: best(partial(products, number, device), matrices, size.seconds) for kind, number in _NUMBERS.items()}
+    rows = [
+        Result(NAME, f"matrix peak, {kind}{place(device)}", speed / 1e9, "GFLOP/s", None, "higher", f"{side}; {where}")
+        for kind, (speed, side) in found.items()
+    ]
+    peak = found["bf16"][0]
+    for one in size.networks:
+        rows += against(peak, network_steps(one, device), one, where, place(device), aimed=True)
+    return rows + against(peak, decoder_steps(size.decoder, device), size.decoder, where, place(device), aimed=False)
+
+
+def products(number: torch.dtype, device: torch.device, side: int) -> Callable[[], object]:
+    """Return what multiplies two square matrices of a kind of numbers."""
+    left, right = (torch.randn(side, side, device=device).to(number) for _ in range(2))
+    return partial(torch.mm, left, right, out=torch.empty_like(left))
+
+
+def best(products_of: Callable[[int], Callable[[], object]], sides: Sequence[int], seconds: float) -> tuple[float, str]:
+    """Return the greatest speed of a product of square matrices, in operations per second, and of which size."""
+    speeds = {}
+    for side in sides:
+        multiply = products_of(side)
+        synchronised(multiply)
+        least, until = float("inf"), time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            least = min(least, synchronised(multiply))
+        speeds[side] = 2 * side**3 / least
+    fastest = max(speeds, key=lambda side: speeds[side])
+    told = ", ".join(f"{side}: {speed / 1e9:,.0f}" for side, speed in speeds.items())
+    return speeds[fastest], f"best of square matrices, GFLOP/s by their side: {told}"
+
+
+def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, aimed: bool) -> list[Result]:
+    """Compare precisions, hold the faster against the peak, and see what batches cost.
+
+    Args:
+        peak: operations per second of a bf16 product of matrices.
+        steps: the training steps.
+        size: how many, and how often.
+        where: device and threads, in words.
+        on: what a row's name ends with.
+        aimed: whether the aims for large networks hold for it.
+
+    """
+    flops = counted(steps.fast)
+    timing = by_turns({"fast": steps.fast, "slow": steps.slow, "batches": steps.batches}, size.rounds)
+    seconds, total = timing.median("fast"), sum(flops.values())
+    share = 100 * total / seconds / peak
+    told = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
+    parts = where_time_goes(flops, shares_of_time(steps.fast), peak * seconds)
+    lost = ", ".join(f"{part} {100 * of:.0f} %" for part, of in parts)
+    name = f"{steps.name}{on}"
+    return [
+        _ratio(timing, steps, size, name, aim=AIM_RATIO if aimed else None),
+        Result(
+            NAME,
+            f"{name}: share of the bf16 matrix peak in a training step",
+            share,
+            "%",
+            AIM_SHARE if aimed else None,
+            "higher",
+            f"{total / seconds / 1e9:,.0f} GFLOP/s; a step of {told}; time: {lost}",
+            tuple(parts),
+        ),
+        _data(timing, size, name),
+    ]
+
+
+def where_time_goes(flops: dict[str, int], shares: dict[str, float], possible: float) -> list[tuple[str, float]]:
+    """Divide a step's time into what its products would take at the peak's speed, and what all else takes.
+
+    Args:
+        flops: kind -> operations.
+        shares: kind -> share of the time.
+        possible: operations that the peak's speed would do in that time.
+
+    Returns:
+        (part, share of the time); of kinds with operations that is what they take beyond the peak's speed.
+
+    """
+    ideal = {kind: flops.get(kind, 0) / possible for kind in _BEHIND}
+    parts = [(AT_PEAK, sum(ideal.values()))]
+    for kind, share in shares.items():
+        label = f"{kind}, beyond it" if kind in _BEHIND else kind
+        parts.append((label, max(0.0, share - ideal.get(kind, 0.0))))
+    return [(label, share) for label, share in parts if share >= 0.001 or label == REST]
+
+
+def _ratio(timing: Timing, steps: Steps, size: BatchSize, name: str, *, aim: float | None) -> Result:
+    each = [f"{1000 * timing.median(side) / size.batches:,.0f} ms" for side in ("slow", "fast")]
+    note = f"{each[0]} against {each[1]} for a step of {size.batch} images; {timing.spread('fast', 'slow')}"
+    measured = f"{name}, a training step: bf16 channels last against {steps.slow_is}"
+    return Result(NAME, measured, timing.times_faster("fast", "slow"), "times", aim, "higher", note)
+
+
+def _data(timing: Timing, size: BatchSize, name: str) -> Result:
+    """Say what drawing, gathering and varying the images takes of a step."""
+    share = 100 / timing.times_faster("batches", "fast")
+    note = f"{1000 * timing.median('batches') / size.batches:.1f} ms for {size.batch} images"
+    return Result(NAME, f"{name}: share of a training step that waits for data", share, "%", AIM_DATA, "lower", note)

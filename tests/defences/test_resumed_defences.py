@@ -1,0 +1,89 @@
+"""A training that is killed and goes on, with every defence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from cut_toys import cut_at, cut_ensemble
+from interruption import interrupted, same
+from test_defence_registry import ALL, AS_RELEASED, AS_WRITTEN, DECODER, MIXTURE, settings_of
+from toy import Toy
+
+from privprune.batches import TrainingData
+from privprune.checkpoints import NONE, Checkpoints
+from privprune.defences import NEEDS_CUT, Defence, Setting, set_up
+from privprune.ensemble import Ensemble
+from privprune.training import Plan, ScheduleSettings, train
+
+pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+    pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
+    pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
+]
+SEPARATE = {**MIXTURE, "refit": {"name": "separate_pass", "augmentation": "crop_flip"}}
+PRETRAINED = {**DECODER, "pretraining": {"epochs": 2, "batch": 16, "final_learning_rate": 0.0001}}
+MORE: dict[str, dict[str, Any]] = {
+    "cem, separate pass": {"name": "cem", **SEPARATE, "form": AS_RELEASED, "base": None},
+    "cem, diagonal": {"name": "cem", **SEPARATE, "form": {**AS_WRITTEN, "covariance": "diagonal"}, "base": None},
+    "cem, from fit": {"name": "cem", **MIXTURE, "form": {**AS_WRITTEN, "covariance": "from_fit"}, "base": None},
+    "cem, pretrained": {"name": "cem", **SEPARATE, "form": AS_WRITTEN, "base": {"name": "resfl", **PRETRAINED}},
+}
+CASES = {**{f"{number}, {found['name']}": found for number, found in enumerate(ALL)}, **MORE}
+TOGETHER = ("confidence_penalty", "matched_accuracy", "min_max")  # several networks side by side
+
+
+@pytest.fixture(autouse=True)
+def _known_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the seconds that finding DP-SGD's noise takes."""
+    monkeypatch.setattr("opacus.accountants.utils.get_noise_multiplier", lambda **_: 1.0)
+
+
+def begun(found: dict[str, Any], make: Callable[..., Setting], toy: Toy) -> tuple[Ensemble, Defence, Setting]:
+    """Return networks and defence as they are before they are trained."""
+    members = 2 if found["name"] in TOGETHER else 1
+    cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
+    own = make(*range(members), cut=cut, target_accuracy=torch.tensor([0.0, 0.9])[:members])
+    networks = toy.networks if found["name"] == "dp_sgd" else toy.normalised
+    ensemble = cut_ensemble(cut) if cut is not None else Ensemble(networks(*range(members)))
+    if members == 1 and found["name"] != "dp_sgd":
+        ensemble.module.to(memory_format=torch.channels_last)
+    return ensemble, set_up(settings_of(found), own), own
+
+
+def plan(toy: Toy, setting: Setting, momentum: float) -> Plan:
+    """Return a plan in which much changes from epoch to epoch."""
+    cosine = ScheduleSettings("cosine", (), 1.0)
+    varied: Any = {"augmentation": "crop_flip", "schedule": cosine, "learning_rate": 0.02, "momentum": momentum}
+    return toy.plan(setting.epochs, batch=setting.batch, **varied)
+
+
+@pytest.mark.parametrize("found", CASES.values(), ids=CASES)
+def test_a_defence_killed_twice_ends_with_the_same_bits(
+    found: dict[str, Any], setting: Callable[..., Setting], toy: Toy, tmp_path: Path
+) -> None:
+    """Networks, history, metrics and surrogate are those of an undisturbed training, and no epoch is done twice."""
+    private = found["name"] == "dp_sgd"
+
+    def trained(checkpoints: Checkpoints) -> list[Any]:
+        ensemble, defence, own = begun(found, setting, toy)
+        history = train(
+            ensemble,
+            TrainingData(own.images, own.labels, own.members),
+            plan(toy, own, momentum=0.0 if private else 0.9),
+            toy.generators(*range(7, 7 + ensemble.members)),
+            terms=defence.terms,
+            transform=defence.transform,
+            masks=None if private else {name: weight.detach() > -0.1 for name, weight in ensemble.weights().items()},
+            checkpoints=checkpoints,
+        )
+        if defence.finish is not None:
+            defence.finish(ensemble)
+        surrogate = {} if defence.surrogate is None else defence.surrogate()
+        strides = [value.stride() for value in ensemble.parameters()]
+        return [ensemble.state_dicts(), history, defence.measured(), surrogate, strides]
+
+    warm_ups = sum(term.warm_ups for term in begun(found, setting, toy)[1].terms)
+    same(interrupted(trained, tmp_path, 1, 1 + warm_ups, 1), trained(NONE))

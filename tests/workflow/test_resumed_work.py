@@ -1,0 +1,104 @@
+"""The work of a stage that is killed and goes on: every kind of entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from interruption import interrupted, same
+
+from privprune.cells import Cell
+from privprune.checkpoints import NONE, Checkpoints
+from privprune.settings import read
+from privprune.workflow import workers
+from privprune.workflow.attack import AttackEntry, attack_cell
+from privprune.workflow.inversions import InversionEntry
+from privprune.workflow.invert import invert_cell
+from privprune.workflow.prune import PruneEntry, prune_cell
+from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
+from privprune.workflow.world import World
+
+Tiny = dict[str, Any]
+SEARCH = {
+    "budgets": {"ratios": [2, 4], "largest_drop": 1.0},
+    "inference": {"attack": "nasr", "variant": "paper", "epochs": 1, "learning_rate": 0.001, "batch": 64},
+    "seed": 5,
+}
+SEARCH["inference"] |= {"validation": 0.0, "epoch": "last"}
+
+
+@pytest.fixture(autouse=True)
+def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all work be done in this process, where turns can be counted."""
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+
+
+@pytest.fixture(scope="module")
+def cells(world: World, tiny: Tiny) -> dict[str, Cell]:
+    """Return the cells that the work starts from."""
+    return {name: train_cell(read(TrainEntry, tiny["train"][name], name), world, name)[0] for name in ("base", "dense")}
+
+
+def train(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Train four networks for two epochs each."""
+    del cells
+    return train_cell(read(TrainEntry, tiny["train"]["base"], "tiny"), world, "base")
+
+
+def harden(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Train two stacks of two for two epochs each."""
+    del cells
+    return harden_cell(read(HardenEntry, tiny["harden"]["game"], "tiny"), world, None, "game")
+
+
+def search(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Prune two targets at two ratios, then four networks at one, in two phases of one epoch each."""
+    entry = read(PruneEntry, {**tiny["prune"]["pruned"], "search": SEARCH}, "tiny")
+    return vars(prune_cell(entry, world, cells["base"], "pruned"))
+
+
+def remove(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Train two networks with masks for an epoch, and what is left of them for another."""
+    return vars(prune_cell(read(PruneEntry, tiny["prune"]["removed"], "tiny"), world, cells["dense"], "removed"))
+
+
+def attack(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Train attack networks on two targets for two epochs, and again at other odds."""
+    entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
+    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], world))
+
+
+def invert(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+    """Fit a decoder to two targets for two epochs each, and invert each in two steps."""
+    entry = read(InversionEntry, {**tiny["attack"]["cut-inverted"], "target": "dense"}, "tiny")
+    return vars(invert_cell(entry, entry.built("tiny"), cells["dense"], world))
+
+
+CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
+    (train, (1, 2, 5)),
+    (harden, (1, 2, 1)),
+    (search, (3, 6, 7)),
+    (remove, (1, 2, 1)),
+    (attack, (1, 2, 1)),
+    (invert, (3, 2, 3)),
+]
+
+
+@pytest.mark.parametrize(("work", "lives"), CASES, ids=lambda value: getattr(value, "__name__", None))
+def test_work_killed_twice_gives_the_same(
+    world: World,
+    tiny: Tiny,
+    cells: dict[str, Cell],
+    tmp_path: Path,
+    work: Callable[..., Any],
+    lives: tuple[int, ...],
+) -> None:
+    """All that comes of it is that of undisturbed work, and no turn of any of its loops is done twice."""
+
+    def done(checkpoints: Checkpoints) -> Any:
+        return work(replace(world, checkpoints=checkpoints), tiny, cells)
+
+    same(interrupted(done, tmp_path, *lives), done(NONE))
