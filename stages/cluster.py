@@ -17,28 +17,34 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dvc.repo import Repo
 
 from privprune.errors import UserError
+from privprune.files import write_text
 from stages.closure import PACKAGES
-from stages.reading import TIED
+from stages.kept import keep, keep_all
+from stages.machine import Needs
+from stages.reading import REPORTS, TIED
 
 _PATIENCE = "10s"  # for the scheduler to answer
 _RETRIES = 3  # of a stage whose worker died
 _FILES = ("dvc.yaml", "params.yaml")
+_TIMINGS = "*/timings/*/*/*.json"
 
 
 @contextlib.contextmanager
-def cluster(address: str, needs: Mapping[str, Mapping[str, float]]) -> Iterator[Executor]:
+def cluster(address: str, needs: Needs, done: Collection[str]) -> Iterator[Executor]:
     """Connect to a scheduler.
 
     Args:
         address: as Dask prints it, `tcp://HOST:8786`.
         needs: stage -> resources that its worker must have (`gpu: 1`); Dask's workers declare theirs with
             `--resources "gpu=1"`.
+        done: stages that are up to date here, which the workers go on from.
 
     Yields:
         an executor whose `submit(work, stage)` runs the stage in a worker's clone.
@@ -55,6 +61,7 @@ def cluster(address: str, needs: Mapping[str, Mapping[str, float]]) -> Iterator[
         raise UserError(f"--scheduler: found {address!r}, where none answers ({type(refused).__name__})") from None
     with client:
         _check_workers(client, needs)
+        keep_all(done)
         yield _Cluster(client, needs)
 
 
@@ -66,10 +73,24 @@ def _distributed() -> Any:
     return distributed
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a worker tells of a stage.
+
+    Attributes:
+        seconds: that it took.
+        timings: path -> content of the files that are no output of a stage, so that DVC does not restore them.
+
+    """
+
+    seconds: float
+    timings: dict[str, str]
+
+
 class _Cluster(Executor):
     """Gives stages to Dask; its futures are those of the standard library."""
 
-    def __init__(self, client: Any, needs: Mapping[str, Mapping[str, float]]) -> None:
+    def __init__(self, client: Any, needs: Needs) -> None:
         self._client, self._needs = client, needs
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -92,15 +113,21 @@ class _Cluster(Executor):
 
 
 def _hand_over(done: Any, here: Future[Any]) -> None:
-    problem = done.exception() if done.status != "cancelled" else RuntimeError("the scheduler has gone")
-    if problem is not None:
+    """Pass on what came of a stage; whatever goes wrong here must not leave the head waiting."""
+    if done.status == "cancelled":
+        here.set_exception(RuntimeError("the scheduler has gone"))
+        return
+    try:
+        made: Done = done.result()
+        for path, content in made.timings.items():
+            write_text(Path(path), content)
+        here.set_result(made.seconds)
+    except Exception as problem:  # noqa: BLE001 (whatever it is, the stage has failed)
         here.set_exception(problem)
-    else:
-        here.set_result(done.result())
 
 
-def reproduce_here(stage: str, expected: str) -> float:
-    """Run in a worker: reproduce a stage in the clone that the worker was started in; returns its seconds.
+def reproduce_here(stage: str, expected: str) -> Done:
+    """Run in a worker: reproduce a stage in the clone that the worker was started in.
 
     Raises:
         RuntimeError: the clone has another suite or other code than the head's.
@@ -109,9 +136,11 @@ def reproduce_here(stage: str, expected: str) -> float:
     if fingerprint(Path.cwd()) != expected:
         raise RuntimeError(f"found other code or another suite in {Path.cwd()}, allowed those of the head")
     os.environ[TIED] = "yes"
-    began = time.monotonic()
-    Repo(_wait_for_lock=True).reproduce([stage])
-    return time.monotonic() - began
+    began, since = time.monotonic(), time.time_ns()
+    repo = Repo(_wait_for_lock=True)
+    keep(repo, repo.reproduce([stage]))
+    written = {str(path): path.read_text() for path in REPORTS.glob(_TIMINGS) if path.stat().st_mtime_ns >= since}
+    return Done(time.monotonic() - began, written)
 
 
 def fingerprint(root: Path) -> str:
@@ -172,7 +201,7 @@ def _states(client: Any) -> dict[str, dict[str, str]]:
     return found
 
 
-def _check_workers(client: Any, needs: Mapping[str, Mapping[str, float]]) -> None:
+def _check_workers(client: Any, needs: Needs) -> None:
     """Hold all workers against the head before anything runs."""
     workers = _states(client)
     if not workers:
@@ -197,7 +226,7 @@ def _refused(state: Mapping[str, str], clones: Collection[str]) -> str | None:
     return "a clone that another one works in, allowed one of its own" if state["clone"] in clones else None
 
 
-def _check_resources(client: Any, needs: Mapping[str, Mapping[str, float]]) -> None:
+def _check_resources(client: Any, needs: Needs) -> None:
     """Hold that some worker has what each stage wants."""
     offered = [worker.get("resources", {}) for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
     for stage, wanted in needs.items():

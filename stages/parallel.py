@@ -108,7 +108,7 @@ def _room(asked: argparse.Namespace, found: Plan) -> tuple[Room, contextlib.Abst
     """
     if asked.scheduler is None:
         return room_here(found.wanted), pool(asked.jobs)
-    return Room({}, [], 0.0), cluster(asked.scheduler, found.wanted)
+    return Room({}, [], 0.0), cluster(asked.scheduler, found.wanted, found.needs.keys() - found.waiting.keys())
 
 
 class _Board:

@@ -22,7 +22,7 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 def pool(jobs: int) -> Iterator[Executor]:
     """Keep processes that have DVC imported; on Ctrl-C they end with what they run, and nothing half-made counts."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dvc.repo"])
+    context.set_forkserver_preload(["stages.kept"])
     places = context.Queue()
     for number in range(jobs):
         places.put(share(number, jobs))
@@ -66,12 +66,15 @@ def reproduce(stage: str, gpus: Sequence[str]) -> float:
     """
     from dvc.repo import Repo  # noqa: PLC0415 (imported already where the workers fork from)
 
+    from stages.kept import keep  # noqa: PLC0415 (the same)
+
     os.environ[TIED] = "yes"
     began, before = time.monotonic(), os.environ.get(_VISIBLE)
     if gpus:
         os.environ[_VISIBLE] = ",".join(gpus)
     try:
-        Repo(_wait_for_lock=True).reproduce([stage], single_item=True)
+        repo = Repo(_wait_for_lock=True)
+        keep(repo, repo.reproduce([stage], single_item=True))
     finally:
         os.environ.pop(_VISIBLE, None)
         os.environ.update({} if before is None else {_VISIBLE: before})

@@ -67,7 +67,7 @@ def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(cluster, "_PATIENCE", "0.2s")
     for address in ("tcp://127.0.0.1:9", "nonsense://here"):
         told = rf"^--scheduler: found '{address}', where none answers"
-        with pytest.raises(UserError, match=told), cluster.cluster(address, {}):
+        with pytest.raises(UserError, match=told), cluster.cluster(address, {}, ()):
             pytest.fail("connected")
 
 
@@ -87,17 +87,21 @@ def test_more_than_any_worker_has_is_refused(client: Client) -> None:
         assert str(told.value) == f"dvc.yaml: train@a.meta: found {wish}, more than any worker has"
 
 
-def test_stages_run_at_workers_that_have_what_they_need(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a stage returns and what it raises comes back to the head."""
+def test_stages_run_at_workers_that_have_what_they_need(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a stage returns, how long it says that it took, and what it raises comes back to the head."""
 
-    def work(stage: str, _: str) -> float:
+    def work(stage: str, _: str) -> cluster.Done:
         if stage == "fails":
             raise RuntimeError("exited with 1")
-        return 3.0
+        return cluster.Done(3.0, {f"{stage}.json": "{}"})
 
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cluster, "reproduce_here", work)
     executor = cluster._Cluster(client, {"needs": {"gpu": 1}})
     assert [executor.submit(print, stage, []).result(20) for stage in ("needs", "other")] == [3.0, 3.0]
+    assert {path.name for path in tmp_path.iterdir()} == {"needs.json", "other.json"}
     assert str(executor.submit(print, "fails", []).exception(20)) == "exited with 1"
 
 

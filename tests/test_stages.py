@@ -410,6 +410,8 @@ def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Cl
     os.killpg(machines.workers[killed].pid, signal.SIGKILL)
     output, _ = head.communicate()
     assert head.returncode == 0, output
+    assert "Stage 'harden@game' is cached" in output  # the head restores it
+    assert "Running stage" not in output
     assert machines.head.repro("harden@game")[0] == []
     below = ("data", "reports/tiny/records")
     assert machines.head.contents(*below) == changed.contents(*below)
