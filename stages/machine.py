@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from privprune.errors import UserError
+from stages.reading import PARAMS
 
 GPU, MEMORY = "gpu", "memory"
 _EDGE = 1e-9  # parts of a GPU are not exact
@@ -75,14 +76,22 @@ class Room:
         self._memory += wanted.get(MEMORY, 0.0)
 
 
-def room_here(needs: Needs) -> Room:
-    """Look at this machine; its GPUs only where a stage needs one, as that takes seconds.
+def room_here(needs: Needs, device: object) -> Room:
+    """Look at this machine; its GPUs only where one is needed, as that takes seconds.
+
+    Args:
+        needs: stage -> what it needs.
+        device: what the suite wants to compute on; `cuda` insists on a GPU.
 
     Raises:
-        UserError: as for `Room`.
+        UserError: as for `Room`, or the suite insists on a GPU and there is none.
 
     """
-    return Room(needs, gpus() if any(GPU in wanted for wanted in needs.values()) else [], memory())
+    insists = device == "cuda"
+    there = gpus() if insists or any(GPU in wanted for wanted in needs.values()) else []
+    if insists and not there:
+        raise UserError(f"{PARAMS}: device: found cuda, allowed cpu or found, as torch finds no GPU here")
+    return Room(needs, there, memory())
 
 
 def gpus() -> list[str]:

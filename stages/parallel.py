@@ -76,11 +76,11 @@ def _run(asked: argparse.Namespace) -> int:
         guessed, sources = estimated(list(found.waiting), suite, _SUITES, REPORTS)
         print("\n".join(described(found, Costs(before, guessed, sources), asked.jobs)))
         places = Places.of(os.environ, DATA / "downloads")
-        print("\n".join([*data_needed(found, suite, places), *machine_needed(found.wanted)]))
+        print("\n".join([*data_needed(found, suite, places), *machine_needed(found.wanted, suite.get("device"))]))
         return 0
     if found.waiting:
         check_cache()
-        room, where = _room(asked, found)
+        room, where = _room(asked, found, suite.get("device"))
         with where as executor:
             board = _Board(before, asked.jobs)
             failed = run_all(found.waiting, executor, reproduce, board, room, keep_going=asked.keep_going)
@@ -99,15 +99,17 @@ def _dvc(*targets: str, quiet: bool) -> int:
     return ended.returncode
 
 
-def _room(asked: argparse.Namespace, found: Plan) -> tuple[Room, contextlib.AbstractContextManager[Executor]]:
+def _room(
+    asked: argparse.Namespace, found: Plan, device: object
+) -> tuple[Room, contextlib.AbstractContextManager[Executor]]:
     """Choose where stages run, in processes of this machine or at the workers of a scheduler, which has its own room.
 
     Raises:
-        UserError: a stage needs more than this machine has.
+        UserError: a stage or the suite needs more than this machine has.
 
     """
     if asked.scheduler is None:
-        return room_here(found.wanted), pool(asked.jobs)
+        return room_here(found.wanted, device), pool(asked.jobs)
     return Room({}, [], 0.0), cluster(asked.scheduler, found.wanted, found.needs.keys() - found.waiting.keys())
 
 

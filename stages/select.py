@@ -63,8 +63,7 @@ def selected(suite: Mapping[str, Any], file: str, paper: Paper, table: str) -> d
     recognise = _of(suite, "recognise", lambda entry: entry["paper"] == paper.paper and entry["data"] in data)
     cells = _with_origins(makers, {*shown, *(entry["judge"] for entry in recognise.values())})
     kind = KINDS[paper.threat]
-    return {
-        "suite": suite["suite"],
+    parts = {
         "datasets": {name: entry for name, entry in suite["datasets"].items() if name in data},
         **{part: {cell: entry for cell, entry in suite[part].items() if cell in cells} for part in MAKING},
         "attack": _of(suite, "attack", lambda entry: entry["target"] in shown and kind in entry),
@@ -72,6 +71,7 @@ def selected(suite: Mapping[str, Any], file: str, paper: Paper, table: str) -> d
         "deploy": _of(suite, "deploy", lambda entry: entry["cell"] in shown),
         "evaluate": {paper.paper: {**section, "rows": rows, "controls": [], "curves": []}},
     }
+    return {key: parts.get(key, found) for key, found in suite.items()}
 
 
 def _keys(paper: Paper, name: str) -> set[tuple[str, str, str]]:

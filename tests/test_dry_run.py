@@ -169,7 +169,10 @@ def test_what_is_there_is_not_asked_for(tmp_path: Path) -> None:
 def test_the_machine_is_held_against_what_stages_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too few GPUs are told, and where nothing is asked for nothing is said."""
     monkeypatch.setattr("stages.machine.gpus", lambda: ["0"])
-    assert machine_needed({}) == []
-    assert machine_needed({"train@a": {"gpu": 1}}) == ["machine: has what 1 stages ask for in dvc.yaml"]
-    (line,) = machine_needed({"train@a": {"gpu": 1}, "train@b": {"gpu": 2}})
+    assert machine_needed({}, "found") == []
+    assert machine_needed({"train@a": {"gpu": 1}}, "cuda") == ["machine: has what 1 stages ask for in dvc.yaml"]
+    (line,) = machine_needed({"train@a": {"gpu": 1}, "train@b": {"gpu": 2}}, "cpu")
     assert line == "machine: MISSING: dvc.yaml: train@b.meta: found gpu: 2, more than this machine has, 1"
+    monkeypatch.setattr("stages.machine.gpus", list)
+    (line,) = machine_needed({}, "cuda")
+    assert line == "machine: MISSING: params.yaml: device: found cuda, allowed cpu or found, as torch finds no GPU here"

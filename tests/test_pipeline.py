@@ -198,4 +198,4 @@ def test_the_keys_that_are_read_are_declared(stage: str) -> None:
     """A stage's `params` are the keys of the suite that its script looks up, and nothing else reads the suite."""
     assert read_keys(stage) == set(STAGES[stage].get("params", []))
     readers = {path.stem for path in (ROOT / "stages").glob("*.py") if "load_yaml" in path.read_text()}
-    assert readers <= {"check", "evaluate", "plot", "report", "stage", "parallel", "cost"}
+    assert readers <= {"check", "evaluate", "plot", "report", "stage", "parallel", "cost", "select"}
