@@ -20,7 +20,7 @@ HEAD = "head:/clone"
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """Return the address of a scheduler in this process, whose only worker has one GPU."""
-    options = {"processes": False, "dashboard_address": None, "protocol": "tcp", "host": "127.0.0.1"}
+    options = {"processes": False, "dashboard_address": ":0", "protocol": "tcp", "host": "127.0.0.1"}
     with LocalCluster(n_workers=1, threads_per_worker=1, resources={"gpu": 1}, **options) as made:
         yield made.scheduler_address
 
