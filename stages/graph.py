@@ -25,6 +25,7 @@ class Plan:
             their last run.
         following: those behind them, which run unless their inputs come out as they were.
         resources: stage -> what a machine must have to run it, from `meta` in dvc.yaml; most need nothing.
+        here: those whose output stays where it was made, as `track`'s database, so that no other clone can make it.
         cached: data sets among the changed that the cache has, so that they are restored and not fetched.
 
     """
@@ -33,6 +34,7 @@ class Plan:
     changed: frozenset[str]
     following: frozenset[str]
     resources: dict[str, dict[str, float]]
+    here: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
 
     @property
@@ -40,6 +42,14 @@ class Plan:
         """What may run, each with those that it waits for; what is up to date is left out."""
         may_run = self.changed | self.following
         return {stage: needs & may_run for stage, needs in self.needs.items() if stage in may_run}
+
+    @property
+    def elsewhere(self) -> dict[str, frozenset[str]]:
+        """What may run in other clones: all that may run, but what stays where it was made and what waits for it."""
+        kept = set(self.here)
+        for stage, needs in self.needs.items():
+            kept |= {stage} if needs & kept else set()
+        return {stage: needs for stage, needs in self.waiting.items() if stage not in kept}
 
     @property
     def wanted(self) -> dict[str, dict[str, float]]:
@@ -75,7 +85,8 @@ def plan(targets: Sequence[str]) -> Plan:
         if stage not in changed and before & (changed | following):
             following.add(stage)
     resources = {stage.addressing: _resources(stage) for stage in steps}
-    return Plan(needs, changed, frozenset(following), resources, cached)
+    here = frozenset(stage.addressing for stage in steps if any(out.persist for out in stage.outs))
+    return Plan(needs, changed, frozenset(following), resources, here, cached)
 
 
 def _in_cache(stage: Stage) -> bool:

@@ -83,7 +83,8 @@ def _run(asked: argparse.Namespace) -> int:
         room, where = _room(asked, found, suite.get("device"))
         with where as executor:
             board = _Board(before, asked.jobs)
-            failed = run_all(found.waiting, executor, reproduce, board, room, keep_going=asked.keep_going)
+            stages = found.waiting if asked.scheduler is None else found.elsewhere
+            failed = run_all(stages, executor, reproduce, board, room, keep_going=asked.keep_going)
         if failed:
             print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
             return 1

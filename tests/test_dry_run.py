@@ -35,7 +35,7 @@ def of_stages(*stages: str, changed: tuple[str, ...] | None = None, cached: tupl
         frozenset(stages if changed is None else changed),
         frozenset(),
         {},
-        frozenset(cached),
+        cached=frozenset(cached),
     )
 
 
@@ -61,6 +61,13 @@ def test_the_plan_tells_what_runs_and_what_it_costs(tmp_path: Path) -> None:
     assert lines[5].startswith("cost: 1 stages about 2 h 0 min (estimate for the machine on which laptop was measured")
     assert lines[6].startswith("cost: 1 stages have no earlier time")
     assert len(lines) == 7
+
+
+def test_what_stays_where_it_was_made_is_made_here() -> None:
+    """The database of `track`, and what were to wait for it, are left to the head; all else may run elsewhere."""
+    needs = {**NEEDS, "track": frozenset({"evaluate"}), "behind": frozenset({"track"})}
+    found = Plan(needs, frozenset({"train@a"}), frozenset({"evaluate", "track", "behind"}), {}, frozenset({"track"}))
+    assert found.elsewhere == {"train@a": frozenset(), "evaluate": frozenset({"train@a"})}
 
 
 def test_nothing_to_do_costs_nothing() -> None:
