@@ -66,7 +66,7 @@ def _run(asked: argparse.Namespace) -> int:
     The stage `check` comes first, whatever was asked for: it is quick, and only after it is it known which stages a
     change of the suite or of the code touches.
     """
-    checked = _dvc("check", quiet=True)
+    checked = _dvc("--single-item", "check", quiet=True)
     if checked:
         return checked
     found = plan(asked.targets)
