@@ -1,4 +1,7 @@
-"""Work side by side on the cores of this machine: forked processes, each with its share of the cores.
+"""Work side by side on the cores of this machine: forked processes, each with one thread.
+
+With two threads sums are added up in another order. So that a cell gives the same bytes however many cores it may use
+(`stages.parallel` leaves it a part of them), a job never has more than one; idle cores are for other jobs and stages.
 
 Forking costs milliseconds, where a new interpreter pays seconds for importing torch, and the data is shared. Threads
 would share one interpreter lock, which is what a step of a small net mostly waits for.
@@ -44,7 +47,7 @@ def side_by_side(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Res
     """
     workers = _workers(len(jobs))
     if workers <= 1 or sys.platform != "linux" or torch.cuda.is_initialized():
-        torch.set_num_threads(cores())
+        torch.set_num_threads(1 if sys.platform == "linux" else cores())
         try:
             return [work(job) for job in jobs]
         finally:
@@ -68,7 +71,7 @@ def _forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) ->
     lines, processes = [], []
     for _ in range(workers):
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(work, jobs, taken, theirs, workers), daemon=True)
+        process = context.Process(target=_serve, args=(work, jobs, taken, theirs), daemon=True)
         process.start()
         theirs.close()
         lines.append(ours)
@@ -103,11 +106,11 @@ def _collected(lines: Sequence[Connection], jobs: int) -> list[Any]:
     return results
 
 
-def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], taken: Any, line: Connection, workers: int) -> None:
+def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], taken: Any, line: Connection) -> None:
     """Take jobs and send their results, until none is left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    torch.set_num_threads(max(1, cores() // workers))
+    torch.set_num_threads(1)
     try:
         while True:
             with taken.get_lock():
