@@ -111,7 +111,7 @@ def _entries(suite: Mapping[str, Any], section: str) -> dict[str, Mapping[str, A
 def machine_needed(needs: Needs, device: object) -> list[str]:
     """Say whether this machine has what the stages ask for in `meta`, and the suite's `device`."""
     try:
-        room_here(needs, device)
+        room_here(needs, device, 1)
     except UserError as lacking:
         return [f"machine: MISSING: {lacking}"]
     return [f"machine: has what {len(needs)} stages ask for in dvc.yaml"] if needs else []

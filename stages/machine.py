@@ -24,13 +24,14 @@ Needs = Mapping[str, Mapping[str, float]]
 class Room:
     """What is free. A stage takes its share before it runs and gives it back after."""
 
-    def __init__(self, needs: Needs, gpus: list[str], memory: float) -> None:
+    def __init__(self, needs: Needs, gpus: list[str], memory: float, stages: float) -> None:
         """Begin with a free machine.
 
         Args:
             needs: stage -> what it needs.
             gpus: names of the GPUs, as CUDA_VISIBLE_DEVICES takes them.
             memory: GiB.
+            stages: how many run at once.
 
         Raises:
             UserError: a stage needs more than there is, or what no machine has.
@@ -39,6 +40,7 @@ class Room:
         self._needs = needs
         self._free = dict.fromkeys(gpus, 1.0)
         self._memory = memory
+        self._stages = stages
         self._taken: dict[str, list[str]] = {}
         for stage, wanted in needs.items():
             self._check(stage, wanted)
@@ -60,10 +62,11 @@ class Room:
         share = min(1.0, wanted.get(GPU, 0.0))
         fitting = [gpu for gpu, free in self._free.items() if free >= share - _EDGE]
         count = 0 if not share else max(1, int(wanted[GPU]))
-        if len(fitting) < count or self._memory < wanted.get(MEMORY, 0.0):
+        if not self._stages or len(fitting) < count or self._memory < wanted.get(MEMORY, 0.0):
             return None
         for gpu in fitting[:count]:
             self._free[gpu] -= share
+        self._stages -= 1
         self._memory -= wanted.get(MEMORY, 0.0)
         self._taken[stage] = fitting[:count]
         return fitting[:count]
@@ -71,17 +74,19 @@ class Room:
     def give(self, stage: str) -> None:
         """Give back what a stage took."""
         wanted = self._needs.get(stage, {})
+        self._stages += 1
         for gpu in self._taken.pop(stage, []):
             self._free[gpu] += min(1.0, wanted[GPU])
         self._memory += wanted.get(MEMORY, 0.0)
 
 
-def room_here(needs: Needs, device: object) -> Room:
+def room_here(needs: Needs, device: object, jobs: int) -> Room:
     """Look at this machine; its GPUs only where one is needed, as that takes seconds.
 
     Args:
         needs: stage -> what it needs.
         device: what the suite wants to compute on; `cuda` insists on a GPU.
+        jobs: how many stages run at once.
 
     Raises:
         UserError: as for `Room`, or the suite insists on a GPU and there is none.
@@ -91,7 +96,7 @@ def room_here(needs: Needs, device: object) -> Room:
     there = gpus() if insists or any(GPU in wanted for wanted in needs.values()) else []
     if insists and not there:
         raise UserError(f"{PARAMS}: device: found cuda, allowed cpu or found, as torch finds no GPU here")
-    return Room(needs, there, memory())
+    return Room(needs, there, memory(), jobs)
 
 
 def gpus() -> list[str]:

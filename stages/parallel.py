@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import subprocess
 import sys
@@ -110,19 +111,20 @@ def _room(
 
     """
     if asked.scheduler is None:
-        return room_here(found.wanted, device), pool(asked.jobs)
-    return Room({}, [], 0.0), cluster(asked.scheduler, found.wanted, found.needs.keys() - found.waiting.keys())
+        return room_here(found.wanted, device, asked.jobs), pool(asked.jobs)
+    done = found.needs.keys() - found.waiting.keys()
+    return Room({}, [], 0.0, math.inf), cluster(asked.scheduler, found.wanted, done)
 
 
 class _Board:
     """Tells what is done and about how long the rest will take."""
 
     def __init__(self, before: Mapping[str, float], jobs: int) -> None:
-        self._before, self._jobs, self._began = before, jobs, time.monotonic()
+        self.before, self._jobs, self._began = before, jobs, time.monotonic()
 
     def told(self, stage: str, seconds: float, left: Sequence[str], *, ended_well: bool) -> None:
         """Print one line about a stage that has ended."""
-        rest = sum(self._before.get(other, _UNKNOWN) for other in left) / self._jobs
+        rest = sum(self.before.get(other, _UNKNOWN) for other in left) / self._jobs
         state = "done" if ended_well else "FAILED"
         line = f"{state} {stage} in {duration(seconds)}; {len(left)} stages left, about {duration(rest)}"
         print(f"[{duration(time.monotonic() - self._began)}] {line}", flush=True)
@@ -137,13 +139,13 @@ def run_all(
     *,
     keep_going: bool,
 ) -> list[str]:
-    """Run stages as they become ready, and as there is room for what they need.
+    """Run stages as they become ready, and as there is room for what they need; what most hangs on goes first.
 
     Args:
         waiting: stage -> those that must be done before it.
         executor: anything with `submit`.
         work: runs one stage on the GPUs that it was given, returns its seconds, raises if it fails.
-        board: told of each stage that ends.
+        board: told of each stage that ends; has, as `before`, how long stages took when they last ran.
         room: what stages take before they run.
         keep_going: after a failure, go on with all that does not need what failed.
 
@@ -151,13 +153,13 @@ def run_all(
         the stages that failed.
 
     """
-    graph = TopologicalSorter(waiting)
+    graph, behind = TopologicalSorter(waiting), longest_way(waiting, board.before)
     graph.prepare()
     running: dict[Future[float], str] = {}
     ready, left, failed = list[str](), list(waiting), list[str]()
     while graph.is_active():
         ready = [*ready, *graph.get_ready()] if keep_going or not failed else []
-        for stage in tuple(ready):
+        for stage in sorted(ready, key=behind.__getitem__, reverse=True):
             gpus = room.take(stage)
             if gpus is not None:
                 ready.remove(stage)
@@ -175,6 +177,16 @@ def run_all(
                 failed.append(stage)
                 print(f"error: {stage}: {problem}", file=sys.stderr)
     return failed
+
+
+def longest_way(waiting: Mapping[str, frozenset[str]], before: Mapping[str, float]) -> dict[str, float]:
+    """Return for each stage how many seconds at least lie between its beginning and the end of the run."""
+    ways = dict.fromkeys(waiting, 0.0)
+    for stage in reversed(tuple(TopologicalSorter(waiting).static_order())):
+        ways[stage] += before.get(stage, _UNKNOWN)
+        for need in waiting[stage]:
+            ways[need] = max(ways[need], ways[stage])
+    return ways
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
+from stages import warm
 from stages.reading import TIED
 
 _INTERRUPTED = 130  # exit status by custom
@@ -22,7 +23,7 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 def pool(jobs: int) -> Iterator[Executor]:
     """Keep processes that have DVC imported; on Ctrl-C they end with what they run, and nothing half-made counts."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["stages.kept"])
+    context.set_forkserver_preload(["stages.kept", "stages.warm"])
     places = context.Queue()
     for number in range(jobs):
         places.put(share(number, jobs))
@@ -49,11 +50,12 @@ def share(number: int, jobs: int) -> list[int]:
 
 
 def _settle(places: Any) -> None:
-    """Begin a worker: a process group of its own, so that what it runs can be ended with it, and its own cores."""
+    """Begin a worker: a process group of its own, so that what it runs can be ended with it, its cores, a starter."""
     os.setpgid(0, 0)
     cores = places.get()
     if cores:
         os.sched_setaffinity(0, cores)
+    warm.begin()
 
 
 def reproduce(stage: str, gpus: Sequence[str]) -> float:

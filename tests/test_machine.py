@@ -16,7 +16,7 @@ def test_what_is_taken_comes_back_whole() -> None:
     """Whatever is taken and given back in whatever order, no GPU serves more than one, and in the end all is free."""
     draw = random.Random(7)
     needs = {str(number): {"gpu": draw.choice([0.1, 1 / 3, 0.5, 1, 2]), "memory": 3.0} for number in range(40)}
-    room = Room({**needs, "all": {"gpu": 3, "memory": 16.0}}, ["0", "1", "2"], 16.0)
+    room = Room({**needs, "all": {"gpu": 3, "memory": 16.0}}, ["0", "1", "2"], 16.0, 9)
     held: dict[str, list[str]] = {}
     for stage, wanted in needs.items():
         while (gpus := room.take(stage)) is None:
@@ -34,9 +34,17 @@ def test_what_is_taken_comes_back_whole() -> None:
     assert room.take("all") == ["0", "1", "2"]
 
 
+def test_no_more_stages_than_asked_for() -> None:
+    """A stage that needs nothing waits too, until one of those that run has ended."""
+    room = Room({}, [], 1.0, 2)
+    assert [room.take(stage) for stage in "abc"] == [[], [], None]
+    room.give("a")
+    assert room.take("c") == []
+
+
 def test_a_stage_that_says_nothing_takes_nothing() -> None:
     """It always finds room, and no GPU is chosen for it."""
-    room = Room({"greedy": {"memory": 8.0}}, [], 8.0)
+    room = Room({"greedy": {"memory": 8.0}}, [], 8.0, 9)
     assert room.take("greedy") == []
     assert room.take("modest") == []
     room.give("modest")
@@ -55,7 +63,7 @@ def test_a_stage_that_says_nothing_takes_nothing() -> None:
 def test_what_is_not_there_is_refused_before_anything_runs(wanted: dict[str, float], line: str) -> None:
     """One line with the stage, what it wants and what there is."""
     with pytest.raises(UserError) as told:
-        Room({"train@a": wanted}, ["0"], 16.0)
+        Room({"train@a": wanted}, ["0"], 16.0, 9)
     assert str(told.value) == f"dvc.yaml: train@a.meta: {line}"
 
 

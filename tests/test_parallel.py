@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import pytest
 
@@ -18,11 +19,13 @@ DIAMOND = {
     "train@b": frozenset({"check"}),
     "evaluate": frozenset({"train@a", "train@b"}),
 }
-ROOM = Room({}, [], 0.0)  # nothing here needs any
+ROOM = Room({}, [], 0.0, 9)  # nothing here needs any
 
 
 class Silent:
     """A board that keeps what it is told."""
+
+    before: ClassVar = {"check": 1.0, "train@a": 2.0, "train@b": 20.0}
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, int, bool]] = []
@@ -55,6 +58,13 @@ def test_nothing_runs_before_what_it_needs() -> None:
     assert begun[0] == "check"
     assert sorted(begun[1:3]) == ["train@a", "train@b"]
     assert begun[3:] == ["evaluate"]
+
+
+def test_what_most_hangs_on_goes_first() -> None:
+    """Of two ready stages the longer one begins, and a stage counts with all that has to follow it."""
+    assert run("", keep_going=False, jobs=1)[1] == ["check", "train@b", "train@a", "evaluate"]
+    ways = parallel.longest_way(DIAMOND, {"check": 1.0, "train@a": 2.0, "train@b": 20.0, "evaluate": 5.0})
+    assert ways == {"evaluate": 5.0, "train@a": 7.0, "train@b": 25.0, "check": 26.0}
 
 
 def test_two_run_at_once() -> None:
@@ -109,7 +119,7 @@ def test_stages_share_what_there_is_of_a_machine() -> None:
 
     board = Silent()
     with ThreadPoolExecutor(5) as executor:
-        room = Room(needs, ["0", "1"], 4.0)
+        room = Room(needs, ["0", "1"], 4.0, 9)
         failed = parallel.run_all(dict.fromkeys(needs, frozenset()), executor, work, board, room, keep_going=False)
     assert failed == []
     assert len(board.lines) == 5
@@ -128,7 +138,7 @@ def test_what_needs_nothing_passes_what_waits() -> None:
         return 0.0
 
     waiting = dict.fromkeys(("holds", "waits", "free"), frozenset[str]())
-    room = Room({"holds": {"gpu": 1}, "waits": {"gpu": 1}}, ["0"], 1.0)
+    room = Room({"holds": {"gpu": 1}, "waits": {"gpu": 1}}, ["0"], 1.0, 3)
     with ThreadPoolExecutor(3) as executor:
         parallel.run_all(waiting, executor, work, Silent(), room, keep_going=False)
     assert order[2] == "waits"
