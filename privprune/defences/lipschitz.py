@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
 from privprune.defences.defence import Setting
@@ -150,7 +151,7 @@ class _CleanPass:
         self.parts = parts
         self._norms = [module for part in parts for module in part.modules() if isinstance(module, _NORMS)]
         self._outputs: dict[nn.Module, Tensor] = {}
-        self._taken: dict[nn.Module, Tensor] = {}
+        self._taken: dict[nn.Module, tuple[Tensor, Tensor, Tensor]] = {}
         self._open = True
         lasts = [part[-1] for part in parts]
         self._handles = [module.register_forward_hook(_hook(self)) for module in dict.fromkeys([*self._norms, *lasts])]
@@ -161,7 +162,7 @@ class _CleanPass:
             return
         self._outputs[module] = output
         if isinstance(module, _NORMS):
-            self._taken[module] = taken
+            self._taken[module] = taken, *_statistics(module, taken, output)
 
     def again(self, images: Tensor) -> list[Tensor]:
         """Run the edge on other images, [n, C, H, W], as it ran on those kept; returns each block's output."""
@@ -195,11 +196,60 @@ class _CleanPass:
 
     def _normalised(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, features: Tensor) -> Tensor:
         """Normalise with mean and variance of what the clean pass took, with their gradients."""
-        taken = wide(self._taken[norm])
-        variance, mean = torch.var_mean(taken, [0, *range(2, taken.dim())], correction=0)
-        gain = norm.weight * (variance + norm.eps).rsqrt()
-        offset, shape = norm.bias - mean * gain, (1, -1, *[1] * (taken.dim() - 2))
-        return (wide(features) * gain.view(shape) + offset.view(shape)).to(features.dtype)
+        made: Tensor = _WithStatistics.apply(features, norm.weight, norm.bias, *self._taken[norm])
+        return made
+
+
+@torch.no_grad()
+def _statistics(norm: nn.Module, taken: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and 1 / sqrt(variance + epsilon) of each channel of what a batch normalisation took, [channels].
+
+    PyTorch keeps them for the backward pass; where it gives them no such name they are computed once more.
+    """
+    mean, root = (getattr(output.grad_fn, f"_saved_result{number}", None) for number in (1, 2))
+    if mean is not None and root is not None and len(mean) == len(root) == taken.shape[1]:
+        return mean, root
+    assert isinstance(norm, _NORMS)  # noqa: S101 (only these are asked)
+    variance, mean = torch.var_mean(wide(taken), _but_channels(taken), correction=0)
+    return mean, (variance + norm.eps).rsqrt()
+
+
+class _WithStatistics(torch.autograd.Function):
+    """Batch normalisation of some features with the statistics of others, differentiable in both.
+
+    As autograd would do it, but with one pass over the whole batch, backward in the precision of the features, where
+    mean and variance would take four in float32.
+    """
+
+    @staticmethod
+    def forward(
+        context: Any, features: Tensor, weight: Tensor, bias: Tensor, others: Tensor, mean: Tensor, root: Tensor
+    ) -> Tensor:
+        """Return features like those given, [n, channels, ...]; mean and root are the others', see `_statistics`."""
+        context.save_for_backward(features, others, weight, mean, root)
+        gain = weight * root
+        return _affine(features, gain, bias - mean * gain)
+
+    @staticmethod
+    def backward(context: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        """Return gradients: y = gain x + offset, gain = weight root, offset = bias - mean gain."""
+        features, others, weight, mean, root = context.saved_tensors
+        of_offset = given.sum(_but_channels(given), dtype=weight.dtype)
+        of_gain = (wide(given) * features).sum(_but_channels(given)) - mean * of_offset
+        of_mean, of_variance = -weight * root * of_offset, -0.5 * root**3 * weight * of_gain
+        count = others.numel() / others.shape[1]
+        slope = 2 * of_variance / count
+        of_others = _affine(others, slope, of_mean / count - slope * mean)
+        return _affine(given, weight * root, torch.zeros_like(root)), root * of_gain, of_offset, of_others, None, None
+
+
+def _but_channels(features: Tensor) -> list[int]:
+    return [0, *range(2, features.dim())]
+
+
+def _affine(features: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """Return gain x + offset for each channel, as the normalisation with mean 0 and variance 1 that it is."""
+    return F.batch_norm(features, torch.zeros_like(gain), torch.ones_like(gain), gain, offset, eps=0.0)
 
 
 def _hook(watch: _CleanPass) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

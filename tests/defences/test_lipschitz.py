@@ -11,7 +11,7 @@ from toy import Toy
 
 from privprune.batches import as_input
 from privprune.defences import Setting, set_up
-from privprune.defences.lipschitz import Lipschitz, LipschitzSettings
+from privprune.defences.lipschitz import Lipschitz, LipschitzSettings, _statistics
 from privprune.defences.patrol import PatrolSettings
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
@@ -130,6 +130,18 @@ def test_the_gradient_is_that_of_the_whole_function(setting: MakeSetting) -> Non
 def _move(parameters: list[torch.Tensor], direction: list[torch.Tensor], distance: float) -> None:
     for value, along in zip(parameters, direction, strict=True):
         value.add_(distance * along)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_statistics_are_those_that_the_normalisation_kept(precision: torch.dtype) -> None:
+    """What PyTorch keeps for its backward pass is the mean, and 1 / sqrt(variance + epsilon), of what was taken."""
+    norm, taken = torch.nn.BatchNorm2d(5), 2 + 3 * torch.randn(6, 5, 4, 4, generator=torch.Generator().manual_seed(3))
+    taken = taken.to(precision)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        kept = _statistics(norm, taken, norm(taken))
+    computed = _statistics(norm, taken, norm(taken).detach())
+    for one, other in zip(kept, computed, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
 def test_shrunken_features_gain_nothing_where_outputs_are_normalised(setting: MakeSetting) -> None:
