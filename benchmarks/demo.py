@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.commands import last_line, run
@@ -59,7 +59,7 @@ def measure(size: Size) -> list[Result]:
     if size.at_once is None or serial is None:  # without the one there is no ratio to the other
         return results
     (total,) = in_clone(size.repository, (size.at_once,))
-    return [*results, _ratio(size.at_once, serial, total)]
+    return [*results, replace(total, aim=AIM), _ratio(size.at_once, serial, total)]
 
 
 def in_clone(repository: Path, parts: Sequence[Part]) -> list[Result]:

@@ -10,7 +10,7 @@ from privprune.files import new_folder, write_json
 from privprune.settings import load_yaml
 from privprune.suite import check_suite
 from stages.closure import STAGES, code_of
-from stages.reading import DATA, PARAMS, mistakes_told
+from stages.reading import DATA, PARAMS, end, mistakes_told
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,3 +27,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     mistakes_told(main)
+    end()

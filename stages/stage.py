@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 
@@ -16,7 +16,7 @@ from privprune.errors import UserError
 from privprune.files import write_json
 from privprune.settings import at, load_yaml, read
 from privprune.tracking import live
-from stages.reading import DATA, PARAMS, REPORTS, mistakes_told, name_given
+from stages.reading import DATA, PARAMS, REPORTS, end, mistakes_told, name_given
 
 __all__ = ["DATA", "PARAMS", "REPORTS", "device", "entry", "mistakes_told", "note_time", "run", "streamed", "told"]
 
@@ -94,8 +94,8 @@ def told(where: str) -> Iterator[None]:
         raise UserError(f"{where}.{refused}") from refused
 
 
-def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) -> None:
-    """Run a stage on the name given on the command line.
+def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) -> NoReturn:
+    """Run a stage on the name given on the command line, and end.
 
     A stage that returns the path of its record gets its wall-clock time written beside it, in a file that no stage
     depends on, with what else it measured that differs from run to run.
@@ -112,6 +112,7 @@ def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) 
     if made is not None:
         record, more = made if isinstance(made, tuple) else (made, {})
         note_time(record, time.monotonic() - began, more)
+    end()
 
 
 def note_time(record: Path, seconds: float, more: Mapping[str, float]) -> None:

@@ -7,6 +7,7 @@ A new defence is one file with a settings class, whose `name` is a literal, and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from privprune.defences.cem import CemSettings, cem, needs_noise
@@ -63,6 +64,14 @@ NEEDS_CUT: tuple[type[Any], ...] = (
     ResSflSettings,
 )
 
+LATE: dict[type[Any], str] = {CemSettings: "sklearn.cluster", DpSgdSettings: "opacus"}  # seconds that others need not
+
+
+def import_late(settings: DefenceSettings | None) -> None:
+    """Import what a defence needs and others do without, before workers fork that would each import it again."""
+    if type(settings) in LATE:
+        import_module(LATE[type(settings)])
+
 
 def games_of(settings: DefenceSettings | None) -> tuple[LipschitzSettings | None, GameSettings | None]:
     """Return the Lipschitz terms and the game against a decoder that a defence brings, under CEM too."""
@@ -99,6 +108,7 @@ __all__ = [
     "check_lipschitz",
     "check_patrol",
     "games_of",
+    "import_late",
     "needs_noise",
     "set_up",
 ]

@@ -28,7 +28,7 @@ class Clusters(NamedTuple):
 
 
 def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: torch.Generator) -> Clusters:
-    """Cluster records by Lloyd's algorithm, through scikit-learn on the processor.
+    """Cluster records by Lloyd's algorithm, through scikit-learn on the processor; one cluster needs neither.
 
     Args:
         features: float [n, D], n at least `clusters`; copied to the processor once.
@@ -37,11 +37,15 @@ def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: to
         generator: source of that draw.
 
     """
+    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    if clusters == 1:
+        together = torch.zeros(len(features), dtype=torch.int64, device=features.device)
+        return Clusters(features.detach().mean(0, keepdim=True), together, together.new_tensor([len(features)]))
+
     from sklearn.cluster import KMeans  # noqa: PLC0415 (a second that few programs need)
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 (same)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 (same)
 
-    seed = int(torch.randint(2**31 - 1, (), generator=generator))
     points = features.detach().cpu().numpy()
     first = "k-means++" if start is None else start.detach().cpu().numpy().astype(points.dtype)
     search = KMeans(clusters, init=first, n_init=1, max_iter=_ITERATIONS, tol=0.0, random_state=seed)

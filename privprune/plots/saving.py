@@ -1,6 +1,9 @@
 """The one place where a figure becomes bytes and files: the same figure gives the same bytes."""
 
 import io
+import multiprocessing
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -77,12 +80,29 @@ def save_all(drawings: Sequence[Drawing], folder: Path) -> None:
     """
     with new_folder(folder) as unfinished:
         words = []
-        for drawing in drawings:
-            drawn = asdict(picture(drawing))
-            (unfinished / f"{drawing.name}.svg").write_text(drawn.pop("svg"), encoding="utf-8")
-            (unfinished / f"{drawing.name}.png").write_bytes(png(drawing.figure))
-            words.append(drawn)
+        for drawn, pixels in _all_drawn(drawings):
+            told = asdict(drawn)
+            (unfinished / f"{drawn.name}.svg").write_text(told.pop("svg"), encoding="utf-8")
+            (unfinished / f"{drawn.name}.png").write_bytes(pixels)
+            words.append(told)
         write_json(unfinished / "figures.json", words)
+
+
+def _all_drawn(drawings: Sequence[Drawing]) -> list[tuple[Picture, bytes]]:
+    """Draw each as text and as pixels, where there are several cores side by side."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+    if min(cores, len(drawings)) <= 1:
+        return [(picture(drawing), png(drawing.figure)) for drawing in drawings]
+    context = multiprocessing.get_context("fork")  # a figure need not travel then
+    with context.Pool(min(cores, len(drawings)), _WAITING.extend, (drawings,)) as pool:
+        return pool.map(_drawn, range(len(drawings)), chunksize=1)
+
+
+_WAITING: list[Drawing] = []  # in a process that draws: what there is to draw
+
+
+def _drawn(number: int) -> tuple[Picture, bytes]:
+    return picture(_WAITING[number]), png(_WAITING[number].figure)
 
 
 def read_pictures(folder: Path) -> list[Picture]:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.attacks.membership import ATTACKS, Attack, Evidence, at_odds, attack_each, evidence_about
+from privprune.attacks.choice import build_attack
+from privprune.attacks.membership import (
+    ATTACKS,
+    Attack,
+    Evidence,
+    TrainsTogether,
+    at_odds,
+    attack_each,
+    evidence_about,
+)
 from privprune.cells import Cell, generator
 from privprune.checkpoints import Checkpoints
 from privprune.ensemble import Ensemble
 from privprune.metrics.membership import Measured, Scores, measure
 from privprune.prediction import predict
-from privprune.settings import AtLeastOne, Positive, read
+from privprune.settings import AtLeastOne, Positive
 from privprune.workflow.groups import as_arrays, as_tensors
 from privprune.workflow.workers import side_by_side
 from privprune.workflow.world import World, check_same_data
@@ -75,30 +84,10 @@ class AttackEntry:
             UserError: an unknown attack, or settings that it does not take.
 
         """
-        return {label: build_attack(settings, f"{where}.methods.{label}") for label, settings in self.methods.items()}
-
-
-@dataclass(frozen=True)
-class _Choice:
-    attack: str
-
-    def __post_init__(self) -> None:
-        if self.attack not in ATTACKS:
-            raise ValueError(f"attack: found {self.attack!r}, allowed {', '.join(ATTACKS)}")
-
-
-def build_attack(settings: Mapping[str, object], where: str) -> Attack:
-    """Build one attack from settings whose key `attack` names it.
-
-    Raises:
-        UserError: an unknown attack, or settings that it does not take.
-
-    """
-    choice = read(_Choice, {"attack": settings.get("attack")}, where)
-    kind, attack = ATTACKS[choice.attack]
-    own = {key: value for key, value in settings.items() if key != "attack"}
-    built: Attack = attack(read(kind, own, where))
-    return built
+        return {
+            label: build_attack(ATTACKS, settings, f"{where}.methods.{label}")
+            for label, settings in self.methods.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -124,24 +113,52 @@ def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, w
     """
     check_same_data(cell, world, f"target: {entry.target}")
     evidences = gather(cell, world)
-    jobs = [(label, odds) for label in attacks for odds in (None, *_replayed(entry, label))]
+    jobs = [
+        _Job(label, odds, targets)
+        for label, attack in attacks.items()
+        for odds in (None, *_replayed(entry, label))
+        for targets in _together(attack, len(evidences), world.device)
+    ]
 
-    def work(job: tuple[str, float | None]) -> tuple[list[Scores], Measured]:
-        label, odds = job
-        part = label if odds is None else f"{label} at {odds:g} to 1"
+    def work(job: _Job) -> list[Scores]:
         own = world.checkpoints
-        return own.done(part, lambda: _attack(entry, attacks, evidences, label, odds, own.within(part)))
+        return own.done(job.part, lambda: _attack(entry, attacks[job.label], evidences, job, own.within(job.part)))
 
+    found: dict[tuple[str, float | None], list[Scores]] = {}
+    for job, made in zip(jobs, side_by_side(work, jobs), strict=True):
+        found.setdefault((job.label, job.odds), []).extend(made)
+    measured = side_by_side(lambda key: _measured(entry, *key, found[key]), list(found))
     results: dict[str, Any] = {}
     scores: dict[str, Any] = {}
-    for (label, odds), (found, measured) in zip(jobs, side_by_side(work, jobs), strict=True):
+    for ((label, odds), own), one in zip(found.items(), measured, strict=True):
         if odds is not None:
-            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = measured.metrics["accuracy"].as_record()
+            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = one.metrics["accuracy"].as_record()
             continue
-        results[label] = measured.as_record()
-        for target, one in enumerate(found):
-            scores |= {f"{label}/{target}/members": one.members, f"{label}/{target}/nonmembers": one.nonmembers}
+        results[label] = one.as_record()
+        for target, score in enumerate(own):
+            scores |= {f"{label}/{target}/members": score.members, f"{label}/{target}/nonmembers": score.nonmembers}
     return Assault(results, scores)
+
+
+class _Job(NamedTuple):
+    """What a worker does: a method against some of the targets, as it is or at other odds."""
+
+    label: str
+    odds: float | None
+    targets: Sequence[int]
+
+    @property
+    def part(self) -> str:
+        """Its name, as a part of the work."""
+        whom = " ".join(map(str, self.targets))
+        return f"{self.label} on {whom}" if self.odds is None else f"{self.label} at {self.odds:g} to 1 on {whom}"
+
+
+def _together(attack: Attack, targets: int, device: torch.device) -> list[Sequence[int]]:
+    """Divide targets into those of one job: one by one for an attack that trains, whose stacks pay on a GPU alone."""
+    if isinstance(attack, TrainsTogether) and device.type == "cpu":
+        return [[target] for target in range(targets)]
+    return [range(targets)]
 
 
 def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
@@ -149,22 +166,26 @@ def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
     return entry.base_rates.odds if label in entry.base_rates.attacks else ()
 
 
-def _attack(
-    entry: AttackEntry,
-    attacks: Mapping[str, Attack],
-    evidences: Sequence[Evidence],
-    label: str,
-    odds: float | None,
-    checkpoints: Checkpoints,
-) -> tuple[list[Scores], Measured]:
-    """Run one method on every target, as it is or at other odds; its random numbers hang on its label alone."""
+def _purpose(label: str, odds: float | None) -> tuple[int, ...]:
+    """Return what the random numbers of a method hang on beside the seed: its label alone, and the odds."""
     own = zlib.crc32(label.encode())
-    purpose = (ATTACK, own) if odds is None else (REPLAY, own, round(1000 * odds))
-    generators = [generator(entry.seed, target, *purpose) for target in range(len(evidences))]
-    if odds is not None:
-        evidences = [at_odds(one, odds, drawn) for one, drawn in zip(evidences, generators, strict=True)]
-    found = attack_each(attacks[label], evidences, generators, checkpoints)
-    return found, measure(found, entry.resamples, np.random.default_rng([entry.seed, *purpose]))
+    return (ATTACK, own) if odds is None else (REPLAY, own, round(1000 * odds))
+
+
+def _attack(
+    entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], job: _Job, checkpoints: Checkpoints
+) -> list[Scores]:
+    """Run a job."""
+    generators = [generator(entry.seed, target, *_purpose(job.label, job.odds)) for target in job.targets]
+    own = [evidences[target] for target in job.targets]
+    if job.odds is not None:
+        own = [at_odds(one, job.odds, drawn) for one, drawn in zip(own, generators, strict=True)]
+    return attack_each(attack, own, generators, checkpoints)
+
+
+def _measured(entry: AttackEntry, label: str, odds: float | None, found: Sequence[Scores]) -> Measured:
+    """Measure a method on all targets."""
+    return measure(found, entry.resamples, np.random.default_rng([entry.seed, *_purpose(label, odds)]))
 
 
 def gather(cell: Cell, world: World) -> list[Evidence]:

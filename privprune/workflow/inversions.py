@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from privprune.attacks.choice import build_attack
 from privprune.attacks.inversion import INVERSIONS, Inversion
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, read
+from privprune.settings import AtLeastOne
 
 
 @dataclass(frozen=True)
@@ -54,31 +55,9 @@ class InversionEntry:
 
         """
         return {
-            label: build_inversion(settings, f"{where}.inversions.{label}")
+            label: build_attack(INVERSIONS, settings, f"{where}.inversions.{label}")
             for label, settings in self.inversions.items()
         }
-
-
-@dataclass(frozen=True)
-class _Choice:
-    attack: str
-
-    def __post_init__(self) -> None:
-        if self.attack not in INVERSIONS:
-            raise ValueError(f"attack: found {self.attack!r}, allowed {', '.join(INVERSIONS)}")
-
-
-def build_inversion(settings: Mapping[str, object], where: str) -> Inversion:
-    """Build one attack from settings whose key `attack` names it.
-
-    Raises:
-        UserError: an unknown attack, or settings that it does not take.
-
-    """
-    choice = read(_Choice, {"attack": settings.get("attack")}, where)
-    kind, attack = INVERSIONS[choice.attack]
-    built: Inversion = attack(read(kind, {key: settings[key] for key in settings if key != "attack"}, where))
-    return built
 
 
 def check_features(

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import torch
 
-from privprune.attacks.membership import Outputs, attack_each, evidence_from_halves
+from privprune.attacks.choice import build_attack
+from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
 from privprune.cells import NOISE, Cell, Manifest, generator
-from privprune.defences import DefenceSettings, set_up
+from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
@@ -40,7 +41,6 @@ from privprune.pruning import (
 from privprune.settings import AtLeastOne, Key
 from privprune.tasks import task_of
 from privprune.training import History, Masks, Plan, Term, train
-from privprune.workflow.attack import build_attack
 from privprune.workflow.groups import Outcome, one_after_another, part_of, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label
 from privprune.workflow.world import World, check_same_data
@@ -103,7 +103,7 @@ class PruneEntry:
         if removing and (self.search is not None or self.stack != 1):
             raise ValueError("search and stack: allowed null and 1 with soft_mask, whose networks differ in shape")
         if self.search is not None:
-            build_attack(self.search.inference, "search.inference")
+            build_attack(ATTACKS, self.search.inference, "search.inference")
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Refuse a budget that the architecture has not the layers for.
@@ -147,6 +147,7 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
         budget, search = _search(entry, entry.search, budget, world, start, label)
     if budget is not None:
         work = partial(_prune_group, entry, budget, world, start, label)
+    import_late(entry.defence)
     outcome = side_by_side(start.manifest.networks, entry.stack, work, world.checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
@@ -278,7 +279,7 @@ def _search(
 
 def _judged(ratio: float, cell: Cell, search: SearchEntry, world: World) -> Candidate:
     """Accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
-    attack = build_attack(search.inference, "search.inference")
+    attack = build_attack(ATTACKS, search.inference, "search.inference")
     accuracies, evidences = [], []
     for number in range(cell.manifest.targets):
         own = world.split(cell.manifest, number)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.datasets.source import VARIABLE
-from privprune.defences import DefenceSettings, set_up
+from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
 from privprune.ensemble import Ensemble
 from privprune.errors import UserError
@@ -136,6 +136,7 @@ def _run(
         continued = start if start is not None and not defence.fresh else None
         return _train_group(manifest, world, plan, group, defence, continued, label)
 
+    import_late(settings)
     outcome = side_by_side(manifest.networks, stack, work, world.checkpoints)
     return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 

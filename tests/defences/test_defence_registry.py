@@ -1,5 +1,6 @@
 """All defences, by one table."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
@@ -9,7 +10,7 @@ from cut_toys import cut_at, cut_ensemble
 from toy import Toy
 
 from privprune.batches import TrainingData
-from privprune.defences import DEFENCES, NEEDS_CUT, Defence, DefenceSettings, Setting, set_up
+from privprune.defences import DEFENCES, LATE, NEEDS_CUT, Defence, DefenceSettings, Setting, import_late, set_up
 from privprune.ensemble import Ensemble
 from privprune.settings import read
 from privprune.training import train
@@ -102,3 +103,12 @@ def test_a_defence_trains_and_gives_the_network_back(
         assert torch.equal(value, state_again[name]), name
     assert all(len(rows) == 3 and {len(row) for row in rows} == {1} for rows in history.values())
     assert all(len(values) == 1 for values in defence.measured().values())
+
+
+@pytest.mark.parametrize("own", [one for one in ALL if one["name"] in ("cem", "dp_sgd")])
+def test_what_workers_would_each_import_is_there_before(own: dict[str, Any]) -> None:
+    """After `import_late` the slow module of a defence has been imported; others have none."""
+    settings = settings_of(own)
+    import_late(settings)
+    assert LATE[type(settings)] in sys.modules
+    import_late(None)

@@ -137,6 +137,17 @@ def test_axes_rebuild_the_covariance(shape: tuple[int, int]) -> None:
     assert eigenvalues(centred).sum().item() == pytest.approx(covariance.trace().item())
 
 
+def test_one_cluster_is_all_records() -> None:
+    """Its centre is their mean, as scikit-learn finds it, and the source of random numbers goes on as with several."""
+    points, drawn = torch.randn(50, 3, generator=chance(8)), (chance(2), chance(2))
+    found = k_means(points, 1, None, drawn[0])
+    k_means(points, 2, None, drawn[1])
+    torch.testing.assert_close(found.centres, points.mean(0, keepdim=True))
+    assert found.counts.tolist() == [50]
+    assert not found.labels.any()
+    assert torch.equal(drawn[0].get_state(), drawn[1].get_state())
+
+
 def test_k_means_finds_places_and_goes_on_from_known_centres() -> None:
     """Far groups are found from any start, twice the same; a start at the end stays there."""
     points = torch.eye(3)[torch.arange(60) % 3] * 10 + 0.1 * torch.randn(60, 3, generator=chance(8))

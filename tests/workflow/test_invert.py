@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.attacks.choice import build_attack
+from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Inversion
 from privprune.cells import Cell, generator
 from privprune.datasets import Dataset
 from privprune.errors import UserError
@@ -20,7 +21,7 @@ from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder
 from privprune.settings import read
 from privprune.workflow import workers
-from privprune.workflow.inversions import InversionEntry, build_inversion
+from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import Inverted, check_inversion, invert_cell
 from privprune.workflow.victims import halves, plan, pools, target
 from privprune.workflow.world import NetworkSettings, World
@@ -100,7 +101,7 @@ def inverted(world: World, cell: Cell, **changed: Any) -> Inverted:
 
 def attack(**settings: Any) -> Inversion:
     """Build one attack."""
-    return build_inversion(settings, "tiny")
+    return build_attack(INVERSIONS, settings, "tiny")
 
 
 @pytest.fixture(scope="module")

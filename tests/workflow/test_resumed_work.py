@@ -66,7 +66,7 @@ def remove(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
 
 
 def attack(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
-    """Train attack networks on two targets for two epochs, and again at other odds."""
+    """Train attack networks on two targets for two epochs each, and again at other odds."""
     entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
     return vars(attack_cell(entry, entry.built("tiny"), cells["base"], world))
 
@@ -82,7 +82,7 @@ CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
     (harden, (1, 2, 1)),
     (search, (3, 6, 7)),
     (remove, (1, 2, 1)),
-    (attack, (1, 2, 1)),
+    (attack, (3, 2, 3)),
     (invert, (3, 2, 3)),
 ]
 

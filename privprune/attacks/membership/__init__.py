@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from privprune.attacks.membership.attack import Attack, attack_each
+from privprune.attacks.membership.attack import Attack, TrainsTogether, attack_each
 from privprune.attacks.membership.base_rate import at_odds, replay
 from privprune.attacks.membership.confidence import ConfidenceAttack
 from privprune.attacks.membership.entropy import EntropyAttack
@@ -43,6 +43,7 @@ __all__ = [
     "Outputs",
     "RMIAAttack",
     "Shadows",
+    "TrainsTogether",
     "at_odds",
     "attack_each",
     "evidence_about",
