@@ -185,8 +185,10 @@ def test_the_demo_is_timed_in_a_clone(checkout: Path) -> None:
         assert run(["git", *command], checkout).status == 0
     program = "import pathlib; open('made', 'w'); [file.touch() for file in pathlib.Path('reports').rglob('*.json')]"
     part = demo.Part("a part", ("python", "-c", program), 9.0)
-    found, ratio = demo.measure(demo.Size(checkout, (part,), part))
+    found, side_by_side, ratio = demo.measure(demo.Size(checkout, (part,), part))
     assert found.value is not None
+    assert side_by_side.value is not None
+    assert side_by_side.aim == demo.AIM
     assert found.note == "2 stages that train or attack took 52 s, the longest: train 90m 50 s, train 1m 2 s"
     assert ratio.value is not None
     assert ratio.value > 0
@@ -195,7 +197,7 @@ def test_the_demo_is_timed_in_a_clone(checkout: Path) -> None:
     failing = demo.Part("a part", ("python", "-c", "raise SystemExit('no disk')"), 9.0)
     (failed,) = demo.measure(demo.Size(checkout, (failing,), part))
     assert (failed.value, failed.note) == (None, "it failed: no disk")
-    _, failed = demo.measure(demo.Size(checkout, (part,), failing))
+    _, _, failed = demo.measure(demo.Size(checkout, (part,), failing))
     assert (failed.value, failed.unit, failed.note) == (None, "times", "it failed: no disk")
 
 

@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown attack": (
         put("attack/base/methods/nasr/attack", "nsr"),
-        f"attack.base.methods.nasr: attack: found 'nsr', allowed {', '.join(ATTACKS)}",
+        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(ATTACKS)}",
     ),
     "unknown target": (put("attack/base/target", "bsae"), f"attack.base.target: found 'bsae', allowed {CELLS}"),
     "unknown cell": (
