@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -32,8 +33,9 @@ def pool(jobs: int) -> Iterator[Executor]:
     try:
         yield made
     except KeyboardInterrupt:
-        made.shutdown(wait=False, cancel_futures=True)
-        for number in list(made._processes):  # noqa: SLF001 (there is no other way to end what they run)
+        running = list(made._processes)  # noqa: SLF001 (there is no other way to end what they run)
+        made.shutdown(wait=False, cancel_futures=True)  # and afterwards it knows them no more
+        for number in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(number, signal.SIGTERM)
         print("interrupted: what was running will run again, all that was done counts", file=sys.stderr)
@@ -56,6 +58,13 @@ def _settle(places: Any) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
     warm.begin()
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    """Wait until the process that asks for stages has ended, however that came, and end with all that runs here."""
+    parent.join()
+    os.killpg(0, signal.SIGKILL)
 
 
 def reproduce(stage: str, gpus: Sequence[str]) -> float:
