@@ -138,7 +138,9 @@ def test_statistics_are_those_that_the_normalisation_kept(precision: torch.dtype
     norm, taken = torch.nn.BatchNorm2d(5), 2 + 3 * torch.randn(6, 5, 4, 4, generator=torch.Generator().manual_seed(3))
     taken = taken.to(precision)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-        kept = _statistics(norm, taken, norm(taken))
+        output = norm(taken)
+    assert hasattr(output.grad_fn, "_saved_result1")  # else both were computed, and nothing was compared
+    kept = _statistics(norm, taken, output)
     computed = _statistics(norm, taken, norm(taken).detach())
     for one, other in zip(kept, computed, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
