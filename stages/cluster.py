@@ -25,6 +25,7 @@ from dvc.repo import Repo
 
 from privprune.errors import UserError
 from privprune.files import write_text
+from stages import lock_file
 from stages.closure import PACKAGES
 from stages.kept import keep, keep_all
 from stages.machine import Needs
@@ -137,6 +138,7 @@ def reproduce_here(stage: str, expected: str) -> Done:
         raise RuntimeError(f"found other code or another suite in {Path.cwd()}, allowed those of the head")
     os.environ[TIED] = "yes"
     began, since = time.monotonic(), time.time_ns()
+    lock_file.begin()
     repo = Repo(_wait_for_lock=True)
     keep(repo, repo.reproduce([stage]))
     written = {str(path): path.read_text() for path in REPORTS.glob(_TIMINGS) if path.stat().st_mtime_ns >= since}

@@ -13,10 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
-from stages import warm
+import dvc.lock
+
+from stages import lock_file, warm
 from stages.reading import TIED
 
 _INTERRUPTED = 130  # exit status by custom
+_ASKED_IN = 0.12  # seconds in which DVC asks six times for a lock that another worker holds; its own are 3
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -24,7 +27,7 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 def pool(jobs: int) -> Iterator[Executor]:
     """Keep processes that have DVC imported; on Ctrl-C they end with what they run, and nothing half-made counts."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["stages.kept", "stages.warm"])
+    context.set_forkserver_preload(["stages.kept", "stages.lock_file", "stages.warm"])
     places = context.Queue()
     for number in range(jobs):
         places.put(share(number, jobs))
@@ -57,6 +60,8 @@ def _settle(places: Any) -> None:
     cores = places.get()
     if cores:
         os.sched_setaffinity(0, cores)
+    dvc.lock.DEFAULT_TIMEOUT = _ASKED_IN  # of a lock that is waited for only how often it is asked for hangs on it
+    lock_file.begin()
     warm.begin()
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 

@@ -12,6 +12,7 @@ from privprune.verdicts.statistics import Estimate, kendall, over_seeds
 
 Finding = Literal["supported", "contradicted", "inconclusive", "not run"]
 CHANCE = 50.0  # percent: the balanced accuracy of an attacker who guesses
+_RANKED = 3  # cells at least: two are in the one order or the other, whatever is true
 
 # (defence or control, metric) -> seed -> value, None where it is not there
 Lookup = Callable[[str, str], Mapping[int, float] | None]
@@ -74,6 +75,11 @@ def _combined(comparison: Comparison, values: list[float]) -> float:
     return values[0] / values[1] if comparison.measure == "ratio" else values[0] - values[1]
 
 
+def _ranked(comparison: Comparison, group: Group) -> int:
+    """Count the cells that a rank correlation orders."""
+    return len(comparison.of) if len(comparison.of) > 1 else len(group.along(comparison.of[0]))
+
+
 def _measured(comparison: Comparison, group: Group) -> dict[int, float] | None:
     """Return the quantity in one group; a rank correlation of one defence runs along its curve."""
     if comparison.ranks and len(comparison.of) == 1:
@@ -128,6 +134,8 @@ def _decide(comparison: Comparison, found: Estimate, group: Group) -> tuple[Find
     """Decide by the interval, but not where the experiment could not have shown the claim."""
     if found.low is None or found.high is None:
         return "inconclusive", "one seed"
+    if comparison.ranks and (ranked := _ranked(comparison, group)) < _RANKED:
+        return "inconclusive", f"only {ranked} cells to rank, at least {_RANKED} say something"
     if comparison.metric == "epochs_to_converge":
         epochs = group.members[comparison.of[0]].cell.epochs
         if epochs < comparison.bound:
