@@ -7,8 +7,10 @@ not change; so in the processes that run stages side by side their text stays as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from dvc.dvcfile import Lockfile
 from dvc.stage import PipelineStage, serialize
@@ -18,6 +20,7 @@ from privprune.files import write_text
 
 _HEAD = ("schema: '2.0'", "stages:")
 _ENTRY = "  "  # before the name of a stage; what belongs to it stands further in
+_SHARED = re.compile(r"[:-] [&*](\S+)")  # what is said once and meant twice
 _as_dvc_does = Lockfile.dump_stages
 
 
@@ -41,8 +44,14 @@ def _dump_stages(lock: Lockfile, stages: Iterable[PipelineStage]) -> None:
 
 
 def _whole(stage: PipelineStage) -> dict[str, object]:
-    """Return a lock file with one stage."""
-    return {"schema": "2.0", "stages": serialize.to_lockfile(stage)}
+    """Return a lock file with one stage, in which nothing is shared: its anchors might have another one's names."""
+    return {"schema": "2.0", "stages": _unshared(serialize.to_lockfile(stage))}
+
+
+def _unshared(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _unshared(inner) for key, inner in value.items()}
+    return [_unshared(inner) for inner in value] if isinstance(value, list) else value
 
 
 def replaced(text: str, single: str) -> str | None:
@@ -64,7 +73,13 @@ def replaced(text: str, single: str) -> str | None:
         return None
     begins = next((number for number in names if lines[number] == entry[2]), len(lines))
     ends = next((number for number in names if number > begins), len(lines))
+    if _shared(lines[begins:ends]) & _shared([*lines[:begins], *lines[ends:]]) or _shared(entry):
+        return None
     return "\n".join([*lines[:begins], *entry[2:], *lines[ends:]]) + "\n"
+
+
+def _shared(lines: list[str]) -> set[str]:
+    return set(_SHARED.findall("\n".join(lines)))
 
 
 def _is_name(line: str) -> bool:
