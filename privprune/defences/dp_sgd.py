@@ -53,7 +53,10 @@ class DpSgd:
         if len(setting.generators) != 1:
             raise ValueError("dp_sgd: found several networks side by side, allowed stack: 1 (Opacus takes one network)")
         self._settings = settings
-        self._generator = setting.generators[0]
+        self._generator = setting.generators[0]  # of the batches, drawn on the CPU
+        device = setting.members.device  # where the noise is drawn
+        seed = self._generator.initial_seed()
+        self._noise = self._generator if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
         self._records = setting.members.shape[1]
         self._rate = min(1.0, setting.batch / self._records)
         self._accountant = create_accountant(settings.accountant)
@@ -85,7 +88,7 @@ class DpSgd:
             max_grad_norm=self._settings.clipping_norm,
             expected_batch_size=round(self._rate * self._records),
             loss_reduction="mean",
-            generator=self._generator,
+            generator=self._noise,
         )
         noisy.attach_step_hook(self._account)
         private: torch.optim.Optimizer = noisy
@@ -103,7 +106,7 @@ class DpSgd:
         for _ in range(self._steps()):
             drawn = torch.rand(self._records, generator=self._generator) < self._rate
             if drawn.any():
-                yield drawn.nonzero().T
+                yield drawn.nonzero().T.to(data.indices.device)
 
     def detach(self, ensemble: Ensemble) -> None:
         """Give the plain network back."""

@@ -40,9 +40,11 @@ class RandomLayer(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow the network to another device: there the draws begin anew from the same seed."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        device = fn(torch.zeros(())).device
-        if self._generator is not None and device.type not in ("meta", self._generator.device.type):
-            self._generator = torch.Generator(device).manual_seed(self._generator.initial_seed())
+        if self._generator is not None:
+            before = self._generator.device
+            device = fn(torch.zeros((), device=before)).device  # a change of layout or precision leaves it where it is
+            if device.type not in ("meta", before.type):
+                self._generator = torch.Generator(device).manual_seed(self._generator.initial_seed())
         return self
 
     def uniform(self, like: Tensor) -> Tensor:
