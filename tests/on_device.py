@@ -1,6 +1,7 @@
-"""Run all stages of the suite in this folder that compute, in this process: `python on_device.py DEVICE`.
+"""Run all stages of a suite that compute, in this process, on one device after another: `python on_device.py cpu cuda`.
 
-DEVICE is `cpu`, `cuda` or `simulated`. `waits.json` says of each entry how often a training step waited for the device.
+A device is `cpu`, `cuda` or `simulated`, and works in the folder of its name, which has the suite as `params.yaml`.
+`waits.json` there says of each entry how often a training step waited for the device.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,27 +21,38 @@ import torch
 
 from privprune.settings import load_yaml
 from privprune.training import _Phase
-from stages.stage import PARAMS
+from stages.stage import DATA, PARAMS
 
 STAGES = {"fetch": "datasets", **{name: name for name in ("train", "harden", "prune", "attack", "recognise")}}
 _step = _Phase._step
 _waited = [0]  # how often, by the steps of the entry that runs
 
 
-def main(name: str) -> None:
-    """Run the stages."""
-    suite, told = load_yaml(PARAMS), {}
+def main(names: list[str]) -> None:
+    """Run the stages on each device; data sets are fetched once."""
     torch.set_num_threads(1)
     torch.cuda.is_initialized = lambda: True  # type: ignore[assignment]  # one job after another, in this process
     _Phase._step = _watched  # type: ignore[method-assign]
-    with simulated_gpu.begin() if name == simulated_gpu.NAME else contextlib.nullcontext():
-        for stage, section in STAGES.items():
-            module = importlib.import_module(f"stages.{stage}")
-            module.device = lambda: torch.device(name)
-            for entry in suite[section]:
-                with _counted() as count:
-                    module.main(entry)
-                told[f"{stage}@{entry}"] = count[0]
+    root, nothing = Path.cwd(), contextlib.nullcontext()
+    # PyTorch starts a thread for each device with the first backward pass, so this comes before.
+    simulation = simulated_gpu.begin() if simulated_gpu.NAME in names else nothing
+    for name in names:
+        os.chdir(root / name)
+        if name != names[0]:
+            shutil.copytree(root / names[0] / DATA / "datasets", DATA / "datasets")
+        with simulation if name == simulated_gpu.NAME else nothing:
+            _run(torch.device(name), [stage for stage in STAGES if name == names[0] or stage != "fetch"])
+
+
+def _run(device: torch.device, stages: list[str]) -> None:
+    suite, told = load_yaml(PARAMS), {}
+    for stage in stages:
+        module = importlib.import_module(f"stages.{stage}")
+        module.device = lambda: device  # type: ignore[attr-defined]
+        for entry in suite[STAGES[stage]]:
+            with _counted() as count:
+                module.main(entry)
+            told[f"{stage}@{entry}"] = count[0]
     Path("waits.json").write_text(json.dumps(told))
 
 
@@ -73,4 +87,4 @@ def _held(device: torch.device) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
@@ -34,21 +34,16 @@ OF_A_MEASURE = {"simulated": 1e-3, "cuda": 0.05}  # shares, squared errors, and 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, int]]]:
-    """Run the suite on both devices side by side: folder, and how often the steps of each entry waited."""
-    processes = {}
+    """Run the suite on both devices: folder, and how often the steps of each entry waited."""
+    root = tmp_path_factory.mktemp("devices")
     for device in ("cpu", GPU):
-        folder = tmp_path_factory.mktemp(device)
-        shutil.copy(SUITE, folder / "params.yaml")
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(HERE.parent), str(HERE)))}
-        command = [sys.executable, "-W", "ignore", str(HERE / "on_device.py"), device]
-        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        processes[device] = folder, subprocess.Popen(command, cwd=folder, env=environment, **options)  # noqa: S603
-    found = {}
-    for device, (folder, process) in processes.items():
-        _, errors = process.communicate()
-        assert process.returncode == 0, errors
-        found[device] = folder, json.loads((folder / "waits.json").read_text())
-    return found
+        (root / device).mkdir()
+        shutil.copy(SUITE, root / device / "params.yaml")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(HERE.parent), str(HERE)))}
+    command = [sys.executable, "-W", "ignore", str(HERE / "on_device.py"), "cpu", GPU]
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == 0, ended.stderr
+    return {device: (root / device, json.loads((root / device / "waits.json").read_text())) for device in ("cpu", GPU)}
 
 
 def kinds(value: object) -> set[str]:
