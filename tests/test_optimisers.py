@@ -39,18 +39,17 @@ PROGRAM = """
 import sys, torch
 from privprune.optimisers import SGD, Adam
 value = torch.ones(2, requires_grad=True)
-for kind in ({kinds}):
-    optimiser = kind([value], lr=0.1)
-    optimiser.zero_grad()
-    value.sum().backward()
-    optimiser.step()
-print("torch._dynamo" in sys.modules)
+for kinds in ((SGD, Adam), (torch.optim.SGD,)):
+    for kind in kinds:
+        optimiser = kind([value], lr=0.1)
+        optimiser.zero_grad()
+        value.sum().backward()
+        optimiser.step()
+    print("torch._dynamo" in sys.modules)
 """
 
 
-@pytest.mark.parametrize(("kinds", "imported"), [("SGD, Adam", "False"), ("torch.optim.SGD,", "True")])
-def test_a_step_imports_no_compiler(kinds: str, imported: str) -> None:
+def test_a_step_imports_no_compiler() -> None:
     """After a step of ours `torch._dynamo` has not been imported; after one of PyTorch's it has."""
-    command = [sys.executable, "-c", PROGRAM.format(kinds=kinds)]
-    found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 (our own program)
-    assert found.stdout.strip() == imported
+    found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)  # noqa: S603
+    assert found.stdout.split() == ["False", "True"]

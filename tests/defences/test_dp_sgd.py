@@ -47,7 +47,7 @@ def fitted(
     return ensemble
 
 
-@pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("rdp", 6.28), ("prv", 6.28)])
+@pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("prv", 6.28)])
 def test_the_privacy_asked_for_is_reached(toy: Toy, setting: MakeSetting, accountant: Any, epsilon: float) -> None:
     """The epsilon spent is at most the one asked for and within 2 % of it, and every step is accounted for."""
     own = setting(0, batch=12)
