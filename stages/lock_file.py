@@ -1,8 +1,8 @@
 """One entry of `dvc.lock`, written without reading the others.
 
 For each stage DVC parses the whole file, keeps what comments there may be, and writes it anew, in pure Python and while
-all others wait for it: half a second where there are seventy stages, and more with each stage. The entries of others do
-not change; so in the processes that run stages side by side their text stays as it is, and that of the stage is DVC's.
+all others wait for it: 0.6 to 1 s where there are seventy stages, more with each stage. The entries of others do not
+change; so in the processes that run stages side by side their text stays as it is, and that of the stage is DVC's.
 """
 
 from __future__ import annotations
