@@ -14,16 +14,16 @@ from torch import Tensor
 from benchmarks.cem_loss import CLUSTERS, DEVIATION, FORM, looped_loss
 from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
-from privprune.batches import TrainingData, as_input
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.cem import Cem, CemSettings
 from privprune.defences.cem.as_released import ClassClusters, fit_classes
 from privprune.defences.cem.settings import CollectedSettings
 from privprune.defences.cem.term import AsReleased
-from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, CutSettings, build, reseed
 from privprune.models.wire import GaussianSettings
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, Step, Term, train
+from privprune.training.batches import TrainingData, as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import OptimiserSettings, ScheduleSettings, Step, Term, TrainingPlan, train
 
 NAME = "cem-step"
 AIM_WITHOUT = 1.10
@@ -39,9 +39,9 @@ QUICK = BatchSize("photos_cnn", batch=16, batches=1, rounds=1)
 class Fitted(Term):
     """CEM's term with clusters that are there from the first step on and stay, so that steps alone are measured."""
 
-    def __init__(self, clusters: ClassClusters, setting: Setting) -> None:
+    def __init__(self, clusters: ClassClusters, context: DefenceContext) -> None:
         settings = CemSettings("cem", FORM, WEIGHT, "constant", CollectedSettings("collected"), None)
-        self._term = Cem(settings, replace(setting, epochs=2), DEVIATION)
+        self._term = Cem(settings, replace(context, epochs=2), DEVIATION)
         form = self._term._form  # noqa: SLF001 (what a fit would have set is set below)
         assert isinstance(form, AsReleased)  # noqa: S101 (FORM says so)
         form._clusters = clusters  # noqa: SLF001 (same)
@@ -60,24 +60,24 @@ def network(model: str, device: torch.device) -> BlockNet:
 
 
 def ours(
-    size: BatchSize, setting: Setting, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
+    size: BatchSize, context: DefenceContext, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
 ) -> None:
     """Train for an epoch with the project's loop, without CEM where there are no clusters."""
-    data = TrainingData(setting.images, setting.labels, setting.members)
+    data = TrainingData(context.images, context.labels, context.members)
     schedule = ScheduleSettings("constant", (), 1.0)
-    plan = Plan(1, size.batch, OptimiserSettings("sgd", RATE, MOMENTUM, DECAY), schedule, "none", precision)
-    ensemble = Ensemble([network(size.model, setting.images.device).to(memory_format=torch.channels_last)])
-    terms = () if clusters is None else (Fitted(clusters, setting),)
+    plan = TrainingPlan(1, size.batch, OptimiserSettings("sgd", RATE, MOMENTUM, DECAY), schedule, "none", precision)
+    ensemble = Ensemble([network(size.model, context.images.device).to(memory_format=torch.channels_last)])
+    terms = () if clusters is None else (Fitted(clusters, context),)
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=terms)
 
 
-def released(size: BatchSize, setting: Setting, clusters: ClassClusters) -> None:
+def released(size: BatchSize, context: DefenceContext, clusters: ClassClusters) -> None:
     """Train for an epoch as CEM's released code does: float32, the loop's loss, two backward passes."""
-    ensemble = Ensemble([network(size.model, setting.images.device)])
+    ensemble = Ensemble([network(size.model, context.images.device)])
     edge = [value for name, value in ensemble.module.named_parameters() if _on_the_edge(ensemble, name)]
     optimiser = torch.optim.SGD(ensemble.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
-    for records in setting.members[0].split(size.batch):
-        inputs, labels = as_input(setting.images[records]), setting.labels[records]
+    for records in context.members[0].split(size.batch):
+        inputs, labels = as_input(context.images[records]), context.labels[records]
         seen = ensemble.observe(inputs)
         assert seen.features is not None  # noqa: S101 (the network has a cut)
         optimiser.zero_grad()
@@ -97,14 +97,14 @@ def _on_the_edge(ensemble: Ensemble, name: str) -> bool:
     return names.index(name.split(".", maxsplit=1)[0]) < names.index("wire")
 
 
-def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> Setting:
+def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> DefenceContext:
     """Return random images of ten classes, as many of each, and a network's cut."""
     chance = torch.Generator().manual_seed(3)
     count = size.batch * size.batches
     images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance).to(device)
     members = torch.arange(count, device=device)[None]
     none = torch.zeros(1, 0, dtype=torch.int64, device=device)
-    return Setting(
+    return DefenceContext(
         images=images,
         labels=members[0] % 10,
         members=members,
@@ -121,11 +121,11 @@ def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> S
 
 
 @torch.no_grad()
-def fitted(size: BatchSize, setting: Setting) -> ClassClusters:
+def fitted(size: BatchSize, context: DefenceContext) -> ClassClusters:
     """Cluster the features of the network as it begins."""
-    features = Ensemble([network(size.model, setting.images.device)]).encode(as_input(setting.images)).flatten(1)
+    features = Ensemble([network(size.model, context.images.device)]).encode(as_input(context.images)).flatten(1)
     form = replace(FORM, clusters_per_class=min(CLUSTERS, len(features) // 10))
-    return fit_classes(form, features, setting.labels, 10, None, setting.generators[0])
+    return fit_classes(form, features, context.labels, 10, None, context.generators[0])
 
 
 def measure(size: BatchSize) -> list[Result]:
@@ -135,13 +135,13 @@ def measure(size: BatchSize) -> list[Result]:
 
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
     """Compare the ways on a device."""
-    setting = random_setting(size, CUT, device)
-    clusters = fitted(size, setting)
+    context = random_setting(size, CUT, device)
+    clusters = fitted(size, context)
     sides: dict[str, Callable[[], object]] = {
-        "without": partial(ours, size, setting, "bfloat16", None),
-        "with CEM": partial(ours, size, setting, "bfloat16", clusters),
-        "with CEM in float32": partial(ours, size, setting, "float32", clusters),
-        "released": partial(released, size, setting, clusters),
+        "without": partial(ours, size, context, "bfloat16", None),
+        "with CEM": partial(ours, size, context, "bfloat16", clusters),
+        "with CEM in float32": partial(ours, size, context, "float32", clusters),
+        "released": partial(released, size, context, clusters),
     }
     timing = by_turns(sides, size.rounds)
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)

@@ -14,9 +14,9 @@ from benchmarks.cem_step import network
 from benchmarks.measuring import BatchSize, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
 from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
-from privprune.attacks.inversion.victim import Library, Victim
+from privprune.attacks.inversion.threat_model import Library, ThreatModel
 from privprune.models import BlockNet, split
-from privprune.training import ScheduleSettings
+from privprune.training.loop import ScheduleSettings
 
 NAME = "decoder"
 AIM = 2.0
@@ -29,14 +29,14 @@ FULL = BatchSize("vgg11_bn", batch=256, batches=1, rounds=3)
 QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 
-def victim_of(size: BatchSize, model: BlockNet) -> Victim:
+def victim_of(size: BatchSize, model: BlockNet) -> ThreatModel:
     """Return random images and a network that sends features of them with noise."""
     device = next(model.parameters()).device
     images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8).to(device)
     records = torch.arange(len(images), device=device)
     names = model.block_names
     encoder = BlockNet(list(model.named_children())[: names.index("wire")]).eval()
-    return Victim(
+    return ThreatModel(
         encoder=encoder,
         wire=model[names.index("wire")],
         random=True,
@@ -50,7 +50,7 @@ def victim_of(size: BatchSize, model: BlockNet) -> Victim:
     )
 
 
-def ours(size: BatchSize, victim: Victim) -> None:
+def ours(size: BatchSize, victim: ThreatModel) -> None:
     """Fit for some epochs: the edge runs once, the decoder in bfloat16 and channels last."""
     chance = torch.Generator().manual_seed(1)
     library = Library(victim, victim.known, 1)
@@ -63,7 +63,7 @@ def ours(size: BatchSize, victim: Victim) -> None:
     )
 
 
-def customary(size: BatchSize, victim: Victim, model: BlockNet) -> None:
+def customary(size: BatchSize, victim: ThreatModel, model: BlockNet) -> None:
     """Fit for some epochs as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
     edge, _ = split(model.eval(), "wire")
     decoder = fresh_decoder((8, 8, 8), victim, BLOCKS, WIDTH, torch.Generator().manual_seed(1))

@@ -15,7 +15,7 @@ from benchmarks.result import Result
 from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
 from privprune.models.resnet import resnet18_imagenet
-from privprune.workflow.exported import Session, export
+from privprune.workflow.onnx_export import Session, export
 from privprune.workflow.workers import side_by_side
 
 NAME = "edge-speed"

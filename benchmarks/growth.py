@@ -23,9 +23,9 @@ from privprune.datasets import DatasetSettings, fetch
 from privprune.defences.cem.as_released import ClassClusters
 from privprune.settings import read
 from privprune.workflow.attack import AttackEntry, BaseRates, attack_cell
+from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.train import TrainEntry, train_cell
 from privprune.workflow.workers import cores
-from privprune.workflow.world import World, open_world
 
 NAME = "growth"
 CLASSES = 10
@@ -65,7 +65,7 @@ _MEASURED = {
 }
 _PLANNED = """
 import time
-from stages.graph import plan
+from stages.runner.plan import plan
 began = time.perf_counter()
 assert not plan([]).waiting
 print(time.perf_counter() - began)
@@ -111,11 +111,11 @@ def _cells(size: Size, folder: Path) -> Result:
 def trained(size: Size, device: torch.device) -> list[Result]:
     """Measure all that computes, on one device."""
     with tempfile.TemporaryDirectory() as temporary:
-        world = digits(Path(temporary) / "digits", size, device)
+        context = digits(Path(temporary) / "digits", size, device)
         costs: Mapping[str, tuple[Sequence[int], Cost]] = {
             "images": (size.images, images_cost(max(size.images), device)),
-            "seeds": (size.seeds, partial(seeds_cost, world, size.epochs)),
-            "shadows": (size.shadows, partial(shadows_cost, world, size.epochs)),
+            "seeds": (size.seeds, partial(seeds_cost, context, size.epochs)),
+            "shadows": (size.shadows, partial(shadows_cost, context, size.epochs)),
             "clusters": (size.clusters, partial(clusters_cost, device)),
         }
         return [grown(what, *cost, size.rounds, place(device)) for what, cost in costs.items()]
@@ -172,7 +172,7 @@ def images_cost(most: int, device: torch.device) -> Cost:
     return cost
 
 
-def digits(folder: Path, size: Size, device: torch.device) -> World:
+def digits(folder: Path, size: Size, device: torch.device) -> DataContext:
     """Make scikit-learn's digits with as many splits as are needed."""
     shadows = max(size.shadows)
     pools = {"selection": 100, "known": 200}
@@ -192,7 +192,7 @@ def digits(folder: Path, size: Size, device: torch.device) -> World:
         "protocols": {"clean": protocol},
     }
     fetch(read(DatasetSettings, settings, "digits"), folder, {}, folder.parent)
-    return open_world(folder, device)
+    return open_context(folder, device)
 
 
 def entry(seeds: int, shadows: int, epochs: int) -> TrainEntry:
@@ -207,18 +207,18 @@ def entry(seeds: int, shadows: int, epochs: int) -> TrainEntry:
     return read(TrainEntry, settings, "digits")
 
 
-def seeds_cost(world: World, epochs: int, seeds: int) -> float:
+def seeds_cost(context: DataContext, epochs: int, seeds: int) -> float:
     """Train a cell of so many targets."""
-    return synchronised(lambda: train_cell(entry(seeds, 0, epochs), world, NAME))
+    return synchronised(lambda: train_cell(entry(seeds, 0, epochs), context, NAME))
 
 
-def shadows_cost(world: World, epochs: int, shadows: int) -> float:
+def shadows_cost(context: DataContext, epochs: int, shadows: int) -> float:
     """Train a target with so many shadow models, and attack it."""
     attack = AttackEntry("mia_pruning", "digits", NAME, _METHODS, BaseRates((), ()), resamples=200, seed=0)
 
     def work() -> None:
-        cell, _ = train_cell(entry(1, shadows, epochs), world, NAME)
-        attack_cell(attack, attack.built(NAME), cell, world)
+        cell, _ = train_cell(entry(1, shadows, epochs), context, NAME)
+        attack_cell(attack, attack.built(NAME), cell, context)
 
     return synchronised(work)
 

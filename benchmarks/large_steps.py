@@ -14,11 +14,11 @@ from benchmarks.cem_step import network
 from benchmarks.decoder_attack import BLOCKS, RATE, WIDTH, victim_of
 from benchmarks.measuring import BatchSize
 from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
-from privprune.attacks.inversion.victim import Library
-from privprune.batches import TrainingData, augmented, shuffled
-from privprune.ensemble import Ensemble
+from privprune.attacks.inversion.threat_model import Library
 from privprune.models import build
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
+from privprune.training.batches import TrainingData, augmented, shuffled
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train
 
 Precision = Literal["float32", "bfloat16"]
 NAMES = {"vgg16": "VGG16", "resnet18": "ResNet-18"}
@@ -54,7 +54,7 @@ def network_steps(size: BatchSize, device: torch.device) -> Steps:
     images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance).to(device)
     labels = torch.randint(0, 10, (count,), generator=chance).to(device)
     data = TrainingData(images, labels, torch.arange(count, device=device)[None])
-    plan = Plan(1, size.batch, SMALL, CONSTANT, "crop_flip", "float32")
+    plan = TrainingPlan(1, size.batch, SMALL, CONSTANT, "crop_flip", "float32")
 
     def epoch(precision: Precision, layout: torch.memory_format) -> Callable[[], object]:
         model = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance)
@@ -70,7 +70,7 @@ def network_steps(size: BatchSize, device: torch.device) -> Steps:
     )
 
 
-def network_batches(data: TrainingData, plan: Plan, chance: torch.Generator) -> None:
+def network_batches(data: TrainingData, plan: TrainingPlan, chance: torch.Generator) -> None:
     """Draw, gather and vary the batches of an epoch as the loop does."""
     for positions in shuffled(data, plan.batch, [chance]):
         records = data.indices.gather(1, positions).flatten()

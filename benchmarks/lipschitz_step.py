@@ -11,12 +11,12 @@ import torch
 from benchmarks.cem_step import random_setting
 from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
-from privprune.batches import TrainingData
-from privprune.defences import GameSettings, LipschitzSettings, PatrolSettings, Setting, set_up
-from privprune.ensemble import Ensemble
+from privprune.defences import DefenceContext, GameSettings, LipschitzSettings, PatrolSettings, set_up
 from privprune.models import CutSettings, build
 from privprune.models.wire import PlainSettings
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train
 
 NAME = "lipschitz-step"
 AIM_LIPSCHITZ = 1.5
@@ -48,15 +48,15 @@ FULL = BatchSize("resnet20", batch=128, batches=4, rounds=5)
 QUICK = BatchSize("resnet20", batch=16, batches=1, rounds=1)
 
 
-def epoch(size: BatchSize, setting: Setting, terms: PatrolSettings | None) -> None:
+def epoch(size: BatchSize, context: DefenceContext, terms: PatrolSettings | None) -> None:
     """Train for an epoch with the project's loop."""
-    data = TrainingData(setting.images, setting.labels, setting.members)
+    data = TrainingData(context.images, context.labels, context.members)
     optimiser = OptimiserSettings("sgd", 0.05, 0.9, 0.0005)
-    plan = Plan(1, size.batch, optimiser, CONSTANT, "none", setting.precision)
+    plan = TrainingPlan(1, size.batch, optimiser, CONSTANT, "none", context.precision)
     chance = torch.Generator().manual_seed(0)
     network = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
-    own = () if terms is None else set_up(terms, setting).terms
-    ensemble = Ensemble([network.to(setting.images.device).to(memory_format=torch.channels_last)])
+    own = () if terms is None else set_up(terms, context).terms
+    ensemble = Ensemble([network.to(context.images.device).to(memory_format=torch.channels_last)])
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
 
 
@@ -67,9 +67,9 @@ def measure(size: BatchSize) -> list[Result]:
 
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
     """Compare the ways on a device."""
-    setting = random_setting(size, CUT, device)
+    context = random_setting(size, CUT, device)
     sides: dict[str, Callable[[], object]] = {
-        side: partial(epoch, size, setting, terms) for side, terms in SIDES.items()
+        side: partial(epoch, size, context, terms) for side, terms in SIDES.items()
     }
     timing = by_turns(sides, size.rounds)
     told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)

@@ -12,10 +12,10 @@ from torch import Tensor
 from benchmarks.measuring import DEFAULT_THREADS, by_turns, top_operators
 from benchmarks.result import Result
 from benchmarks.training_speed import plan, random_data
-from privprune.batches import TrainingData
-from privprune.ensemble import Ensemble
 from privprune.models import build
-from privprune.training import train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import train
 from privprune.workflow import workers
 
 NAME = "shadows"

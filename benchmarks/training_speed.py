@@ -14,10 +14,10 @@ from torchvision import transforms
 
 from benchmarks.measuring import DEFAULT_THREADS, Timing, by_turns, top_operators
 from benchmarks.result import Result
-from privprune.batches import TrainingData
-from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, build
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train
 from privprune.workflow import workers
 
 NAME = "training"
@@ -85,10 +85,10 @@ def lenet(seed: int) -> BlockNet:
     return build("lenet5", in_channels=1, image_size=28, classes=10, generator=generator)
 
 
-def plan(batch: int) -> Plan:
+def plan(batch: int) -> TrainingPlan:
     """Return the same epoch as the customary loop's."""
     optimiser = OptimiserSettings("sgd", RATE, MOMENTUM, 0.0)
-    return Plan(1, batch, optimiser, ScheduleSettings("constant", (), 1.0), "none", "float32")
+    return TrainingPlan(1, batch, optimiser, ScheduleSettings("constant", (), 1.0), "none", "float32")
 
 
 def random_data(images: int, size: int = 28) -> tuple[Tensor, Tensor]:

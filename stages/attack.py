@@ -6,13 +6,13 @@ from pathlib import Path
 
 from privprune.cells import load_cell
 from privprune.workflow.attack import AttackEntry, attack_cell
+from privprune.workflow.attack_outputs import RECONSTRUCTIONS, SCORES, save_attack
+from privprune.workflow.context import open_context
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
-from privprune.workflow.rebuilt import RECONSTRUCTIONS, SCORES, save_attack
-from privprune.workflow.record import Place, write_record
-from privprune.workflow.world import open_world
-from stages.keeping import kept
-from stages.stage import DATA, PARAMS, REPORTS, device, entry, run
+from privprune.workflow.record import RecordLocation, write_record
+from stages.harness.checkpointing import kept
+from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, run
 
 KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, "inversions": InversionEntry}
 
@@ -20,20 +20,20 @@ KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, 
 def main(name: str) -> Path:
     """Attack as `attack.<name>` says; write scores or images to `data/attacks/<paper>/<name>`, and the record."""
     suite, settings, written = entry(KINDS, "attack", name)
-    world = open_world(DATA / "datasets" / settings.data, device())
+    context = open_context(DATA / "datasets" / settings.data, device())
     cell = load_cell(DATA / "models" / settings.target)
-    place = Place(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
+    place = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    with kept(place, world) as lasting:
+    with kept(place, context) as lasting:
         if isinstance(settings, InversionEntry):
             made = invert_cell(settings, settings.built(where), cell, lasting)
             images, labels = made.reconstructions, list(made.results)
             save_attack(folder, RECONSTRUCTIONS, images, settings.target, cell.manifest, labels)
-            return write_record(place, world, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
-        assault = attack_cell(settings, settings.built(where), cell, lasting)
-        save_attack(folder, SCORES, assault.scores, settings.target, cell.manifest, list(assault.results))
-        return write_record(place, world, cell, attacks=assault.results)
+            return write_record(place, context, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
+        results = attack_cell(settings, settings.built(where), cell, lasting)
+        save_attack(folder, SCORES, results.scores, settings.target, cell.manifest, list(results.results))
+        return write_record(place, context, cell, attacks=results.results)
 
 
 if __name__ == "__main__":

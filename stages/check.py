@@ -8,9 +8,9 @@ import torch
 
 from privprune.files import new_folder, write_json
 from privprune.settings import load_yaml
-from privprune.suite import check_suite
-from stages.closure import STAGES, code_of
-from stages.reading import DATA, PARAMS, end, mistakes_told
+from privprune.suite.check import check_suite
+from stages.harness.code_fingerprint import STAGES, code_of
+from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,5 +26,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    mistakes_told(main)
+    report_mistakes(main)
     end()

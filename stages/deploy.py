@@ -7,10 +7,10 @@ from pathlib import Path
 
 from privprune.cells import load_cell
 from privprune.files import new_folder
+from privprune.workflow.context import open_context
 from privprune.workflow.deploy import DeployEntry, deploy_cell
-from privprune.workflow.record import Place, write_record
-from privprune.workflow.world import open_world
-from stages.stage import DATA, PARAMS, REPORTS, device, entry, run
+from privprune.workflow.record import RecordLocation, write_record
+from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, run
 
 
 def main(name: str) -> tuple[Path, Mapping[str, float]]:
@@ -19,15 +19,15 @@ def main(name: str) -> tuple[Path, Mapping[str, float]]:
     Times and memory go beside the record's own time, where nothing depends on them.
     """
     suite, settings, written = entry(DeployEntry, "deploy", name)
-    world = open_world(DATA / "datasets" / settings.data, device())
+    context = open_context(DATA / "datasets" / settings.data, device())
     cell = load_cell(DATA / "models" / settings.cell)
-    made = deploy_cell(settings, cell, world, f"{PARAMS}: deploy.{name}")
+    made = deploy_cell(settings, cell, context, f"{PARAMS}: deploy.{name}")
     with new_folder(DATA / "deployed" / name) as unfinished:
         for file, content in made.files.items():
             (unfinished / file).write_bytes(content)
-    place = Place(REPORTS, suite, "deploy", name, written, origin=f"models/{settings.cell}")
+    place = RecordLocation(REPORTS, suite, "deploy", name, written, origin=f"models/{settings.cell}")
     networks, packages = [settings.network], ("onnx", "onnxruntime", "onnxscript")
-    return write_record(place, world, cell, networks=networks, packages=packages, metrics=made.metrics), made.timings
+    return write_record(place, context, cell, networks=networks, packages=packages, metrics=made.metrics), made.timings
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from privprune.verdicts import (
     evaluate,
     evaluate_cross,
 )
-from stages.reading import PARAMS, REPORTS, run
+from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from privprune.datasets import DatasetSettings, fetch
-from stages.stage import DATA, entry, run
+from stages.harness.compute_stage import DATA, entry, run
 
 
 def main(name: str) -> None:

@@ -20,16 +20,16 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from privprune.datasets.sources import Places
 from privprune.report.timings import duration
 from privprune.settings import load_yaml
-from privprune.whereabouts import Places
-from stages.cluster import check_cache, cluster
-from stages.cost import estimated
-from stages.dry_run import Costs, data_needed, described, machine_needed
-from stages.graph import Plan, plan, seconds_before
-from stages.machine import Room, room_here
-from stages.pool import cores, pool, reproduce
-from stages.reading import DATA, PARAMS, REPORTS, mistakes_told
+from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
+from stages.runner.cluster import check_cache, cluster
+from stages.runner.dry_run import Costs, data_needed, described, machine_needed
+from stages.runner.estimate import estimated
+from stages.runner.plan import RunPlan, plan, seconds_before
+from stages.runner.resources import Room, room_here
+from stages.runner.worker_pool import cores, pool, reproduce
 
 _UNKNOWN = 10.0  # seconds, for a stage that has never run here: only the estimate of what is left hangs on it
 _SUITES = Path("params")
@@ -38,7 +38,7 @@ _SUITES = Path("params")
 def main() -> None:
     """Read the command line and run."""
     asked = _arguments().parse_args()
-    sys.exit(mistakes_told(lambda: _run(asked)))
+    sys.exit(report_mistakes(lambda: _run(asked)))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    """Plan, run, and let DVC check; returns the exit status.
+    """RunPlan, run, and let DVC check; returns the exit status.
 
     The stage `check` comes first, whatever was asked for: it is quick, and only after it is it known which stages a
     change of the suite or of the code touches.
@@ -102,7 +102,7 @@ def _dvc(*targets: str, quiet: bool) -> int:
 
 
 def _room(
-    asked: argparse.Namespace, found: Plan, device: object
+    asked: argparse.Namespace, found: RunPlan, device: object
 ) -> tuple[Room, contextlib.AbstractContextManager[Executor]]:
     """Choose where stages run, in processes of this machine or at the workers of a scheduler, which has its own room.
 

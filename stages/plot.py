@@ -11,7 +11,7 @@ from privprune.plots import Drawing, draw, draw_cross, save_all
 from privprune.records import read_records
 from privprune.settings import at, load_yaml
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
-from stages.reading import PARAMS, REPORTS, run
+from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(name: str) -> None:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from privprune.cells import load_cell
+from privprune.workflow.context import open_context
 from privprune.workflow.prune import PruneEntry, prune_cell
-from privprune.workflow.record import Place, write_cell_record
-from privprune.workflow.world import open_world
-from stages.keeping import kept
-from stages.stage import DATA, PARAMS, REPORTS, device, entry, run, streamed, told
+from privprune.workflow.record import RecordLocation, write_cell_record
+from stages.harness.checkpointing import kept
+from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run, streamed
 
 
 def main(name: str) -> Path:
     """Read `prune.<name>` and the cell that it starts from, write `data/models/<name>` and the record."""
     suite, settings, written = entry(PruneEntry, "prune", name)
-    world = open_world(DATA / "datasets" / settings.data, device())
+    context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
-    place = Place(REPORTS, suite, "prune", name, written, origin=settings.origin)
-    with kept(place, world) as lasting:
-        with told(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
+    place = RecordLocation(REPORTS, suite, "prune", name, written, origin=settings.origin)
+    with kept(place, context) as lasting:
+        with as_user_error(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
             pruned = prune_cell(settings, lasting, start, name)
         pruned.cell.save(DATA / "models" / name)
-        return write_cell_record(place, world, pruned.cell, pruned.outcome, pruned.search)
+        return write_cell_record(place, context, pruned.cell, pruned.outcome, pruned.search)
 
 
 if __name__ == "__main__":

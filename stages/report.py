@@ -13,7 +13,7 @@ from privprune.report import Matrix, Section, read_timings, write
 from privprune.settings import at, load_yaml
 from privprune.tables import verdicts_csv
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
-from stages.reading import PARAMS, REPORTS, run
+from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:

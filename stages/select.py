@@ -17,7 +17,7 @@ from privprune.errors import UserError
 from privprune.files import write_text
 from privprune.published import Paper, load
 from privprune.settings import at, load_yaml
-from stages.reading import PARAMS, mistakes_told
+from stages.harness.records_stage import PARAMS, report_mistakes
 
 MAKING = ("train", "prune", "harden")
 KINDS = {"membership": "methods", "inversion": "inversions"}  # a paper's threat -> key of its attacks
@@ -29,9 +29,9 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit("usage: python -m stages.select SUITE_FILE PAPER TABLE")
     file, name, table = sys.argv[1:]
-    made = mistakes_told(lambda: selected(load_yaml(Path(file)), file, load(name), table))
+    made = report_mistakes(lambda: selected(load_yaml(Path(file)), file, load(name), table))
     told = f"# {table} of {name}, cut out of {file}; the comments are there.\n"
-    mistakes_told(lambda: write_text(PARAMS, told + yaml.safe_dump(made, sort_keys=False, width=120)))
+    report_mistakes(lambda: write_text(PARAMS, told + yaml.safe_dump(made, sort_keys=False, width=120)))
     print(f"{PARAMS}: {len(made['attack'])} cells are attacked; now `uv run dvc repro`")
 
 

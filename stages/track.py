@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from privprune.tracking import track
-from stages.reading import REPORTS, run
+from stages.harness.records_stage import REPORTS, run
 
 
 def main(suite: str) -> None:

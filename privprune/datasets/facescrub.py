@@ -11,8 +11,8 @@ from privprune.datasets.class_folders import class_files, users_folder
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.decoding import decoded, open_image
 from privprune.datasets.source import Source
+from privprune.datasets.sources import WHEREABOUTS
 from privprune.errors import UserError
-from privprune.whereabouts import WHEREABOUTS
 
 SIDE = 48  # pixels, as in CEM's code
 SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -10,8 +10,8 @@ from privprune.datasets.class_folders import class_files, users_folder
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.datasets.source import Source
+from privprune.datasets.sources import WHEREABOUTS
 from privprune.errors import UserError
-from privprune.whereabouts import WHEREABOUTS
 
 LAYOUT, ORIGIN = WHEREABOUTS["imagenet"].layout, WHEREABOUTS["imagenet"].origin
 

@@ -11,8 +11,8 @@ from privprune.datasets.class_folders import users_folder
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.decoding import decoded, open_image
 from privprune.datasets.source import Source
+from privprune.datasets.sources import WHEREABOUTS
 from privprune.errors import UserError
-from privprune.whereabouts import WHEREABOUTS
 
 PEOPLE, PHOTOGRAPHS = 40, 10
 TRAIN = 8  # photographs of each person, see `orl_faces`

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from privprune.datasets.sources import VARIABLE
 from privprune.errors import UserError
-from privprune.whereabouts import VARIABLE
 
 __all__ = ["VARIABLE", "Accept", "Source"]
 

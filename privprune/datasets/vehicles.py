@@ -13,8 +13,8 @@ from privprune.datasets.class_folders import users_folder
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.datasets.source import Source
+from privprune.datasets.sources import WHEREABOUTS
 from privprune.errors import UserError
-from privprune.whereabouts import WHEREABOUTS
 
 SIDE = 256  # pixels; whole pictures are resized to squares, as in fast-reid's recipe
 VERI, WILD_FOLDER = WHEREABOUTS["veri776"], WHEREABOUTS["veri-wild-small"]

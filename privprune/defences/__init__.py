@@ -12,7 +12,7 @@ from typing import Any
 
 from privprune.defences.cem import CemSettings, cem, needs_noise
 from privprune.defences.confidence_penalty import ConfidencePenaltySettings, confidence_penalty
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.dense import DenseSettings, dense
 from privprune.defences.distance_correlation import DistanceCorrelationSettings, defend_by_distance_correlation
 from privprune.defences.dp_sgd import DpSgdSettings, dp_sgd
@@ -37,12 +37,12 @@ DefenceSettings = (
 )
 
 
-def _cem(settings: CemSettings, setting: Setting) -> Defence:
+def _cem(settings: CemSettings, context: DefenceContext) -> Defence:
     """Plug CEM into the defence that it is to stand on."""
-    return cem(settings, setting, Defence() if settings.base is None else set_up(settings.base, setting))
+    return cem(settings, context, Defence() if settings.base is None else set_up(settings.base, context))
 
 
-DEFENCES: dict[type[Any], Callable[[Any, Setting], Defence]] = {
+DEFENCES: dict[type[Any], Callable[[Any, DefenceContext], Defence]] = {
     CemSettings: _cem,
     ConfidencePenaltySettings: confidence_penalty,
     DenseSettings: dense,
@@ -81,14 +81,14 @@ def games_of(settings: DefenceSettings | None) -> tuple[LipschitzSettings | None
     return None, own if isinstance(own, GameSettings) else None
 
 
-def set_up(settings: DefenceSettings, setting: Setting) -> Defence:
+def set_up(settings: DefenceSettings, context: DefenceContext) -> Defence:
     """Turn settings into what the training loop is handed.
 
     Raises:
         ValueError: the defence cannot work on what it is given; says why.
 
     """
-    return DEFENCES[type(settings)](settings, setting)
+    return DEFENCES[type(settings)](settings, context)
 
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "NEEDS_REFERENCE",
     "CemSettings",
     "Defence",
+    "DefenceContext",
     "DefenceSettings",
     "DpSgdSettings",
     "GameSettings",
@@ -104,7 +105,6 @@ __all__ = [
     "MatchedAccuracySettings",
     "PatrolAsInCemSettings",
     "PatrolSettings",
-    "Setting",
     "check_lipschitz",
     "check_patrol",
     "games_of",

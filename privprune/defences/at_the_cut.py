@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from privprune.defences.defence import Setting
-from privprune.training import Step
+from privprune.defences.defence import DefenceContext
+from privprune.training.loop import Step
 
 
-def require_cut(name: str, setting: Setting) -> None:
+def require_cut(name: str, context: DefenceContext) -> None:
     """Refuse a network that stays whole.
 
     Raises:
         ValueError: it has no cut; the line begins with the defence's name.
 
     """
-    if setting.cut is None:
+    if context.cut is None:
         raise ValueError(f"{name}: found a whole network, allowed one with network.cut")
 
 

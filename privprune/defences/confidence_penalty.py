@@ -12,10 +12,10 @@ from typing import Literal
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor
 
-from privprune.defences.defence import Defence, Setting
-from privprune.ensemble import side_of
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.settings import NonNegative
-from privprune.training import Step, Term
+from privprune.training.ensemble import side_of
+from privprune.training.loop import Step, Term
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ConfidencePenalty(Term):
         return self._weight * side_of(negative_entropy, step.ensemble.members).mean(1).sum()
 
 
-def confidence_penalty(settings: ConfidencePenaltySettings, setting: Setting) -> Defence:
+def confidence_penalty(settings: ConfidencePenaltySettings, context: DefenceContext) -> Defence:
     """Train with the penalty from the first step to the last."""
-    del setting
+    del context
     return Defence(terms=(ConfidencePenalty(settings),))

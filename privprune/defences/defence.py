@@ -9,13 +9,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from privprune.ensemble import Ensemble
 from privprune.models import CutSettings
-from privprune.training import GradientTransform, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import GradientTransform, Term
 
 
 @dataclass(frozen=True)
-class Setting:
+class DefenceContext:
     """What a defence may use: never the records that attacks or utility are scored on.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class DenseSettings:
     name: Literal["dense"]
 
 
-def dense(settings: DenseSettings, setting: Setting) -> Defence:
+def dense(settings: DenseSettings, context: DefenceContext) -> Defence:
     """Add nothing to the training."""
-    del settings, setting
+    del settings, context
     return Defence()

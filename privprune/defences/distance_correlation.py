@@ -14,9 +14,9 @@ from typing import Literal
 from torch import Tensor
 
 from privprune.defences.at_the_cut import features_of, require_cut
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.settings import NonNegative
-from privprune.training import Step, Term
+from privprune.training.loop import Step, Term
 
 _FLOOR = 1e-7  # of the released code: under every root, so that no gradient is infinite
 
@@ -68,7 +68,7 @@ def _centred_distances(vectors: Tensor) -> Tensor:
     return distances - distances.mean(0) - distances.mean(1, keepdim=True) + distances.mean()
 
 
-def defend_by_distance_correlation(settings: DistanceCorrelationSettings, setting: Setting) -> Defence:
+def defend_by_distance_correlation(settings: DistanceCorrelationSettings, context: DefenceContext) -> Defence:
     """Train with the distance correlation in the loss from the first step to the last."""
-    require_cut(settings.name, setting)
+    require_cut(settings.name, context)
     return Defence(terms=(DistanceCorrelation(settings),))

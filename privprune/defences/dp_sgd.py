@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
-from privprune.batches import TrainingData
-from privprune.defences.defence import Defence, Setting
-from privprune.ensemble import Ensemble
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.errors import UserError
 from privprune.settings import Positive
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
 
 if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
@@ -45,26 +45,26 @@ class DpSgdSettings:
 class DpSgd:
     """The gradient transform: Poisson sampling, clipping per record, Gaussian noise."""
 
-    def __init__(self, settings: DpSgdSettings, setting: Setting) -> None:
+    def __init__(self, settings: DpSgdSettings, context: DefenceContext) -> None:
         """Find the noise that meets the target over the epochs to come."""
         from opacus.accountants import create_accountant  # noqa: PLC0415 (two seconds that only these cells need)
         from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 (same)
 
-        if len(setting.generators) != 1:
+        if len(context.generators) != 1:
             raise ValueError("dp_sgd: found several networks side by side, allowed stack: 1 (Opacus takes one network)")
         self._settings = settings
-        self._generator = setting.generators[0]  # of the batches, drawn on the CPU
-        device = setting.members.device  # where the noise is drawn
+        self._generator = context.generators[0]  # of the batches, drawn on the CPU
+        device = context.members.device  # where the noise is drawn
         seed = self._generator.initial_seed()
         self._noise = self._generator if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
-        self._records = setting.members.shape[1]
-        self._rate = min(1.0, setting.batch / self._records)
+        self._records = context.members.shape[1]
+        self._rate = min(1.0, context.batch / self._records)
         self._accountant = create_accountant(settings.accountant)
         self.noise_multiplier = get_noise_multiplier(
             target_epsilon=settings.epsilon,
             target_delta=settings.delta,
             sample_rate=self._rate,
-            steps=setting.epochs * self._steps(),
+            steps=context.epochs * self._steps(),
             accountant=settings.accountant,
         )
 
@@ -122,7 +122,7 @@ class DpSgd:
         }
 
 
-def dp_sgd(settings: DpSgdSettings, setting: Setting) -> Defence:
+def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
     """Train with differential privacy."""
-    transform = DpSgd(settings, setting)
+    transform = DpSgd(settings, context)
     return Defence(transform=transform, measured=transform.measured)

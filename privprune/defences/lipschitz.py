@@ -22,14 +22,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.defences.defence import Setting
-from privprune.ensemble import Ensemble
+from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.metrics.lipschitz import change, normalisers, ratios, scale, wide
 from privprune.models import BlockNet, edge_parts
 from privprune.models.random_layers import RandomLayer
 from privprune.settings import NonNegative, Positive, Range
-from privprune.training import Step, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _FEWEST = 2  # images of a noisy pass, so that channels of vectors have a spread
@@ -89,11 +89,11 @@ def check_lipschitz(settings: LipschitzSettings, network: BlockNet) -> None:
 class Lipschitz(Term):
     """Add sum_i alpha_i k_i of the edge's blocks to the loss."""
 
-    def __init__(self, settings: LipschitzSettings, setting: Setting) -> None:
+    def __init__(self, settings: LipschitzSettings, context: DefenceContext) -> None:
         """Take the generator of the noise."""
         self._settings = settings
-        self._generator = setting.generators[0]
-        self._precision = setting.precision
+        self._generator = context.generators[0]
+        self._precision = context.precision
         self._pass: _CleanPass
         self._weights: Tensor
         self._found: list[Tensor] = []

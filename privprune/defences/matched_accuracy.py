@@ -12,10 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from privprune.defences.defence import Defence, Setting
-from privprune.ensemble import Ensemble
-from privprune.prediction import predict
-from privprune.training import Step, Term
+from privprune.defences.defence import Defence, DefenceContext
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term
+from privprune.training.prediction import predict
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class MatchedAccuracySettings:
 class MatchedAccuracy(Term):
     """Remember each network as it was at the end of the first epoch that reached its target, else as it ended."""
 
-    def __init__(self, setting: Setting, target: Tensor) -> None:
+    def __init__(self, context: DefenceContext, target: Tensor) -> None:
         """Take the selection records, and the accuracy to stop at, [networks]."""
-        self._setting = setting
+        self._context = context
         self._target = target
         self._accuracy = torch.zeros_like(target)
         self._stopped: dict[int, dict[str, Tensor]] = {}
@@ -41,7 +41,7 @@ class MatchedAccuracy(Term):
         if not step.last_of_epoch:
             return
         self._accuracy = accuracy_each(
-            step.ensemble, self._setting.images, self._setting.labels, self._setting.selection
+            step.ensemble, self._context.images, self._context.labels, self._context.selection
         )
         states = step.ensemble.state_dicts()
         for member in range(step.ensemble.members):
@@ -71,10 +71,10 @@ def accuracy_each(ensemble: Ensemble, images: Tensor, labels: Tensor, records: T
     return (logits.argmax(2) == labels[records]).float().mean(1)
 
 
-def matched_accuracy(settings: MatchedAccuracySettings, setting: Setting) -> Defence:
+def matched_accuracy(settings: MatchedAccuracySettings, context: DefenceContext) -> Defence:
     """Stop each network where it is as accurate as the one it is compared with."""
     del settings
-    if setting.target_accuracy is None:
+    if context.target_accuracy is None:
         raise ValueError("matched_accuracy: starts from a dataset, allowed models/CELL whose accuracy to match")
-    term = MatchedAccuracy(setting, setting.target_accuracy)
+    term = MatchedAccuracy(context, context.target_accuracy)
     return Defence(terms=(term,), fresh=True, finish=term.finish, measured=term.measured)

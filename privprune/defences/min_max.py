@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.batches import as_input
-from privprune.defences.defence import Defence, Setting
-from privprune.ensemble import Ensemble, side_of
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.models.nasr import NasrNetwork, NasrVariant
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
-from privprune.training import Step, Term
+from privprune.training.batches import as_input
+from privprune.training.ensemble import Ensemble, side_of
+from privprune.training.loop import Step, Term
+from privprune.training.optimisers import Adam
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class MinMaxSettings:
 class MinMax(Term):
     """The inference networks, one per classifier, as a term of the classifiers' loss."""
 
-    def __init__(self, settings: MinMaxSettings, setting: Setting) -> None:
+    def __init__(self, settings: MinMaxSettings, context: DefenceContext) -> None:
         """Build one inference network per classifier."""
         self._settings = settings
-        self._setting = setting
-        self._attacker = NasrNetwork(setting.classes, variant=settings.variant, generators=setting.generators)
-        self._attacker.to(setting.images.device)
+        self._context = context
+        self._attacker = NasrNetwork(context.classes, variant=settings.variant, generators=context.generators)
+        self._attacker.to(context.images.device)
         self._optimiser = Adam(self._attacker.parameters(), lr=settings.learning_rate, foreach=True)
         self._gains: list[Tensor] = []
 
@@ -79,8 +79,8 @@ class MinMax(Term):
                 known, known_labels = side_of(step.logits.detach(), step.ensemble.members), step.labels
                 known_labels = side_of(known_labels, step.ensemble.members)
             else:
-                known, known_labels = self._drawn(step.ensemble, self._setting.members, batch)
-            unknown, unknown_labels = self._drawn(step.ensemble, self._setting.reference, batch)
+                known, known_labels = self._drawn(step.ensemble, self._context.members, batch)
+            unknown, unknown_labels = self._drawn(step.ensemble, self._context.reference, batch)
             self._learn(known, known_labels, unknown, unknown_labels)
 
     def _learn(self, known: Tensor, known_labels: Tensor, unknown: Tensor, unknown_labels: Tensor) -> None:
@@ -100,14 +100,14 @@ class MinMax(Term):
         """Return the outputs of each member, in evaluation mode, on a batch drawn from its own records."""
         size = min(batch, records.shape[1])
         places = torch.stack(
-            [torch.randint(records.shape[1], (size,), generator=generator) for generator in self._setting.generators]
+            [torch.randint(records.shape[1], (size,), generator=generator) for generator in self._context.generators]
         )
         drawn = records.gather(1, places.to(records.device))
         ensemble.train(mode=False)
         with torch.no_grad():
-            logits = ensemble(as_input(self._setting.images[drawn.flatten()])).float()
+            logits = ensemble(as_input(self._context.images[drawn.flatten()])).float()
         ensemble.train()
-        return side_of(logits, ensemble.members), self._setting.labels[drawn]
+        return side_of(logits, ensemble.members), self._context.labels[drawn]
 
     def measurements(self) -> dict[str, Tensor]:
         """Return the gain of the inference networks over the epoch; -log 4 is that of guessing."""
@@ -120,8 +120,8 @@ def _depends_on_mode(module: nn.Module) -> bool:
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm | nn.Dropout) for part in module.modules())  # noqa: SLF001
 
 
-def min_max(settings: MinMaxSettings, setting: Setting) -> Defence:
+def min_max(settings: MinMaxSettings, context: DefenceContext) -> Defence:
     """Play the game against one inference network per classifier."""
-    if not setting.reference.shape[1]:
+    if not context.reference.shape[1]:
         raise ValueError("min_max: found no reference records, allowed a protocol with `reference` above 0")
-    return Defence(terms=(MinMax(settings, setting),))
+    return Defence(terms=(MinMax(settings, context),))

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.defences.at_the_cut import require_cut
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.lipschitz import Lipschitz, LipschitzSettings
 from privprune.defences.resfl import GameSettings, ResSfl
-from privprune.training import Term
+from privprune.training.loop import Term
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class PatrolSettings:
             raise ValueError("patrol: found neither lipschitz nor game, allowed at least one")
 
 
-def patrol(settings: PatrolSettings, setting: Setting) -> Defence:
+def patrol(settings: PatrolSettings, context: DefenceContext) -> Defence:
     """Train with the terms from the first step to the last."""
-    require_cut(settings.name, setting)
+    require_cut(settings.name, context)
     terms: list[Term] = []
     surrogate = None
     if settings.lipschitz is not None:
-        terms.append(Lipschitz(settings.lipschitz, setting))
+        terms.append(Lipschitz(settings.lipschitz, context))
     if settings.game is not None:
-        game = ResSfl(settings.game, setting)
+        game = ResSfl(settings.game, context)
         terms.append(game)
         surrogate = game.surrogate
     return Defence(terms=tuple(terms), surrogate=surrogate)

@@ -31,14 +31,14 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, fx, nn
 
 from privprune.defences.at_the_cut import require_cut
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.resfl import GameSettings, ResSfl
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
 from privprune.models.cut import WIRE, CutSettings
 from privprune.settings import AtLeastOne, Count, Fraction
-from privprune.training import Step, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term
 
 _ZERO_STAYS_ZERO = (nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AvgPool2d)
 
@@ -73,10 +73,10 @@ class ChannelGroup(NamedTuple):
 class ChannelPruning(Term):
     """Rank the channels of the edge's convolutions in the first step of an epoch; hold the least at zero after it."""
 
-    def __init__(self, settings: PatrolAsInCemSettings, setting: Setting) -> None:
+    def __init__(self, settings: PatrolAsInCemSettings, context: DefenceContext) -> None:
         """Take when, how much and by which importance; the generator draws the image of noise."""
         self._settings = settings
-        self._generator = setting.generators[0]
+        self._generator = context.generators[0]
         self._groups: list[ChannelGroup] = []
         self._parameters: dict[str, Tensor] = {}
         self._kept: dict[str, Tensor] = {}
@@ -205,10 +205,10 @@ def check_patrol(settings: PatrolAsInCemSettings, cut: CutSettings | None, epoch
         raise ValueError(f"epochs_before_pruning: {found}")
 
 
-def patrol_as_in_cem(settings: PatrolAsInCemSettings, setting: Setting) -> Defence:
+def patrol_as_in_cem(settings: PatrolAsInCemSettings, context: DefenceContext) -> Defence:
     """Play the game, and prune once."""
-    require_cut(settings.name, setting)
-    check_patrol(settings, setting.cut, setting.epochs)
-    pruning = ChannelPruning(settings, setting)
-    game = ResSfl(settings, setting)
+    require_cut(settings.name, context)
+    check_patrol(settings, context.cut, context.epochs)
+    pruning = ChannelPruning(settings, context)
+    game = ResSfl(settings, context)
     return Defence(terms=(pruning, game), measured=pruning.measured, surrogate=game.surrogate)

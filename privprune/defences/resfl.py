@@ -20,16 +20,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from privprune.batches import as_input
 from privprune.defences.at_the_cut import features_of, require_cut
-from privprune.defences.defence import Defence, Setting
-from privprune.ensemble import Ensemble
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
 from privprune.models.decoder import build_decoder
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
-from privprune.training import ScheduleSettings, Step, Term
+from privprune.training.batches import as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import ScheduleSettings, Step, Term
+from privprune.training.optimisers import Adam
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ class ResSflSettings(GameSettings):
 class ResSfl(Term):
     """The decoder, as a term of the encoder's loss."""
 
-    def __init__(self, settings: GameSettings, setting: Setting) -> None:
+    def __init__(self, settings: GameSettings, context: DefenceContext) -> None:
         """Take the records and the generator; the decoder is built when the features' shape is known."""
         self._settings = settings
-        self._setting = setting
-        self._generator = setting.generators[0]
+        self._context = context
+        self._generator = context.generators[0]
         self._decoder: nn.Module
         self._optimiser: Adam
         self._losses: list[Tensor] = []
@@ -104,7 +104,7 @@ class ResSfl(Term):
             UserError: the features have a shape from which no decoder reaches the images.
 
         """
-        images = self._setting.images
+        images = self._context.images
         features = self._noise_free(ensemble, as_input(images[:1]))
         channels, height, width = images.shape[1:]
         try:
@@ -127,14 +127,14 @@ class ResSfl(Term):
 
     def warm_up(self, ensemble: Ensemble) -> None:
         """Fit the decoder to the encoder as it is, for one epoch."""
-        settings, members = self._settings.pretraining, self._setting.members[0]
+        settings, members = self._settings.pretraining, self._context.members[0]
         assert settings is not None  # noqa: S101 (else there is no warm-up)
         share = 0.5 * (1 + math.cos(math.pi * self._pretrained / settings.epochs))
         last = settings.final_learning_rate
         self._set_rate(last + (self._settings.learning_rate - last) * share)
         order = torch.randperm(members.numel(), generator=self._generator).to(members.device)
         for places in order.split(settings.batch):
-            inputs = as_input(self._setting.images[members[places]])
+            inputs = as_input(self._context.images[members[places]])
             self._learn(self._noise_free(ensemble, inputs), inputs, "mse")
         self._pretrained += 1
 
@@ -147,7 +147,7 @@ class ResSfl(Term):
 
     def update(self, step: Step) -> None:
         """Let the decoder learn from this batch's features, noise-free and in evaluation mode."""
-        rate = self._settings.schedule.rate(step.epoch, self._setting.epochs)
+        rate = self._settings.schedule.rate(step.epoch, self._context.epochs)
         self._set_rate(self._settings.learning_rate * rate)
         features = self._noise_free(step.ensemble, step.inputs)
         for _ in range(self._settings.attack_steps):
@@ -178,8 +178,8 @@ class ResSfl(Term):
         return features
 
     def _precision(self) -> torch.autocast:
-        low = self._setting.precision == "bfloat16"
-        return torch.autocast(self._setting.images.device.type, torch.bfloat16, enabled=low)
+        low = self._context.precision == "bfloat16"
+        return torch.autocast(self._context.images.device.type, torch.bfloat16, enabled=low)
 
     def _set_rate(self, rate: float) -> None:
         for group in self._optimiser.param_groups:
@@ -201,8 +201,8 @@ def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tens
     return mse(decoded, images).mean() if loss == "mse" else -ssim(decoded, images).mean()
 
 
-def resfl(settings: ResSflSettings, setting: Setting) -> Defence:
+def resfl(settings: ResSflSettings, context: DefenceContext) -> Defence:
     """Play the game."""
-    require_cut(settings.name, setting)
-    game = ResSfl(settings, setting)
+    require_cut(settings.name, context)
+    game = ResSfl(settings, context)
     return Defence(terms=(game,), surrogate=game.surrogate)

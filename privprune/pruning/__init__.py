@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from privprune.ensemble import Ensemble
 from privprune.pruning.admm import AdmmSettings, AdmmTerm, admm
 from privprune.pruning.budget import BudgetSettings, Counts, count_kept
 from privprune.pruning.channel_groups import Removable, removable
@@ -22,7 +21,8 @@ from privprune.pruning.random_mask import RandomSettings, one_shot_random, rando
 from privprune.pruning.removal import FixedThreshold, ShareThreshold, check_threshold
 from privprune.pruning.search import Candidate, Choice, SearchSettings, choose_budget
 from privprune.pruning.soft_mask import Removed, SoftMask, SoftMaskSettings, soft_mask
-from privprune.training import Plan
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import TrainingPlan
 
 MaskSettings = AdmmSettings | MagnitudeSettings | RandomSettings
 PruningSettings = AdmmSettings | MagnitudeSettings | RandomSettings | SoftMaskSettings
@@ -38,7 +38,7 @@ def prune(
     settings: MaskSettings,
     ensemble: Ensemble,
     counts: Counts,
-    retrain: Plan,
+    retrain: TrainingPlan,
     fit: Fit,
     generators: Sequence[torch.Generator],
 ) -> Mask:

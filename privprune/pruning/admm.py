@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor
 
-from privprune.ensemble import Ensemble
 from privprune.pruning.budget import Counts
 from privprune.pruning.magnitude import magnitude_mask
 from privprune.pruning.mask import Mask
 from privprune.pruning.method import Fit
 from privprune.settings import AtLeastOne, Positive
-from privprune.training import Plan, Step, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term, TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class AdmmSettings:
     rho_start: Positive
     rho_rounds: AtLeastOne
     update_every: AtLeastOne
-    plan: Plan
+    plan: TrainingPlan
 
     def __post_init__(self) -> None:
         """Refuse phases that never touch Z."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from privprune.training import Masks, Plan, Term
+from privprune.training.loop import Masks, Term, TrainingPlan
 
 
 class Fit(Protocol):
     """The one training loop, with data, generators and a defence's own terms already given by the caller."""
 
-    def __call__(self, phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+    def __call__(self, phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
         """Train the networks for one phase.
 
         Args:

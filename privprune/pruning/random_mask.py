@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from privprune.ensemble import Ensemble
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
 from privprune.pruning.method import Fit
+from privprune.training.ensemble import Ensemble
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from privprune.ensemble import Ensemble
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
 from privprune.pruning.channel_groups import Removable, Structures, removable
 from privprune.pruning.method import Fit
 from privprune.pruning.removal import Kept, Masks, Threshold, choose, fold, remove
 from privprune.settings import Fraction, NonNegative, Positive
-from privprune.training import Plan, Step, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term, TrainingPlan
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SoftMaskSettings:
     momentum: Fraction
     structures: Structures
     threshold: Threshold
-    plan: Plan
+    plan: TrainingPlan
 
     def __post_init__(self) -> None:
         """Refuse a phase in which no mask moves."""

@@ -12,10 +12,10 @@ from privprune.files import write_text
 from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
-from privprune.report.facts import facts
 from privprune.report.headings import headings, marked
 from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.papers import paper_view
+from privprune.report.run_summary import facts
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
 from privprune.verdicts import VERDICTS, Evaluation

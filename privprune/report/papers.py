@@ -9,9 +9,9 @@ from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.claims import claim_view
 from privprune.report.cloud import cloud_words
-from privprune.report.facts import data_notes
 from privprune.report.figures import figure_view
 from privprune.report.reruns import rerun_table
+from privprune.report.run_summary import data_notes
 from privprune.report.timings import Timings, deployed_times
 from privprune.report.view import PaperView, Part
 from privprune.tables import Table, build

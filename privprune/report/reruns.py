@@ -8,7 +8,7 @@ from privprune.plots.selection import named_curves, target
 from privprune.published import Paper
 from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
-from privprune.tables import Cell, Table
+from privprune.tables import Table, TableCell
 from privprune.tables.table import ABSENT, labels, numbers, row, texts
 from privprune.verdicts import Evaluation
 
@@ -26,8 +26,8 @@ def rerun_table(evaluation: Evaluation, paper: Paper, records: Sequence[Record],
         rows.append(
             row(
                 _stands_for(cell.cell, evaluation, paper),
-                Cell(command, "code"),
-                Cell(", ".join(_target(stage) for stage in stages) or ABSENT, "code"),
+                TableCell(command, "code"),
+                TableCell(", ".join(_target(stage) for stage in stages) or ABSENT, "code"),
                 _time(stages, timings),
             )
         )

@@ -6,13 +6,13 @@ from privprune.tables.cross import build_cross
 from privprune.tables.html import html
 from privprune.tables.latex import latex, latex_document
 from privprune.tables.markdown import markdown
-from privprune.tables.table import Cell, Column, Table
+from privprune.tables.table import Column, Table, TableCell
 
 __all__ = [
     "VERDICT_COLUMNS",
-    "Cell",
     "Column",
     "Table",
+    "TableCell",
     "build",
     "build_cross",
     "comma_separated",

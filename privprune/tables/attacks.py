@@ -6,7 +6,7 @@ from privprune.published import Paper
 from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, plain, seeds, with_interval
-from privprune.tables.table import ABSENT, MINUS, Cell, Table, labels, measured_place, numbers, printed_place, row
+from privprune.tables.table import ABSENT, MINUS, Table, TableCell, labels, measured_place, numbers, printed_place, row
 from privprune.verdicts import AttackDifference, Evaluation, MeasuredCell, Role
 
 MEASURES: dict[str, tuple[str, Unit]] = {
@@ -41,7 +41,7 @@ def attacks_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     result = cell.attacks[attack]
     measured = [estimate(result.measures.get(name), unit) for name, (_, unit) in MEASURES.items()]
     names = dict.fromkeys(paper.labels[role.name] for role in evaluation.roles if role.cell == cell.cell)
@@ -83,7 +83,7 @@ def every_attack_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _difference(found: dict[str, AttackDifference], paper: Paper) -> tuple[Cell, ...]:
+def _difference(found: dict[str, AttackDifference], paper: Paper) -> tuple[TableCell, ...]:
     one = next(iter(found.values()))
     cells = []
     for measure, (_, unit) in MEASURES.items():
@@ -117,7 +117,7 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _replay(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+def _replay(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     measures = evaluation.cell(role.cell).attacks[role.attack or ""].measures
     place = role.place
     printed = dict.fromkeys(

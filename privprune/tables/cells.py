@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from privprune.published import METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
-from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, printed_place, row
+from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, printed_place, row
 from privprune.verdicts import Evaluation, MeasuredCell, Role
-from privprune.verdicts.measured import BALANCED, SearchCandidate
+from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
 
 _COLUMNS = {
     "membership": ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio"),
@@ -55,13 +55,13 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _control(role: Role, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+def _control(role: Role, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
     return row(
         printed_place(role.place.dataset, role.place.model),
         f"{cell.data}, {cell.model}, {cell.protocol}",
-        Cell(f"Control: {label}", "control") if role.control else label,
+        TableCell(f"Control: {label}", "control") if role.control else label,
         *(_value(cell, metric, role.attack) for metric in columns),
         seeds(len(cell.seeds)),
     )
@@ -111,7 +111,7 @@ def search_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _candidate(cell: MeasuredCell, found: SearchCandidate) -> tuple[Cell, ...]:
+def _candidate(cell: MeasuredCell, found: SearchCandidate) -> tuple[TableCell, ...]:
     taken = "" if not found.chosen else "yes" if found.within_drop else "yes, the most accurate: none was enough"
     gain = found.gain
     interval = "" if gain.low is None or gain.high is None else f" [{gain.low:.3f}, {gain.high:.3f}]"

@@ -7,8 +7,8 @@ from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
 from privprune.tables.table import (
     ABSENT,
     MINUS,
-    Cell,
     Table,
+    TableCell,
     instead_of_its_data,
     labels,
     measured_place,
@@ -43,13 +43,13 @@ def claims_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _claim(number: int, claim: ClaimResult) -> tuple[Cell, ...]:
+def _claim(number: int, claim: ClaimResult) -> tuple[TableCell, ...]:
     asked = " (asked by a referee)" if claim.by == "referee" else ""
     in_print = f"{claim.printed_held} of {claim.printed_places}" if claim.printed_places else ABSENT
     places = "; ".join(dict.fromkeys(measured_place(part.place) for part in claim.parts)) or ABSENT
     tested = f"{claim.tested}{asked}." + (f" {claim.note}." if claim.note else "")
     instead = instead_of_its_data(part.place for part in claim.parts)
-    finding = Cell(f"{claim.finding} ({instead})" if instead else claim.finding, verdict(claim.finding).style)
+    finding = TableCell(f"{claim.finding} ({instead})" if instead else claim.finding, verdict(claim.finding).style)
     return row(str(number), f"“{claim.sentence}” ({claim.section})", tested, in_print, finding, places)
 
 
@@ -80,7 +80,7 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[Cell, ...]:
+def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[TableCell, ...]:
     comparison, unit = result.comparison, unit_of(result.comparison)
     difference = comparison.measure in ("difference", "matched")
     write = signed if difference else plain

@@ -6,7 +6,7 @@ from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS
 from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
-from privprune.tables.table import Cell, Table, labels, numbers, row
+from privprune.tables.table import Table, TableCell, labels, numbers, row
 from privprune.verdicts import CrossEvaluation
 from privprune.verdicts.cross import Line
 
@@ -59,7 +59,7 @@ def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
     )
 
 
-def _line(line: Line, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[Cell, ...]:
+def _line(line: Line, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[TableCell, ...]:
     cell = line.cell
     membership = [
         estimate(cell.attacks[attack].measures.get(measure), unit) if line.membership_possible else IMPOSSIBLE

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from privprune.published import INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, plain, seeds
-from privprune.tables.table import ABSENT, Cell, Column, Table, labels, numbers, row
+from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _OWN = "patrol"  # the defence whose paper these tables are for
@@ -168,5 +168,9 @@ def _place(cell: MeasuredCell) -> str:
     return f"{cell.data}, {cell.model}, {cell.protocol}"
 
 
-def _name(name: str, paper: Paper) -> Cell:
-    return Cell(f"Control: {paper.controls[name]}", "control") if name in paper.controls else Cell(paper.labels[name])
+def _name(name: str, paper: Paper) -> TableCell:
+    return (
+        TableCell(f"Control: {paper.controls[name]}", "control")
+        if name in paper.controls
+        else TableCell(paper.labels[name])
+    )

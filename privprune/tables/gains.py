@@ -2,7 +2,7 @@
 
 from privprune.tables.notes import data_notes
 from privprune.tables.numbers_as_text import estimate, signed
-from privprune.tables.table import ABSENT, Cell, Table, labels, measured_place, numbers, row, texts
+from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, numbers, row, texts
 from privprune.verdicts import Evaluation, Gain
 
 
@@ -31,7 +31,7 @@ def gains_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _row(found: Gain) -> tuple[Cell, ...]:
+def _row(found: Gain) -> tuple[TableCell, ...]:
     printed = (found.from_averages, found.from_rows, found.of_rows)
     return row(
         found.dataset,

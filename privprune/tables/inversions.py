@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
-from privprune.tables.table import ABSENT, Cell, Table, labels, numbers, row
+from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _FEATURES = (
@@ -50,7 +50,7 @@ def _method(cell: MeasuredCell, evaluation: Evaluation, paper: Paper) -> str:
     return "; ".join(dict.fromkeys(paper.labels[name] for name in names))
 
 
-def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[Cell, ...]:
+def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     result = cell.inversions[attack]
     return row(
         cell.cell,

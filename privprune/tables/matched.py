@@ -4,7 +4,7 @@ from privprune.published import METRICS, Paper
 from privprune.tables.claims import utility_word
 from privprune.tables.notes import data_notes
 from privprune.tables.numbers_as_text import estimate, seeds, with_interval
-from privprune.tables.table import ABSENT, Cell, Table, labels, measured_place, numbers, row, texts
+from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, numbers, row, texts
 from privprune.verdicts import Evaluation, Matched
 
 
@@ -30,7 +30,7 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _row(found: Matched, paper: Paper) -> tuple[Cell, ...]:
+def _row(found: Matched, paper: Paper) -> tuple[TableCell, ...]:
     difference = found.difference
     return row(
         measured_place(found.place),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from privprune.published import METRICS, NOT_AVAILABLE, Paper, PrintedRow, PrintedTable, Tolerance
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, with_interval
-from privprune.tables.table import ABSENT, Cell, Column, Table, labels, numbers, printed_place, row, texts, verdict
+from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, numbers, printed_place, row, texts, verdict
 from privprune.verdicts import VERDICTS, Evaluation, MeasuredCell, NumberVerdict
 
 _OF_THE_PAPER = "Published beside measured, with the 95 % interval and a verdict per number."
@@ -32,7 +32,7 @@ def overview(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _counts(name: str, verdicts: Sequence[NumberVerdict]) -> tuple[Cell, ...]:
+def _counts(name: str, verdicts: Sequence[NumberVerdict]) -> tuple[TableCell, ...]:
     return row(name, str(len(verdicts)), *(str(sum(one.verdict == kind for one in verdicts)) for kind in VERDICTS))
 
 
@@ -98,10 +98,10 @@ def _row(
     paper: Paper,
     marks: dict[str, str],
     unknown: frozenset[str],
-) -> tuple[Cell, ...]:
+) -> tuple[TableCell, ...]:
     own = {one.metric: one for one in verdicts if (one.dataset, one.model, one.method) == printed.key}
     instead = _stands_for(printed, evaluation)
-    cells: list[Cell] = []
+    cells: list[TableCell] = []
     for metric in printed.numbers:
         shown = _number(own[metric], marks) if metric in own else _not_available(metric, printed, instead, marks)
         cells += shown[1:2] if metric in unknown else shown
@@ -123,20 +123,20 @@ def _stands_for(printed: PrintedRow, evaluation: Evaluation) -> MeasuredCell | N
 
 def _not_available(
     metric: str, printed: PrintedRow, cell: MeasuredCell | None, marks: dict[str, str]
-) -> tuple[Cell, Cell, Cell]:
+) -> tuple[TableCell, TableCell, TableCell]:
     """Show a number that the paper may print, but that is not at hand: measured, without verdict."""
     flags = [marks[text] for place, text in printed.flags.items() if place in ("row", metric)]
     measured = None if cell is None else cell.numbers.get(metric)
     text = " ".join([NOT_AVAILABLE, *(f"({mark})" for mark in flags)])
-    return Cell(text), Cell(estimate(measured, METRICS[metric].unit)), Cell(ABSENT)
+    return TableCell(text), TableCell(estimate(measured, METRICS[metric].unit)), TableCell(ABSENT)
 
 
-def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[Cell, Cell, Cell]:
+def _number(found: NumberVerdict, marks: dict[str, str]) -> tuple[TableCell, TableCell, TableCell]:
     """Show a number: published with its marks, measured, verdict."""
     printed = found.printed + "".join(f" ({marks[flag]})" for flag in found.flags)
     measured = with_interval(found.measured, found.low, found.high, METRICS[found.metric].unit)
     kind = verdict(found.verdict)
-    return Cell(printed), Cell(measured, kind.style), kind
+    return TableCell(printed), TableCell(measured, kind.style), kind
 
 
 def _notes(found: tuple[NumberVerdict, ...], evaluation: Evaluation) -> list[str]:

@@ -19,7 +19,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell's plain text, and a style such as a verdict's (`reproduced`, `not-run`); empty for none."""
 
     text: str
@@ -44,7 +44,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     notes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -68,14 +68,14 @@ def texts(*titles: str) -> tuple[Column, ...]:
     return tuple(Column(title, "text") for title in titles)
 
 
-def row(*cells: str | Cell) -> tuple[Cell, ...]:
+def row(*cells: str | TableCell) -> tuple[TableCell, ...]:
     """Make a row of texts and cells."""
-    return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
+    return tuple(cell if isinstance(cell, TableCell) else TableCell(cell) for cell in cells)
 
 
-def verdict(text: str) -> Cell:
+def verdict(text: str) -> TableCell:
     """Show a verdict with the style of its name."""
-    return Cell(text, text.replace(" ", "-"))
+    return TableCell(text, text.replace(" ", "-"))
 
 
 def printed_place(dataset: str, model: str) -> str:

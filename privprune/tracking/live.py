@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from privprune.progress import heard_by
+from privprune.progress.reporter import heard_by
 from privprune.tracking.filling import KEY, LIVE, live_experiment
 from privprune.tracking.runs import Point, key
 from privprune.tracking.store import Store, describe, without_password

@@ -1,15 +1,14 @@
 """Published numbers and claims, held against the records of a suite."""
 
 from privprune.verdicts.claims import AttackDifference, ClaimPart, ClaimResult
+from privprune.verdicts.comparison_groups import Place
 from privprune.verdicts.comparisons import ComparisonResult
 from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
 from privprune.verdicts.evaluation import Evaluation, Role, evaluate
 from privprune.verdicts.gains import Gain
-from privprune.verdicts.groups import Place
 from privprune.verdicts.matched import Matched
-from privprune.verdicts.measured import AttackResult, InversionResult, MeasuredCell
-from privprune.verdicts.numbers import VERDICTS, NumberVerdict
-from privprune.verdicts.section import check_section
+from privprune.verdicts.measured_cells import AttackResult, InversionResult, MeasuredCell
+from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.statistics import Estimate
 
@@ -38,7 +37,6 @@ __all__ = [
     "Role",
     "RowSettings",
     "check",
-    "check_section",
     "evaluate",
     "evaluate_cross",
 ]

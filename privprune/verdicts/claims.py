@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privprune.published import DERIVED, Claim, Comparison, Paper
+from privprune.verdicts.comparison_groups import Group, Place
 from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
-from privprune.verdicts.groups import Group, Place
 from privprune.verdicts.statistics import over_seeds
 
 ATTACK_MEASURES = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")

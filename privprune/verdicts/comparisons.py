@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.published import Comparison
-from privprune.verdicts.groups import Group
+from privprune.verdicts.comparison_groups import Group
 from privprune.verdicts.matched import UNMATCHED, at_matched_accuracy
-from privprune.verdicts.measured import BALANCED
+from privprune.verdicts.measured_cells import BALANCED
 from privprune.verdicts.statistics import Estimate, kendall, over_seeds
 
 Finding = Literal["supported", "contradicted", "inconclusive", "not run"]

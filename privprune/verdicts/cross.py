@@ -11,7 +11,7 @@ from typing import Any
 from privprune.errors import UserError
 from privprune.records import MAKING, Record
 from privprune.settings import read
-from privprune.verdicts.measured import MeasuredCell, gather
+from privprune.verdicts.measured_cells import MeasuredCell, gather
 
 CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
 ALL_PAPERS = "."

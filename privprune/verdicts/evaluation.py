@@ -9,11 +9,11 @@ from privprune.published import INVERSIONS, Paper
 from privprune.records import Record
 from privprune.settings import read
 from privprune.verdicts.claims import ClaimResult, judge_claims
+from privprune.verdicts.comparison_groups import Group, Place, groups
 from privprune.verdicts.gains import Gain, all_gains
-from privprune.verdicts.groups import Group, Place, groups
 from privprune.verdicts.matched import Matched, all_matched
-from privprune.verdicts.measured import MeasuredCell, measured_cells
-from privprune.verdicts.numbers import NumberVerdict, judge
+from privprune.verdicts.measured_cells import MeasuredCell, measured_cells
+from privprune.verdicts.number_verdicts import NumberVerdict, judge
 from privprune.verdicts.settings import CurveSettings, EvaluateSettings, check
 
 # What is compared at the same accuracy, wherever a claim names a curve.

@@ -6,7 +6,7 @@ from math import fsum
 
 from privprune.published import Paper, QuotedGain
 from privprune.published.number import printed_value
-from privprune.verdicts.groups import Group, Place
+from privprune.verdicts.comparison_groups import Group, Place
 from privprune.verdicts.statistics import Estimate, over_seeds
 
 

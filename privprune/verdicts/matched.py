@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from privprune.published import Paper
-from privprune.verdicts.groups import Group, Place
-from privprune.verdicts.measured import MeasuredCell
+from privprune.verdicts.comparison_groups import Group, Place
+from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.statistics import Estimate, over_seeds
 
 AXIS = "utility"  # the test accuracy, but of a re-identification network

@@ -22,16 +22,16 @@ from privprune.attacks.membership import (
     evidence_about,
 )
 from privprune.cells import Cell, generator
-from privprune.checkpoints import Checkpoints
-from privprune.ensemble import Ensemble
+from privprune.checkpoints.store import Checkpoints
 from privprune.metrics.membership import Measured, Scores, measure
-from privprune.prediction import predict
 from privprune.settings import AtLeastOne, Positive
-from privprune.workflow.groups import as_arrays, as_tensors
+from privprune.training.ensemble import Ensemble
+from privprune.training.prediction import predict
+from privprune.workflow.context import DataContext, check_same_data
+from privprune.workflow.stacks import as_arrays, as_tensors
 from privprune.workflow.workers import side_by_side
-from privprune.workflow.world import World, check_same_data
 
-ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.world
+ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.context
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class AttackEntry:
 
 
 @dataclass(frozen=True)
-class Assault:
+class AttackResults:
     """What all attacks on a cell gave.
 
     Attributes:
@@ -104,24 +104,24 @@ class Assault:
     scores: dict[str, Any]
 
 
-def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, world: World) -> Assault:
+def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, context: DataContext) -> AttackResults:
     """Attack every target of a cell.
 
     Raises:
         UserError: the cell was trained on other data, or an attack needs shadow models and there are none.
 
     """
-    check_same_data(cell, world, f"target: {entry.target}")
-    evidences = gather(cell, world)
+    check_same_data(cell, context, f"target: {entry.target}")
+    evidences = gather(cell, context)
     jobs = [
         _Job(label, odds, targets)
         for label, attack in attacks.items()
         for odds in (None, *_replayed(entry, label))
-        for targets in _together(attack, len(evidences), world.device)
+        for targets in _together(attack, len(evidences), context.device)
     ]
 
     def work(job: _Job) -> list[Scores]:
-        own = world.checkpoints
+        own = context.checkpoints
         return own.done(job.part, lambda: _attack(entry, attacks[job.label], evidences, job, own.within(job.part)))
 
     found: dict[tuple[str, float | None], list[Scores]] = {}
@@ -137,7 +137,7 @@ def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, w
         results[label] = one.as_record()
         for target, score in enumerate(own):
             scores |= {f"{label}/{target}/members": score.members, f"{label}/{target}/nonmembers": score.nonmembers}
-    return Assault(results, scores)
+    return AttackResults(results, scores)
 
 
 class _Job(NamedTuple):
@@ -188,26 +188,26 @@ def _measured(entry: AttackEntry, label: str, odds: float | None, found: Sequenc
     return measure(found, entry.resamples, np.random.default_rng([entry.seed, *_purpose(label, odds)]))
 
 
-def gather(cell: Cell, world: World) -> list[Evidence]:
+def gather(cell: Cell, context: DataContext) -> list[Evidence]:
     """Ask every network of a cell about every record, once; then sort the answers by what the attacker may know."""
     manifest = cell.manifest
-    answers = side_by_side(lambda number: as_arrays(_answers(cell, world, number)), range(manifest.networks))
+    answers = side_by_side(lambda number: as_arrays(_answers(cell, context, number)), range(manifest.networks))
     logits = torch.stack([as_tensors(answer) for answer in answers])
-    labels = world.dataset.labels.cpu()
+    labels = context.dataset.labels.cpu()
     members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
     for number in range(manifest.networks):
-        members[number, world.members(manifest, number)] = True
+        members[number, context.members(manifest, number)] = True
     evidences = []
     for target in range(manifest.targets):
-        own = world.split(manifest, target)
+        own = context.split(manifest, target)
         population = torch.cat([own.reference, own.selection_nonmembers]) if manifest.shadows else None
         shadows = members if manifest.shadows else None
         evidences.append(evidence_about(target, logits, labels, own, shadows, population))
     return evidences
 
 
-def _answers(cell: Cell, world: World, number: int) -> Tensor:
+def _answers(cell: Cell, context: DataContext, number: int) -> Tensor:
     """Logits of one network on all records, float [N, classes]."""
-    model = cell.models([number])[0].to(world.device).to(memory_format=torch.channels_last)
-    everything = torch.arange(len(world.dataset.labels), device=world.device)
-    return predict(Ensemble([model]), world.dataset.images, everything)[0].cpu()
+    model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
+    everything = torch.arange(len(context.dataset.labels), device=context.device)
+    return predict(Ensemble([model]), context.dataset.images, everything)[0].cpu()

@@ -12,17 +12,17 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from privprune.batches import as_input
 from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
 from privprune.models import WIRE, count_parameters, split
 from privprune.models.reidentification import NECK
 from privprune.settings import AtLeastOne, Count, Positive, Range
-from privprune.workflow.exported import Session, export, without_chance
-from privprune.workflow.victims import evenly
+from privprune.training.batches import as_input
+from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
+from privprune.workflow.inversion_targets import evenly
+from privprune.workflow.onnx_export import Session, export, without_chance
 from privprune.workflow.workers import side_by_side
-from privprune.workflow.world import NetworkSettings, World, check_same_data
 
 _COMPARED = 64  # test images, evenly spaced, on which PyTorch and ONNX Runtime are compared
 EDGE, CLOUD = "edge", "cloud"
@@ -101,7 +101,7 @@ class _Half:
     made: Tensor
 
 
-def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Deployed:
+def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str) -> Deployed:
     """Export one network of a cell, prove that nothing was lost, measure what it costs.
 
     A layer that draws random numbers, such as noise on the wire, is left out of the files: the device adds it to the
@@ -111,8 +111,8 @@ def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Dep
         UserError: the cell is of other data or not cut, or ONNX Runtime computes something else than PyTorch.
 
     """
-    check_same_data(cell, world, f"{where}.cell: {entry.cell}")
-    images = as_input(world.dataset.images[evenly(_test(world), _COMPARED).to(world.device)]).cpu()
+    check_same_data(cell, context, f"{where}.cell: {entry.cell}")
+    images = as_input(context.dataset.images[evenly(_test(context), _COMPARED).to(context.device)]).cpu()
     edge, cloud = _halves(cell, entry, where)
     with torch.no_grad():
         features = edge(images)
@@ -136,8 +136,8 @@ def deploy_cell(entry: DeployEntry, cell: Cell, world: World, where: str) -> Dep
     )
 
 
-def _test(world: World) -> Tensor:
-    return torch.arange(world.dataset.official_train, len(world.dataset.labels))
+def _test(context: DataContext) -> Tensor:
+    return torch.arange(context.dataset.official_train, len(context.dataset.labels))
 
 
 def _halves(cell: Cell, entry: DeployEntry, where: str) -> tuple[nn.Module, nn.Module]:

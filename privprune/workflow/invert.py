@@ -16,12 +16,12 @@ from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
 from privprune.models import BlockNet
-from privprune.workflow.facts import bounded, facts, shown
+from privprune.workflow.context import DataContext, check_same_data
+from privprune.workflow.feature_metrics import bounded, facts, shown
+from privprune.workflow.inversion_targets import halves, plan, records_of, target
 from privprune.workflow.inversions import InversionEntry, check_features
 from privprune.workflow.panels import panel
-from privprune.workflow.victims import halves, plan, records_of, target
 from privprune.workflow.workers import side_by_side
-from privprune.workflow.world import World, check_same_data
 
 Array = np.ndarray[Any, Any]
 
@@ -110,30 +110,30 @@ class _Job(NamedTuple):
         return f"{self.kind} {self.label} {self.number}"
 
 
-def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, world: World) -> Inverted:
+def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, context: DataContext) -> Inverted:
     """Attack every target of a cell.
 
     Raises:
         UserError: the cell was trained on other data, cannot be cut so, or sends what an attack cannot invert.
 
     """
-    check_same_data(cell, world, f"target: {entry.target}")
-    channels, height, width = world.dataset.images.shape[1:]
+    check_same_data(cell, context, f"target: {entry.target}")
+    channels, height, width = context.dataset.images.shape[1:]
     check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
     _check_surrogates(entry, attacks, cell, (channels, height, width))
-    numbers, learnt = range(cell.manifest.targets), shown(cell, world)
+    numbers, learnt = range(cell.manifest.targets), shown(cell, context)
     jobs = [_Job("attack", label, number) for label in attacks for number in numbers]
     jobs += [_Job("entropy", "", number) for number in range(len(learnt.sets))]
     jobs += [_Job("facts", "", number) for number in numbers]
 
     def work(job: _Job) -> _Found | dict[str, float] | float:
         if job.kind == "attack":
-            return _inverted(entry, attacks[job.label], job.label, cell, job.number, world.within(job.part))
+            return _inverted(entry, attacks[job.label], job.label, cell, job.number, context.within(job.part))
         if job.kind == "entropy":
-            return learnt.entropy(entry.seed, job.number, world)
-        return facts((entry.seed, job.number), entry.cut, cell, job.number, world)
+            return learnt.entropy(entry.seed, job.number, context)
+        return facts((entry.seed, job.number), entry.cut, cell, job.number, context)
 
-    done = side_by_side(lambda job: world.checkpoints.done(job.part, lambda: work(job)), jobs)
+    done = side_by_side(lambda job: context.checkpoints.done(job.part, lambda: work(job)), jobs)
     entropies = [one for one in done if isinstance(one, float)]
     measured = [one for one in done if isinstance(one, dict)]
     size = channels * height * width
@@ -145,7 +145,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
     return Inverted(
         results={label: _result(entry, label, targets) for label, targets in found.items()},
         metrics={name: [one[name] for one in told] for name in told[0]},
-        panels=_panels(records_of(cell, 0, world).shown, found, world),
+        panels=_panels(records_of(cell, 0, context).shown, found, context),
         reconstructions={
             f"{label}/{number}/{name}": values
             for label, targets in found.items()
@@ -169,12 +169,14 @@ def _check_surrogates(
                 raise UserError(f"attack of {entry.target}.inversions.{label}.{refused}") from None
 
 
-def _inverted(entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, world: World) -> _Found:
+def _inverted(
+    entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, context: DataContext
+) -> _Found:
     """Run one attack on one target; its random numbers hang on its label alone."""
     seed = (entry.seed, number, INVERT, zlib.crc32(label.encode()))
-    attacked = target(cell, number, entry.cut, world, *seed, 0)
+    attacked = target(cell, number, entry.cut, context, *seed, 0)
     own = plan(attack, attacked.pools, entry.images)
-    victim = attacked.victim(own, world)
+    victim = attacked.victim(own, context)
     made = attack(victim, generator(*seed, 1))
     quality = Quality.of(victim.targets(victim.scored), made.images)
     return _Found(
@@ -206,10 +208,10 @@ def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dic
     return {"kind": "inversion", "metrics": metrics, "history": history, "records": records}
 
 
-def _panels(shown: Tensor, found: Mapping[str, Sequence[_Found]], world: World) -> dict[str, str]:
+def _panels(shown: Tensor, found: Mapping[str, Sequence[_Found]], context: DataContext) -> dict[str, str]:
     """Show the first target's images beside the originals; labels of attacks, and `original`."""
     records = shown.flatten()
-    originals = world.dataset.images[records.to(world.device)].cpu()
+    originals = context.dataset.images[records.to(context.device)].cpu()
     made = {
         label: panel(torch.from_numpy(targets[0].images), torch.from_numpy(targets[0].records), shown)
         for label, targets in found.items()

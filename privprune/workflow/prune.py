@@ -18,12 +18,10 @@ from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence
 from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.metrics.membership import gain
 from privprune.models import BlockNet, prunable, reseed, structure_of
-from privprune.prediction import predict
-from privprune.progress import Progress
+from privprune.progress.reporter import Progress
 from privprune.pruning import (
     BudgetSettings,
     Candidate,
@@ -39,11 +37,13 @@ from privprune.pruning import (
     soft_mask,
 )
 from privprune.settings import AtLeastOne, Key
-from privprune.tasks import task_of
-from privprune.training import History, Masks, Plan, Term, train
-from privprune.workflow.groups import Outcome, one_after_another, part_of, side_by_side, surrogates_of
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import History, Masks, Term, TrainingPlan, train
+from privprune.training.prediction import predict
+from privprune.training.tasks import task_of
+from privprune.workflow.context import DataContext, check_same_data
+from privprune.workflow.stacks import Outcome, one_after_another, part_of, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label
-from privprune.workflow.world import World, check_same_data
 
 PRUNING, GAIN = 5, 6  # purposes of generators
 
@@ -89,7 +89,7 @@ class PruneEntry:
     budget: BudgetSettings | None
     search: SearchEntry | None
     defence: DefenceSettings | None
-    retrain: Plan
+    retrain: TrainingPlan
     keep_shadows: bool
     stack: AtLeastOne
 
@@ -131,7 +131,7 @@ class Pruned:
     search: list[dict[str, Any]]
 
 
-def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Pruned:
+def prune_cell(entry: PruneEntry, context: DataContext, start: Cell, label: str) -> Pruned:
     """Prune all networks of a cell.
 
     Raises:
@@ -139,16 +139,16 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
         ValueError: the defence cannot work on what it is given; says why.
 
     """
-    check_same_data(start, world, f"from: {entry.origin}")
+    check_same_data(start, context, f"from: {entry.origin}")
     start = start if entry.keep_shadows else start.targets_only()
-    budget, work = entry.budget, partial(_remove_group, entry, world, start, label)
+    budget, work = entry.budget, partial(_remove_group, entry, context, start, label)
     search: list[dict[str, Any]] = []
     if entry.search is not None and budget is not None:
-        budget, search = _search(entry, entry.search, budget, world, start, label)
+        budget, search = _search(entry, entry.search, budget, context, start, label)
     if budget is not None:
-        work = partial(_prune_group, entry, budget, world, start, label)
+        work = partial(_prune_group, entry, budget, context, start, label)
     import_late(entry.defence)
-    outcome = side_by_side(start.manifest.networks, entry.stack, work, world.checkpoints)
+    outcome = side_by_side(start.manifest.networks, entry.stack, work, context.checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
 
@@ -157,7 +157,7 @@ def prune_cell(entry: PruneEntry, world: World, start: Cell, label: str) -> Prun
 class _Phases:
     """The training phases of one group of networks, all with the same records and generators."""
 
-    world: World
+    context: DataContext
     manifest: Manifest
     group: Sequence[int]
     label: str
@@ -166,11 +166,11 @@ class _Phases:
 
     def fit(self, ensemble: Ensemble, defence: Defence) -> Fit:
         """Return the training loop for these networks and this defence."""
-        data = self.world.training_data(self.manifest, self.group)
+        data = self.context.training_data(self.manifest, self.group)
 
-        def run(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+        def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
             progress = Progress(f"{group_label(self.label, self.group)} {phase}", plan.epochs, data.indices.numel())
-            held = {name: mask.to(self.world.device) for name, mask in masks.items()}
+            held = {name: mask.to(self.context.device) for name, mask in masks.items()}
             history = train(
                 ensemble,
                 data,
@@ -180,7 +180,7 @@ class _Phases:
                 masks=held,
                 reporter=progress,
                 task=task_of(self.manifest.reidentification),
-                checkpoints=self.world.checkpoints.within(part_of(self.group)),
+                checkpoints=self.context.checkpoints.within(part_of(self.group)),
                 name=f"{len(self.histories)} {phase}",
             )
             self.histories.append((phase, history))
@@ -189,37 +189,40 @@ class _Phases:
         return run
 
 
-def _phases(world: World, manifest: Manifest, group: Sequence[int], label: str) -> _Phases:
+def _phases(context: DataContext, manifest: Manifest, group: Sequence[int], label: str) -> _Phases:
     seeds = manifest.model_seeds()
     generators = [generator(seeds[number], number, PRUNING) for number in group]
-    return _Phases(world, manifest, group, label, generators, [])
+    return _Phases(context, manifest, group, label, generators, [])
 
 
 def _prune_group(
-    entry: PruneEntry, budget: BudgetSettings, world: World, start: Cell, label: str, group: Sequence[int]
+    entry: PruneEntry, budget: BudgetSettings, context: DataContext, start: Cell, label: str, group: Sequence[int]
 ) -> Outcome:
     assert not isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (it has no budget)
-    ensemble = ensemble_of(start.manifest, world, group, start)
+    ensemble = ensemble_of(start.manifest, context, group, start)
     counts = count_kept(budget, prunable(start.models(group[:1])[0]))
-    defence, phases = _defence(entry, entry.retrain, world, start, group), _phases(world, start.manifest, group, label)
+    defence, phases = (
+        _defence(entry, entry.retrain, context, start, group),
+        _phases(context, start.manifest, group, label),
+    )
     mask = prune(entry.method, ensemble, counts, entry.retrain, phases.fit(ensemble, defence), phases.generators)
     history, lengths = one_after_another(phases.histories)
     masks = [{name: kept.cpu() for name, kept in mask.of(place).items()} for place in range(len(group))]
     return Outcome(ensemble.state_dicts(), masks, history, lengths, defence.measured(), surrogates_of(defence))
 
 
-def _remove_group(entry: PruneEntry, world: World, start: Cell, label: str, group: Sequence[int]) -> Outcome:
+def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: str, group: Sequence[int]) -> Outcome:
     """Train one network with its masks, remove what they say, and retrain the smaller one with the defence afresh."""
     assert isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (the others have a budget)
     manifest, (number,) = start.manifest, group
-    ensemble, phases = ensemble_of(manifest, world, group, start), _phases(world, manifest, group, label)
-    fit = phases.fit(ensemble, _defence(entry, entry.method.plan, world, start, group))
+    ensemble, phases = ensemble_of(manifest, context, group, start), _phases(context, manifest, group, label)
+    fit = phases.fit(ensemble, _defence(entry, entry.method.plan, context, start, group))
     dense = manifest.fresh(torch.Generator())
-    removed = soft_mask(entry.method, ensemble, dense, world.image_shape, fit)
-    model = removed.model.to(world.device).to(memory_format=torch.channels_last)
+    removed = soft_mask(entry.method, ensemble, dense, context.image_shape, fit)
+    model = removed.model.to(context.device).to(memory_format=torch.channels_last)
     reseed(model, generator(manifest.model_seeds()[number], number, NOISE).initial_seed())
     smaller = Ensemble([model])
-    defence = _defence(entry, entry.retrain, world, start, group)
+    defence = _defence(entry, entry.retrain, context, start, group)
     phases.fit(smaller, defence)("retrain", entry.retrain, (), {})
     history, lengths = one_after_another(phases.histories)
     return Outcome(
@@ -249,49 +252,51 @@ def check_removal(method: PruningSettings, parts: Removable, model: BlockNet) ->
         check_threshold(method.threshold, parts.only(method.structures), model)
 
 
-def _defence(entry: PruneEntry, plan: Plan, world: World, start: Cell, group: Sequence[int]) -> Defence:
+def _defence(entry: PruneEntry, plan: TrainingPlan, context: DataContext, start: Cell, group: Sequence[int]) -> Defence:
     """Set the entry's defence up for one phase or, under a mask, for all of them."""
     if entry.defence is None:
         return Defence()
-    defence = set_up(entry.defence, world.setting(start.manifest, group, plan, None))
+    defence = set_up(entry.defence, context.defence_context(start.manifest, group, plan, None))
     if defence.transform is not None or defence.finish is not None:
         raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
     return defence
 
 
 def _search(
-    entry: PruneEntry, search: SearchEntry, budget: BudgetSettings, world: World, start: Cell, label: str
+    entry: PruneEntry, search: SearchEntry, budget: BudgetSettings, context: DataContext, start: Cell, label: str
 ) -> tuple[BudgetSettings, list[dict[str, Any]]]:
     """Prune the targets at every candidate ratio, and take the one whose gain on the selection records is least."""
     targets, candidates = start.manifest.targets, []
     for ratio in search.budgets.ratios:
-        own = world.within(f"at {ratio:g}x")
+        own = context.within(f"at {ratio:g}x")
         work = partial(_prune_group, entry, budget.at_ratio(ratio), own, start, f"{label} at {ratio:g}x")
         outcome = side_by_side(targets, entry.stack, work, own.checkpoints)
         cell = Cell(start.manifest, outcome.states, outcome.masks)
         candidates.append(own.checkpoints.done("judged", partial(_judged, ratio, cell, search, own)))
-    dense = _judged(1.0, start, search, world)
+    dense = _judged(1.0, start, search, context)
     choice = choose_budget(candidates, dense.selection_accuracy, search.budgets.largest_drop)
     rows = [{**asdict(one), "chosen": one is choice.candidate, "within_drop": choice.within_drop} for one in candidates]
     dense_row = {**asdict(dense), "chosen": False, "within_drop": True}
     return budget.at_ratio(choice.candidate.ratio), [dense_row, *rows]
 
 
-def _judged(ratio: float, cell: Cell, search: SearchEntry, world: World) -> Candidate:
+def _judged(ratio: float, cell: Cell, search: SearchEntry, context: DataContext) -> Candidate:
     """Accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
     attack = build_attack(ATTACKS, search.inference, "search.inference")
     accuracies, evidences = [], []
     for number in range(cell.manifest.targets):
-        own = world.split(cell.manifest, number)
-        ensemble = Ensemble([cell.models([number])[0].to(world.device)])
-        accuracies.append(world.accuracy(ensemble, own.selection_nonmembers))
-        pools = [_outputs(ensemble, world, records) for records in (own.selection_members, own.selection_nonmembers)]
+        own = context.split(cell.manifest, number)
+        ensemble = Ensemble([cell.models([number])[0].to(context.device)])
+        accuracies.append(context.accuracy(ensemble, own.selection_nonmembers))
+        pools = [_outputs(ensemble, context, records) for records in (own.selection_members, own.selection_nonmembers)]
         evidences.append(evidence_from_halves(*pools))
     generators = [generator(search.seed, number, GAIN) for number in range(len(evidences))]
     gains = [gain(scores.members, scores.nonmembers) for scores in attack_each(attack, evidences, generators)]
     return Candidate(ratio, tuple(accuracies), tuple(gains))
 
 
-def _outputs(ensemble: Ensemble, world: World, records: torch.Tensor) -> Outputs:
-    there = records.to(world.device)
-    return Outputs(predict(ensemble, world.dataset.images, there)[0].cpu(), world.dataset.labels[there].cpu(), records)
+def _outputs(ensemble: Ensemble, context: DataContext, records: torch.Tensor) -> Outputs:
+    there = records.to(context.device)
+    return Outputs(
+        predict(ensemble, context.dataset.images, there)[0].cpu(), context.dataset.labels[there].cpu(), records
+    )

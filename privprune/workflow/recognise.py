@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.batches import as_input
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
 from privprune.settings import AtLeastOne
+from privprune.training.batches import as_input
+from privprune.workflow.attack_outputs import Rebuilt
+from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.inversions import InversionEntry
-from privprune.workflow.rebuilt import Rebuilt
-from privprune.workflow.world import World, check_same_data
 
 JUDGE = 8  # purpose of a generator, continued from privprune.workflow.invert
 _VALUES_AT_ONCE = 6_200_000  # of the images that the judge looks at together
@@ -111,13 +111,13 @@ Scores = dict[str, Array]  # metric -> one value per probe
 class Judge:
     """A network that has seen nothing of the targets, and what it makes of pictures."""
 
-    def __init__(self, model: BlockNet, world: World) -> None:
+    def __init__(self, model: BlockNet, context: DataContext) -> None:
         """Take a network of the same data, on the device; for re-identification it embeds the gallery at once."""
-        dataset = world.dataset
+        dataset = context.dataset
         self._dataset = dataset
         self._model = (model if dataset.cameras is None else embedder(model)).eval()
         first = len(dataset.labels) if dataset.cameras is None else dataset.official_train + dataset.queries
-        self.gallery = torch.arange(first, len(dataset.labels), device=world.device)
+        self.gallery = torch.arange(first, len(dataset.labels), device=context.device)
         self._known = None if dataset.cameras is None else self._seen(dataset.images, self.gallery)
 
     def scores(self, images: Tensor, records: Tensor) -> Scores:
@@ -151,14 +151,18 @@ def _numbers(values: Tensor) -> Array:
 
 
 def recognise(
-    entry: RecogniseEntry, judge: Cell, world: World, rebuilt: Mapping[tuple[str, str], Sequence[Rebuilt]], where: str
+    entry: RecogniseEntry,
+    judge: Cell,
+    context: DataContext,
+    rebuilt: Mapping[tuple[str, str], Sequence[Rebuilt]],
+    where: str,
 ) -> dict[str, Any]:
     """Let the judge look at all that was rebuilt.
 
     Args:
         entry: seed and resamples.
         judge: its first network judges.
-        world: the data.
+        context: the data.
         rebuilt: what `read_rebuilt` returned.
         where: the place of the entry, for messages.
 
@@ -170,24 +174,24 @@ def recognise(
         UserError: the judge was trained on other data.
 
     """
-    check_same_data(judge, world, f"{where}.judge: {entry.judge}")
-    model = judge.models([0])[0].to(world.device)
+    check_same_data(judge, context, f"{where}.judge: {entry.judge}")
+    model = judge.models([0])[0].to(context.device)
     reseed(model, generator(entry.seed, JUDGE).initial_seed())
-    looking = Judge(model, world)
+    looking = Judge(model, context)
     return {
-        f"{target}/{label}": _result(entry, looking, world, networks, f"{target}/{label}")
+        f"{target}/{label}": _result(entry, looking, context, networks, f"{target}/{label}")
         for (target, label), networks in sorted(rebuilt.items())
     }
 
 
 def _result(
-    entry: RecogniseEntry, judge: Judge, world: World, networks: Sequence[Rebuilt], name: str
+    entry: RecogniseEntry, judge: Judge, context: DataContext, networks: Sequence[Rebuilt], name: str
 ) -> dict[str, Any]:
     """Judge what one attack made of all networks of one target."""
-    device = world.device
+    device = context.device
     probes = [(one.images.to(device), one.records.to(device)) for one in networks]
     made = [judge.scores(images, records) for images, records in probes]
-    true = [judge.scores(world.dataset.images[records], records) for _, records in probes]
+    true = [judge.scores(context.dataset.images[records], records) for _, records in probes]
     scores = {metric: [own[metric] for own in made] for metric in made[0]}
     scores |= {f"original_{metric}": [own[metric] for own in true] for metric in true[0]}
     judged = min(len(values) for per_network in scores.values() for values in per_network)

@@ -12,12 +12,12 @@ import torch
 
 from privprune.cells import Cell
 from privprune.records import Record, Stage, record_path, versions
-from privprune.workflow.groups import Outcome
-from privprune.workflow.world import World, weight_histograms
+from privprune.workflow.context import DataContext, weight_histograms
+from privprune.workflow.stacks import Outcome
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordLocation:
     """Where a record belongs.
 
     Attributes:
@@ -41,16 +41,18 @@ class Place:
         return record_path(self.root, self.suite, self.written["paper"], self.stage, self.name)
 
 
-def write_cell_record(place: Place, world: World, cell: Cell, outcome: Outcome, search: list[dict[str, Any]]) -> Path:
+def write_cell_record(
+    place: RecordLocation, context: DataContext, cell: Cell, outcome: Outcome, search: list[dict[str, Any]]
+) -> Path:
     """Measure the utility of a cell's targets and write its record; returns its path."""
     targets = cell.manifest.targets
     measured = {name: values[:targets] for name, values in outcome.measured.items()}
     history = {name: [_finite(row[:targets]) for row in rows] for name, rows in outcome.history.items()}
     return write_record(
         place,
-        world,
+        context,
         cell,
-        metrics={**world.utility(cell), **measured},
+        metrics={**context.utility(cell), **measured},
         history=history,
         phases=[{"name": name, "epochs": epochs} for name, epochs in outcome.phases],
         histograms=weight_histograms(cell),
@@ -59,8 +61,8 @@ def write_cell_record(place: Place, world: World, cell: Cell, outcome: Outcome, 
 
 
 def write_record(
-    place: Place,
-    world: World,
+    place: RecordLocation,
+    context: DataContext,
     cell: Cell,
     *,
     networks: Sequence[int] | None = None,
@@ -71,7 +73,7 @@ def write_record(
 
     Args:
         place: where.
-        world: the data.
+        context: the data.
         cell: what was measured.
         networks: which of its targets, where it is not about all of them.
         packages: more packages whose versions it holds.
@@ -85,14 +87,14 @@ def write_record(
         stage=place.stage,
         cell=place.name,
         parameters=place.written,
-        data=world.described(),
+        data=context.described(),
         model=cell.manifest.model,
         protocol=cell.manifest.protocol,
         origin=place.origin,
         seeds=[cell.manifest.seeds[number] for number in targets],
         shadows=cell.manifest.shadows if networks is None else 0,
         versions=versions(*packages),
-        device=torch.cuda.get_device_name() if world.device.type == "cuda" else "cpu",
+        device=torch.cuda.get_device_name() if context.device.type == "cuda" else "cpu",
         **measured,
     )
     record.write(place.root)

@@ -15,15 +15,15 @@ from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.datasets.source import VARIABLE
 from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
-from privprune.progress import Progress
+from privprune.progress.reporter import Progress
 from privprune.settings import AtLeastOne, Key
-from privprune.tasks import task_of
-from privprune.training import Plan, train
-from privprune.workflow.groups import Outcome, part_of, side_by_side, surrogates_of
-from privprune.workflow.world import INITIAL, ORDER, NetworkSettings, World, check_same_data
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import TrainingPlan, train
+from privprune.training.tasks import task_of
+from privprune.workflow.context import INITIAL, ORDER, DataContext, NetworkSettings, check_same_data
+from privprune.workflow.stacks import Outcome, part_of, side_by_side, surrogates_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TrainEntry:
     paper: str
     data: str
     network: NetworkSettings
-    plan: Plan
+    plan: TrainingPlan
     stack: AtLeastOne
 
 
@@ -67,7 +67,7 @@ class HardenEntry:
     origin: Annotated[str, Key("from")]
     network: NetworkSettings | None
     defence: DefenceSettings
-    plan: Plan
+    plan: TrainingPlan
     keep_shadows: bool
     stack: AtLeastOne
 
@@ -94,13 +94,13 @@ def check_origin(origin: str, data: str, *kinds: str) -> None:
         raise ValueError(f"from: found {origin!r}, allowed datasets/{data} (the entry's data)")
 
 
-def train_cell(entry: TrainEntry, world: World, label: str) -> tuple[Cell, Outcome]:
+def train_cell(entry: TrainEntry, context: DataContext, label: str) -> tuple[Cell, Outcome]:
     """Train the networks of a `train` entry."""
-    manifest = world.manifest(entry.network)
-    return _run(manifest, world, entry.plan, entry.stack, None, None, label)
+    manifest = context.manifest(entry.network)
+    return _run(manifest, context, entry.plan, entry.stack, None, None, label)
 
 
-def harden_cell(entry: HardenEntry, world: World, start: Cell | None, label: str) -> tuple[Cell, Outcome]:
+def harden_cell(entry: HardenEntry, context: DataContext, start: Cell | None, label: str) -> tuple[Cell, Outcome]:
     """Train the networks of a `harden` entry.
 
     Raises:
@@ -109,19 +109,19 @@ def harden_cell(entry: HardenEntry, world: World, start: Cell | None, label: str
 
     """
     if start is not None:
-        check_same_data(start, world, f"from: {entry.origin}")
+        check_same_data(start, context, f"from: {entry.origin}")
         start = start if entry.keep_shadows else start.targets_only()
         manifest = start.manifest
     else:
         assert entry.network is not None  # noqa: S101 (checked when the entry was read)
-        manifest = world.manifest(entry.network)
-    return _run(manifest, world, entry.plan, entry.stack, entry.defence, start, label)
+        manifest = context.manifest(entry.network)
+    return _run(manifest, context, entry.plan, entry.stack, entry.defence, start, label)
 
 
 def _run(
     manifest: Manifest,
-    world: World,
-    plan: Plan,
+    context: DataContext,
+    plan: TrainingPlan,
     stack: int,
     settings: DefenceSettings | None,
     start: Cell | None,
@@ -131,29 +131,29 @@ def _run(
     def work(group: Sequence[int]) -> Outcome:
         defence = Defence()
         if settings is not None:
-            matched = _accuracy_of(start, world, group) if start is not None else None
-            defence = set_up(settings, world.setting(manifest, group, plan, matched))
+            matched = _accuracy_of(start, context, group) if start is not None else None
+            defence = set_up(settings, context.defence_context(manifest, group, plan, matched))
         continued = start if start is not None and not defence.fresh else None
-        return _train_group(manifest, world, plan, group, defence, continued, label)
+        return _train_group(manifest, context, plan, group, defence, continued, label)
 
     import_late(settings)
-    outcome = side_by_side(manifest.networks, stack, work, world.checkpoints)
+    outcome = side_by_side(manifest.networks, stack, work, context.checkpoints)
     return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 
 
 def _train_group(
     manifest: Manifest,
-    world: World,
-    plan: Plan,
+    context: DataContext,
+    plan: TrainingPlan,
     group: Sequence[int],
     defence: Defence,
     start: Cell | None,
     label: str,
 ) -> Outcome:
-    ensemble = ensemble_of(manifest, world, group, start)
+    ensemble = ensemble_of(manifest, context, group, start)
     masks = start.stacked_masks(group) if start is not None else {}
     seeds = manifest.model_seeds()
-    data = world.training_data(manifest, group)
+    data = context.training_data(manifest, group)
     progress = Progress(group_label(label, group), plan.epochs, data.indices.numel())
     history = train(
         ensemble,
@@ -161,11 +161,11 @@ def _train_group(
         plan,
         [generator(seeds[number], number, ORDER) for number in group],
         terms=defence.terms,
-        masks={name: mask.to(world.device) for name, mask in masks.items()},
+        masks={name: mask.to(context.device) for name, mask in masks.items()},
         transform=defence.transform,
         reporter=progress,
         task=task_of(manifest.reidentification),
-        checkpoints=world.checkpoints.within(part_of(group)),
+        checkpoints=context.checkpoints.within(part_of(group)),
     )
     progress.close()
     if defence.finish is not None:
@@ -180,7 +180,7 @@ def _train_group(
     )
 
 
-def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: Cell | None) -> Ensemble:
+def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], start: Cell | None) -> Ensemble:
     """Build a group of networks: fresh from their seeds, from published weights, or as the cell left them.
 
     Raises:
@@ -197,7 +197,7 @@ def ensemble_of(manifest: Manifest, world: World, group: Sequence[int], start: C
         models = start.models(group)
     for model, number in zip(models, group, strict=True):
         reseed(model, generator(seeds[number], number, NOISE).initial_seed())
-    return Ensemble([model.to(world.device).to(memory_format=torch.channels_last) for model in models])
+    return Ensemble([model.to(context.device).to(memory_format=torch.channels_last) for model in models])
 
 
 def _checkpoint(file: str) -> Path:
@@ -216,10 +216,10 @@ def group_label(label: str, group: Sequence[int]) -> str:
     return f"{label} {part_of(group)}"
 
 
-def _accuracy_of(cell: Cell, world: World, group: Sequence[int]) -> Tensor:
+def _accuracy_of(cell: Cell, context: DataContext, group: Sequence[int]) -> Tensor:
     """Accuracy of a cell's networks on their selection records, [networks]."""
     values = []
     for number in group:
-        ensemble = Ensemble([cell.models([number])[0].to(world.device)])
-        values.append(world.accuracy(ensemble, world.split(cell.manifest, number).selection_nonmembers))
+        ensemble = Ensemble([cell.models([number])[0].to(context.device)])
+        values.append(context.accuracy(ensemble, context.split(cell.manifest, number).selection_nonmembers))
     return torch.tensor(values)

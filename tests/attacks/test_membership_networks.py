@@ -17,7 +17,7 @@ from privprune.attacks.membership.confidence import ConfidenceAttack
 from privprune.attacks.membership.nasr import NasrAttack, NasrSettings, _Contest
 from privprune.attacks.membership.rahman import RahmanAttack, RahmanSettings
 from privprune.attacks.membership.thresholds import ThresholdSettings
-from privprune.checkpoints import NONE, Checkpoints
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores, always_member_accuracy, point
 from privprune.settings import read

@@ -7,14 +7,14 @@ import pytest
 import torch
 from toy import Toy
 
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 
 
 @pytest.fixture
-def setting(toy: Toy) -> Callable[..., Setting]:
+def context(toy: Toy) -> Callable[..., DefenceContext]:
     """Return a function from the defences' seeds, and changes, to a setting with 40 members and 30 others each."""
 
-    def make(*seeds: int, **changed: Any) -> Setting:
+    def make(*seeds: int, **changed: Any) -> DefenceContext:
         data, networks = toy.data(1), len(seeds)
         complete = {
             "images": data.images,
@@ -30,6 +30,6 @@ def setting(toy: Toy) -> Callable[..., Setting]:
             "target_accuracy": None,
             "generators": toy.generators(*(100 + seed for seed in seeds)),
         }
-        return Setting(**{**complete, **changed})
+        return DefenceContext(**{**complete, **changed})
 
     return make

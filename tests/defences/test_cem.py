@@ -9,17 +9,17 @@ import pytest
 import torch
 from toy import Toy
 
-from privprune.batches import TrainingData, as_input
-from privprune.defences import Defence, Setting
+from privprune.defences import Defence, DefenceContext
 from privprune.defences.cem import CemSettings, cem, needs_noise
-from privprune.ensemble import Ensemble
 from privprune.metrics.conditional_entropy import information
 from privprune.models import BlockNet, CutSettings, build, reseed
 from privprune.models.wire import DropoutSettings, GaussianSettings, LocalDpSettings, PlainSettings, WireSettings
 from privprune.settings import read
-from privprune.training import Step, Term, train
+from privprune.training.batches import TrainingData, as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term, train
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 WRITTEN = {"name": "as_written", "clusters_per_class": 2, "covariance": "from_fit"}
 RELEASED = {
     "name": "as_released",
@@ -54,22 +54,22 @@ def network(where: CutSettings) -> BlockNet:
     return model
 
 
-def trained(toy: Toy, setting: Setting, terms: tuple[Term, ...], **plan: Any) -> tuple[Ensemble, Any]:
+def trained(toy: Toy, context: DefenceContext, terms: tuple[Term, ...], **plan: Any) -> tuple[Ensemble, Any]:
     """Train the cut network; returns it with the history."""
-    assert setting.cut is not None
-    ensemble = Ensemble([network(setting.cut)])
-    data = TrainingData(setting.images, setting.labels, setting.members)
-    planned = toy.plan(setting.epochs, batch=setting.batch, **plan)
+    assert context.cut is not None
+    ensemble = Ensemble([network(context.cut)])
+    data = TrainingData(context.images, context.labels, context.members)
+    planned = toy.plan(context.epochs, batch=context.batch, **plan)
     history = train(ensemble, data, planned, toy.generators(1), terms=terms)
     return ensemble, history
 
 
-def step_of(ensemble: Ensemble, setting: Setting, rate: float, epoch: int, *, last: bool) -> Step:
+def step_of(ensemble: Ensemble, context: DefenceContext, rate: float, epoch: int, *, last: bool) -> Step:
     """Return what a term sees of a step on all members."""
-    records = setting.members[0]
-    inputs = as_input(setting.images[records])
+    records = context.members[0]
+    inputs = as_input(context.images[records])
     seen = ensemble.observe(inputs)
-    return Step(ensemble, inputs, setting.labels[records], seen.logits, seen.features, seen.sent, rate, epoch, last)
+    return Step(ensemble, inputs, context.labels[records], seen.logits, seen.features, seen.sent, rate, epoch, last)
 
 
 @pytest.mark.parametrize("refit", [COLLECTED, SEPARATE], ids=lambda found: found["name"])
@@ -84,12 +84,12 @@ def step_of(ensemble: Ensemble, setting: Setting, rate: float, epoch: int, *, la
     ],
     ids=["from_fit", "full", "diagonal", "released", "slips"],
 )
-def test_each_form_lowers_the_information_twice_the_same(toy: Toy, setting: MakeSetting, form: Any, refit: Any) -> None:
+def test_each_form_lowers_the_information_twice_the_same(toy: Toy, context: MakeSetting, form: Any, refit: Any) -> None:
     """Theorem 2's bound of what is sent ends lower than without CEM; the same seeds give the same bits."""
     quiet = cut(GaussianSettings("gaussian", 0.02))
     left, states = {}, []
     for weight in (0, 1, 1):
-        own = setting(0, cut=quiet, epochs=5)
+        own = context(0, cut=quiet, epochs=5)
         defence = cem(settings(form=form, refit=refit, weight=weight), own, Defence())
         ensemble, history = trained(toy, own, defence.terms, learning_rate=0.05)
         states.append(ensemble.state_dicts()[0])
@@ -103,9 +103,9 @@ def test_each_form_lowers_the_information_twice_the_same(toy: Toy, setting: Make
     assert all(torch.equal(states[1][name], states[2][name]) for name in states[1])
 
 
-def test_without_weight_collecting_changes_nothing(toy: Toy, setting: MakeSetting) -> None:
+def test_without_weight_collecting_changes_nothing(toy: Toy, context: MakeSetting) -> None:
     """At lambda 0 the network is bit for bit that of training without CEM."""
-    own = setting(0, cut=cut())
+    own = context(0, cut=cut())
     plain, _ = trained(toy, own, ())
     defended, _ = trained(toy, own, cem(settings(weight=0), own, Defence()).terms)
     (state,), (other,) = plain.state_dicts(), defended.state_dicts()
@@ -113,9 +113,9 @@ def test_without_weight_collecting_changes_nothing(toy: Toy, setting: MakeSettin
 
 
 @pytest.mark.parametrize("form", [WRITTEN, RELEASED], ids=lambda found: found["name"])
-def test_only_the_edge_feels_it(setting: MakeSetting, form: Any) -> None:
+def test_only_the_edge_feels_it(context: MakeSetting, form: Any) -> None:
     """Added to the loss it moves no weight of the cloud, so that one backward pass does for the released two."""
-    own = setting(0, cut=cut())
+    own = context(0, cut=cut())
     (term,) = cem(settings(form=form), own, Defence()).terms
     ensemble = Ensemble([network(cut())])
     term.start(ensemble)
@@ -128,12 +128,12 @@ def test_only_the_edge_feels_it(setting: MakeSetting, form: Any) -> None:
     assert moved == {"conv1", "bottleneck"}
 
 
-def test_the_released_schedule_makes_up_for_the_learning_rate(setting: MakeSetting) -> None:
+def test_the_released_schedule_makes_up_for_the_learning_rate(context: MakeSetting) -> None:
     """Lambda times 0.001 / rate down to a rate of 0.00041, below that lambda."""
     values = {}
     for name in ("constant", "released"):
         for rate in (0.05, 0.0004):
-            own = setting(0, cut=cut())
+            own = context(0, cut=cut())
             (term,) = cem(settings(form=RELEASED, weight_schedule=name), own, Defence()).terms
             ensemble = Ensemble([network(cut())])
             term.penalty(step_of(ensemble, own, rate, 0, last=True))
@@ -145,33 +145,33 @@ def test_the_released_schedule_makes_up_for_the_learning_rate(setting: MakeSetti
     assert values["released", 0.0004] == values["constant", 0.0004] == pytest.approx(values["constant", 0.05])
 
 
-def test_it_stands_beside_another_defence(setting: MakeSetting) -> None:
+def test_it_stands_beside_another_defence(context: MakeSetting) -> None:
     """The base defence's terms come first, all else of it stays."""
     base = Defence(terms=(Term(),), fresh=True, measured=lambda: {"epsilon": [1.0]})
-    joined = cem(settings(), setting(0, cut=cut()), base)
+    joined = cem(settings(), context(0, cut=cut()), base)
     assert joined.terms[0] is base.terms[0]
     assert len(joined.terms) == 2
     assert replace(joined, terms=base.terms) == base
 
 
-def test_it_needs_noise_on_a_wire(setting: MakeSetting) -> None:
+def test_it_needs_noise_on_a_wire(context: MakeSetting) -> None:
     """Whole networks, plain wires and wires that only drop are refused; noise is taken as the wire has it."""
     for wire in (PlainSettings("plain"), DropoutSettings("dropout", 0.2, 0.0)):
         with pytest.raises(ValueError, match=f"cem: found the wire {wire.name} without noise, allowed one with noise"):
-            cem(settings(), setting(0, cut=cut(wire)), Defence())
+            cem(settings(), context(0, cut=cut(wire)), Defence())
     with pytest.raises(ValueError, match=r"cem: found a whole network, allowed one with network\.cut"):
-        cem(settings(), setting(0), Defence())
+        cem(settings(), context(0), Defence())
     assert needs_noise(cut(LocalDpSettings("local_dp", 2.0, "laplace"))) == pytest.approx(2**0.5 / 2)
 
 
-def test_it_needs_more_records_than_clusters(setting: MakeSetting) -> None:
+def test_it_needs_more_records_than_clusters(context: MakeSetting) -> None:
     """Of each class for the released form, in all for the written one."""
     for form, clusters, told in ((WRITTEN, 14, "40 records for 42"), (RELEASED, 14, "13 records for 14")):
         with pytest.raises(ValueError, match=f"cem: found {told} clusters"):
-            cem(settings(form={**form, "clusters_per_class": clusters}), setting(0, cut=cut()), Defence())
+            cem(settings(form={**form, "clusters_per_class": clusters}), context(0, cut=cut()), Defence())
 
 
-def test_it_takes_one_network(setting: MakeSetting) -> None:
+def test_it_takes_one_network(context: MakeSetting) -> None:
     """Several side by side are refused."""
     with pytest.raises(ValueError, match="cem: found several networks side by side, allowed stack: 1"):
-        cem(settings(), setting(0, 1, cut=cut()), Defence())
+        cem(settings(), context(0, 1, cut=cut()), Defence())

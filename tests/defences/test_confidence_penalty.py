@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from privprune.defences.confidence_penalty import ConfidencePenalty, ConfidencePenaltySettings
-from privprune.ensemble import Ensemble
 from privprune.models import build
-from privprune.training import Step
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step
 
 WEIGHT = 0.3
 

@@ -9,11 +9,11 @@ import torch
 from cut_toys import cut_at, cut_ensemble
 from toy import Toy
 
-from privprune.batches import TrainingData
-from privprune.defences import DEFENCES, LATE, NEEDS_CUT, Defence, DefenceSettings, Setting, import_late, set_up
-from privprune.ensemble import Ensemble
+from privprune.defences import DEFENCES, LATE, NEEDS_CUT, Defence, DefenceContext, DefenceSettings, import_late, set_up
 from privprune.settings import read
-from privprune.training import train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import train
 
 pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
@@ -67,12 +67,12 @@ def settings_of(found: dict[str, Any]) -> DefenceSettings:
     return settings
 
 
-def defended(found: dict[str, Any], setting: Setting, toy: Toy) -> tuple[Ensemble, Defence, Any]:
-    """Train one network with a defence, on the setting's members."""
-    defence = set_up(settings_of(found), setting)
-    ensemble = Ensemble(toy.networks(0)) if setting.cut is None else cut_ensemble(setting.cut)
-    data = TrainingData(setting.images, setting.labels, setting.members)
-    plan = toy.plan(setting.epochs, batch=setting.batch, momentum=0.0)
+def defended(found: dict[str, Any], context: DefenceContext, toy: Toy) -> tuple[Ensemble, Defence, Any]:
+    """Train one network with a defence, on the context's members."""
+    defence = set_up(settings_of(found), context)
+    ensemble = Ensemble(toy.networks(0)) if context.cut is None else cut_ensemble(context.cut)
+    data = TrainingData(context.images, context.labels, context.members)
+    plan = toy.plan(context.epochs, batch=context.batch, momentum=0.0)
     history = train(ensemble, data, plan, toy.generators(1), terms=defence.terms, transform=defence.transform)
     if defence.finish is not None:
         defence.finish(ensemble)
@@ -86,14 +86,14 @@ def test_every_defence_is_tested() -> None:
 
 @pytest.mark.parametrize("found", ALL, ids=lambda found: found["name"] + found.get("variant", ""))
 def test_a_defence_trains_and_gives_the_network_back(
-    found: dict[str, Any], setting: Callable[..., Setting], toy: Toy
+    found: dict[str, Any], context: Callable[..., DefenceContext], toy: Toy
 ) -> None:
     """Each trains a finite, plain network, measures one value per network, twice the same, without global chance."""
     cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
     given = {"target_accuracy": torch.tensor([0.99]), "cut": cut}
     global_state = torch.get_rng_state()
-    ensemble, defence, history = defended(found, setting(0, **given), toy)
-    again, _, _ = defended(found, setting(0, **given), toy)
+    ensemble, defence, history = defended(found, context(0, **given), toy)
+    again, _, _ = defended(found, context(0, **given), toy)
     assert torch.equal(torch.get_rng_state(), global_state)
     (state,), (state_again,) = ensemble.state_dicts(), again.state_dicts()
     fresh = toy.networks(9)[0] if cut is None else cut_ensemble(cut, seed=9).module

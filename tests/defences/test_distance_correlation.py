@@ -8,7 +8,7 @@ import torch
 from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
 from toy import Toy
 
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.distance_correlation import (
     DistanceCorrelation,
     DistanceCorrelationSettings,
@@ -16,7 +16,7 @@ from privprune.defences.distance_correlation import (
     distance_correlation,
 )
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 
 
 def vectors(count: int, *shape: int, seed: int = 1) -> torch.Tensor:
@@ -86,9 +86,9 @@ def test_constant_features_cost_nothing_and_break_nothing() -> None:
     assert torch.isfinite(gradient).all()
 
 
-def test_the_term_weighs_images_against_features_before_noise(setting: MakeSetting) -> None:
+def test_the_term_weighs_images_against_features_before_noise(context: MakeSetting) -> None:
     """The penalty is weight * dCor(inputs, features), read without waiting for the device, and moves the edge only."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     ensemble = cut_ensemble(cut_at())
     step = cut_step(ensemble, own)
     assert step.features is not None
@@ -102,9 +102,9 @@ def test_the_term_weighs_images_against_features_before_noise(setting: MakeSetti
     assert {name.split(".")[0] for name in moved} == {"conv1", "bottleneck"}
 
 
-def test_training_lowers_it(toy: Toy, setting: MakeSetting) -> None:
+def test_training_lowers_it(toy: Toy, context: MakeSetting) -> None:
     """Weight 0 is plain training bit for bit; with weight the features tell less of the images than without."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, (), epochs=6)
     unweighed, _ = cut_training(toy, own, (weighed(0.0),), epochs=6)
     assert same_weights(plain, unweighed)
@@ -118,15 +118,15 @@ def test_training_lowers_it(toy: Toy, setting: MakeSetting) -> None:
     assert math.isfinite(history["loss"][-1][0])
 
 
-def defended(setting: Setting) -> tuple[DistanceCorrelation, ...]:
+def defended(context: DefenceContext) -> tuple[DistanceCorrelation, ...]:
     """Return the terms of the defence."""
     settings = DistanceCorrelationSettings("distance_correlation", 3.0)
-    terms = defend_by_distance_correlation(settings, setting).terms
+    terms = defend_by_distance_correlation(settings, context).terms
     assert all(isinstance(term, DistanceCorrelation) for term in terms)
     return terms
 
 
-def test_a_whole_network_is_refused(setting: MakeSetting) -> None:
+def test_a_whole_network_is_refused(context: MakeSetting) -> None:
     """There are no features without a cut."""
     with pytest.raises(ValueError, match=r"^distance_correlation: found a whole network, allowed one with network.cut"):
-        defended(setting(0))
+        defended(context(0))

@@ -9,19 +9,19 @@ import torch
 from opacus.accountants import utils
 from toy import Toy
 
-from privprune.batches import TrainingData, as_input
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, dp_sgd
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import BlockNet
-from privprune.training import train
+from privprune.training.batches import TrainingData, as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import train
 
 pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 NOISE = functools.cache(utils.get_noise_multiplier)
 
 
@@ -37,20 +37,20 @@ def privacy(clip: float = 1.0, epsilon: float = 5.0, accountant: Literal["rdp", 
 
 
 def fitted(
-    toy: Toy, setting: Setting, transform: DpSgd, epochs: int, batch: int, learning_rate: float = 0.1
+    toy: Toy, context: DefenceContext, transform: DpSgd, epochs: int, batch: int, learning_rate: float = 0.1
 ) -> Ensemble:
-    """Train one network with the transform, on the setting's members."""
+    """Train one network with the transform, on the context's members."""
     ensemble = Ensemble(toy.networks(0))
-    data = TrainingData(setting.images, setting.labels, setting.members)
+    data = TrainingData(context.images, context.labels, context.members)
     plan = toy.plan(epochs, learning_rate, batch, momentum=0.0)
     train(ensemble, data, plan, toy.generators(1), transform=transform)
     return ensemble
 
 
 @pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("prv", 6.28)])
-def test_the_privacy_asked_for_is_reached(toy: Toy, setting: MakeSetting, accountant: Any, epsilon: float) -> None:
+def test_the_privacy_asked_for_is_reached(toy: Toy, context: MakeSetting, accountant: Any, epsilon: float) -> None:
     """The epsilon spent is at most the one asked for and within 2 % of it, and every step is accounted for."""
-    own = setting(0, batch=12)
+    own = context(0, batch=12)
     transform = DpSgd(privacy(1.0, epsilon, accountant), own)
     steps: list[int] = []
     batches = transform.batches
@@ -70,7 +70,7 @@ def fixed(transform: DpSgd, records: int) -> None:
     transform.batches = lambda *_: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
 
 
-def moved(toy: Toy, own: Setting, clip: float, records: int, learning_rate: float) -> torch.Tensor:
+def moved(toy: Toy, own: DefenceContext, clip: float, records: int, learning_rate: float) -> torch.Tensor:
     """Return the weights after one step without noise, as one vector."""
     transform = DpSgd(privacy(clip), own)
     fixed(transform, records)
@@ -78,16 +78,16 @@ def moved(toy: Toy, own: Setting, clip: float, records: int, learning_rate: floa
     return torch.cat([value.flatten() for value in state.values()])
 
 
-def test_a_record_moves_the_weights_by_its_clipped_share(toy: Toy, setting: MakeSetting) -> None:
+def test_a_record_moves_the_weights_by_its_clipped_share(toy: Toy, context: MakeSetting) -> None:
     """One record more, of a gradient far above the norm, changes a step by learning rate x norm / batch, no more."""
-    own, clip, rate = setting(0), 0.01, 0.5
+    own, clip, rate = context(0), 0.01, 0.5
     influence = (moved(toy, own, clip, 10, rate) - moved(toy, own, clip, 9, rate)).norm().item()
     assert influence == pytest.approx(rate * clip / own.batch, rel=0.02)
 
 
-def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, setting: MakeSetting) -> None:
+def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, context: MakeSetting) -> None:
     """Where the norm is never reached a step of `batch` records is a step of SGD on their mean loss."""
-    own = setting(0)
+    own = context(0)
     found = moved(toy, own, 1e6, own.batch, 0.5)
     (network,) = toy.networks(0)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.5, weight_decay=0.001)
@@ -98,9 +98,9 @@ def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, setting: MakeS
     assert torch.allclose(found, expected, atol=1e-6)
 
 
-def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, setting: MakeSetting) -> None:
+def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, context: MakeSetting) -> None:
     """With a clipping norm that leaves no gradient, weights move by noise of multiplier x norm x rate / batch."""
-    own, rate = setting(0), 0.5
+    own, rate = context(0), 0.5
     transform = DpSgd(privacy(), own)
     transform.noise_multiplier, clip = 3.0, 1.0
     transform.batches = lambda *_: iter([torch.arange(0, 1)[None]])  # type: ignore[method-assign]
@@ -110,9 +110,9 @@ def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, setting: M
     assert move.std().item() == pytest.approx(3.0 * clip * rate / own.batch, rel=0.03)
 
 
-def test_records_are_drawn_independently(setting: MakeSetting) -> None:
+def test_records_are_drawn_independently(context: MakeSetting) -> None:
     """Each record is in about batch / records of the batches, and their sizes vary as a binomial's."""
-    own = setting(0)
+    own = context(0)
     transform = DpSgd(privacy(), own)
     data = TrainingData(own.images, own.labels, own.members)
     drawn = [part for _ in range(200) for part in transform.batches(data, own.batch)]
@@ -124,9 +124,9 @@ def test_records_are_drawn_independently(setting: MakeSetting) -> None:
     assert (counts - 0.25).abs().max() < 0.08
 
 
-def test_the_network_comes_back_plain(toy: Toy, setting: MakeSetting) -> None:
+def test_the_network_comes_back_plain(toy: Toy, context: MakeSetting) -> None:
     """After training nothing of Opacus is left on the network."""
-    own = setting(0)
+    own = context(0)
     ensemble = fitted(toy, own, DpSgd(privacy(), own), 1, 10)
     assert type(ensemble.module) is BlockNet
     assert set(ensemble.module.state_dict()) == set(toy.networks(0)[0].state_dict())
@@ -135,11 +135,11 @@ def test_the_network_comes_back_plain(toy: Toy, setting: MakeSetting) -> None:
         assert not part._backward_hooks
 
 
-def test_what_opacus_cannot_train_is_refused_in_one_line(toy: Toy, setting: MakeSetting) -> None:
+def test_what_opacus_cannot_train_is_refused_in_one_line(toy: Toy, context: MakeSetting) -> None:
     """Stacks and batch normalisation are told before the first step."""
     with pytest.raises(ValueError, match=r"dp_sgd: found several networks side by side, allowed stack: 1"):
-        dp_sgd(privacy(), setting(0, 1))
-    own = setting(0)
+        dp_sgd(privacy(), context(0, 1))
+    own = context(0)
     ensemble = Ensemble(toy.normalised(0))
     before = ensemble.state_dicts()[0]
     data = TrainingData(own.images, own.labels, own.members)

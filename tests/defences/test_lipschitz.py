@@ -9,20 +9,20 @@ import torch
 from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
 from toy import Toy
 
-from privprune.batches import as_input
-from privprune.defences import Setting, set_up
+from privprune.defences import DefenceContext, set_up
 from privprune.defences.lipschitz import Lipschitz, LipschitzSettings, _statistics
 from privprune.defences.patrol import PatrolSettings
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.metrics.lipschitz import local_lipschitz
 from privprune.models import BlockNet, CutSettings, build, edge_parts, reseed
 from privprune.models.skip import RandomBlocksSettings
 from privprune.models.wire import PlainSettings
 from privprune.settings import read
-from privprune.training import Step
+from privprune.training.batches import as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 RESIDUAL = CutSettings(3, None, extra_convolution=False, wire=PlainSettings("plain"), skip=None)
 GAME = {
     "weight": 1.0,
@@ -55,11 +55,11 @@ def residual(cut: CutSettings = RESIDUAL) -> Ensemble:
     return Ensemble([network])
 
 
-def penalty(setting: Setting, ensemble: Ensemble, **changed: Any) -> tuple[torch.Tensor, Lipschitz, Step]:
+def penalty(context: DefenceContext, ensemble: Ensemble, **changed: Any) -> tuple[torch.Tensor, Lipschitz, Step]:
     """Return the penalty of a first step, the term and the step."""
-    term = Lipschitz(lipschitz(**changed), setting)
+    term = Lipschitz(lipschitz(**changed), context)
     term.start(ensemble)
-    step = cut_step(ensemble, setting)
+    step = cut_step(ensemble, context)
     return term.penalty(step), term, step
 
 
@@ -85,23 +85,23 @@ def _biased(module: torch.nn.Module, taken: tuple[torch.Tensor], output: torch.T
         module.running_var.copy_(taken[0].var((0, 2, 3), correction=0))  # type: ignore[operator]
 
 
-def test_the_penalty_is_that_of_the_network_with_its_batch_statistics(setting: MakeSetting) -> None:
+def test_the_penalty_is_that_of_the_network_with_its_batch_statistics(context: MakeSetting) -> None:
     """On the whole batch it is the metric of the same noise for the network with these statistics in evaluation."""
-    own, ensemble = setting(0, cut=RESIDUAL), residual()
+    own, ensemble = context(0, cut=RESIDUAL), residual()
     inputs = as_input(own.images[own.members[0, :12]])
     blocks = frozen(ensemble, inputs)
-    expected = local_lipschitz(blocks, inputs, 0.1, setting(0).generators[0])
+    expected = local_lipschitz(blocks, inputs, 0.1, context(0).generators[0])
     assert len(expected) == 2  # the stem counts with the first residual block
     found, term, _ = penalty(own, ensemble)
     assert found.item() == pytest.approx(sum(expected), rel=1e-3)
     assert [float(value) for value in term.measurements().values()] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_gradient_is_that_of_the_whole_function(setting: MakeSetting) -> None:
+def test_the_gradient_is_that_of_the_whole_function(context: MakeSetting) -> None:
     """Statistics of the batch have their share in it: it agrees with finite differences along any direction."""
     ensemble = residual()
     ensemble.module.double()
-    own = setting(0, cut=RESIDUAL)
+    own = context(0, cut=RESIDUAL)
     inputs = as_input(own.images[own.members[0, :12]]).double()
     parameters = [value for name, value in ensemble.module.named_parameters() if name.startswith(("stem", "block1"))]
     chance = torch.Generator().manual_seed(4)
@@ -110,7 +110,7 @@ def test_the_gradient_is_that_of_the_whole_function(setting: MakeSetting) -> Non
     def at(distance: float) -> tuple[float, float]:
         """Return the penalty some way along, and its gradient along there."""
         _move(parameters, direction, distance)
-        term = Lipschitz(lipschitz(share=0.5, normalised=False), setting(0, cut=RESIDUAL))
+        term = Lipschitz(lipschitz(share=0.5, normalised=False), context(0, cut=RESIDUAL))
         term.start(ensemble)
         seen = ensemble.observe(inputs)
         found = term.penalty(
@@ -146,7 +146,7 @@ def test_statistics_are_those_that_the_normalisation_kept(precision: torch.dtype
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_shrunken_features_gain_nothing_where_outputs_are_normalised(setting: MakeSetting) -> None:
+def test_shrunken_features_gain_nothing_where_outputs_are_normalised(context: MakeSetting) -> None:
     """A hundredth of the last normalisation's scale leaves the normalised penalty, and lowers the plain one."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for normalised, values in found.items():
@@ -155,14 +155,14 @@ def test_shrunken_features_gain_nothing_where_outputs_are_normalised(setting: Ma
             convolution = ensemble.module.get_submodule("conv1.conv")
             for value in convolution.parameters():
                 value.data *= factor
-            values.append(penalty(setting(0, cut=cut_at(1, None)), ensemble, normalised=normalised)[0].item())
+            values.append(penalty(context(0, cut=cut_at(1, None)), ensemble, normalised=normalised)[0].item())
     assert found[True][1] == pytest.approx(found[True][0], rel=1e-3)
     assert found[False][1] == pytest.approx(0.01 * found[False][0], rel=1e-3)
 
 
-def test_the_step_is_undisturbed(setting: MakeSetting) -> None:
+def test_the_step_is_undisturbed(context: MakeSetting) -> None:
     """No statistic, no gradient of the cloud, no later pass of the edge sees the noisy one; the host never waits."""
-    own, ensemble = setting(0, cut=RESIDUAL), residual()
+    own, ensemble = context(0, cut=RESIDUAL), residual()
     term = Lipschitz(lipschitz(share=0.5), own)
     term.start(ensemble)
     step = cut_step(ensemble, own)
@@ -180,32 +180,32 @@ def test_the_step_is_undisturbed(setting: MakeSetting) -> None:
     assert not any(module._forward_hooks or "forward" in vars(module) for module in ensemble.module.modules())
 
 
-def test_weights_and_the_supremum(setting: MakeSetting) -> None:
+def test_weights_and_the_supremum(context: MakeSetting) -> None:
     """One alpha counts for all blocks, several one by one; the batch's largest ratio is no less than its mean."""
     cut = cut_at(2, None)
 
     def of(**changed: Any) -> float:
-        return penalty(setting(0, cut=cut), cut_ensemble(cut), **changed)[0].item()
+        return penalty(context(0, cut=cut), cut_ensemble(cut), **changed)[0].item()
 
     both, first, second = of(weights=(2.0,)), of(weights=(1.0, 0.0)), of(weights=(0.0, 1.0))
     assert both == pytest.approx(2 * (first + second), rel=1e-5)
     assert of(over="max") > 1.01 * (first + second)
 
 
-def test_the_terms_lower_what_they_measure(toy: Toy, setting: MakeSetting) -> None:
+def test_the_terms_lower_what_they_measure(toy: Toy, context: MakeSetting) -> None:
     """Training with a large weight ends with smaller normalised constants than training with none."""
     ends = []
     for weight in (0.0, 0.3):
-        own = setting(0, cut=cut_at(2, None))
+        own = context(0, cut=cut_at(2, None))
         term = Lipschitz(lipschitz(weights=(weight,)), own)
         _, history = cut_training(toy, own, (term,), epochs=8)
         ends.append(sum(history[f"lipschitz_{number}"][-1][0] for number in (1, 2)))
     assert ends[1] < 0.9 * ends[0]
 
 
-def test_without_weight_it_is_plain_training(toy: Toy, setting: MakeSetting) -> None:
+def test_without_weight_it_is_plain_training(toy: Toy, context: MakeSetting) -> None:
     """With alpha = 0 the network is that of training without, and nothing is left on it."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, ())
     watched, _ = cut_training(toy, own, (Lipschitz(lipschitz(weights=(0.0,)), own),))
     assert same_weights(plain, watched)
@@ -213,12 +213,12 @@ def test_without_weight_it_is_plain_training(toy: Toy, setting: MakeSetting) -> 
 
 
 @pytest.mark.parametrize("parts", [("lipschitz",), ("game",), ("lipschitz", "game")])
-def test_patrol_takes_either_part_or_both(toy: Toy, setting: MakeSetting, parts: tuple[str, ...]) -> None:
+def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts: tuple[str, ...]) -> None:
     """Each part logs its own; the game leaves a surrogate that fits a decoder, the other leaves none."""
     alone = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "max", "normalised": True}
     complete = {"lipschitz": alone, "game": GAME}
     found = {"name": "patrol", **{key: value if key in parts else None for key, value in complete.items()}}
-    own = setting(0, cut=cut_at(bottleneck=None))
+    own = context(0, cut=cut_at(bottleneck=None))
     defence = set_up(read(PatrolSettings, found, "suite.yaml"), own)
     _, history = cut_training(toy, own, defence.terms)
     assert ("lipschitz_1" in history, "decoder_mse" in history) == ("lipschitz" in parts, "game" in parts)
@@ -229,13 +229,13 @@ def test_patrol_takes_either_part_or_both(toy: Toy, setting: MakeSetting, parts:
         assert surrogate["0.conv1.weight"].shape == (8, 16, 3, 3)
 
 
-def test_what_cannot_be_regularised_is_refused(setting: MakeSetting) -> None:
+def test_what_cannot_be_regularised_is_refused(context: MakeSetting) -> None:
     """Whole networks, weights of another edge, an edge that is another function at each query: one line each."""
     with pytest.raises(ValueError, match=r"^patrol: found a whole network, allowed one with network.cut"):
-        set_up(PatrolSettings("patrol", lipschitz(), None), setting(0))
+        set_up(PatrolSettings("patrol", lipschitz(), None), context(0))
     with pytest.raises(UserError, match=r"^lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks"):
-        penalty(setting(0, cut=RESIDUAL), residual(), weights=(1.0, 1.0, 1.0))
+        penalty(context(0, cut=RESIDUAL), residual(), weights=(1.0, 1.0, 1.0))
     skip = RandomBlocksSettings("random_blocks", 0.5)
     random = CutSettings(3, None, extra_convolution=False, wire=PlainSettings("plain"), skip=skip)
     with pytest.raises(UserError, match=r"^lipschitz: found an edge that draws random numbers"):
-        penalty(setting(0, cut=random), residual(random))
+        penalty(context(0, cut=random), residual(random))

@@ -7,12 +7,12 @@ import pytest
 import torch
 from toy import Toy
 
-from privprune.batches import TrainingData
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.matched_accuracy import MatchedAccuracySettings, accuracy_each, matched_accuracy
-from privprune.ensemble import Ensemble
-from privprune.prediction import predict
-from privprune.training import train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import train
+from privprune.training.prediction import predict
 
 EPOCHS = 12
 
@@ -20,7 +20,7 @@ EPOCHS = 12
 class Film:
     """Remembers states and accuracies after every epoch of plain training."""
 
-    def __init__(self, ensemble: Ensemble, own: Setting) -> None:
+    def __init__(self, ensemble: Ensemble, own: DefenceContext) -> None:
         self.ensemble, self.own = ensemble, own
         self.states: list[Any] = []
         self.accuracies: list[list[float]] = []
@@ -35,12 +35,12 @@ class Film:
 
 
 @pytest.fixture
-def own(setting: Callable[..., Setting]) -> Setting:
+def own(context: Callable[..., DefenceContext]) -> DefenceContext:
     """Return two networks with selection records of their own."""
-    return setting(0, 1, selection=torch.stack([torch.arange(60, 78), torch.arange(78, 96)]))
+    return context(0, 1, selection=torch.stack([torch.arange(60, 78), torch.arange(78, 96)]))
 
 
-def watched(toy: Toy, own: Setting) -> Film:
+def watched(toy: Toy, own: DefenceContext) -> Film:
     """Train plainly."""
     ensemble = Ensemble(toy.networks(0, 1))
     film = Film(ensemble, own)
@@ -49,7 +49,7 @@ def watched(toy: Toy, own: Setting) -> Film:
     return film
 
 
-def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: Setting) -> None:
+def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: DefenceContext) -> None:
     """Each network is left as plain training has it after the first epoch that reaches its own target."""
     film = watched(toy, own)
     tops = [max(row[member] for row in film.accuracies[:-2]) for member in (0, 1)]
@@ -57,7 +57,7 @@ def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: Setting)
     stops = [next(e for e in range(EPOCHS) if film.accuracies[e][member] >= targets[member]) for member in (0, 1)]
     assert 0 < stops[0] < stops[1] < EPOCHS - 2
     defence = matched_accuracy(
-        MatchedAccuracySettings("matched_accuracy"), Setting(**{**vars(own), "target_accuracy": targets})
+        MatchedAccuracySettings("matched_accuracy"), DefenceContext(**{**vars(own), "target_accuracy": targets})
     )
     assert defence.fresh
     assert defence.finish is not None
@@ -73,12 +73,12 @@ def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: Setting)
     assert defence.measured()["accuracy_to_match"] == pytest.approx(targets.tolist())
 
 
-def test_a_target_that_is_never_reached_leaves_the_last_epoch(toy: Toy, own: Setting) -> None:
+def test_a_target_that_is_never_reached_leaves_the_last_epoch(toy: Toy, own: DefenceContext) -> None:
     """Where no epoch is as accurate, the network is the one of plain training to the end."""
     film = watched(toy, own)
     targets = torch.tensor([1.1, 1.1])
     defence = matched_accuracy(
-        MatchedAccuracySettings("matched_accuracy"), Setting(**{**vars(own), "target_accuracy": targets})
+        MatchedAccuracySettings("matched_accuracy"), DefenceContext(**{**vars(own), "target_accuracy": targets})
     )
     ensemble = Ensemble(toy.networks(0, 1))
     data = TrainingData(own.images, own.labels, own.members)
@@ -89,7 +89,7 @@ def test_a_target_that_is_never_reached_leaves_the_last_epoch(toy: Toy, own: Set
     assert defence.measured()["stopped_after_epochs"] == [EPOCHS, EPOCHS]
 
 
-def test_accuracy_is_of_each_networks_own_records(toy: Toy, own: Setting) -> None:
+def test_accuracy_is_of_each_networks_own_records(toy: Toy, own: DefenceContext) -> None:
     """The value of a network is the share of its own records that it names right."""
     ensemble = Ensemble(toy.networks(0, 1))
     found = accuracy_each(ensemble, own.images, own.labels, own.selection)
@@ -100,7 +100,7 @@ def test_accuracy_is_of_each_networks_own_records(toy: Toy, own: Setting) -> Non
         assert found[member] == hits.float().mean()
 
 
-def test_without_a_cell_there_is_nothing_to_match(own: Setting) -> None:
+def test_without_a_cell_there_is_nothing_to_match(own: DefenceContext) -> None:
     """Starting from a dataset is refused."""
     with pytest.raises(ValueError, match="matched_accuracy: starts from a dataset, allowed models/CELL"):
         matched_accuracy(MatchedAccuracySettings("matched_accuracy"), own)

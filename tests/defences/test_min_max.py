@@ -9,13 +9,13 @@ import pytest
 import torch
 from toy import Toy
 
-from privprune.batches import TrainingData, as_input
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.min_max import MinMax, MinMaxSettings, min_max
-from privprune.ensemble import Ensemble
-from privprune.training import Step, train
+from privprune.training.batches import TrainingData, as_input
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, train
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 
 
 def game(**changed: Any) -> MinMaxSettings:
@@ -31,46 +31,48 @@ def game(**changed: Any) -> MinMaxSettings:
     return MinMaxSettings(**{**complete, **changed})
 
 
-def played(toy: Toy, setting: Setting, terms: list[MinMax], seeds: tuple[int, ...], **plan: Any) -> tuple[Any, Any]:
-    """Train networks of the seeds on the setting's members; returns them with their history."""
+def played(
+    toy: Toy, context: DefenceContext, terms: list[MinMax], seeds: tuple[int, ...], **plan: Any
+) -> tuple[Any, Any]:
+    """Train networks of the seeds on the context's members; returns them with their history."""
     ensemble = Ensemble(toy.normalised(*seeds))
-    data = TrainingData(setting.images, setting.labels, setting.members)
+    data = TrainingData(context.images, context.labels, context.members)
     history = train(ensemble, data, toy.plan(3, batch=10, **plan), toy.generators(*seeds), terms=terms)
     return ensemble, history
 
 
-def one_step(toy: Toy, setting: Setting, members: int) -> Step:
+def one_step(toy: Toy, context: DefenceContext, members: int) -> Step:
     """Return what a term sees of a step."""
     ensemble = Ensemble(toy.networks(*range(members)))
-    records = setting.members[:, :6].flatten()
-    inputs, labels = as_input(setting.images[records]), setting.labels[records]
+    records = context.members[:, :6].flatten()
+    inputs, labels = as_input(context.images[records]), context.labels[records]
     return Step(ensemble, inputs, labels, ensemble(inputs), None, None, 0.1, epoch=0, last_of_epoch=True)
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one", "two"])
-def test_without_weight_the_game_is_plain_training(toy: Toy, setting: MakeSetting, seeds: tuple[int, ...]) -> None:
+def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSetting, seeds: tuple[int, ...]) -> None:
     """With gain_weight 0 the classifiers are bit for bit those of training without the game, in the same order."""
-    own = setting(*seeds)
+    own = context(*seeds)
     plain, _ = played(toy, own, [], seeds)
     played_against, _ = played(toy, own, [MinMax(game(gain_weight=0.0), own)], seeds)
     for one, other in zip(plain.state_dicts(), played_against.state_dicts(), strict=True):
         assert all(torch.equal(one[name], other[name]) for name in one)
-    weighted = setting(*seeds)
+    weighted = context(*seeds)
     moved, _ = played(toy, weighted, [MinMax(game(), weighted)], seeds)
     assert not torch.equal(plain.state_dicts()[0]["fc2.linear.bias"], moved.state_dicts()[0]["fc2.linear.bias"])
 
 
-def test_an_inference_network_that_knows_nothing_gains_minus_log_4(toy: Toy, setting: MakeSetting) -> None:
+def test_an_inference_network_that_knows_nothing_gains_minus_log_4(toy: Toy, context: MakeSetting) -> None:
     """Undecided about members and others alike it gains 2 log 1/2."""
-    own = setting(0)
+    own = context(0)
     _, history = played(toy, own, [MinMax(game(learning_rate=1e-12), own)], (0,))
     assert [row[0] for row in history["inference_gain"]] == pytest.approx(3 * [-math.log(4)], abs=1e-3)
 
 
-def test_an_inference_network_learns_to_tell_members(toy: Toy, setting: MakeSetting) -> None:
+def test_an_inference_network_learns_to_tell_members(toy: Toy, context: MakeSetting) -> None:
     """Against a classifier that has learnt its members' random labels the gain rises far above guessing."""
     labels = torch.randint(0, 3, (96,), generator=torch.Generator().manual_seed(3))
-    own = setting(0, labels=labels)
+    own = context(0, labels=labels)
     ensemble = Ensemble(toy.networks(0))
     data = TrainingData(own.images, own.labels, own.members)
     term = MinMax(game(gain_weight=0.0, warm_up_epochs=25), own)
@@ -78,9 +80,9 @@ def test_an_inference_network_learns_to_tell_members(toy: Toy, setting: MakeSett
     assert history["inference_gain"][-1][0] > -0.8 * math.log(4)
 
 
-def test_warm_up_is_plain_training_without_a_gain(toy: Toy, setting: MakeSetting) -> None:
+def test_warm_up_is_plain_training_without_a_gain(toy: Toy, context: MakeSetting) -> None:
     """Before the game nothing is measured and nothing moves but the classifier."""
-    own = setting(0)
+    own = context(0)
     plain, _ = played(toy, own, [], (0,))
     waiting, history = played(toy, own, [MinMax(game(warm_up_epochs=3), own)], (0,))
     for name, value in plain.state_dicts()[0].items():
@@ -91,9 +93,9 @@ def test_warm_up_is_plain_training_without_a_gain(toy: Toy, setting: MakeSetting
 
 
 @pytest.mark.parametrize("variant", ["paper", "released"])
-def test_the_penalty_is_equation_1_over_the_members(toy: Toy, setting: MakeSetting, variant: Any) -> None:
+def test_the_penalty_is_equation_1_over_the_members(toy: Toy, context: MakeSetting, variant: Any) -> None:
     """It is lambda times the mean log of what the inference network says of the batch, summed over the networks."""
-    own = setting(0, 1)
+    own = context(0, 1)
     term, step = MinMax(game(variant=variant), own), one_step(toy, own, 2)
     network = copy.deepcopy(term._attacker)
     seen = step.logits.unflatten(0, (2, 6))
@@ -104,9 +106,9 @@ def test_the_penalty_is_equation_1_over_the_members(toy: Toy, setting: MakeSetti
     assert penalty.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_each_player_moves_itself_only(toy: Toy, setting: MakeSetting) -> None:
+def test_each_player_moves_itself_only(toy: Toy, context: MakeSetting) -> None:
     """The penalty's gradient reaches the classifier alone; the inference network's move leaves the classifier."""
-    own = setting(0, 1)
+    own = context(0, 1)
     term, step = MinMax(game(), own), one_step(toy, own, 2)
     network = term._attacker
     before = copy.deepcopy(network.state_dict())
@@ -126,12 +128,12 @@ def test_each_player_moves_itself_only(toy: Toy, setting: MakeSetting) -> None:
     assert step.ensemble.module.training
 
 
-def test_two_games_side_by_side_are_two_games(toy: Toy, setting: MakeSetting) -> None:
+def test_two_games_side_by_side_are_two_games(toy: Toy, context: MakeSetting) -> None:
     """A stack of two classifiers with their inference networks ends where each ends alone (up to rounding)."""
-    both = setting(0, 1)
+    both = context(0, 1)
     together, history = played(toy, both, [MinMax(game(), both)], (0, 1), learning_rate=0.02)
     for member in (0, 1):
-        own = setting(member)
+        own = context(member)
         alone, noted = played(toy, own, [MinMax(game(), own)], (member,), learning_rate=0.02)
         for name, value in alone.state_dicts()[0].items():
             assert torch.allclose(value.float(), together.state_dicts()[member][name].float(), atol=1e-4), name
@@ -140,8 +142,8 @@ def test_two_games_side_by_side_are_two_games(toy: Toy, setting: MakeSetting) ->
         )
 
 
-def test_the_game_needs_others_than_members(setting: MakeSetting) -> None:
+def test_the_game_needs_others_than_members(context: MakeSetting) -> None:
     """Without reference records there is no game."""
     none = torch.zeros(1, 0, dtype=torch.int64)
     with pytest.raises(ValueError, match="min_max: found no reference records, allowed a protocol with `reference`"):
-        min_max(game(), setting(0, reference=none))
+        min_max(game(), context(0, reference=none))

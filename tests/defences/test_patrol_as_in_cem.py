@@ -10,20 +10,20 @@ from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, sa
 from torch import nn
 from toy import Toy
 
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.patrol_as_in_cem import (
     ChannelPruning,
     PatrolAsInCemSettings,
     channel_groups,
     patrol_as_in_cem,
 )
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, count_parameters, edge_of
 from privprune.models.wire import PlainSettings
-from privprune.training import ScheduleSettings
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import ScheduleSettings
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 CUT = cut_at(2, extra=True)
 
 
@@ -82,13 +82,13 @@ def smaller(edge: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("importance", ["data", "released"])
-def test_what_is_held_at_zero_is_the_smaller_network(toy: Toy, setting: MakeSetting, importance: Any) -> None:
+def test_what_is_held_at_zero_is_the_smaller_network(toy: Toy, context: MakeSetting, importance: Any) -> None:
     """After more training with momentum and decay, the edge computes what the edge without those channels computes.
 
     The channels are as many as the ratio says, n to int(n * (1 - ratio)), and the parameters counted are the smaller
     edge's.
     """
-    own = setting(0, cut=CUT)
+    own = context(0, cut=CUT)
     defence = patrol_as_in_cem(pruned(importance=importance), own)
     ensemble, history = cut_training(toy, own, defence.terms, epochs=3)
     edge = BlockNet(list(edge_of(ensemble.module).named_children())[:-1]).eval()
@@ -100,24 +100,24 @@ def test_what_is_held_at_zero_is_the_smaller_network(toy: Toy, setting: MakeSett
     assert len(history["decoder_ssim"]) == 3
 
 
-def test_until_its_epoch_it_is_the_game(toy: Toy, setting: MakeSetting) -> None:
+def test_until_its_epoch_it_is_the_game(toy: Toy, context: MakeSetting) -> None:
     """Before the pruning, training is that of the game alone; in its epoch the channels go."""
-    own = setting(0, cut=CUT)
+    own = context(0, cut=CUT)
     terms = patrol_as_in_cem(pruned(epochs_before_pruning=2), own).terms
     with_pruning, _ = cut_training(toy, own, terms, epochs=2)
-    again = setting(0, cut=CUT)
+    again = context(0, cut=CUT)
     game, _ = cut_training(toy, again, patrol_as_in_cem(pruned(epochs_before_pruning=2), again).terms[1:], epochs=2)
     assert same_weights(with_pruning, game)
     later, _ = cut_training(toy, own, patrol_as_in_cem(pruned(epochs_before_pruning=2), own).terms, epochs=3)
     assert (later.module.get_parameter("extra.norm.weight") == 0).sum() == 5
 
 
-def chosen_by(setting: Setting, importance: Any) -> tuple[ChannelPruning, Ensemble, Any]:
+def chosen_by(context: DefenceContext, importance: Any) -> tuple[ChannelPruning, Ensemble, Any]:
     """Return the pruning after its choice, the network with unused gradients, and the step."""
-    term = ChannelPruning(pruned(importance=importance, epochs_before_pruning=0), setting)
+    term = ChannelPruning(pruned(importance=importance, epochs_before_pruning=0), context)
     ensemble = cut_ensemble(CUT)
     term.start(ensemble)
-    step = cut_step(ensemble, setting)
+    step = cut_step(ensemble, context)
     with HostReads() as reads:
         assert term.penalty(step) is None
     assert reads.count == 0
@@ -125,10 +125,10 @@ def chosen_by(setting: Setting, importance: Any) -> tuple[ChannelPruning, Ensemb
 
 
 @pytest.mark.parametrize("importance", ["data", "released"])
-def test_the_channels_with_the_smallest_taylor_importance_go(setting: MakeSetting, importance: Any) -> None:
+def test_the_channels_with_the_smallest_taylor_importance_go(context: MakeSetting, importance: Any) -> None:
     """Against ranking channel by channel with the gradients of the loss that the settings name."""
-    own = setting(0, cut=CUT)
-    drawn = torch.randn(1, 1, 8, 8, generator=setting(0).generators[0])
+    own = context(0, cut=CUT)
+    drawn = torch.randn(1, 1, 8, 8, generator=context(0).generators[0])
     term, ensemble, step = chosen_by(own, importance)
     if importance == "data":
         loss = F.cross_entropy(step.logits, step.labels)
@@ -148,11 +148,11 @@ def test_the_channels_with_the_smallest_taylor_importance_go(setting: MakeSettin
         assert term._kept[f"{name}.bias"].nonzero()[:, 0].tolist() == sorted(expected)
 
 
-def test_choosing_leaves_the_step_as_it_was(setting: MakeSetting) -> None:
+def test_choosing_leaves_the_step_as_it_was(context: MakeSetting) -> None:
     """The loss's own backward still runs, and weights, buffers and mode are untouched until the update."""
-    term, ensemble, step = chosen_by(setting(0, cut=CUT), "released")
+    term, ensemble, step = chosen_by(context(0, cut=CUT), "released")
     fresh = cut_ensemble(CUT)
-    cut_step(fresh, setting(0, cut=CUT))
+    cut_step(fresh, context(0, cut=CUT))
     assert same_weights(ensemble, fresh)
     assert ensemble.module.training
     F.cross_entropy(step.logits, step.labels).backward()
@@ -185,14 +185,14 @@ def test_channels_that_a_shortcut_or_the_wire_needs_stay() -> None:
     ]
 
 
-def test_what_cannot_be_pruned_is_refused(setting: MakeSetting) -> None:
+def test_what_cannot_be_pruned_is_refused(context: MakeSetting) -> None:
     """One line each: a whole network, no extra convolution, an epoch that never comes, nothing wide enough."""
     with pytest.raises(ValueError, match=r"^patrol_as_in_cem: found a whole network, allowed one with network.cut"):
-        patrol_as_in_cem(pruned(), setting(0))
+        patrol_as_in_cem(pruned(), context(0))
     with pytest.raises(ValueError, match=r"allowed network.cut.extra_convolution: true"):
-        patrol_as_in_cem(pruned(), setting(0, cut=cut_at(2)))
+        patrol_as_in_cem(pruned(), context(0, cut=cut_at(2)))
     with pytest.raises(ValueError, match="epochs_before_pruning: found 3, allowed below the 3 epochs of the plan"):
-        patrol_as_in_cem(pruned(epochs_before_pruning=3), setting(0, cut=CUT))
-    wide = ChannelPruning(pruned(more_outputs_than=64), setting(0, cut=CUT))
+        patrol_as_in_cem(pruned(epochs_before_pruning=3), context(0, cut=CUT))
+    wide = ChannelPruning(pruned(more_outputs_than=64), context(0, cut=CUT))
     with pytest.raises(UserError, match=r"patrol_as_in_cem.more_outputs_than: found 64"):
         wide.start(cut_ensemble(CUT))

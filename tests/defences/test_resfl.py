@@ -10,13 +10,13 @@ from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, sa
 from skimage.metrics import structural_similarity
 from toy import Toy
 
-from privprune.defences import Setting
+from privprune.defences import DefenceContext
 from privprune.defences.resfl import PretrainingSettings, ResSfl, ResSflSettings, resfl
 from privprune.errors import UserError
 from privprune.settings import read
-from privprune.training import ScheduleSettings
+from privprune.training.loop import ScheduleSettings
 
-MakeSetting = Callable[..., Setting]
+MakeSetting = Callable[..., DefenceContext]
 
 
 def game(**changed: Any) -> ResSflSettings:
@@ -36,18 +36,18 @@ def game(**changed: Any) -> ResSflSettings:
     return ResSflSettings(**{**complete, **changed})
 
 
-def started(setting: Setting, **changed: Any) -> tuple[ResSfl, Any]:
+def started(context: DefenceContext, **changed: Any) -> tuple[ResSfl, Any]:
     """Return the term, started and warmed up, and a step."""
-    term, ensemble = ResSfl(game(**changed), setting), cut_ensemble(cut_at())
+    term, ensemble = ResSfl(game(**changed), context), cut_ensemble(cut_at())
     term.start(ensemble)
     for _ in range(term.warm_ups):
         term.warm_up(ensemble)
-    return term, cut_step(ensemble, setting)
+    return term, cut_step(ensemble, context)
 
 
-def judged(setting: Setting, loss: str, **changed: Any) -> tuple[float, float]:
+def judged(context: DefenceContext, loss: str, **changed: Any) -> tuple[float, float]:
     """Return the penalty, and what scikit-image or NumPy say that the decoder reaches."""
-    term, step = started(setting, loss=loss, **changed)
+    term, step = started(context, loss=loss, **changed)
     with HostReads() as reads:
         penalty = term.penalty(step).item()
     assert reads.count == 1  # the item() above
@@ -60,28 +60,28 @@ def judged(setting: Setting, loss: str, **changed: Any) -> tuple[float, float]:
     return penalty, sum(structural_similarity(*pair, **window) for pair in pairs) / len(images)
 
 
-def test_the_encoder_pays_for_similarity_above_the_threshold(setting: MakeSetting) -> None:
+def test_the_encoder_pays_for_similarity_above_the_threshold(context: MakeSetting) -> None:
     """The penalty is s * (SSIM - threshold) of the batch by scikit-image's SSIM, nothing below it."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     learnt = {"pretraining": PretrainingSettings(epochs=10, batch=10, final_learning_rate=0.001)}
     penalty, reached = judged(own, "ssim", **learnt)
     assert reached > 0.06
     assert penalty == pytest.approx(2.0 * reached, rel=1e-4)
-    fresh = setting(0, cut=cut_at())
+    fresh = context(0, cut=cut_at())
     assert judged(fresh, "ssim", threshold=0.05, **learnt)[0] == pytest.approx(2.0 * (reached - 0.05), rel=1e-4)
-    assert judged(setting(0, cut=cut_at()), "ssim", threshold=0.99)[0] == 0
+    assert judged(context(0, cut=cut_at()), "ssim", threshold=0.99)[0] == 0
 
 
-def test_the_encoder_is_paid_for_error_up_to_the_cap(setting: MakeSetting) -> None:
+def test_the_encoder_is_paid_for_error_up_to_the_cap(context: MakeSetting) -> None:
     """With the mean squared error it is s * (cap - MSE) below the cap, and nothing above it."""
-    penalty, reached = judged(setting(0, cut=cut_at()), "mse", threshold=0.9)
+    penalty, reached = judged(context(0, cut=cut_at()), "mse", threshold=0.9)
     assert penalty == pytest.approx(2.0 * (0.9 - reached), rel=1e-5)
-    assert judged(setting(0, cut=cut_at()), "mse", threshold=0.5 * reached)[0] == 0
+    assert judged(context(0, cut=cut_at()), "mse", threshold=0.5 * reached)[0] == 0
 
 
-def test_each_player_moves_itself_only(setting: MakeSetting) -> None:
+def test_each_player_moves_itself_only(context: MakeSetting) -> None:
     """The penalty's gradient reaches the edge alone; the decoder's move leaves the network and its gradients."""
-    term, step = started(setting(0, cut=cut_at()), loss="mse", threshold=1.0)
+    term, step = started(context(0, cut=cut_at()), loss="mse", threshold=1.0)
     before = copy.deepcopy(term._decoder.state_dict())
     term.penalty(step).backward()
     assert all(value.grad is None for value in term._decoder.parameters())
@@ -98,9 +98,9 @@ def test_each_player_moves_itself_only(setting: MakeSetting) -> None:
     assert step.ensemble.module.training
 
 
-def test_without_weight_the_game_is_plain_training(toy: Toy, setting: MakeSetting) -> None:
+def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSetting) -> None:
     """With s = 0 the network, noise on its wire included, is that of training without a decoder, which learns."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, (), epochs=8)
     pretraining = PretrainingSettings(epochs=1, batch=10, final_learning_rate=0.0)
     term = ResSfl(game(weight=0.0, attack_steps=3, pretraining=pretraining), own)
@@ -111,11 +111,11 @@ def test_without_weight_the_game_is_plain_training(toy: Toy, setting: MakeSettin
 
 
 @pytest.mark.parametrize("loss", ["ssim", "mse"])
-def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, setting: MakeSetting, loss: Any) -> None:
+def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, context: MakeSetting, loss: Any) -> None:
     """The decoder ends worse against an edge that plays than against one that does not."""
     ends = []
     for weight in (0.0, 20.0):
-        own = setting(0, cut=cut_at())
+        own = context(0, cut=cut_at())
         threshold = 0.0 if loss == "ssim" else 1.0
         terms = resfl(game(weight=weight, loss=loss, threshold=threshold, attack_steps=2), own).terms
         _, history = cut_training(toy, own, terms, epochs=8)
@@ -123,29 +123,29 @@ def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, setting: MakeSetting
     assert ends[1] < ends[0] - 0.05 if loss == "ssim" else ends[1] > 1.2 * ends[0]
 
 
-def test_pretraining_fits_the_decoder_to_the_training_records_alone(setting: MakeSetting) -> None:
+def test_pretraining_fits_the_decoder_to_the_training_records_alone(context: MakeSetting) -> None:
     """It lowers the error before the first step, leaves the edge, and depends on no record that is not a member."""
-    own = setting(0, cut=cut_at())
+    own = context(0, cut=cut_at())
     changed = own.images.clone()
     changed[40:] = 255 - changed[40:]
-    other = setting(0, cut=cut_at(), images=changed)
+    other = context(0, cut=cut_at(), images=changed)
     pretraining = PretrainingSettings(epochs=6, batch=16, final_learning_rate=0.0001)
     found, again = (started(each, loss="mse", threshold=1.0, pretraining=pretraining) for each in (own, other))
     for name, value in found[0]._decoder.state_dict().items():
         assert torch.equal(value, again[0]._decoder.state_dict()[name]), name
-    assert same_weights(found[1].ensemble, started(setting(0, cut=cut_at()))[1].ensemble)
-    fresh, step = started(setting(0, cut=cut_at()), loss="mse", threshold=1.0)
+    assert same_weights(found[1].ensemble, started(context(0, cut=cut_at()))[1].ensemble)
+    fresh, step = started(context(0, cut=cut_at()), loss="mse", threshold=1.0)
     assert found[0].penalty(found[1]) > fresh.penalty(step)
     assert found[0]._losses == []
 
 
-def test_the_decoders_rate_follows_its_schedule(setting: MakeSetting) -> None:
+def test_the_decoders_rate_follows_its_schedule(context: MakeSetting) -> None:
     """Adam's rate is that of the epoch."""
     schedule = ScheduleSettings("multistep", (1, 2), 0.2)
-    term, step = started(setting(0, cut=cut_at()), schedule=schedule)
+    term, step = started(context(0, cut=cut_at()), schedule=schedule)
     rates = []
     for epoch in range(3):
-        term.update(cut_step(step.ensemble, term._setting, epoch=epoch))
+        term.update(cut_step(step.ensemble, term._context, epoch=epoch))
         rates.append(term._optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([0.01, 0.002, 0.0004])
 
@@ -170,11 +170,11 @@ def test_the_settings_read_as_they_stand_in_a_suite() -> None:
             read(ResSflSettings, {name: value for name, value in found.items() if name != key}, "suite.yaml")
 
 
-def test_what_cannot_be_played_is_refused(setting: MakeSetting) -> None:
+def test_what_cannot_be_played_is_refused(context: MakeSetting) -> None:
     """A whole network, and features from which no decoder reaches the images, in one line before any training."""
     with pytest.raises(ValueError, match=r"^resfl: found a whole network, allowed one with network.cut"):
-        resfl(game(), setting(0))
-    oblong = setting(0, cut=cut_at(), images=torch.zeros(96, 1, 8, 16, dtype=torch.uint8))
+        resfl(game(), context(0))
+    oblong = context(0, cut=cut_at(), images=torch.zeros(96, 1, 8, 16, dtype=torch.uint8))
     with pytest.raises(UserError, match=r"^resfl: found features 4x4x8 of images 1x8x16") as refused:
         ResSfl(game(), oblong).start(cut_ensemble(cut_at()))
     assert "\n" not in str(refused.value)

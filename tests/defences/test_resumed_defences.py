@@ -13,11 +13,11 @@ from interruption import interrupted, same
 from test_defence_registry import ALL, AS_RELEASED, AS_WRITTEN, DECODER, MIXTURE, settings_of
 from toy import Toy
 
-from privprune.batches import TrainingData
-from privprune.checkpoints import NONE, Checkpoints
-from privprune.defences import NEEDS_CUT, Defence, Setting, set_up
-from privprune.ensemble import Ensemble
-from privprune.training import Plan, ScheduleSettings, train
+from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.defences import NEEDS_CUT, Defence, DefenceContext, set_up
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import ScheduleSettings, TrainingPlan, train
 
 pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
@@ -41,7 +41,9 @@ def _known_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opacus.accountants.utils.get_noise_multiplier", lambda **_: 1.0)
 
 
-def begun(found: dict[str, Any], make: Callable[..., Setting], toy: Toy) -> tuple[Ensemble, Defence, Setting]:
+def begun(
+    found: dict[str, Any], make: Callable[..., DefenceContext], toy: Toy
+) -> tuple[Ensemble, Defence, DefenceContext]:
     """Return networks and defence as they are before they are trained."""
     members = 2 if found["name"] in TOGETHER else 1
     cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
@@ -53,22 +55,22 @@ def begun(found: dict[str, Any], make: Callable[..., Setting], toy: Toy) -> tupl
     return ensemble, set_up(settings_of(found), own), own
 
 
-def plan(toy: Toy, setting: Setting, momentum: float) -> Plan:
+def plan(toy: Toy, context: DefenceContext, momentum: float) -> TrainingPlan:
     """Return a plan in which much changes from epoch to epoch."""
     cosine = ScheduleSettings("cosine", (), 1.0)
     varied: Any = {"augmentation": "crop_flip", "schedule": cosine, "learning_rate": 0.02, "momentum": momentum}
-    return toy.plan(setting.epochs, batch=setting.batch, **varied)
+    return toy.plan(context.epochs, batch=context.batch, **varied)
 
 
 @pytest.mark.parametrize("found", CASES.values(), ids=CASES)
 def test_a_defence_killed_twice_ends_with_the_same_bits(
-    found: dict[str, Any], setting: Callable[..., Setting], toy: Toy, tmp_path: Path
+    found: dict[str, Any], context: Callable[..., DefenceContext], toy: Toy, tmp_path: Path
 ) -> None:
     """Networks, history, metrics and surrogate are those of an undisturbed training, and no epoch is done twice."""
     private = found["name"] == "dp_sgd"
 
     def trained(checkpoints: Checkpoints) -> list[Any]:
-        ensemble, defence, own = begun(found, setting, toy)
+        ensemble, defence, own = begun(found, context, toy)
         history = train(
             ensemble,
             TrainingData(own.images, own.labels, own.members),
@@ -85,5 +87,5 @@ def test_a_defence_killed_twice_ends_with_the_same_bits(
         strides = [value.stride() for value in ensemble.parameters()]
         return [ensemble.state_dicts(), history, defence.measured(), surrogate, strides]
 
-    warm_ups = sum(term.warm_ups for term in begun(found, setting, toy)[1].terms)
+    warm_ups = sum(term.warm_ups for term in begun(found, context, toy)[1].terms)
     same(interrupted(trained, tmp_path, 1, 1 + warm_ups, 1), trained(NONE))

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import (
     KNOWN_COUNTS,
@@ -20,6 +19,7 @@ from privprune.models import (
 from privprune.models.block_net import Shape
 from privprune.models.counts import KnownCount
 from privprune.models.random_layers import RandomDropout
+from privprune.training.ensemble import Ensemble
 
 SHAPES = {
     "digits_cnn": Shape(1, 8, 10),

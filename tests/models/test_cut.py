@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, count_parameters, edge_of, reseed, split
 from privprune.models.wire import GaussianSettings, PlainSettings, WireSettings
+from privprune.training.ensemble import Ensemble
 
 PLAIN = PlainSettings("plain")
 

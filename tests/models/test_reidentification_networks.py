@@ -5,14 +5,14 @@ import torch
 from torch import nn
 from toy import Toy
 
-from privprune.batches import by_identity
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, ReidentificationSettings, build, count_parameters, embedder, split
 from privprune.models.reidentification import Neck, batch_hard_triplet
 from privprune.models.wire import PlainSettings
-from privprune.tasks import Classification, Reidentification
-from privprune.training import train
+from privprune.training.batches import by_identity
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import train
+from privprune.training.tasks import Classification, Reidentification
 
 SETTINGS = ReidentificationSettings(identities=2, images=4, margin=0.3, triplet_weight=0.5, label_smoothing=0.1)
 

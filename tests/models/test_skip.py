@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.victim import Library, Victim
+from privprune.attacks.inversion.threat_model import Library, ThreatModel
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, edge_parts, prunable, reseed
 from privprune.models.random_layers import repeatable
@@ -117,7 +117,7 @@ def test_an_attacker_averages_queries_of_a_random_edge() -> None:
     assert (cut.random, cut.random_edge, quiet.random, quiet.random_edge) == (True, True, True, False)
     model, records = network("resnet18", skip, after=2).requires_grad_(requires_grad=False), torch.arange(4)
     shown = (images(4) * 127 + 128).to(torch.uint8)
-    victim = Victim(
+    victim = ThreatModel(
         encoder=nn.Sequential(*edge_parts(model)),
         wire=nn.Identity(),
         random=True,

@@ -8,13 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 
-from privprune.batches import as_input, shuffled
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.pruning import AdmmSettings, AdmmTerm, Counts, magnitude_mask
 from privprune.pruning.admm import admm, project
 from privprune.settings import read
-from privprune.training import History, train
+from privprune.training.batches import as_input, shuffled
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import History, train
 
 COUNTS: Counts = {
     "conv1.conv.weight": 100,

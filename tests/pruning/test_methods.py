@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import torch
 
-from privprune.ensemble import Ensemble
 from privprune.models import prunable
 from privprune.pruning import (
     METHODS,
@@ -17,6 +16,7 @@ from privprune.pruning import (
     count_kept,
     prune,
 )
+from privprune.training.ensemble import Ensemble
 
 
 def settings_of(toy: Any) -> list[PruningSettings]:

@@ -13,11 +13,11 @@ from residual_toys import SHAPE, residual
 from test_methods import settings_of
 from test_soft_mask import network, settings_with
 
-from privprune.batches import TrainingData
-from privprune.checkpoints import NONE, Checkpoints
-from privprune.ensemble import Ensemble
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.pruning import METHODS, Fit, prune, soft_mask
-from privprune.training import History, Masks, Plan, Term, train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 
 
 def fit_with(
@@ -26,7 +26,7 @@ def fit_with(
     """Return the training loop, each phase of which has checkpoints of its own, and the histories to come."""
     histories: list[History] = []
 
-    def run(phase: str, plan: Plan, terms: Sequence[Term], masks: Masks) -> None:
+    def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
         where: Any = {"checkpoints": checkpoints, "name": f"{len(histories)} {phase}"}
         histories.append(train(ensemble, data, plan, generators, terms=terms, masks=masks, **where))
 

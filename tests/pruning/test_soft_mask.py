@@ -7,13 +7,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from residual_toys import SHAPE, residual
 
-from privprune.batches import TrainingData
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.pruning import SoftMask, SoftMaskSettings, removable, soft_mask
 from privprune.pruning.removal import ShareThreshold
 from privprune.settings import read
-from privprune.training import Plan, Step, Term, train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term, TrainingPlan, train
 
 
 def settings_with(toy: Any, **changed: Any) -> SoftMaskSettings:
@@ -105,7 +105,7 @@ def test_masks_train_in_the_loop_and_the_share_is_removed(toy: Any) -> None:
     data = TrainingData(images, torch.arange(24) % 4, torch.arange(24)[None])
     histories = {}
 
-    def fit(phase: str, plan: Plan, terms: tuple[Term, ...], masks: Any) -> None:
+    def fit(phase: str, plan: TrainingPlan, terms: tuple[Term, ...], masks: Any) -> None:
         histories[phase] = train(ensemble, data, plan, toy.generators(0), terms=terms, masks=masks)
 
     removed = soft_mask(settings_with(toy, plan=toy.plan(3, batch=8)), ensemble, dense, SHAPE, fit)  # type: ignore[arg-type]

@@ -1,24 +1,22 @@
 """The tiny suite's dataset and entries, without files of stages."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from locations import TINY
 
 from privprune.datasets import DatasetSettings, fetch
 from privprune.settings import load_yaml, read
-from privprune.workflow.world import World, open_world
-
-TINY = Path(__file__).parent.parent / "suites" / "tiny.yaml"
+from privprune.workflow.context import DataContext, open_context
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def context(tmp_path_factory: pytest.TempPathFactory) -> DataContext:
     """Return the tiny dataset with its splits."""
     folder = tmp_path_factory.mktemp("datasets") / "digits"
     fetch(read(DatasetSettings, load_yaml(TINY)["datasets"]["digits"], "tiny"), folder, {}, folder.parent)
-    return open_world(folder, torch.device("cpu"))
+    return open_context(folder, torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

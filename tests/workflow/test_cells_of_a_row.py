@@ -11,27 +11,27 @@ from privprune.errors import UserError
 from privprune.pruning import Mask
 from privprune.settings import read
 from privprune.workflow import workers
-from privprune.workflow.groups import Outcome
+from privprune.workflow.context import DataContext
 from privprune.workflow.prune import Pruned, PruneEntry, prune_cell
+from privprune.workflow.stacks import Outcome
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.world import World
 
 Tiny = dict[str, Any]
 
 
-def trained(world: World, tiny: Tiny, **changed: Any) -> tuple[Cell, Outcome]:
+def trained(context: DataContext, tiny: Tiny, **changed: Any) -> tuple[Cell, Outcome]:
     """Train the baseline."""
-    return train_cell(read(TrainEntry, {**tiny["train"]["base"], **changed}, "tiny"), world, "base")
+    return train_cell(read(TrainEntry, {**tiny["train"]["base"], **changed}, "tiny"), context, "base")
 
 
-def pruned(world: World, tiny: Tiny, start: Cell, **changed: Any) -> Pruned:
+def pruned(context: DataContext, tiny: Tiny, start: Cell, **changed: Any) -> Pruned:
     """Prune the baseline."""
-    return prune_cell(read(PruneEntry, {**tiny["prune"]["pruned"], **changed}, "tiny"), world, start, "pruned")
+    return prune_cell(read(PruneEntry, {**tiny["prune"]["pruned"], **changed}, "tiny"), context, start, "pruned")
 
 
-def hardened(world: World, tiny: Tiny, start: Cell | None, **changed: Any) -> tuple[Cell, Outcome]:
+def hardened(context: DataContext, tiny: Tiny, start: Cell | None, **changed: Any) -> tuple[Cell, Outcome]:
     """Harden the baseline, or from scratch."""
-    return harden_cell(read(HardenEntry, {**tiny["harden"]["game"], **changed}, "tiny"), world, start, "game")
+    return harden_cell(read(HardenEntry, {**tiny["harden"]["game"], **changed}, "tiny"), context, start, "game")
 
 
 def same(one: Cell, other: Cell) -> bool:
@@ -44,118 +44,118 @@ def same(one: Cell, other: Cell) -> bool:
 
 
 @pytest.fixture(scope="module")
-def base(world: World, tiny: Tiny) -> Cell:
+def base(context: DataContext, tiny: Tiny) -> Cell:
     """Return the trained baseline: two targets and two shadow models."""
-    return trained(world, tiny)[0]
+    return trained(context, tiny)[0]
 
 
 @pytest.mark.parametrize("stack", [1, 2, 3])
 def test_the_number_of_workers_changes_no_bit(
-    world: World, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, stack: int
+    context: DataContext, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, stack: int
 ) -> None:
     """Groups of any size give the same cell and history on one core and on several."""
     found = []
     for cores in (1, 2, 3):
         monkeypatch.setattr(workers, "cores", lambda cores=cores: cores)
-        found.append(trained(world, tiny, stack=stack))
+        found.append(trained(context, tiny, stack=stack))
     for cell, outcome in found[1:]:
         assert same(cell, found[0][0])
         assert outcome.history == found[0][1].history
 
 
-def test_the_size_of_a_stack_changes_no_more_than_rounding(world: World, tiny: Tiny, base: Cell) -> None:
+def test_the_size_of_a_stack_changes_no_more_than_rounding(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """Two networks in a stack are the two alone, up to the order of sums."""
-    for state, again in zip(base.states, trained(world, tiny, stack=4)[0].states, strict=True):
+    for state, again in zip(base.states, trained(context, tiny, stack=4)[0].states, strict=True):
         for name in state:
             assert torch.allclose(state[name], again[name], atol=1e-4), name
 
 
-def test_every_network_has_its_own_seed_and_members(world: World, base: Cell) -> None:
+def test_every_network_has_its_own_seed_and_members(context: DataContext, base: Cell) -> None:
     """No two networks of a cell are alike, and each knows its own half."""
     assert base.manifest.networks == len(base.states) == 4
     biases = {tuple(state["fc2.linear.bias"].tolist()) for state in base.states}
     assert len(biases) == 4
-    members = [world.members(base.manifest, number) for number in range(4)]
+    members = [context.members(base.manifest, number) for number in range(4)]
     assert torch.equal(torch.cat(members[2:]).sort().values, torch.arange(240))  # the shadow models are complementary
 
 
 def test_more_networks_do_not_change_the_first_ones(
-    world: World, tiny: Tiny, base: Cell, monkeypatch: pytest.MonkeyPatch
+    context: DataContext, tiny: Tiny, base: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cell with one target and no shadow model has the first network of the larger cell."""
     monkeypatch.setattr(workers, "cores", lambda: 1)  # a network alone would take all cores, and round otherwise
     network = {**tiny["train"]["base"]["network"], "seeds": [0], "shadows": 0}
-    alone = trained(world, tiny, network=network)[0]
+    alone = trained(context, tiny, network=network)[0]
     assert all(torch.equal(alone.states[0][name], base.states[0][name]) for name in base.states[0])
 
 
-def test_pruned_weights_are_zero_and_counted(world: World, tiny: Tiny, base: Cell) -> None:
+def test_pruned_weights_are_zero_and_counted(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """Every network of the cell keeps a quarter, exactly where its mask says, and the utility counts that."""
-    cell = pruned(world, tiny, base).cell
+    cell = pruned(context, tiny, base).cell
     mask = Mask(cell.stacked_masks(range(4)))
     assert mask.weights_left.tolist() == 4 * [round(mask.weights / 4)]
     for state, own in zip(cell.states, cell.masks, strict=True):
         assert all(not state[name][~kept].any() for name, kept in own.items())
-    measured = world.utility(cell)
+    measured = context.utility(cell)
     assert measured["weights_left"] == 2 * [round(mask.weights / 4)]
     assert measured["weights"] == 2 * [mask.weights]
 
 
-def test_shadow_models_may_be_left_behind(world: World, tiny: Tiny, base: Cell) -> None:
+def test_shadow_models_may_be_left_behind(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """With keep_shadows false the cell has its targets only, and they are the same bits."""
-    whole, alone = (pruned(world, tiny, base, keep_shadows=keep).cell for keep in (True, False))
+    whole, alone = (pruned(context, tiny, base, keep_shadows=keep).cell for keep in (True, False))
     assert alone.manifest.shadows == 0
     assert same(alone, whole.targets_only())
 
 
-def test_training_goes_on_from_a_pruned_cell_under_its_masks(world: World, tiny: Tiny, base: Cell) -> None:
+def test_training_goes_on_from_a_pruned_cell_under_its_masks(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """A control that trains on keeps what was pruned at zero, and moves the rest."""
-    start = pruned(world, tiny, base).cell
+    start = pruned(context, tiny, base).cell
     options = {"from": "models/pruned", "network": None, "defence": {"name": "dense"}}
-    after, _ = hardened(world, tiny, start, **options)
+    after, _ = hardened(context, tiny, start, **options)
     for state, old, mask in zip(after.states, start.states, after.masks, strict=True):
         assert all(not state[name][~kept].any() for name, kept in mask.items())
         assert not torch.equal(state["fc2.linear.weight"], old["fc2.linear.weight"])
 
 
-def test_stopping_at_matched_accuracy_starts_afresh(world: World, tiny: Tiny, base: Cell) -> None:
+def test_stopping_at_matched_accuracy_starts_afresh(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """The control begins with new networks, and notes the accuracy of the cell that it is compared with."""
-    start = pruned(world, tiny, base).cell
+    start = pruned(context, tiny, base).cell
     options = {"from": "models/pruned", "network": None, "defence": {"name": "matched_accuracy"}}
-    after, outcome = hardened(world, tiny, start, **options, plan=tiny["train"]["base"]["plan"])
-    assert outcome.measured["accuracy_to_match"][:2] == pytest.approx(world.utility(start)["selection_accuracy"])
+    after, outcome = hardened(context, tiny, start, **options, plan=tiny["train"]["base"]["plan"])
+    assert outcome.measured["accuracy_to_match"][:2] == pytest.approx(context.utility(start)["selection_accuracy"])
     assert not any(mask for mask in after.masks)
-    again, _ = trained(world, tiny, plan={**tiny["train"]["base"]["plan"], "epochs": 0})
+    again, _ = trained(context, tiny, plan={**tiny["train"]["base"]["plan"], "epochs": 0})
     assert again.states[0].keys() == after.states[0].keys()
 
 
-def searched(world: World, tiny: Tiny, base: Cell) -> Pruned:
+def searched(context: DataContext, tiny: Tiny, base: Cell) -> Pruned:
     """Let Algorithm 1's outer search choose between two ratios."""
     nasr = {**tiny["attack"]["base"]["methods"]["nasr"], "validation": 0.0}
     budgets = {"ratios": [2, 30], "largest_drop": 1.0}
     search = {"budgets": budgets, "inference": nasr, "seed": 1}
-    return pruned(world, tiny, base, search=search, keep_shadows=False)
+    return pruned(context, tiny, base, search=search, keep_shadows=False)
 
 
 @pytest.fixture(scope="module")
-def choice(world: World, tiny: Tiny, base: Cell) -> Pruned:
+def choice(context: DataContext, tiny: Tiny, base: Cell) -> Pruned:
     """Return what the search chose."""
-    return searched(world, tiny, base)
+    return searched(context, tiny, base)
 
 
 def test_the_search_looks_at_members_and_selection_records_only(
-    world: World, tiny: Tiny, base: Cell, choice: Pruned
+    context: DataContext, tiny: Tiny, base: Cell, choice: Pruned
 ) -> None:
     """Other images and labels wherever attacks or utility are scored leave each candidate, bit for bit."""
-    splits = [world.split(base.manifest, target) for target in range(2)]
+    splits = [context.split(base.manifest, target) for target in range(2)]
     used = torch.cat([part for own in splits for part in (own.members, own.selection_nonmembers, own.reference)])
-    unused = torch.ones(len(world.dataset.labels), dtype=torch.bool)
+    unused = torch.ones(len(context.dataset.labels), dtype=torch.bool)
     unused[used] = False
     assert unused.sum() > 297  # the official test set, and non-members of both targets
-    images, labels = world.dataset.images.clone(), world.dataset.labels.clone()
+    images, labels = context.dataset.images.clone(), context.dataset.labels.clone()
     images[unused] = 255 - images[unused]
     labels[unused] = (labels[unused] + 1) % 10
-    disturbed = replace(world, dataset=replace(world.dataset, images=images, labels=labels))
+    disturbed = replace(context, dataset=replace(context.dataset, images=images, labels=labels))
     again = searched(disturbed, tiny, base)
     assert again.search == choice.search
     assert same(again.cell, choice.cell)
@@ -172,10 +172,10 @@ def test_the_search_takes_the_least_gain(choice: Pruned) -> None:
     assert mask.weights_left.tolist() == 2 * [round(mask.weights / chosen["ratio"])]
 
 
-def test_networks_of_other_data_are_refused(world: World, tiny: Tiny, base: Cell) -> None:
+def test_networks_of_other_data_are_refused(context: DataContext, tiny: Tiny, base: Cell) -> None:
     """A cell trained on another dataset is told with both names."""
     other = replace(base, manifest=replace(base.manifest, fingerprint="0" * 64, data="mnist"))
     with pytest.raises(UserError, match="from: models/base: found networks trained on mnist, allowed digits"):
-        pruned(world, tiny, other)
+        pruned(context, tiny, other)
     with pytest.raises(UserError, match="found networks trained on mnist, allowed digits"):
-        hardened(world, tiny, other, **{"from": "models/base", "network": None, "defence": {"name": "dense"}})
+        hardened(context, tiny, other, **{"from": "models/base", "network": None, "defence": {"name": "dense"}})

@@ -18,9 +18,9 @@ from privprune.models.random_layers import RandomDropout
 from privprune.models.wire.gaussian import GaussianNoise
 from privprune.settings import read
 from privprune.workflow import deploy
+from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.deploy import Deployed, DeployEntry, deploy_cell
-from privprune.workflow.exported import Session, export, without_chance
-from privprune.workflow.world import NetworkSettings, World
+from privprune.workflow.onnx_export import Session, export, without_chance
 
 Tiny = dict[str, Any]
 WHERE = "tiny: deploy.cut"
@@ -31,9 +31,9 @@ def entry(tiny: Tiny, **changed: Any) -> DeployEntry:
     return read(DeployEntry, {**tiny["deploy"]["cut"], **changed}, WHERE)
 
 
-def cell_of(world: World, tiny: Tiny, name: str) -> Cell:
+def cell_of(context: DataContext, tiny: Tiny, name: str) -> Cell:
     """Return a cell of two targets with first weights, whose normalisation has seen no data."""
-    manifest = world.manifest(read(NetworkSettings, tiny["train"][name]["network"], "tiny"))
+    manifest = context.manifest(read(NetworkSettings, tiny["train"][name]["network"], "tiny"))
     states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.model_seeds()]
     return Cell(manifest, states, [{} for _ in states])
 
@@ -45,14 +45,14 @@ def _exporter() -> None:
 
 
 @pytest.fixture(scope="module")
-def deployed(world: World, tiny: Tiny, _exporter: None) -> Deployed:
+def deployed(context: DataContext, tiny: Tiny, _exporter: None) -> Deployed:
     """Return the second network of a cell with noise on its wire, deployed."""
-    return deploy_cell(entry(tiny, network=1), cell_of(world, tiny, "cut"), world, WHERE)
+    return deploy_cell(entry(tiny, network=1), cell_of(context, tiny, "cut"), context, WHERE)
 
 
-def test_the_two_files_are_the_network(world: World, tiny: Tiny, deployed: Deployed) -> None:
+def test_the_two_files_are_the_network(context: DataContext, tiny: Tiny, deployed: Deployed) -> None:
     """Edge and cloud in a row give the logits of the network without its noise, for a batch of any size."""
-    model = cell_of(world, tiny, "cut").models([1])[0].eval()
+    model = cell_of(context, tiny, "cut").models([1])[0].eval()
     images = torch.rand(3, 1, 8, 8) * 2 - 1
     with torch.no_grad():
         features = edge_of(model)[:-1](images)
@@ -92,9 +92,9 @@ def test_times_are_apart(deployed: Deployed) -> None:
     assert not set(deployed.timings) & set(deployed.metrics)
 
 
-def test_equal_networks_give_equal_bytes(world: World, tiny: Tiny, deployed: Deployed) -> None:
+def test_equal_networks_give_equal_bytes(context: DataContext, tiny: Tiny, deployed: Deployed) -> None:
     """Exporting the same edge again, in another process and from an example of another size, changes nothing."""
-    edge = without_chance(edge_of(cell_of(world, tiny, "cut").models([1])[0]))
+    edge = without_chance(edge_of(cell_of(context, tiny, "cut").models([1])[0]))
 
     assert export(edge, torch.zeros(5, 1, 8, 8), ("images", "features"), 20) == deployed.files["edge.onnx"]
 
@@ -109,39 +109,39 @@ def test_whatever_draws_is_left_out(toy: Any) -> None:
     assert isinstance(chance[0], GaussianNoise)
 
 
-def test_a_whole_network_is_refused(world: World, tiny: Tiny) -> None:
+def test_a_whole_network_is_refused(context: DataContext, tiny: Tiny) -> None:
     """There is nothing to put on an edge device."""
     with pytest.raises(UserError) as told:
-        deploy_cell(entry(tiny), cell_of(world, tiny, "base"), world, WHERE)
+        deploy_cell(entry(tiny), cell_of(context, tiny, "base"), context, WHERE)
     assert str(told.value) == f"{WHERE}.cell: found cut, whose networks are whole, allowed one with network.cut"
 
 
 def test_files_of_another_network_are_refused(
-    world: World, tiny: Tiny, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+    context: DataContext, tiny: Tiny, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not compute the network's features ends in one line with the difference."""
     files = {"images": deployed.files["edge.onnx"], "features": deployed.files["cloud.onnx"]}
     monkeypatch.setattr(deploy, "export", lambda *given: files[given[2][0]])
     with pytest.raises(UserError) as told:
-        deploy_cell(entry(tiny, network=0), cell_of(world, tiny, "cut"), world, WHERE)
+        deploy_cell(entry(tiny, network=0), cell_of(context, tiny, "cut"), context, WHERE)
     line = rf"{WHERE}.tolerance: features_error 0\.\d+ between PyTorch and ONNX Runtime, allowed at most 0\.0001"
     assert re.fullmatch(line, str(told.value))
 
 
-def test_other_data_are_refused(world: World, tiny: Tiny) -> None:
+def test_other_data_are_refused(context: DataContext, tiny: Tiny) -> None:
     """A cell of another dataset is named."""
-    cell = cell_of(world, tiny, "cut")
+    cell = cell_of(context, tiny, "cut")
     other = replace(cell, manifest=replace(cell.manifest, fingerprint="other", data="mnist"))
     with pytest.raises(UserError, match="found networks trained on mnist, allowed digits"):
-        deploy_cell(entry(tiny), other, world, WHERE)
+        deploy_cell(entry(tiny), other, context, WHERE)
 
 
-def test_a_network_that_finds_identities_ends_with_its_embedding(world: World, tiny: Tiny) -> None:
+def test_a_network_that_finds_identities_ends_with_its_embedding(context: DataContext, tiny: Tiny) -> None:
     """Its cloud gives what pictures are compared by, not the classes that it was trained on."""
     cut = {**tiny["train"]["cut"]["network"]["cut"], "after": 3, "bottleneck": None}
     task = {"identities": 2, "images": 2, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
     network = {**tiny["train"]["cut"]["network"], "model": "photos_resnet", "cut": cut, "reidentification": task}
-    manifest = world.manifest(read(NetworkSettings, {**network, "seeds": [0]}, "tiny"))
+    manifest = context.manifest(read(NetworkSettings, {**network, "seeds": [0]}, "tiny"))
     cell = Cell(manifest, [manifest.fresh(generator(0)).state_dict()], [{}])
     _, cloud = deploy._halves(cell, entry(tiny), WHERE)
     model = embedder(cell.models([0])[0]).eval()

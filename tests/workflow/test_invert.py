@@ -21,10 +21,10 @@ from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder
 from privprune.settings import read
 from privprune.workflow import workers
+from privprune.workflow.context import DataContext, NetworkSettings
+from privprune.workflow.inversion_targets import halves, plan, pools, target
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import Inverted, check_inversion, invert_cell
-from privprune.workflow.victims import halves, plan, pools, target
-from privprune.workflow.world import NetworkSettings, World
 
 Tiny = dict[str, Any]
 FIT = {
@@ -85,18 +85,18 @@ def entry(**changed: Any) -> InversionEntry:
     return read(InversionEntry, {**written, **changed}, "tiny: attack.cut")
 
 
-def untrained(world: World, tiny: Tiny, cut: dict[str, Any] | None) -> Cell:
+def untrained(context: DataContext, tiny: Tiny, cut: dict[str, Any] | None) -> Cell:
     """Return a cell of two targets with first weights."""
     network = {**tiny["train"]["base"]["network"], "shadows": 0, "cut": cut}
-    manifest = world.manifest(read(NetworkSettings, network, "tiny"))
+    manifest = context.manifest(read(NetworkSettings, network, "tiny"))
     states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds]
     return Cell(manifest, states, [{}, {}])
 
 
-def inverted(world: World, cell: Cell, **changed: Any) -> Inverted:
+def inverted(context: DataContext, cell: Cell, **changed: Any) -> Inverted:
     """Invert a cell."""
     asked = entry(**changed)
-    return invert_cell(asked, asked.built("tiny"), cell, world)
+    return invert_cell(asked, asked.built("tiny"), cell, context)
 
 
 def attack(**settings: Any) -> Inversion:
@@ -105,15 +105,15 @@ def attack(**settings: Any) -> Inversion:
 
 
 @pytest.fixture(scope="module")
-def cell(world: World, tiny: Tiny) -> Cell:
+def cell(context: DataContext, tiny: Tiny) -> Cell:
     """Return networks that send two channels with noise."""
-    return untrained(world, tiny, CUT)
+    return untrained(context, tiny, CUT)
 
 
 @pytest.fixture(scope="module")
-def found(world: World, cell: Cell) -> Inverted:
+def found(context: DataContext, cell: Cell) -> Inverted:
     """Return what all attacks gave."""
-    return inverted(world, cell)
+    return inverted(context, cell)
 
 
 def test_a_record_holds_every_metric_of_every_target(found: Inverted) -> None:
@@ -129,23 +129,23 @@ def test_a_record_holds_every_metric_of_every_target(found: Inverted) -> None:
     assert found.results["rmle"]["history"] == {}
 
 
-def test_records_count_what_was_known_and_scored(world: World, cell: Cell, found: Inverted) -> None:
+def test_records_count_what_was_known_and_scored(context: DataContext, cell: Cell, found: Inverted) -> None:
     """Known: the members, 90 % of the test records, or none; scored: 12, and as many as the deep prior takes."""
     counts = {label: result["records"] for label, result in found.results.items()}
-    test = len(world.dataset.labels) - world.dataset.official_train
-    assert counts["decoder_train"] == {"known": len(world.members(cell.manifest, 0)), "scored": 12}
+    test = len(context.dataset.labels) - context.dataset.official_train
+    assert counts["decoder_train"] == {"known": len(context.members(cell.manifest, 0)), "scored": 12}
     assert counts["decoder_infer"] == {"known": int(0.9 * test), "scored": 12}
     assert counts["rmle"] == {"known": 0, "scored": 12}
     assert counts["deep_prior"] == {"known": 0, "scored": 2}
 
 
-def test_metrics_are_those_of_the_saved_images(world: World, found: Inverted) -> None:
+def test_metrics_are_those_of_the_saved_images(context: DataContext, found: Inverted) -> None:
     """The mean squared error can be computed again from the saved images, to the rounding of bytes."""
     saved = found.reconstructions
-    images = world.dataset.images[torch.from_numpy(saved["decoder_infer/1/records"])].numpy()
+    images = context.dataset.images[torch.from_numpy(saved["decoder_infer/1/records"])].numpy()
     errors = ((saved["decoder_infer/1/images"].astype(float) - images) ** 2).mean((1, 2, 3)) / 255**2
     assert np.allclose(errors, saved["decoder_infer/1/mse"], atol=5e-3, rtol=0.02)
-    unseen = set(range(len(world.dataset.labels) - 36, len(world.dataset.labels)))
+    unseen = set(range(len(context.dataset.labels) - 36, len(context.dataset.labels)))
     assert set(saved["decoder_infer/1/records"].tolist()) <= unseen
 
 
@@ -163,41 +163,41 @@ def test_what_is_sent_is_counted(found: Inverted, cell: Cell) -> None:
             assert 0 < bound < error
 
 
-def test_a_wire_without_noise_has_no_bound(world: World, tiny: Tiny) -> None:
+def test_a_wire_without_noise_has_no_bound(context: DataContext, tiny: Tiny) -> None:
     """Infinite information stands in no record; the bound it leaves is 0."""
-    silent = untrained(world, tiny, {**CUT, "wire": {"name": "plain"}})
-    made = inverted(world, silent, inversions={"rmle": RMLE})
+    silent = untrained(context, tiny, {**CUT, "wire": {"name": "plain"}})
+    made = inverted(context, silent, inversions={"rmle": RMLE})
     assert "mixture_information" not in made.metrics
     assert "conditional_entropy" not in made.metrics
     assert made.metrics["mse_bound"] == [0, 0]
 
 
-def test_a_whole_network_is_cut_for_the_attack(world: World, tiny: Tiny) -> None:
+def test_a_whole_network_is_cut_for_the_attack(context: DataContext, tiny: Tiny) -> None:
     """Named or counted, the cut is the same; what is sent there is the block's output."""
-    whole = untrained(world, tiny, None)
-    made = [inverted(world, whole, cut=cut, inversions={"rmle": RMLE}) for cut in ("conv1", 1)]
+    whole = untrained(context, tiny, None)
+    made = [inverted(context, whole, cut=cut, inversions={"rmle": RMLE}) for cut in ("conv1", 1)]
     assert made[0].results == made[1].results
     assert made[0].metrics["feature_values"][0] > 32
 
 
-def test_panels_show_the_same_images_for_every_attack(world: World, found: Inverted) -> None:
+def test_panels_show_the_same_images_for_every_attack(context: DataContext, found: Inverted) -> None:
     """The panel of originals is a 2 x 8 strip of unseen test records; every attack has one of the same size."""
     assert set(found.panels) == {"original", *METHODS}
     sizes = {label: Image.open(io.BytesIO(base64.b64decode(text))).size for label, text in found.panels.items()}
     assert set(sizes.values()) == {(64, 16)}
     original = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.panels["original"]))))
-    test = torch.arange(world.dataset.official_train, len(world.dataset.labels))
+    test = torch.arange(context.dataset.official_train, len(context.dataset.labels))
     shown = pools(test[:0], test, ()).shown
-    assert torch.equal(torch.from_numpy(original[8:, 8:16].copy()), world.dataset.images[shown[1, 1], 0])
+    assert torch.equal(torch.from_numpy(original[8:, 8:16].copy()), context.dataset.images[shown[1, 1], 0])
 
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_the_number_of_workers_changes_no_bit(
-    world: World, cell: Cell, found: Inverted, monkeypatch: pytest.MonkeyPatch, cores: int
+    context: DataContext, cell: Cell, found: Inverted, monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
     """Results, panels and images are the same on one core and on several."""
     monkeypatch.setattr(workers, "cores", lambda: cores)
-    again = inverted(world, cell)
+    again = inverted(context, cell)
     assert again.results == found.results
     assert again.panels == found.panels
     assert again.metrics == found.metrics
@@ -205,17 +205,17 @@ def test_the_number_of_workers_changes_no_bit(
         assert np.array_equal(again.reconstructions[name], values), name
 
 
-def test_other_attacks_do_not_change_one(world: World, cell: Cell, found: Inverted) -> None:
+def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found: Inverted) -> None:
     """The random numbers of an attack hang on its label alone."""
-    alone = inverted(world, cell, inversions={"decoder_infer": METHODS["decoder_infer"]})
+    alone = inverted(context, cell, inversions={"decoder_infer": METHODS["decoder_infer"]})
     assert alone.results["decoder_infer"] == found.results["decoder_infer"]
 
 
-def test_the_attacked_network_is_in_evaluation_mode(world: World, cell: Cell) -> None:
+def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: Cell) -> None:
     """No layer of the victim learns, and two queries differ by the noise on the wire."""
-    attacked = target(cell, 0, None, world, 1)
+    attacked = target(cell, 0, None, context, 1)
     own = plan(attack(**RMLE), attacked.pools, 4)
-    victim = attacked.victim(own, world)
+    victim = attacked.victim(own, context)
     assert not any(module.training for module in victim.encoder.modules())
     assert not any(value.requires_grad for value in victim.encoder.parameters())
     features = victim.features(victim.scored)
@@ -224,24 +224,24 @@ def test_the_attacked_network_is_in_evaluation_mode(world: World, cell: Cell) ->
     assert torch.equal(victim.expected(features), features)
 
 
-def test_dropout_lets_a_share_through(world: World, tiny: Tiny) -> None:
+def test_dropout_lets_a_share_through(context: DataContext, tiny: Tiny) -> None:
     """The mean of many answers is the features times what is kept."""
-    dropping = untrained(world, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
-    attacked = target(dropping, 0, None, world, 1)
-    victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), world)
+    dropping = untrained(context, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
+    attacked = target(dropping, 0, None, context, 1)
+    victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), context)
     features = victim.features(victim.scored)
     assert torch.allclose(victim.sent(features, 4000), victim.expected(features), atol=0.05)
     assert torch.allclose(victim.expected(features), 0.75 * features)
 
 
-def test_a_mosaic_is_rebuilt(world: World, cell: Cell) -> None:
+def test_a_mosaic_is_rebuilt(context: DataContext, cell: Cell) -> None:
     """Where a dataset has a mosaic, the panel of originals is its photograph."""
-    records = torch.arange(world.dataset.official_train, world.dataset.official_train + 6).view(2, 3)
-    photograph = replace(world, dataset=replace(world.dataset, mosaic=tuple(map(tuple, records.tolist()))))
+    records = torch.arange(context.dataset.official_train, context.dataset.official_train + 6).view(2, 3)
+    photograph = replace(context, dataset=replace(context.dataset, mosaic=tuple(map(tuple, records.tolist()))))
     assert isinstance(photograph.dataset, Dataset)
     made = inverted(photograph, cell, inversions={"rmle": RMLE})
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(made.panels["original"]))))
-    rows = [torch.cat(list(world.dataset.images[row, 0]), dim=1) for row in records]
+    rows = [torch.cat(list(context.dataset.images[row, 0]), dim=1) for row in records]
     assert torch.equal(torch.from_numpy(pixels.copy()), torch.cat(rows))
 
 
@@ -286,11 +286,11 @@ def test_an_entry_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
         entry(**wrong)
 
 
-def test_networks_of_other_data_are_refused(world: World, cell: Cell) -> None:
+def test_networks_of_other_data_are_refused(context: DataContext, cell: Cell) -> None:
     """As in membership attacks, the cell must have been trained on the dataset."""
     other = Cell(replace(cell.manifest, fingerprint="other"), cell.states, cell.masks)
     with pytest.raises(UserError, match="target: cut"):
-        inverted(world, other)
+        inverted(context, other)
 
 
 def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted) -> None:
@@ -302,7 +302,7 @@ def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted) -> None:
     assert all(edge <= 1.5 * first * second for edge, first, second in zip(*values, strict=True))
 
 
-def test_a_surrogate_is_handed_to_the_attacker_of_its_target(world: World, cell: Cell) -> None:
+def test_a_surrogate_is_handed_to_the_attacker_of_its_target(context: DataContext, cell: Cell) -> None:
     """Each target's own; without one an attacker who wants to start from it is refused before any attack."""
     made = attack(**{**DECODER, "start": "surrogate"})
     assert isinstance(made, DecoderAttack)
@@ -312,9 +312,9 @@ def test_a_surrogate_is_handed_to_the_attacker_of_its_target(world: World, cell:
     ]
     against = replace(cell, surrogates=surrogates)
     for number in (0, 1):
-        handed = target(against, number, None, world, 3).surrogate
+        handed = target(against, number, None, context, 3).surrogate
         assert all(torch.equal(value, surrogates[number][name]) for name, value in handed.items())
     asked = {"inversions": {"adaptive_decoder": {**DECODER, "start": "surrogate", "rescale": True}}}
-    assert list(inverted(world, against, **asked).results) == ["adaptive_decoder"]
+    assert list(inverted(context, against, **asked).results) == ["adaptive_decoder"]
     with pytest.raises(UserError, match=r"^attack of cut.inversions.adaptive_decoder.start: found surrogate against"):
-        inverted(world, cell, **asked)
+        inverted(context, cell, **asked)

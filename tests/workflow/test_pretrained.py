@@ -13,20 +13,20 @@ from PIL import Image
 from torch import nn
 from torchvision import models as torchvision_models
 
-from privprune.batches import TrainingData
 from privprune.datasets import Dataset
 from privprune.datasets.folder_images import FolderImages
-from privprune.defences.defence import Setting
+from privprune.defences.defence import DefenceContext
 from privprune.defences.min_max import MinMaxSettings, min_max
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, block
 from privprune.models.layers import GlobalMean
-from privprune.prediction import predict
 from privprune.settings import read
-from privprune.training import OptimiserSettings, Plan, ScheduleSettings, train
+from privprune.training.batches import TrainingData
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train
+from privprune.training.prediction import predict
+from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.train import ensemble_of
-from privprune.workflow.world import NetworkSettings, World
 
 NETWORK = {
     "model": "mobilenet_v2_imagenet",
@@ -39,7 +39,7 @@ NETWORK = {
     "reidentification": None,
     "cut": None,
 }
-PLAN = Plan(
+PLAN = TrainingPlan(
     epochs=2,
     batch=3,
     optimiser=OptimiserSettings("sgd", 0.1, 0.9, 0.0),
@@ -72,9 +72,9 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def started(dataset: Dataset, **changed: object) -> Ensemble:
     """Build the first network of a cell the way that the stages do."""
-    world = World(dataset, Path("datasets/imagenet"), torch.device("cpu"))
-    manifest = world.manifest(read(NetworkSettings, {**NETWORK, **changed}, "network"))
-    return ensemble_of(manifest, world, [0], None)
+    context = DataContext(dataset, Path("datasets/imagenet"), torch.device("cpu"))
+    manifest = context.manifest(read(NetworkSettings, {**NETWORK, **changed}, "network"))
+    return ensemble_of(manifest, context, [0], None)
 
 
 def in_memory(dataset: Dataset) -> Dataset:
@@ -155,7 +155,7 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
     """Train both networks for two epochs against the game."""
     ensemble = small_ensemble()
     members = torch.tensor([[0, 1, 2, 3], [5, 3, 1, 0]])
-    setting = Setting(
+    setting = DefenceContext(
         images=dataset.images,
         labels=dataset.labels,
         members=members,

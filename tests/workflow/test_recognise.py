@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from privprune.cells import Cell, Manifest, generator
 from privprune.datasets import Dataset
-from privprune.ensemble import Ensemble
 from privprune.errors import UserError
 from privprune.models import BlockNet
 from privprune.settings import read
+from privprune.training.ensemble import Ensemble
 from privprune.workflow import recognise as module
-from privprune.workflow.rebuilt import RECONSTRUCTIONS, SCORES, Rebuilt, read_rebuilt, save_attack
+from privprune.workflow.attack_outputs import RECONSTRUCTIONS, SCORES, Rebuilt, read_rebuilt, save_attack
+from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.recognise import RecogniseEntry, recognise
-from privprune.workflow.world import NetworkSettings, World
 
 Tiny = dict[str, Any]
 WHERE = "tiny: recognise.cem-digits"
@@ -31,22 +31,22 @@ def entry(tiny: Tiny, **changed: Any) -> RecogniseEntry:
     return read(RecogniseEntry, {**tiny["recognise"]["cem-digits"], **changed}, WHERE)
 
 
-def judge_of(world: World, tiny: Tiny) -> Cell:
+def judge_of(context: DataContext, tiny: Tiny) -> Cell:
     """Return a cell of two targets with first weights."""
-    manifest = world.manifest(read(NetworkSettings, {**tiny["train"]["base"]["network"], "shadows": 0}, "tiny"))
+    manifest = context.manifest(read(NetworkSettings, {**tiny["train"]["base"]["network"], "shadows": 0}, "tiny"))
     return Cell(manifest, [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds], [{}, {}])
 
 
-def test_untouched_images_are_judged_like_the_originals(world: World, tiny: Tiny) -> None:
+def test_untouched_images_are_judged_like_the_originals(context: DataContext, tiny: Tiny) -> None:
     """A perfect reconstruction has the accuracy of the judge's first network; a black one that of its one answer."""
-    test = torch.arange(world.dataset.official_train, len(world.dataset.labels))
-    perfect = Rebuilt(world.dataset.images[test], test)
+    test = torch.arange(context.dataset.official_train, len(context.dataset.labels))
+    perfect = Rebuilt(context.dataset.images[test], test)
     black = Rebuilt(torch.zeros_like(perfect.images), test)
-    cell = judge_of(world, tiny)
-    found = recognise(entry(tiny), cell, world, {("cut", "rmle"): [perfect, black]}, WHERE)
-    own = world.accuracy(Ensemble([cell.models([0])[0]]), test)
+    cell = judge_of(context, tiny)
+    found = recognise(entry(tiny), cell, context, {("cut", "rmle"): [perfect, black]}, WHERE)
+    own = context.accuracy(Ensemble([cell.models([0])[0]]), test)
     logits = cell.models([0])[0].eval()(torch.full((1, 1, 8, 8), -1.0))
-    always = (world.dataset.labels[test] == int(logits.argmax())).float().mean().item()
+    always = (context.dataset.labels[test] == int(logits.argmax())).float().mean().item()
     metrics = found["cut/rmle"]["metrics"]
     assert metrics["accuracy"]["values"] == pytest.approx([own, always])
     assert metrics["original_accuracy"]["values"] == pytest.approx([own, own])
@@ -88,9 +88,9 @@ def test_a_probe_is_looked_for_in_the_true_gallery(tmp_path: Path, monkeypatch: 
         cameras=torch.tensor([0, 1, 0, 0, 0, 1, 1, 0]),
         queries=2,
     )
-    world = World(dataset, tmp_path / "faces", torch.device("cpu"))
+    context = DataContext(dataset, tmp_path / "faces", torch.device("cpu"))
     monkeypatch.setattr(module, "embedder", lambda model: model)
-    judge = module.Judge(BlockNet([("corner", Corner())]), world)
+    judge = module.Judge(BlockNet([("corner", Corner())]), context)
     assert judge.gallery.tolist() == [4, 5, 6, 7]
     records = torch.tensor([2, 3])
     true = judge.scores(images[records], records)
@@ -101,9 +101,9 @@ def test_a_probe_is_looked_for_in_the_true_gallery(tmp_path: Path, monkeypatch: 
     assert itself["mean_average_precision"].tolist() == [0.5]
 
 
-def manifest_of(world: World, tiny: Tiny) -> Manifest:
+def manifest_of(context: DataContext, tiny: Tiny) -> Manifest:
     """Return that of two targets."""
-    return judge_of(world, tiny).manifest
+    return judge_of(context, tiny).manifest
 
 
 def save(folder: Path, manifest: Manifest, label: str, records: list[int], target: str = "cut") -> None:
@@ -119,38 +119,38 @@ def save(folder: Path, manifest: Manifest, label: str, records: list[int], targe
     save_attack(folder, RECONSTRUCTIONS, arrays, target, manifest, [label])
 
 
-def test_what_attacks_made_of_test_records_is_read(world: World, tiny: Tiny, tmp_path: Path) -> None:
+def test_what_attacks_made_of_test_records_is_read(context: DataContext, tiny: Tiny, tmp_path: Path) -> None:
     """Training records are left out, and so are attacks on other data, of other labels and on membership."""
-    manifest, test = manifest_of(world, tiny), world.dataset.official_train
+    manifest, test = manifest_of(context, tiny), context.dataset.official_train
     save(tmp_path / "one", manifest, "rmle", [0, test, test + 2])
     save(tmp_path / "other", manifest, "deep_prior", [test])
     save(tmp_path / "elsewhere", replace(manifest, fingerprint="other"), "rmle", [test])
     save_attack(tmp_path / "members", SCORES, {}, "cut", manifest, ["rmle"])
-    found = read_rebuilt(tmp_path, ("decoder_train", "rmle"), world)
+    found = read_rebuilt(tmp_path, ("decoder_train", "rmle"), context)
     assert found.keys() == {("cut", "rmle")}
     assert [one.records.tolist() for one in found["cut", "rmle"]] == [[test, test + 2]] * 2
     assert [one.images.unique().tolist() for one in found["cut", "rmle"]] == [[0], [1]]
 
 
-def test_what_cannot_be_read_is_told(world: World, tiny: Tiny, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_told(context: DataContext, tiny: Tiny, tmp_path: Path) -> None:
     """Nothing to look at, one attack twice, and a damaged file end in one line each."""
-    manifest, test = manifest_of(world, tiny), world.dataset.official_train
+    manifest, test = manifest_of(context, tiny), context.dataset.official_train
     with pytest.raises(UserError, match=r"no rmle or gan of digits, run `dvc repro` to make them"):
-        read_rebuilt(tmp_path, ("rmle", "gan"), world)
+        read_rebuilt(tmp_path, ("rmle", "gan"), context)
     save(tmp_path / "one", manifest, "rmle", [test])
     save(tmp_path / "two", manifest, "rmle", [test])
     with pytest.raises(UserError, match=r"found two attacks rmle on cut, remove what the suite has no more"):
-        read_rebuilt(tmp_path, ("rmle",), world)
+        read_rebuilt(tmp_path, ("rmle",), context)
     (tmp_path / "two" / RECONSTRUCTIONS).write_bytes(b"PK\x03\x04 broken")
     (tmp_path / "one" / RECONSTRUCTIONS).unlink()
     with pytest.raises(UserError, match=r"two/reconstructions.npz: missing or damaged \("):
-        read_rebuilt(tmp_path, ("rmle",), world)
+        read_rebuilt(tmp_path, ("rmle",), context)
 
 
-def test_a_judge_of_other_data_is_refused(world: World, tiny: Tiny) -> None:
+def test_a_judge_of_other_data_is_refused(context: DataContext, tiny: Tiny) -> None:
     """It is named with its place."""
-    cell = judge_of(world, tiny)
+    cell = judge_of(context, tiny)
     other = replace(cell, manifest=replace(cell.manifest, fingerprint="other", data="mnist"))
     with pytest.raises(UserError) as told:
-        recognise(entry(tiny), other, world, {}, WHERE)
+        recognise(entry(tiny), other, context, {}, WHERE)
     assert str(told.value) == f"{WHERE}.judge: base: found networks trained on mnist, allowed digits"

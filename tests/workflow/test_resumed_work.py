@@ -11,15 +11,15 @@ import pytest
 from interruption import interrupted, same
 
 from privprune.cells import Cell
-from privprune.checkpoints import NONE, Checkpoints
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.attack import AttackEntry, attack_cell
+from privprune.workflow.context import DataContext
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.world import World
 
 Tiny = dict[str, Any]
 SEARCH = {
@@ -37,44 +37,46 @@ def _one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def cells(world: World, tiny: Tiny) -> dict[str, Cell]:
+def cells(context: DataContext, tiny: Tiny) -> dict[str, Cell]:
     """Return the cells that the work starts from."""
-    return {name: train_cell(read(TrainEntry, tiny["train"][name], name), world, name)[0] for name in ("base", "dense")}
+    return {
+        name: train_cell(read(TrainEntry, tiny["train"][name], name), context, name)[0] for name in ("base", "dense")
+    }
 
 
-def train(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def train(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Train four networks for two epochs each."""
     del cells
-    return train_cell(read(TrainEntry, tiny["train"]["base"], "tiny"), world, "base")
+    return train_cell(read(TrainEntry, tiny["train"]["base"], "tiny"), context, "base")
 
 
-def harden(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def harden(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Train two stacks of two for two epochs each."""
     del cells
-    return harden_cell(read(HardenEntry, tiny["harden"]["game"], "tiny"), world, None, "game")
+    return harden_cell(read(HardenEntry, tiny["harden"]["game"], "tiny"), context, None, "game")
 
 
-def search(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def search(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Prune two targets at two ratios, then four networks at one, in two phases of one epoch each."""
     entry = read(PruneEntry, {**tiny["prune"]["pruned"], "search": SEARCH}, "tiny")
-    return vars(prune_cell(entry, world, cells["base"], "pruned"))
+    return vars(prune_cell(entry, context, cells["base"], "pruned"))
 
 
-def remove(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def remove(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Train two networks with masks for an epoch, and what is left of them for another."""
-    return vars(prune_cell(read(PruneEntry, tiny["prune"]["removed"], "tiny"), world, cells["dense"], "removed"))
+    return vars(prune_cell(read(PruneEntry, tiny["prune"]["removed"], "tiny"), context, cells["dense"], "removed"))
 
 
-def attack(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def attack(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Train attack networks on two targets for two epochs each, and again at other odds."""
     entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
-    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], world))
+    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], context))
 
 
-def invert(world: World, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def invert(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
     """Fit a decoder to two targets for two epochs each, and invert each in two steps."""
     entry = read(InversionEntry, {**tiny["attack"]["cut-inverted"], "target": "dense"}, "tiny")
-    return vars(invert_cell(entry, entry.built("tiny"), cells["dense"], world))
+    return vars(invert_cell(entry, entry.built("tiny"), cells["dense"], context))
 
 
 CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
@@ -89,7 +91,7 @@ CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
 
 @pytest.mark.parametrize(("work", "lives"), CASES, ids=lambda value: getattr(value, "__name__", None))
 def test_work_killed_twice_gives_the_same(
-    world: World,
+    context: DataContext,
     tiny: Tiny,
     cells: dict[str, Cell],
     tmp_path: Path,
@@ -99,6 +101,6 @@ def test_work_killed_twice_gives_the_same(
     """All that comes of it is that of undisturbed work, and no turn of any of its loops is done twice."""
 
     def done(checkpoints: Checkpoints) -> Any:
-        return work(replace(world, checkpoints=checkpoints), tiny, cells)
+        return work(replace(context, checkpoints=checkpoints), tiny, cells)
 
     same(interrupted(done, tmp_path, *lives), done(NONE))

@@ -13,7 +13,7 @@ from privprune.attacks.inversion.decoder import DecoderAttack, DecoderSettings
 from privprune.attacks.inversion.deep_prior import DeepPriorAttack, DeepPriorSettings
 from privprune.attacks.inversion.gan import GanAttack, GanSettings
 from privprune.attacks.inversion.rmle import RmleAttack, RmleSettings
-from privprune.attacks.inversion.victim import AttackerData, Inversion, Reconstruction, Victim
+from privprune.attacks.inversion.threat_model import AttackerData, Inversion, Reconstruction, ThreatModel
 
 INVERSIONS: dict[str, tuple[type[Any], type[Any]]] = {
     "decoder": (DecoderSettings, DecoderAttack),
@@ -22,4 +22,4 @@ INVERSIONS: dict[str, tuple[type[Any], type[Any]]] = {
     "deep_prior": (DeepPriorSettings, DeepPriorAttack),
 }
 
-__all__ = ["INVERSIONS", "AttackerData", "DecoderAttack", "Inversion", "Reconstruction", "Victim"]
+__all__ = ["INVERSIONS", "AttackerData", "DecoderAttack", "Inversion", "Reconstruction", "ThreatModel"]

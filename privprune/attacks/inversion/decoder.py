@@ -14,11 +14,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.victim import AttackerData, Library, Reconstruction, Victim, as_channels_last
+from privprune.attacks.inversion.threat_model import (
+    AttackerData,
+    Library,
+    Reconstruction,
+    ThreatModel,
+    as_channels_last,
+)
 from privprune.models.decoder import Standardise, build_decoder, check_decoder, fold
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
-from privprune.training import ScheduleSettings
+from privprune.training.loop import ScheduleSettings
+from privprune.training.optimisers import Adam
 
 _TOGETHER = 500  # features decoded at once
 
@@ -90,7 +96,7 @@ class DecoderAttack:
         """
         check_decoder(feature_shape, image_shape)
 
-    def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
+    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Train and invert; the generator draws first weights and batches."""
         own = self.settings
         library = Library(victim, victim.known, own.queries)
@@ -121,7 +127,7 @@ class DecoderAttack:
                 f"allowed {shapes.get(wrong, 'none')} (blocks and width of its own)"
             )
 
-    def _begun(self, victim: Victim, library: Library, generator: torch.Generator) -> nn.Sequential:
+    def _begun(self, victim: ThreatModel, library: Library, generator: torch.Generator) -> nn.Sequential:
         """Build the decoder as it is before it is fitted."""
         own = self.settings
         self.check_surrogate(victim.surrogate, library.feature_shape, victim.image_shape)
@@ -137,7 +143,7 @@ class DecoderAttack:
 
 
 def fresh_decoder(
-    feature_shape: tuple[int, ...], victim: Victim, blocks: int, width: int, generator: torch.Generator
+    feature_shape: tuple[int, ...], victim: ThreatModel, blocks: int, width: int, generator: torch.Generator
 ) -> nn.Sequential:
     """Build a decoder against a victim, on the device of its images."""
     decoder = build_decoder(feature_shape, victim.image_shape, blocks=blocks, width=width, generator=generator)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion.rmle import mismatch
-from privprune.attacks.inversion.victim import Reconstruction, Victim
+from privprune.attacks.inversion.threat_model import Reconstruction, ThreatModel
 from privprune.models.decoder import build_decoder
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, Positive
+from privprune.training.optimisers import Adam
 
 _NOISE_CHANNELS = 32  # of the fixed input, as Ulyanov et al. have it
 _NOISE_SCALE = 0.1  # it is drawn from U(0, 0.1), as theirs
@@ -55,14 +55,14 @@ class DeepPriorAttack:
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
         """Take features of any shape."""
 
-    def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
+    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Invert the scored images one after another; the generator draws networks and their inputs."""
         sent = victim.intercepted(self.settings.queries)
         images = enumerate(sent.split(1))
         made = [self._inverted(f"image {number}", victim, one, generator) for number, one in images]
         return Reconstruction(torch.cat(made))
 
-    def _inverted(self, loop: str, victim: Victim, sent: Tensor, generator: torch.Generator) -> Tensor:
+    def _inverted(self, loop: str, victim: ThreatModel, sent: Tensor, generator: torch.Generator) -> Tensor:
         """One image [1, C, H, W] of what was sent, [1, *feature_shape]."""
         own, height = self.settings, victim.image_shape[1]
         side = next(height // times for times in (4, 2, 1) if height % times == 0)

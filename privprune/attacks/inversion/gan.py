@@ -13,12 +13,12 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.attacks.inversion.decoder import FitSettings, decoded, fit, fresh_decoder
-from privprune.attacks.inversion.victim import AttackerData, Library, Reconstruction, Victim
+from privprune.attacks.inversion.threat_model import AttackerData, Library, Reconstruction, ThreatModel
 from privprune.models.critic import build_critic
 from privprune.models.decoder import check_decoder
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
-from privprune.training import ScheduleSettings
+from privprune.training.loop import ScheduleSettings
+from privprune.training.optimisers import Adam
 
 _BETAS = (0.5, 0.999)  # of both Adams, as in the released code
 _SMALLEST = 4  # pixels to a side that the critic takes
@@ -85,7 +85,7 @@ class GanAttack:
         if image_shape[1] < _SMALLEST:
             raise ValueError(f"found images of {image_shape[1]} pixels, allowed at least {_SMALLEST} for the critic")
 
-    def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
+    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Train and invert; the generator draws first weights, batches and the penalty's places."""
         own = self.settings
         library = Library(victim, victim.known, own.queries)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privprune.attacks.inversion.victim import Reconstruction, Victim, as_channels_last
-from privprune.optimisers import Adam
+from privprune.attacks.inversion.threat_model import Reconstruction, ThreatModel, as_channels_last
 from privprune.settings import AtLeastOne, NonNegative, Positive
+from privprune.training.optimisers import Adam
 
 _TOGETHER = 256  # images inverted at once
 _NOISE = 0.01  # deviation of the start from grey
@@ -52,7 +52,7 @@ class RmleAttack:
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
         """Take features of any shape."""
 
-    def __call__(self, victim: Victim, generator: torch.Generator) -> Reconstruction:
+    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Invert all scored images, side by side; the generator draws where they start."""
         sent = victim.intercepted(self.settings.queries)
         unit = variance(sent)
@@ -61,7 +61,7 @@ class RmleAttack:
         made = [self._inverted(f"part {number}", victim, start, part, unit) for number, (start, part) in parts]
         return Reconstruction(torch.cat(made))
 
-    def _inverted(self, loop: str, victim: Victim, start: Tensor, sent: Tensor, unit: Tensor) -> Tensor:
+    def _inverted(self, loop: str, victim: ThreatModel, start: Tensor, sent: Tensor, unit: Tensor) -> Tensor:
         """Images [n, C, H, W] of what was sent, [n, *feature_shape]. Each image has its own loss: no mean over n."""
         images = as_channels_last(start.clone()).requires_grad_()
         optimiser = Adam([images], lr=self.settings.learning_rate)
@@ -75,7 +75,7 @@ class RmleAttack:
         return images.detach().contiguous()
 
 
-def mismatch(victim: Victim, images: Tensor, sent: Tensor) -> Tensor:
+def mismatch(victim: ThreatModel, images: Tensor, sent: Tensor) -> Tensor:
     """Mean squared difference of each image's features, as sent on average, from what was sent: [n]."""
     would_be_sent = victim.expected(victim.encoder(2 * images - 1))
     return (would_be_sent - sent).square().flatten(1).mean(1)

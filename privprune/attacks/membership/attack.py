@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from privprune.attacks.membership.evidence import Evidence
-from privprune.checkpoints import NONE, Checkpoints
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.metrics.membership import Scores
 
 

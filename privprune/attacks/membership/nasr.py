@@ -12,11 +12,11 @@ from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.thresholds import scored
-from privprune.checkpoints import NONE, Checkpoints
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import NasrNetwork, NasrVariant
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records judged at once
 

@@ -13,8 +13,8 @@ from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.thresholds import scored
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
-from privprune.optimisers import Adam
 from privprune.settings import AtLeastOne, Positive
+from privprune.training.optimisers import Adam
 
 
 @dataclass(frozen=True)

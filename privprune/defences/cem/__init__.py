@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from privprune.defences.cem.settings import AsReleasedSettings, AsWrittenSettings, CemSettings
 from privprune.defences.cem.term import Cem
-from privprune.defences.defence import Defence, Setting
+from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
 
 
@@ -29,28 +29,28 @@ def needs_noise(cut: CutSettings | None) -> float:
     return cut.wire.noise_deviation
 
 
-def cem(settings: CemSettings, setting: Setting, base: Defence) -> Defence:
+def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defence:
     """Add CEM to a base defence.
 
     Raises:
         ValueError: there is no noise on the wire, or there are fewer records than clusters.
 
     """
-    deviation = needs_noise(setting.cut)
-    if len(setting.generators) != 1:
+    deviation = needs_noise(context.cut)
+    if len(context.generators) != 1:
         raise ValueError("cem: found several networks side by side, allowed stack: 1")
-    _check_records(settings, setting)
-    return replace(base, terms=(*base.terms, Cem(settings, setting, deviation)))
+    _check_records(settings, context)
+    return replace(base, terms=(*base.terms, Cem(settings, context, deviation)))
 
 
-def _check_records(settings: CemSettings, setting: Setting) -> None:
+def _check_records(settings: CemSettings, context: DefenceContext) -> None:
     """Refuse to cluster fewer records than clusters."""
     each = settings.form.clusters_per_class
-    labels = setting.labels[setting.members[0]]
+    labels = context.labels[context.members[0]]
     if isinstance(settings.form, AsReleasedSettings):
-        least, needed = int(labels.bincount(minlength=setting.classes).min()), each
+        least, needed = int(labels.bincount(minlength=context.classes).min()), each
     else:
-        least, needed = len(labels), each * setting.classes
+        least, needed = len(labels), each * context.classes
     if least < needed:
         raise ValueError(f"cem: found {least} records for {needed} clusters, allowed at least as many")
 

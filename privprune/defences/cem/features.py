@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from privprune.batches import augmented
 from privprune.defences.cem.settings import SeparatePassSettings
-from privprune.defences.defence import Setting
-from privprune.ensemble import Ensemble
+from privprune.defences.defence import DefenceContext
 from privprune.models import WIRE
-from privprune.training import Step
+from privprune.training.batches import augmented
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step
 
 
 class Features(NamedTuple):
@@ -41,27 +41,29 @@ class Collector:
 
 
 @torch.no_grad()
-def separate_pass(settings: SeparatePassSettings, setting: Setting, ensemble: Ensemble, *, sent: bool) -> Features:
+def separate_pass(
+    settings: SeparatePassSettings, context: DefenceContext, ensemble: Ensemble, *, sent: bool
+) -> Features:
     """Compute the features of all training records in evaluation mode, and leave the network in training mode.
 
     The convolutions are of the training's precision.
 
     Args:
         settings: how the images are varied.
-        setting: the records; its generator draws the variation.
+        context: the records; its generator draws the variation.
         ensemble: the network, one member.
         sent: whether to pass them through the wire.
 
     """
-    records = setting.members[0]
+    records = context.members[0]
     wire = ensemble.module.get_submodule(WIRE)
     ensemble.train(mode=False)
     parts = []
-    for part in records.split(setting.batch):
-        inputs = augmented(setting.images[part], settings.augmentation, setting.generators)
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=setting.precision == "bfloat16"):
+    for part in records.split(context.batch):
+        inputs = augmented(context.images[part], settings.augmentation, context.generators)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=context.precision == "bfloat16"):
             values = ensemble.encode(inputs)
             values = wire(values) if sent else values
         parts.append(values.float().flatten(1))
     ensemble.train()
-    return Features(torch.cat(parts), setting.labels[records])
+    return Features(torch.cat(parts), context.labels[records])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from privprune.batches import Augmentation
 from privprune.defences.distance_correlation import DistanceCorrelationSettings
 from privprune.defences.patrol import PatrolSettings
 from privprune.defences.patrol_as_in_cem import PatrolAsInCemSettings
 from privprune.defences.resfl import ResSflSettings
 from privprune.settings import AtLeastOne, NonNegative, Positive, Range
+from privprune.training.batches import Augmentation
 
 Slip = Literal["wrong_index", "misaligned_clusters"]
 

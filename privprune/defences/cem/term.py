@@ -17,10 +17,10 @@ from privprune.defences.cem.settings import (
     CollectedSettings,
     SeparatePassSettings,
 )
-from privprune.defences.defence import Setting
-from privprune.ensemble import Ensemble
+from privprune.defences.defence import DefenceContext
 from privprune.metrics.clusters import k_means
-from privprune.training import Step, Term
+from privprune.training.ensemble import Ensemble
+from privprune.training.loop import Step, Term
 
 _SCHEDULE_RATE = 0.001  # of the released code: lambda is multiplied by this over the learning rate
 _SCHEDULE_END = 0.00041  # while the learning rate is at least this
@@ -29,15 +29,15 @@ _SCHEDULE_END = 0.00041  # while the learning rate is at least this
 class Cem(Term):
     """The conditional entropy's bound as a term; what differs between the forms is in `AsWritten` and `AsReleased`."""
 
-    def __init__(self, settings: CemSettings, setting: Setting, deviation: float) -> None:
+    def __init__(self, settings: CemSettings, context: DefenceContext, deviation: float) -> None:
         """Take the standard deviation of the wire's noise, too."""
         self._settings = settings
-        self._setting = setting
+        self._context = context
         self._form: AsWritten | AsReleased
         if isinstance(settings.form, AsWrittenSettings):
-            self._form = AsWritten(settings.form, setting, deviation)
+            self._form = AsWritten(settings.form, context, deviation)
         else:
-            self._form = AsReleased(settings.form, setting, deviation)
+            self._form = AsReleased(settings.form, context, deviation)
         self._collector = Collector()
         self._losses: list[Tensor] = []
 
@@ -73,10 +73,10 @@ class Cem(Term):
             self._form.fit(self._collector.take())
 
     def _last_epoch(self, step: Step) -> bool:
-        return step.epoch + 1 == self._setting.epochs
+        return step.epoch + 1 == self._context.epochs
 
     def _separate(self, refit: SeparatePassSettings, ensemble: Ensemble) -> Features:
-        return separate_pass(refit, self._setting, ensemble, sent=isinstance(self._form, AsWritten))
+        return separate_pass(refit, self._context, ensemble, sent=isinstance(self._form, AsWritten))
 
     def measurements(self) -> dict[str, Tensor]:
         """Return the mean of L_C over the epoch; not a number before there is a mixture."""
@@ -87,9 +87,9 @@ class Cem(Term):
 class AsWritten:
     """Equation 7 on what is sent, with one mixture for all classes."""
 
-    def __init__(self, form: AsWrittenSettings, setting: Setting, deviation: float) -> None:
+    def __init__(self, form: AsWrittenSettings, context: DefenceContext, deviation: float) -> None:
         """Have no mixture yet."""
-        self._form, self._setting, self._deviation = form, setting, deviation
+        self._form, self._context, self._deviation = form, context, deviation
         self._mixture: GlobalMixture | None = None
         self._centres: Tensor | None = None
 
@@ -104,8 +104,8 @@ class AsWritten:
 
     def fit(self, features: Features) -> None:
         """Fit the mixture, beginning with the means of the last one."""
-        clusters = self._form.clusters_per_class * self._setting.classes
-        found = k_means(features.values, clusters, self._centres, self._setting.generators[0])
+        clusters = self._form.clusters_per_class * self._context.classes
+        found = k_means(features.values, clusters, self._centres, self._context.generators[0])
         self._centres = found.centres
         self._mixture = GlobalMixture(self._form, features.values, found, self._deviation)
 
@@ -119,11 +119,11 @@ class AsWritten:
 class AsReleased:
     """The released code's loss on the features before the noise, with clusters of each class."""
 
-    def __init__(self, form: AsReleasedSettings, setting: Setting, deviation: float) -> None:
+    def __init__(self, form: AsReleasedSettings, context: DefenceContext, deviation: float) -> None:
         """Have no clusters yet."""
-        self._form, self._setting, self._deviation = form, setting, deviation
-        batches = math.ceil(setting.members.shape[1] / setting.batch)
-        self._class_records = batches * setting.batch / setting.classes
+        self._form, self._context, self._deviation = form, context, deviation
+        batches = math.ceil(context.members.shape[1] / context.batch)
+        self._class_records = batches * context.batch / context.classes
         self._clusters: ClassClusters | None = None
 
     @property
@@ -138,9 +138,9 @@ class AsReleased:
     def fit(self, features: Features) -> None:
         """Cluster each class, beginning with the centres of the last fit."""
         start = None if self._clusters is None else self._clusters.centres
-        generator = self._setting.generators[0]
+        generator = self._context.generators[0]
         self._clusters = fit_classes(
-            self._form, features.values, features.labels, self._setting.classes, start, generator
+            self._form, features.values, features.labels, self._context.classes, start, generator
         )
 
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 from inversion_toys import FIT, victim
 from torch import Tensor, nn
 
-from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Victim
+from privprune.attacks.inversion import INVERSIONS, DecoderAttack, ThreatModel
 from privprune.attacks.inversion.decoder import fit
-from privprune.attacks.inversion.victim import Library
+from privprune.attacks.inversion.threat_model import Library
 from privprune.metrics.image_quality import mse
 from privprune.models import build_decoder
 from privprune.models.decoder import Standardise, fold
@@ -41,13 +41,13 @@ def attack(**changed: Any) -> DecoderAttack:
     return built
 
 
-def error(of: DecoderAttack, against: Victim) -> float:
+def error(of: DecoderAttack, against: ThreatModel) -> float:
     """Return the mean squared error."""
     found = of(against, torch.Generator().manual_seed(0))
     return float(mse(found.images, against.targets(against.scored)).mean())
 
 
-def surrogate(against: Victim, epochs: int = 30) -> dict[str, Tensor]:
+def surrogate(against: ThreatModel, epochs: int = 30) -> dict[str, Tensor]:
     """Return a decoder that has learnt to invert a victim."""
     learner = attack(start="fresh", fit={**FIT, "epochs": epochs})
     decoder = learner._begun(against, Library(against, against.known, 1), torch.Generator().manual_seed(1))

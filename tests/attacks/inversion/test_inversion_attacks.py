@@ -9,10 +9,10 @@ import torch
 from inversion_toys import FIT, Constant, Noise, Recording, pictures, victim
 from torch import Tensor, nn
 
-from privprune.attacks.inversion import INVERSIONS, Inversion, Reconstruction, Victim
-from privprune.batches import as_input
+from privprune.attacks.inversion import INVERSIONS, Inversion, Reconstruction, ThreatModel
 from privprune.metrics.image_quality import mse
 from privprune.settings import read
+from privprune.training.batches import as_input
 
 DECODER = {
     "attacker_data": "train",
@@ -50,17 +50,17 @@ def built(name: str, **changed: Any) -> Inversion:
     return made
 
 
-def inverted(attack: Inversion, against: Victim, seed: int = 0) -> Reconstruction:
+def inverted(attack: Inversion, against: ThreatModel, seed: int = 0) -> Reconstruction:
     """Run an attack."""
     return attack(against, torch.Generator().manual_seed(seed))
 
 
-def error(attack: Inversion, against: Victim) -> float:
+def error(attack: Inversion, against: ThreatModel) -> float:
     """Return the mean squared error of an attack."""
     return float(mse(inverted(attack, against).images, against.targets(against.scored)).mean())
 
 
-def spread(against: Victim) -> float:
+def spread(against: ThreatModel) -> float:
     """Return the mean squared distance of the scored images from the mean of the known ones."""
     mean = against.targets(against.known).mean(0)
     return float((against.targets(against.scored) - mean).square().mean())
@@ -231,6 +231,6 @@ def test_larger_images_too(size: int) -> None:
     """Maps of a quarter of 28, 48 and 64 pixels are decoded and criticised."""
     images = pictures(12, size)
     against = victim(nn.AvgPool2d(4), images=images, known=torch.arange(10), scored=torch.arange(10, 12))
-    against = Victim(**{**vars(against), "leak": torch.arange(10)})
+    against = ThreatModel(**{**vars(against), "leak": torch.arange(10)})
     for name, short in (("decoder", {"fit": {**FIT, "epochs": 1}}), ("gan", {"epochs": 1})):
         assert inverted(built(name, **short), against).images.shape == (2, 3, size, size)

@@ -14,7 +14,7 @@ from test_inversion_attacks import built
 from torch import nn
 
 from privprune.attacks.inversion import INVERSIONS
-from privprune.checkpoints import NONE, Checkpoints
+from privprune.checkpoints.store import NONE, Checkpoints
 
 SHORT = {**FIT, "epochs": 4}
 CASES: dict[str, tuple[str, dict[str, Any], tuple[int, ...]]] = {  # attack, settings, turns of each life

@@ -1,0 +1,1 @@
+"""A suite of experiments, checked as a whole before anything is trained."""

@@ -1,0 +1,221 @@
+"""A whole suite, read and held against itself: every mistake in it is told before anything is trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from privprune.attacks.membership import LiRAAttack, RMIAAttack
+from privprune.datasets import IMAGE_SHAPES, DatasetSettings
+from privprune.errors import UserError
+from privprune.settings import at, read
+from privprune.suite.deployments import Entry, check_uses, network_of
+from privprune.suite.evaluation import check_section
+from privprune.suite.protection import check_protection, check_surrogates
+from privprune.suite.reidentification import check_identities, check_training
+from privprune.suite.shapes import anatomy, feature_shape_like, network_like
+from privprune.workflow.attack import AttackEntry
+from privprune.workflow.context import NetworkSettings
+from privprune.workflow.deploy import DeployEntry
+from privprune.workflow.inversions import InversionEntry, check_features
+from privprune.workflow.prune import PruneEntry
+from privprune.workflow.recognise import RecogniseEntry
+from privprune.workflow.train import HardenEntry, TrainEntry
+
+SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
+DEVICES = ("found", "cpu", "cuda")  # `found`: a GPU where there is one
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite whose parts fit together.
+
+    Attributes:
+        name: of the suite; its reports lie in `reports/<name>`.
+        datasets: name -> settings.
+        cells: name -> entry of `train`, `prune` or `harden`.
+        attacks: name -> entry.
+
+    """
+
+    name: str
+    datasets: dict[str, DatasetSettings]
+    cells: dict[str, Entry]
+    attacks: dict[str, AttackEntry | InversionEntry]
+
+    def network(self, cell: str) -> NetworkSettings:
+        """Return the networks of a cell, which it has from where it started."""
+        return network_of(self.cells, cell)
+
+    def without_shadows(self, cell: str) -> str | None:
+        """Say why a cell has no shadow models, or None where it has some."""
+        entry = self.cells[cell]
+        if not isinstance(entry, TrainEntry) and not entry.keep_shadows:
+            return f"{cell} has keep_shadows: false"
+        if isinstance(entry, PruneEntry) or entry.network is None:
+            return self.without_shadows(entry.origin.removeprefix("models/"))
+        return None if entry.network.shadows else f"{cell} has shadows: 0"
+
+
+def check_suite(found: Mapping[str, Any], file: str) -> Suite:
+    """Read a suite.
+
+    Args:
+        found: the file's content.
+        file: its name, for messages.
+
+    Raises:
+        UserError: one line about the first mistake: file, key, found, allowed.
+
+    """
+    for key in found:
+        if key not in SECTIONS:
+            raise UserError(f"{file}: {key}: unknown section, allowed {', '.join(SECTIONS)}")
+    sections = {name: at(found, name, file=file) for name in SECTIONS}
+    if sections["device"] not in DEVICES:
+        raise UserError(f"{file}: device: found {sections['device']!r}, allowed {', '.join(DEVICES)}")
+    _check_names(sections, file)
+    suite = Suite(
+        name=str(sections["suite"]),
+        datasets=_entries(DatasetSettings, sections, "datasets", file),
+        cells={
+            **_entries(TrainEntry, sections, "train", file),
+            **_entries(PruneEntry, sections, "prune", file),
+            **_entries(HardenEntry, sections, "harden", file),
+        },
+        attacks=_attacks(sections, file),
+    )
+    for cell in suite.cells:
+        _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
+    for name in suite.attacks:
+        _check_attack(suite, name, f"{file}: attack.{name}")
+    recognitions = _entries(RecogniseEntry, sections, "recognise", file)
+    check_uses(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
+    membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
+    identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
+    check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
+    return suite
+
+
+def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
+    found = sections[section]
+    if not isinstance(found, Mapping):
+        raise UserError(f"{file}: {section}: found {found!r}, allowed a mapping, {{}} where there is nothing")
+    return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in found.items()}
+
+
+def _attacks(sections: Mapping[str, Any], file: str) -> dict[str, AttackEntry | InversionEntry]:
+    """Read the entries of `attack`: those with `inversions` reconstruct images, the others tell members."""
+    found = sections["attack"]
+    entries = found.items() if isinstance(found, Mapping) else ()
+    inverting = {name for name, entry in entries if isinstance(entry, Mapping) and "inversions" in entry}
+    parts: dict[bool, dict[str, Any]] = {True: {}, False: {}}
+    for name, entry in entries:
+        parts[name in inverting][name] = entry
+    members = _entries(AttackEntry, {"attack": parts[False] if isinstance(found, Mapping) else found}, "attack", file)
+    return {**members, **_entries(InversionEntry, {"attack": parts[True]}, "attack", file)}
+
+
+def _section_of(sections: Mapping[str, Any], cell: str) -> str:
+    return next(section for section in ("train", "prune", "harden") if cell in sections[section])
+
+
+def _check_names(sections: Mapping[str, Any], file: str) -> None:
+    """Names become folders and DVC targets; a cell's name is its own among all three sections."""
+    if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
+        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ + -")
+    seen: dict[str, str] = {}
+    for section in SECTIONS[1:]:
+        for name in sections[section] if isinstance(sections[section], Mapping) else ():
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ + -")
+            if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
+                raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
+
+
+def _check_cell(suite: Suite, cell: str, where: str) -> None:
+    entry = suite.cells[cell]
+    if entry.data not in suite.datasets:
+        raise UserError(f"{where}.data: found {entry.data!r}, allowed {', '.join(suite.datasets)}")
+    _check_origin(suite, cell, where)
+    network = suite.network(cell)
+    if not isinstance(entry, PruneEntry) and entry.network is not None:
+        _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
+    check_training(entry, network, where)
+    check_protection(entry, suite.datasets[entry.data], network, where)
+
+
+def _check_origin(suite: Suite, cell: str, where: str) -> None:
+    """Hold that what a cell starts from exists, is of the same data, and does not lead back to it."""
+    passed, at_cell = [cell], cell
+    while True:
+        entry = suite.cells[at_cell]
+        origin = "" if isinstance(entry, TrainEntry) else entry.origin
+        if not origin.startswith("models/"):
+            return
+        at_cell = origin.removeprefix("models/")
+        if at_cell not in suite.cells:
+            raise UserError(f"{where}.from: {origin} does not exist, allowed models/ with {', '.join(suite.cells)}")
+        if at_cell in passed:
+            raise UserError(f"{where}.from: {' from '.join([*passed, at_cell])}, allowed a chain without a circle")
+        if suite.cells[at_cell].data != suite.cells[cell].data:
+            raise UserError(
+                f"{where}.data: found {suite.cells[cell].data}, allowed {suite.cells[at_cell].data} ({origin})"
+            )
+        passed.append(at_cell)
+
+
+def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, where: str) -> None:
+    if network.protocol not in data.protocols:
+        raise UserError(f"{where}.protocol: found {network.protocol}, prepared for {name}: {', '.join(data.protocols)}")
+    if len(network.seeds) > data.targets:
+        raise UserError(
+            f"{where}.seeds: found {len(network.seeds)}, allowed at most datasets.{name}.targets, {data.targets}"
+        )
+    if network.shadows > data.shadows:
+        raise UserError(
+            f"{where}.shadows: found {network.shadows}, allowed at most datasets.{name}.shadows, {data.shadows}"
+        )
+    if network.reserve_reference and not data.protocols[network.protocol].reference:
+        raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
+    anatomy(data, network, where)
+    check_identities(data, network, network_like(data, network), where)
+
+
+def _check_attack(suite: Suite, name: str, where: str) -> None:
+    entry = suite.attacks[name]
+    if entry.target not in suite.cells:
+        raise UserError(f"{where}.target: found {entry.target!r}, allowed {', '.join(suite.cells)}")
+    if entry.data != suite.cells[entry.target].data:
+        raise UserError(f"{where}.data: found {entry.data}, allowed {suite.cells[entry.target].data} (the target's)")
+    if isinstance(entry, InversionEntry):
+        _check_inversion(suite, entry, where)
+        return
+    attacks = entry.built(where)
+    if suite.network(entry.target).reidentification is not None:
+        raise UserError(f"{where}.methods: found some, allowed `inversions` ({entry.target} finds identities again)")
+    for label, attack in attacks.items():
+        reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
+        if reason is not None:
+            raise UserError(f"{where}.methods.{label}: needs shadow models, but {reason}")
+
+
+def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
+    """Hold an entry's attacks against what its target's edge would send."""
+    data, network = suite.datasets[entry.data], suite.network(entry.target)
+    attacks = entry.built(where)
+    try:
+        sent = feature_shape_like(data, network, entry.cut)
+    except UserError as refused:
+        raise UserError(f"{where}.{refused}") from None
+    check_features(attacks, sent, IMAGE_SHAPES[data.name].image, where)
+    check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
+
+
+def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:
+    """Return the attacks on each cell under one key: `methods` infer membership, `inversions` rebuild images."""
+    entries = suite.attacks.values()
+    return {entry.target: tuple(getattr(entry, key)) for entry in entries if hasattr(entry, key)}

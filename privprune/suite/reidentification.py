@@ -1,0 +1,84 @@
+"""What a suite is held against where identities are to be found again: data, networks, batches and attacks fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from privprune.datasets import IMAGE_SHAPES, REIDENTIFICATION, DatasetSettings
+from privprune.defences import DpSgdSettings, MatchedAccuracySettings
+from privprune.errors import UserError
+from privprune.models import BlockNet, has_neck
+from privprune.training.loop import TrainingPlan
+from privprune.workflow.context import NetworkSettings
+from privprune.workflow.prune import PruneEntry
+from privprune.workflow.train import HardenEntry, TrainEntry
+
+
+def check_identities(data: DatasetSettings, network: NetworkSettings, model: BlockNet, where: str) -> None:
+    """Hold networks against the kind of their data.
+
+    Args:
+        data: what they are trained on.
+        network: their settings.
+        model: one like them, with any weights.
+        where: the place of `network`, for the message.
+
+    Raises:
+        UserError: identities without `reidentification` or the reverse, a network without BNNeck or with nothing
+            before it in the cloud, or fewer identities than a batch needs.
+
+    """
+    settings = network.reidentification
+    if (settings is None) == (data.name in REIDENTIFICATION):
+        kind, allowed = ("identities", "its settings") if settings is None else ("classes", "null")
+        raise UserError(
+            f"{where}.reidentification: found {'null' if settings is None else 'settings'}, allowed {allowed} "
+            f"({data.name} has {kind})"
+        )
+    if settings is None:
+        return
+    if not has_neck(model) or network.small_dense is not None:
+        raise UserError(f"{where}.model: found {network.model}, allowed with reidentification: a network with BNNeck")
+    most = IMAGE_SHAPES[data.name].classes
+    if settings.identities > most:
+        raise UserError(
+            f"{where}.reidentification.identities: found {settings.identities}, allowed at most {most} ({data.name})"
+        )
+
+
+def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: NetworkSettings, where: str) -> None:
+    """Hold the phases of an entry against P x K batches.
+
+    Raises:
+        UserError: a batch of another size, a stack, or a method that asks for accuracy on records it was not trained
+            on, whose identities no network knows.
+
+    """
+    settings = network.reidentification
+    if settings is None:
+        return
+    if entry.stack != 1:
+        raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with network.reidentification")
+    for key, plan in _plans(entry):
+        if plan.batch != settings.batch:
+            raise UserError(
+                f"{where}.{key}.batch: found {plan.batch}, allowed {settings.batch} "
+                "(network.reidentification: identities x images)"
+            )
+    defence = None if isinstance(entry, TrainEntry) else entry.defence
+    if isinstance(defence, MatchedAccuracySettings | DpSgdSettings):
+        raise UserError(f"{where}.defence: found {defence.name}, allowed others with network.reidentification")
+    if isinstance(entry, PruneEntry) and entry.search is not None:
+        raise UserError(f"{where}.search: found one, allowed null with network.reidentification")
+
+
+def _plans(entry: TrainEntry | HardenEntry | PruneEntry) -> Iterator[tuple[str, TrainingPlan]]:
+    """Yield the training phases of an entry by their keys."""
+    if not isinstance(entry, PruneEntry):
+        yield "plan", entry.plan
+        return
+    own: Any = entry.method
+    if isinstance(plan := getattr(own, "plan", None), TrainingPlan):
+        yield "method.plan", plan
+    yield "retrain", entry.retrain

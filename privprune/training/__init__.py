@@ -1,0 +1,1 @@
+"""The training loop (`loop`), and what it works with: batches, tasks, ensembles of networks, optimisers."""

@@ -1,0 +1,297 @@
+"""The one training loop: every defence and pruning method is a term, a mask or a gradient transform handed to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.progress.reporter import Reporter
+from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+from privprune.training.batches import Augmentation, TrainingData, augmented
+from privprune.training.ensemble import Ensemble, side_of
+from privprune.training.optimisers import SGD, Adam
+from privprune.training.tasks import Classification, Task
+
+History = dict[str, list[list[float]]]  # name -> epochs x members
+Masks = dict[str, Tensor]  # weight name -> bool [members, *weight.shape]
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """The optimiser of a training phase; momentum is ignored by Adam and must then be 0."""
+
+    name: Literal["sgd", "adam"]
+    learning_rate: Positive
+    momentum: Fraction
+    weight_decay: NonNegative
+
+    def __post_init__(self) -> None:
+        """Refuse an option that would do nothing."""
+        if self.name == "adam" and self.momentum:
+            raise ValueError("momentum: found a value for adam, allowed 0 (adam has its own)")
+
+
+@dataclass(frozen=True)
+class ScheduleSettings:
+    """How the learning rate falls: multiplied by `factor` at each milestone (epochs), or along a half cosine to 0.
+
+    `multistep_idle_first` is `multistep` with a first epoch at rate 0, a slip of CEM's released code.
+    """
+
+    name: Literal["constant", "multistep", "multistep_idle_first", "cosine"]
+    milestones: tuple[Count, ...]
+    factor: Positive
+
+    def rate(self, progress: float, epochs: int) -> float:
+        """Return the multiplier of the learning rate after `progress` epochs of `epochs`."""
+        if self.name == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * progress / max(epochs, 1)))
+        if self.name == "multistep_idle_first" and progress < 1:
+            return 0.0
+        stepped = self.name in ("multistep", "multistep_idle_first")
+        passed = sum(progress >= milestone for milestone in self.milestones) if stepped else 0
+        return self.factor**passed
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """One training phase: how long, in which steps, how the images are varied, in which precision."""
+
+    epochs: Count
+    batch: AtLeastOne
+    optimiser: OptimiserSettings
+    schedule: ScheduleSettings
+    augmentation: Augmentation
+    precision: Literal["float32", "bfloat16"]
+
+
+@dataclass
+class Step:
+    """What a term sees of one step; M members, batches flattened member after member.
+
+    Attributes:
+        ensemble: the networks.
+        inputs: float [M * batch, channels, height, width].
+        labels: int64 [M * batch].
+        logits: float [M * batch, classes], with their graph.
+        features: float [batch, channels, height, width], with their graph: what the edge of a network with a cut
+            computes, before noise; None for whole networks.
+        sent: the same as it leaves the edge; None for whole networks.
+        learning_rate: of this step.
+        epoch: counted from 0.
+        last_of_epoch: whether the epoch ends with this step.
+
+    """
+
+    ensemble: Ensemble
+    inputs: Tensor
+    labels: Tensor
+    logits: Tensor
+    features: Tensor | None
+    sent: Tensor | None
+    learning_rate: float
+    epoch: int
+    last_of_epoch: bool
+
+
+class Term:
+    """A defence or a pruning method as the loop sees it. All moves are optional.
+
+    What it remembers stands in its attributes: a training that was killed goes on with them, see `snapshots`.
+    """
+
+    def start(self, ensemble: Ensemble) -> None:
+        """Look at the networks once, before the first step; a training that goes on begins with it too."""
+
+    @property
+    def warm_ups(self) -> int:
+        """How often `warm_up` is to be called."""
+        return 0
+
+    def warm_up(self, ensemble: Ensemble) -> None:
+        """Do a part of the work that is due between `start` and the first step."""
+
+    def penalty(self, step: Step) -> Tensor | None:
+        """Return a scalar to add to the batch's task loss, summed over the members."""
+
+    def update(self, step: Step) -> None:
+        """Make a move of its own after the optimiser's: an adversary's step, a dual step."""
+
+    def stop(self, ensemble: Ensemble) -> None:
+        """Let go of the networks once, after the last step."""
+
+    def measurements(self) -> dict[str, Tensor]:
+        """Return what to log of the epoch that has just ended: name -> [members]."""
+        return {}
+
+
+class GradientTransform(Protocol):
+    """Changes the gradients between backward and step (DP-SGD); brings its own sampling of batches."""
+
+    def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
+        """Wrap network and optimiser."""
+
+    def batches(self, data: TrainingData, batch: int) -> Iterator[Tensor]:
+        """Draw one epoch of batches: positions [members, b] into `data.indices`."""
+
+    def detach(self, ensemble: Ensemble) -> None:
+        """Give the plain network back."""
+
+
+def train(
+    ensemble: Ensemble,
+    data: TrainingData,
+    plan: TrainingPlan,
+    generators: Sequence[torch.Generator],
+    *,
+    terms: Sequence[Term] = (),
+    masks: Masks | None = None,
+    transform: GradientTransform | None = None,
+    reporter: Reporter | None = None,
+    task: Task | None = None,
+    checkpoints: Checkpoints = NONE,
+    name: str = "train",
+) -> History:
+    """Train all members for one phase.
+
+    Args:
+        ensemble: the networks, changed in place.
+        data: the records of each member.
+        plan: length, batch, optimiser, schedule, augmentation, precision.
+        generators: one per member; order and augmentation of its batches come from it alone.
+        terms: defences and pruning methods, asked in this order at every step.
+        masks: weights to hold at zero, through momentum and weight decay too.
+        transform: changes the gradients, for differential privacy.
+        reporter: told once per epoch.
+        task: draws the batches and gives their loss; None for classification.
+        checkpoints: where the state is kept between two epochs; a training that was killed goes on from there.
+        name: of the phase among them.
+
+    Returns:
+        loss, accuracy (both on the batches as they were trained on), learning rate and the terms' measurements.
+
+    """
+    optimiser, task = _optimiser(ensemble, plan.optimiser), task or Classification()
+    if transform is not None:
+        optimiser = transform.attach(ensemble, optimiser, data)
+    for term in terms:
+        term.start(ensemble)
+    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks), task)
+    history: History = {}
+    warm_ups = [term for term in terms for _ in range(term.warm_ups)]
+    state = [ensemble, optimiser, generators, terms, transform, task, history]
+    unchanged = (data.images, data.labels, data.indices)
+    for turn in checkpoints.turns(name, len(warm_ups) + plan.epochs, state, unchanged):
+        if turn < len(warm_ups):
+            warm_ups[turn].warm_up(ensemble)
+            continue
+        epoch = turn - len(warm_ups)
+        order = transform.batches(data, plan.batch) if transform else task.batches(data, plan.batch, generators)
+        _note(history, phase.run_epoch(epoch, list(order)))
+        if reporter is not None:
+            reporter.epoch(epoch, {name: sum(values[-1]) / len(values[-1]) for name, values in history.items()})
+    for term in terms:
+        term.stop(ensemble)
+    if transform is not None:
+        transform.detach(ensemble)
+    return history
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """What stays the same from step to step."""
+
+    ensemble: Ensemble
+    data: TrainingData
+    plan: TrainingPlan
+    optimiser: torch.optim.Optimizer
+    generators: Sequence[torch.Generator]
+    terms: tuple[Term, ...]
+    kept: tuple[list[Tensor], list[Tensor]]
+    task: Task
+
+    def run_epoch(self, epoch: int, order: list[Tensor]) -> dict[str, Tensor]:
+        """Pass once over the batches; returns the measurements of the epoch, each [members], on the device."""
+        self.ensemble.train()
+        sums = torch.zeros(3, self.ensemble.members, device=self.data.images.device)
+        for number, positions in enumerate(order):
+            rate = self.plan.schedule.rate(epoch + number / len(order), self.plan.epochs)
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.plan.optimiser.learning_rate * rate
+            sums += self._step(epoch, positions, last=number + 1 == len(order))
+        rate_now = torch.full_like(sums[0], self.optimiser.param_groups[0]["lr"])
+        measured = {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2], "learning_rate": rate_now}
+        for term in self.terms:
+            measured |= term.measurements()
+        return measured
+
+    def _step(self, epoch: int, positions: Tensor, *, last: bool) -> Tensor:
+        """Forward, one backward, one move of the optimiser, then the terms' own; sums of loss, hits, records."""
+        members = self.ensemble.members
+        records = self.data.indices.gather(1, positions).flatten()
+        inputs = augmented(self.data.images[records], self.plan.augmentation, self.generators)
+        labels = self.data.labels[records]
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
+            seen = self.ensemble.observe(inputs)
+        logits = seen.logits.float()
+        pooled = None if seen.pooled is None else seen.pooled.float()
+        losses = self.task.losses(logits, pooled, labels, members)
+        step = Step(
+            ensemble=self.ensemble,
+            inputs=inputs,
+            labels=labels,
+            logits=logits,
+            features=None if seen.features is None else seen.features.float(),
+            sent=None if seen.sent is None else seen.sent.float(),
+            learning_rate=self.optimiser.param_groups[0]["lr"],
+            epoch=epoch,
+            last_of_epoch=last,
+        )
+        penalties = [penalty for term in self.terms if (penalty := term.penalty(step)) is not None]
+        self.optimiser.zero_grad()
+        torch.stack([losses.sum(), *penalties]).sum().backward()
+        self.optimiser.step()
+        if self.kept[0]:
+            torch._foreach_mul_(*self.kept)
+        for term in self.terms:
+            term.update(step)
+        with torch.no_grad():
+            hits = side_of(logits.argmax(1) == labels, members).sum(1)
+            size = torch.full_like(losses, positions.shape[1])
+            return torch.stack([losses * size, hits.float(), size])
+
+
+def _optimiser(ensemble: Ensemble, settings: OptimiserSettings) -> torch.optim.Optimizer:
+    parameters = list(ensemble.parameters())
+    if settings.name == "adam":
+        return Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
+    return SGD(
+        parameters,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        foreach=True,
+    )
+
+
+def _kept(ensemble: Ensemble, masks: Masks | None) -> tuple[list[Tensor], list[Tensor]]:
+    """Zero the masked weights now, and return the pairs that the loop multiplies after every step."""
+    weights = ensemble.weights()
+    pairs = [(weights[name].data, mask.to(weights[name].dtype)) for name, mask in (masks or {}).items()]
+    for weight, mask in pairs:
+        weight.mul_(mask)
+    return [weight for weight, _ in pairs], [mask for _, mask in pairs]
+
+
+def _note(history: History, measured: dict[str, Tensor]) -> None:
+    """Append one epoch's values; the only transfer from the device in an epoch."""
+    names = list(measured)
+    rows = torch.stack([measured[name].to(torch.float32).cpu() for name in names]).tolist()
+    for name, row in zip(names, rows, strict=True):
+        history.setdefault(name, []).append(row)

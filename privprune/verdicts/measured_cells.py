@@ -1,0 +1,276 @@
+"""What the records say about each cell, in the units that papers print."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from privprune.errors import UserError
+from privprune.records import Record
+from privprune.verdicts.beside import BESIDE, beside
+from privprune.verdicts.record_metrics import attack_measures, inversion_numbers, maker_numbers, with_derived
+from privprune.verdicts.settings import EvaluateSettings, Threat
+from privprune.verdicts.statistics import Estimate, over_seeds
+
+BALANCED = "balanced_accuracy"  # what a printed attack accuracy is held against: members and non-members 1:1
+_CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what `limit` adds to a data set's note
+_WANTED: dict[Threat, str] = {"membership": "attack", "inversion": "inversion"}  # as a line about records says it
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """One attack on one cell.
+
+    Attributes:
+        measures: measure -> estimate over seeds and records; all in percent but the AUC.
+        members: attacked members per target.
+        nonmembers: attacked non-members per target.
+
+    """
+
+    measures: dict[str, Estimate]
+    members: int
+    nonmembers: int
+
+
+@dataclass(frozen=True)
+class InversionResult:
+    """One inversion attack on one cell; its numbers stand among the cell's as `<attack>_<measure>`.
+
+    Attributes:
+        known: images that the attacker trained on, per target.
+        scored: images that were rebuilt and scored, per target.
+
+    """
+
+    known: int
+    scored: int
+
+
+@dataclass(frozen=True)
+class SearchCandidate:
+    """One candidate of MIA-Pruning's Algorithm 1, all from the selection records; ratio 1 is the dense network.
+
+    Attributes:
+        ratio: all weights / weights left.
+        accuracy: percent, over seeds.
+        gain: of the inference network, Equation 1; -log 4 is guessing.
+        chosen: whether it was taken.
+        within_drop: whether the choice kept the accuracy asked for.
+
+    """
+
+    ratio: float
+    accuracy: Estimate
+    gain: Estimate
+    chosen: bool
+    within_drop: bool
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """One cell: what it is, and everything measured on it.
+
+    Attributes:
+        cell: its name in the suite.
+        stage: the stage that made it.
+        data: name of the data set.
+        source: the registry's name of it, the same whatever a suite calls it.
+        note: what must be said wherever the data set is used; empty for nothing.
+        model: name of the architecture.
+        protocol: how the records were divided.
+        seeds: the targets' seeds, in the order of all values.
+        epochs: epochs of training that its history shows.
+        numbers: metric -> estimate over seeds; accuracies in percent, weights as counts; those of inversion attacks
+            have their record's intervals (images nested in seeds).
+        attacks: membership attack -> its result, where the cell was attacked.
+        inversions: inversion attack -> what it knew, where the cell's features were inverted.
+        search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
+
+    """
+
+    cell: str
+    stage: str
+    data: str
+    source: str
+    note: str
+    model: str
+    protocol: str
+    seeds: tuple[int, ...]
+    epochs: int
+    numbers: dict[str, Estimate]
+    attacks: dict[str, AttackResult]
+    inversions: dict[str, InversionResult]
+    search: tuple[SearchCandidate, ...]
+
+    @property
+    def cut_down(self) -> str:
+        """How many training records of the set were kept, in words, as its note says; empty for all."""
+        found = _CUT_DOWN.search(self.note)
+        return found.group() if found else ""
+
+    @property
+    def utility(self) -> Estimate | None:
+        """What the network is good for: mean average precision of a re-identification network, else test accuracy."""
+        return self.numbers.get("mean_average_precision", self.numbers.get("test_accuracy"))
+
+    def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
+        """Return the metric per seed, None where it was not measured; `attack` says whose attack accuracy.
+
+        What was measured on one network only has no value per seed.
+        """
+        if metric == "attack_accuracy":
+            return self.attack_by_seed(attack or "", BALANCED) or None
+        found = self.utility if metric == "utility" else self.numbers.get(metric)
+        return (
+            None
+            if found is None or len(found.values) != len(self.seeds)
+            else dict(zip(self.seeds, found.values, strict=True))
+        )
+
+    def attack_by_seed(self, attack: str, measure: str) -> dict[int, float]:
+        """Return one measure of one attack per seed; empty where it was not measured."""
+        found = self.attacks[attack].measures.get(measure) if attack in self.attacks else None
+        return {} if found is None else dict(zip(self.seeds, found.values, strict=True))
+
+
+def measured_cells(
+    records: Iterable[Record], settings: EvaluateSettings, threat: Threat, where: str
+) -> dict[str, MeasuredCell]:
+    """Gather the records of all cells that the settings name.
+
+    Args:
+        records: those of the suite; others than the expected ones are passed over.
+        settings: what is expected.
+        threat: the kind of attack that every cell of an attacked row must have.
+        where: the section's place in the suite file, for the message.
+
+    Raises:
+        UserError: a record is missing (all missing ones are listed), there are two where one belongs, the records of
+            a cell contradict each other, or an attack that a row names was not run.
+
+    """
+    needed: dict[Threat, tuple[str, ...]] = {threat: settings.attacked(threat)}
+    cells = gather(records, settings.cells, needed, where)
+    for number, row in enumerate(settings.rows):
+        _check_attack(row.attack, cells[row.cell], f"{where}.rows[{number}]")
+    for number, control in enumerate(settings.controls):
+        _check_attack(control.attack, cells[control.cell], f"{where}.controls[{number}]")
+    return cells
+
+
+def gather(
+    records: Iterable[Record], expected: Iterable[str], needed: Mapping[Threat, Iterable[str]], where: str
+) -> dict[str, MeasuredCell]:
+    """Return the expected cells; `needed` says which of them must have been attacked in which way.
+
+    Raises:
+        UserError: as for `measured_cells`.
+
+    """
+    names = tuple(expected)
+    records = list(records)
+    made, attacked = _sorted_out(records, set(names))
+    others = beside(records)
+    missing = [f"train, prune or harden of {cell}" for cell in names if cell not in made]
+    missing += [
+        f"{_WANTED[kind]} of {cell}" for kind, cells in needed.items() for cell in cells if (cell, kind) not in attacked
+    ]
+    if missing:
+        raise UserError(
+            f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
+        )
+    return {
+        cell: _measured(
+            made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")), others.get(cell, {})
+        )
+        for cell in names
+    }
+
+
+def _sorted_out(
+    records: Iterable[Record], expected: set[str]
+) -> tuple[dict[str, Record], dict[tuple[str, Threat], Record]]:
+    """Divide the expected cells' records into the makers' and the attackers'; a cell may be attacked in either way."""
+    made: dict[str, Record] = {}
+    attacked: dict[tuple[str, Threat], Record] = {}
+    for record in records:
+        cell = str(record.parameters.get("target", record.cell)) if record.stage == "attack" else record.cell
+        if cell not in expected or record.stage in BESIDE:
+            continue
+        before = attacked.get((cell, _threat(record))) if record.stage == "attack" else made.get(cell)
+        if before is not None:
+            stages = f"{before.stage} and {record.stage}"
+            raise UserError(f"records: two of cell {cell} ({stages}), allowed one; remove the outdated one")
+        if record.stage == "attack":
+            attacked[cell, _threat(record)] = record
+        else:
+            made[cell] = record
+    return made, attacked
+
+
+def _threat(record: Record) -> Threat:
+    inverts = any(found.get("kind") == "inversion" for found in record.attacks.values())
+    return "inversion" if inverts or "inversions" in record.parameters else "membership"
+
+
+def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
+    if attack is not None and attack not in cell.attacks:
+        raise UserError(
+            f"{place}.attack: found {attack!r}, allowed those run on {cell.cell}: {', '.join(cell.attacks)}"
+        )
+
+
+def _measured(
+    made: Record, attacked: Record | None, inverted: Record | None, others: Mapping[str, Estimate]
+) -> MeasuredCell:
+    """Join the record of a cell's training with those of its attacks, and what other stages say about it."""
+    for other in (attacked, inverted):
+        if other is not None:
+            _check_same(made, other)
+    numbers = {**others, **maker_numbers(made), **(inversion_numbers(inverted) if inverted else {})}
+    return MeasuredCell(
+        cell=made.cell,
+        stage=made.stage,
+        data=made.data["name"],
+        source=made.data.get("source", made.data["name"]),
+        note=made.data.get("note", ""),
+        model=made.model,
+        protocol=made.protocol,
+        seeds=tuple(made.seeds),
+        epochs=len(made.history.get("loss", [])),
+        numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
+        attacks={name: _attack(found) for name, found in attacked.attacks.items()} if attacked else {},
+        inversions={name: _inversion(found) for name, found in inverted.attacks.items()} if inverted else {},
+        search=tuple(_candidate(found) for found in made.search),
+    )
+
+
+def _check_same(made: Record, attacked: Record) -> None:
+    for what, one, other in (
+        ("seeds", made.seeds, attacked.seeds),
+        ("data", made.data["fingerprint"], attacked.data["fingerprint"]),
+    ):
+        if one != other:
+            raise UserError(
+                f"records: {what} of cell {made.cell} differ between {made.stage} ({one}) and attack ({other}); "
+                "run `dvc repro` to attack it again"
+            )
+
+
+def _attack(found: Mapping[str, Any]) -> AttackResult:
+    return AttackResult(attack_measures(found), int(found["records"]["members"]), int(found["records"]["nonmembers"]))
+
+
+def _inversion(found: Mapping[str, Any]) -> InversionResult:
+    return InversionResult(int(found["records"]["known"]), int(found["records"]["scored"]))
+
+
+def _candidate(found: Mapping[str, Any]) -> SearchCandidate:
+    return SearchCandidate(
+        ratio=float(found["ratio"]),
+        accuracy=over_seeds([100 * value for value in found["selection_accuracy"]], 0.0, 100.0),
+        gain=over_seeds(found["gain"]),
+        chosen=bool(found["chosen"]),
+        within_drop=bool(found["within_drop"]),
+    )

@@ -1,0 +1,150 @@
+"""What a long stage has done so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from interruption import KilledError
+
+from privprune.checkpoints import store as module
+from privprune.checkpoints.store import NONE, Checkpoints, checkpoints_in
+
+
+class Stage:
+    """Two parts, each a loop of three turns; it can be killed before any turn, and knows what it did."""
+
+    def __init__(self, folder: Path, key: str = "key", seconds: float = 0.0) -> None:
+        self.folder, self.key, self.seconds = folder, key, seconds
+        self.keys_asked = 0
+        self.did: list[str] = []
+
+    def run(self, killed_at: str = "") -> list[str]:
+        """Return the turns that were done, of a run that was killed too."""
+        self.did = []
+        try:
+            with checkpoints_in(self.folder, self._asked, self.seconds) as checkpoints:
+                found = [self._part(part, killed_at, checkpoints) for part in ("part/one", "two")]
+            assert found == [["part/one", 0, 1, 2], ["two", 0, 1, 2]]
+        except KilledError:
+            assert killed_at
+        return self.did
+
+    def _asked(self) -> str:
+        self.keys_asked += 1
+        return self.key
+
+    def _part(self, part: str, killed_at: str, checkpoints: Checkpoints) -> list[Any]:
+        def work() -> list[Any]:
+            state: list[Any] = [part]
+            for turn in checkpoints.within(part).turns("loop", 3, [state]):
+                if killed_at == f"{part} {turn}":
+                    raise KilledError
+                self.did.append(f"{part} {turn}")
+                state.append(turn)
+            return state
+
+        return checkpoints.done(part, work)
+
+    def files(self) -> list[Path]:
+        """Return all files that are kept."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+
+ALL = [f"{part} {turn}" for part in ("part/one", "two") for turn in range(3)]
+
+
+@pytest.mark.parametrize("killed_at", range(6))
+def test_what_was_done_is_not_done_again(tmp_path: Path, killed_at: int) -> None:
+    """Killed before any turn, a stage goes on with that turn; when it has ended, nothing is left."""
+    stage = Stage(tmp_path / "stage")
+    assert stage.run(killed_at=ALL[killed_at]) == ALL[:killed_at]
+    assert stage.run() == ALL[killed_at:]
+    assert not stage.folder.exists()
+    assert stage.run() == ALL
+
+
+def test_the_way_to_a_result_goes_when_it_is_there(tmp_path: Path) -> None:
+    """Of a finished part its result is kept alone."""
+    stage = Stage(tmp_path / "stage")
+    stage.run(killed_at="part/one 2")
+    assert [path.name for path in stage.files()] == ["loop-1.checkpoint"]
+    stage.run(killed_at="two 0")
+    assert [path.name for path in stage.files()] == ["part%2Fone-1.checkpoint"]
+
+
+def test_other_work_does_not_go_on(tmp_path: Path) -> None:
+    """What another key has left is discarded as soon as the stage begins, and all is done."""
+    stage = Stage(tmp_path / "stage")
+    stage.run(killed_at="two 1")
+    stage.key = "other"
+    assert stage.run(killed_at="part/one 0") == []
+    assert stage.files() == []
+    assert stage.run() == ALL
+
+
+def test_other_threads_do_not_go_on(tmp_path: Path) -> None:
+    """What was computed with another number of threads, and may be rounded otherwise, is not taken."""
+    stage = Stage(tmp_path / "stage")
+    stage.run(killed_at="two 1")
+    torch.set_num_threads(2)
+    assert stage.run() == ALL
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"", lambda whole: whole[:-1], lambda whole: whole[:50] + b"?" + whole[51:]]
+)
+def test_a_damaged_file_costs_its_part_and_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Any
+) -> None:
+    """It is told of, and that part starts over; the others do not."""
+    stage = Stage(tmp_path / "stage")
+    stage.run(killed_at="two 2")
+    (file,) = (path for path in stage.files() if path.name.startswith("loop"))
+    file.write_bytes(damage(file.read_bytes()))
+    assert stage.run() == ALL[3:]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"warning: {file} is damaged; that part of the work starts over"
+    ]
+
+
+def test_a_short_stage_pays_nothing(tmp_path: Path) -> None:
+    """Younger than the interval it writes nothing and never asks for the key, whether it ends well or not."""
+    stage = Stage(tmp_path / "stage", seconds=60.0)
+    for killed_at in ("two 2", ""):
+        stage.run(killed_at)
+        assert list(tmp_path.iterdir()) == []
+    assert stage.keys_asked == 0
+
+
+def test_states_are_written_once_in_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns of 25 seconds: after every third, and after the last, that a next loop need not wait for this one."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    written: list[float] = []
+    monkeypatch.setattr(Checkpoints, "_write", lambda *_: written.append(now[0]))
+    checkpoints = Checkpoints(tmp_path, str, 60.0, 0.0)
+    for _ in checkpoints.turns("loop", 8, []):
+        now[0] += 25.0
+    assert written == [75.0, 150.0, 200.0]
+
+
+def test_nothing_is_kept_where_nobody_asked() -> None:
+    """A library's loop without checkpoints does all its turns, and a part is simply done."""
+    part = NONE.within("part")
+    assert list(part.turns("loop", 3, [])) == [0, 1, 2]
+    assert part.done("part", lambda: 5) == 5
+
+
+def test_an_error_keeps_what_was_done(tmp_path: Path) -> None:
+    """A stage that fails can go on when its cause is gone."""
+
+    def stage(result: int, cause: list[int]) -> int:
+        with checkpoints_in(tmp_path / "stage", lambda: "key", 0.0) as kept:
+            return kept.done("part", lambda: result) + cause[0]
+
+    with pytest.raises(IndexError):
+        stage(1, [])
+    assert stage(2, [0]) == 1

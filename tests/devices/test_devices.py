@@ -1,0 +1,101 @@
+"""The same networks and scores on a GPU as on the CPU: a real one where there is one, else one that is simulated."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+import torch
+from locations import ROOT, SUITES
+from safetensors.torch import load_file
+
+from privprune.attacks.inversion import INVERSIONS
+from privprune.attacks.membership import ATTACKS
+from privprune.defences import DEFENCES
+from privprune.models.wire import WIRES
+from privprune.pruning import METHODS
+from privprune.settings import load_yaml
+
+HERE = Path(__file__).parent
+SUITE = SUITES / "devices.yaml"
+GPU = "cuda" if torch.cuda.is_available() else "simulated"
+_NOISY = ("cut", "laplace", "dropout", "local_dp", "skip", "removed", "distance_correlation", "resfl")
+_NOISY_WITH_CEM = ("patrol_as_in_cem", "cem-as_written", "cem-as_released")
+# A GPU draws other numbers from the same seed; in the simulation only those of DP-SGD are others.
+DRAW = {"private", *(_NOISY + _NOISY_WITH_CEM if GPU == "cuda" else ())}
+OF_A_WEIGHT = {"simulated": 1e-5, "cuda": 1e-2}
+OF_A_MEASURE = {"simulated": 1e-3, "cuda": 0.05}  # shares, squared errors, and decibels
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, int]]]:
+    """Run the suite on both devices: folder, and how often the steps of each entry waited."""
+    root = tmp_path_factory.mktemp("devices")
+    for device in ("cpu", GPU):
+        (root / device).mkdir()
+        shutil.copy(SUITE, root / device / "params.yaml")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE), str(ROOT / "tests" / "support")))}
+    command = [sys.executable, "-W", "ignore", str(HERE / "on_device.py"), "cpu", GPU]
+    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == 0, ended.stderr
+    return {device: (root / device, json.loads((root / device / "waits.json").read_text())) for device in ("cpu", GPU)}
+
+
+def kinds(value: object) -> set[str]:
+    """Return all names of defences, methods, wires and attacks below."""
+    if isinstance(value, list):
+        return {name for inner in value for name in kinds(inner)}
+    if not isinstance(value, dict):
+        return set()
+    own = {str(value[key]) for key in ("name", "attack") if key in value}
+    return own | {name for inner in value.values() for name in kinds(inner)}
+
+
+def test_the_suite_has_all_that_the_product_has() -> None:
+    """Whoever adds a defence, a pruning method, a wire or an attack adds it here too."""
+    settings = (*DEFENCES, *METHODS, *WIRES)
+    names = {name for kind in settings for name in get_args(get_type_hints(kind)["name"])}
+    names |= ATTACKS.keys() | INVERSIONS.keys()
+    assert names <= kinds(load_yaml(SUITE))
+
+
+def test_networks_are_those_of_the_cpu(ran: dict[str, tuple[Path, dict[str, int]]]) -> None:
+    """Weights, masks and statistics after some steps differ by no more than the tolerance."""
+    folders = {device: folder / "data" / "models" for device, (folder, _) in ran.items()}
+    compared = 0
+    for file in sorted(folders["cpu"].rglob("*.safetensors")):
+        place = file.relative_to(folders["cpu"])
+        ours, theirs = load_file(file), load_file(folders[GPU] / place)
+        assert ours.keys() == theirs.keys()
+        for name, value in ours.items() if place.parts[0] not in DRAW else ():
+            compared += 1
+            torch.testing.assert_close(theirs[name], value, rtol=0, atol=OF_A_WEIGHT[GPU], msg=f"{place}: {name}")
+    assert compared > 200
+
+
+def measures(record: Path) -> dict[str, float]:
+    """Return the mean of each measure of each attack in a record."""
+    attacks = json.loads(record.read_text())["attacks"]
+    return {f"{label} {name}": one["mean"] for label, made in attacks.items() for name, one in made["metrics"].items()}
+
+
+def test_attacks_find_what_they_find_on_the_cpu(ran: dict[str, tuple[Path, dict[str, int]]]) -> None:
+    """Each measure of each attack differs by no more than the tolerance, where what it attacks is the same."""
+    ours, theirs = (ran[device][0] / "reports" for device in ("cpu", GPU))
+    records = [file for file in sorted(ours.rglob("attack/*.json")) if "records" in file.parts]
+    assert len(records) == 3
+    for record in records:
+        if record.stem.removesuffix("-inverted") in DRAW:
+            continue
+        assert measures(theirs / record.relative_to(ours)) == pytest.approx(measures(record), abs=OF_A_MEASURE[GPU])
+
+
+def test_no_step_waits_for_the_device(ran: dict[str, tuple[Path, dict[str, int]]]) -> None:
+    """No step of a training reads a value back but the last of an epoch, whatever the defence."""
+    assert {entry: count for entry, count in ran[GPU][1].items() if count} == {}

@@ -1,0 +1,73 @@
+"""What a stage reads of the suite must still stand there when it ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from privprune.errors import UserError
+from stages.harness import compute_stage
+
+SUITE = "suite: tiny\ntrain:\n  one: {epochs: 2}\n  two: {epochs: 3}\n"
+
+
+@dataclass(frozen=True)
+class Settings:
+    epochs: int
+
+
+@pytest.fixture
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Read one entry of a suite in a folder of its own; returns a way to edit the suite afterwards."""
+    (tmp_path / "params.yaml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compute_stage, "_READ", [])
+    assert compute_stage.entry(Settings, "train", "one") == ("tiny", Settings(2), {"epochs": 2})
+    return lambda old, new: (tmp_path / "params.yaml").write_text(SUITE.replace(old, new)) and None
+
+
+def test_a_suite_that_stays_is_fine(edit: Callable[[str, str], None]) -> None:
+    """Nothing is said of a suite that nobody edits, nor of an edit elsewhere in it."""
+    compute_stage.check_unchanged()
+    edit("epochs: 3", "epochs: 4")
+    compute_stage.check_unchanged()
+
+
+@pytest.mark.parametrize(("old", "new"), [("epochs: 2", "epochs: 5"), ("one:", "other:"), (SUITE, "suite: tiny")])
+def test_an_entry_edited_while_it_ran_is_refused(edit: Callable[[str, str], None], old: str, new: str) -> None:
+    """A changed or missing entry ends the stage in one line, so that DVC does not take its old result for the new."""
+    edit(old, new)
+    with pytest.raises(UserError, match=re.escape("params.yaml: train.one: found a change while it ran")):
+        compute_stage.check_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "taken"),
+    [("found", False, "cpu"), ("found", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_the_suite_says_what_computes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, there: bool, taken: str
+) -> None:
+    """A GPU is taken where the suite wants it, or lets it be found; float32 is not shortened on it."""
+    (tmp_path / "params.yaml").write_text(f"suite: tiny\ndevice: {wanted}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+
+    assert compute_stage.device().type == taken
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite that insists on a GPU ends in one line where torch finds none."""
+    (tmp_path / "params.yaml").write_text("suite: tiny\ndevice: cuda\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(UserError, match=r"params\.yaml: device: found cuda, allowed cpu or found"):
+        compute_stage.device()

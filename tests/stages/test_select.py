@@ -1,0 +1,92 @@
+"""One printed table cut out of the paper suite: all that its rows need, nothing else, and still a whole suite."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from dvc.utils.serialize import parse_yaml
+from locations import PAPER
+
+from privprune.errors import UserError
+from privprune.published import load, names
+from privprune.settings import load_yaml
+from privprune.suite.check import check_suite
+from stages import select
+from stages.select import selected
+
+FILE = PAPER
+PAPER = load_yaml(FILE)
+TABLES = [(name, table.name) for name in names() for table in load(name).tables if not table.ours]
+
+
+@pytest.mark.parametrize(("paper", "table"), TABLES)
+def test_a_table_keeps_all_that_its_rows_need_and_nothing_else(paper: str, table: str) -> None:
+    """Each printed row is there; each cell stands for one or is where one comes from; each data set has a cell."""
+    found = selected(PAPER, "params/paper.yaml", load(paper), table)
+    printed = {row.key for one in load(paper).tables if one.name == table for row in one.rows}
+    rows = found["evaluate"][paper]["rows"]
+    averages = set(load(paper).averages)
+    assert {key for key in printed if key[2] not in averages} <= {
+        (r["dataset"], r["model"], r["defence"]) for r in rows
+    }
+    cells = {**found["train"], **found["prune"], **found["harden"]}
+    origins = {entry["from"].removeprefix("models/") for entry in cells.values() if "from" in entry}
+    judges = {entry["judge"] for entry in found["recognise"].values()}
+    assert cells.keys() <= {row["cell"] for row in rows} | origins | judges
+    assert {row["cell"] for row in rows} <= cells.keys()
+    assert {origin for origin in origins if not origin.startswith("datasets/")} <= cells.keys()
+    assert found["datasets"].keys() == {entry["data"] for entry in cells.values()}
+    assert {entry["target"] for entry in found["attack"].values()} == {row["cell"] for row in rows}
+
+
+def test_table_6_is_four_cells() -> None:
+    """Of MIA-Pruning, on CIFAR-10: the dense network, the game, and both pruned; the half splits are not printed."""
+    found = selected(PAPER, "params/paper.yaml", load("mia_pruning"), "Table 6")
+    assert list(found["datasets"]) == ["cifar10"]
+    made = ["baseline", "mia_pruning", "mia_pruning-min_max", "min_max"]
+    assert [*found["train"], *found["prune"], *found["harden"]] == [f"cifar10-vgg16-{name}" for name in made]
+    assert found["attack"].keys() == {f"cifar10-vgg16-{name}" for name in made}
+    assert found["deploy"] == found["recognise"] == {}
+    assert found["train"]["cifar10-vgg16-baseline"] == PAPER["train"]["cifar10-vgg16-baseline"]
+
+
+@pytest.mark.parametrize(("paper", "table"), [("mia_pruning", "Table 6"), ("cem", "Table 9"), TABLES[-1]])
+def test_a_table_is_a_suite(
+    paper: str, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written reads as a suite without a mistake, for DVC too, with every number as it was."""
+    torch.set_num_threads(1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["select", str(FILE), paper, table])
+    select.main()
+    assert "now `uv run dvc repro`" in capsys.readouterr().out
+    text = (tmp_path / "params.yaml").read_text()
+    found = load_yaml(tmp_path / "params.yaml")
+    assert found == selected(PAPER, str(FILE), load(paper), table) == parse_yaml(text, "params.yaml")
+    assert check_suite(found, "params.yaml").name == "paper"
+    assert yaml.safe_load(text)["suite"] == "paper"
+
+
+def test_mistakes_leave_the_suite_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table that the paper has not, a paper that is not there, a suite without its rows: one line and status 1."""
+    (tmp_path / "params.yaml").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    for told, asked in {
+        "found table 'Table 7', allowed Table 1, ": (FILE, "mia_pruning", "Table 7"),
+        "found paper 'resnet', allowed ": (FILE, "resnet", "Table 1"),
+        "rows: found none of Table 6, allowed a suite": (FILE.with_name("laptop.yaml"), "mia_pruning", "Table 6"),
+    }.items():
+        monkeypatch.setattr(sys, "argv", ["select", *map(str, asked)])
+        with pytest.raises(SystemExit) as ended:
+            select.main()
+        assert ended.value.code == 1
+        assert told in capsys.readouterr().err
+    assert (tmp_path / "params.yaml").read_text() == "mine"
+    with pytest.raises(UserError, match=r"evaluate\.cem does not exist"):
+        selected({**PAPER, "evaluate": {}}, "params.yaml", load("cem"), "Table 1")

@@ -1,0 +1,430 @@
+"""The main job in miniature: a tiny suite through DVC in a fresh clone, changed, broken and killed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from locations import ROOT
+
+from privprune.records import read_records
+
+EVERYTHING = [
+    "check",
+    "fetch@digits",
+    *("train@base", "train@cut", "prune@pruned", "harden@game", "harden@private", "harden@cut-cem"),
+    *("attack@base", "attack@pruned", "attack@cut-cem", "attack@cut-inverted", "attack@cut-cem-inverted"),
+    *("train@dense", "prune@removed", "attack@dense-inverted", "attack@removed-inverted"),
+    *("recognise@cem-digits", "recognise@patrol-digits", "deploy@cut", "deploy@removed"),
+    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cem", "patrol", "cross")),
+    *("report", "track"),
+]
+AFTER_GAME = [
+    *("check", "harden@game"),
+    *(f"{stage}@{name}" for stage in ("evaluate", "plot") for name in ("mia_pruning", "cross")),
+    *("report", "track"),
+]
+OF_ONE_NETWORK = {"edge_operations", "cloud_operations"}  # measured where a network is deployed
+HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
+
+
+class Clone:
+    """A folder with the tracked files, the tiny suite and a repository of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start Python on something, in a process group of its own."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        return subprocess.Popen(  # noqa: S603 (our own Python)
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def repro(self, *targets: str, status: int = 0) -> tuple[list[str], str]:
+        """Run `dvc repro`; returns the stages that were run and all that was printed."""
+        process = self.start("-m", "dvc", "repro", *targets)
+        output, _ = process.communicate()
+        assert process.returncode == status, output
+        return re.findall(r"Running stage '(\S+)'", output), output
+
+    def change(self, old: str, new: str) -> None:
+        """Change one place of the suite."""
+        path = self.folder / "params.yaml"
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+
+    def copy(self, folder: Path) -> Clone:
+        """Copy everything, what was made included."""
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("site"))
+        return Clone(folder)
+
+    def contents(self, *below: str) -> dict[str, str]:
+        """Return path -> checksum of every file that must not depend on time or place."""
+        files = [path for part in below for path in (self.folder / part).rglob("*") if path.is_file()]
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+            if "timings" not in path.parts and path.name != "index.html"
+        }
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a fresh clone in which everything has been made."""
+    folder = tmp_path_factory.mktemp("clone") / "privprune"
+    git = shutil.which("git") or "git"
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (git itself)
+    for name in listed.splitlines():
+        if name.split("/")[0] not in ("tests", "reports", "docs") and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    shutil.copyfile(ROOT / "tests" / "suites" / "tiny.yaml", folder / "params.yaml")
+    subprocess.run([git, "init", "-q"], cwd=folder, check=True)  # noqa: S603 (git itself)
+    made = Clone(folder)
+    run, _ = made.repro()
+    assert sorted(run) == sorted(EVERYTHING)
+    return made
+
+
+CHANGE = ("gain_weight: 1.0", "gain_weight: 2.0")
+
+
+@pytest.fixture(scope="module")
+def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Return a copy in which one parameter of one cell has been changed and everything made again."""
+    copy = clone.copy(tmp_path_factory.mktemp("changed") / "privprune")
+    copy.change(*CHANGE)
+    run, output = copy.repro()
+    assert sorted(run) == sorted(AFTER_GAME), output
+    return copy
+
+
+def test_one_command_makes_everything(clone: Clone) -> None:
+    """A fresh clone ends with every record, table, figure, verdict and page that the suite asks for."""
+    reports = clone.folder / "reports" / "tiny"
+    found = {(record.stage, record.cell) for record in read_records(reports / "records" / "mia_pruning")}
+    cells = {("train", "base"), ("prune", "pruned"), ("harden", "game"), ("harden", "private")}
+    assert found == cells | {("attack", "base"), ("attack", "pruned")}
+    lines = (reports / "verdicts.csv").read_text().splitlines()
+    assert lines[0] == HEADER
+    rows = list(csv.DictReader(lines))
+    assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
+    measured = [row for row in rows if row["verdict"] == "stand-in data"]
+    assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem", "patrol"}
+    assert all(row["measured"] for row in measured)
+    assert {row["metric"] for row in measured if row["seeds"] != "2"} == OF_ONE_NETWORK
+    assert "<html" in (reports / "index.html").read_text()
+    assert any((reports / "figures" / "mia_pruning").iterdir())
+    assert any((reports / "tables" / "mia_pruning").iterdir())
+    assert (clone.folder / "mlflow.db").stat().st_size > 0
+
+
+def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
+    """Networks cut in two are trained, hardened, attacked in both ways, judged, and shown with what was rebuilt."""
+    reports = clone.folder / "reports" / "tiny"
+    records = read_records(reports / "records" / "cem")
+    inverted = {record.cell: record for record in records if "decoder_train" in record.attacks}
+    found = {(record.stage, record.cell) for record in records if record.cell not in inverted}
+    cells = {("train", "cut"), ("harden", "cut-cem"), ("attack", "cut-cem")}
+    assert found == cells | {("recognise", "cem-digits"), ("deploy", "cut")}
+    assert inverted.keys() == {"cut-inverted", "cut-cem-inverted"}
+    assert all(record.panels.keys() == {"original", *record.attacks} for record in inverted.values())
+    rows = list(csv.DictReader((reports / "verdicts" / "cem.csv").read_text().splitlines()))
+    measured = [row for row in rows if row["verdict"] == "stand-in data"]
+    assert {row["method"] for row in measured} == {"bottleneck", "resfl+cem"}
+    assert {row["metric"] for row in measured} >= {"test_accuracy", "decoder_train_mse"}
+    assert all(row["measured"] for row in measured)
+    assert {row["metric"] for row in measured if row["seeds"] != "2"} == OF_ONE_NETWORK
+    assert json.loads((reports / "evaluations" / "cross.json").read_text())["lines"]
+    for name in ("cem", "cross"):
+        assert any((reports / "figures" / name).iterdir())
+        assert any((reports / "tables" / name).iterdir())
+
+
+def test_one_command_makes_the_line_of_patrol(clone: Clone) -> None:
+    """An edge is made smaller, inverted by who has its surrogate too, looked at by a judge, and exported."""
+    reports = clone.folder / "reports" / "tiny"
+    records = {(record.stage, record.cell): record for record in read_records(reports / "records" / "patrol")}
+    cells = {("train", "dense"), ("prune", "removed"), ("attack", "dense-inverted"), ("attack", "removed-inverted")}
+    assert records.keys() == cells | {("recognise", "patrol-digits"), ("deploy", "removed")}
+    metrics = records["prune", "removed"].metrics
+    pairs = zip(metrics["edge_parameters_left"], metrics["edge_parameters_dense"], strict=True)
+    assert all(2 * left <= dense for left, dense in pairs)
+    looked_at = {"dense/decoder_train", "removed/decoder_train", "removed/adaptive_decoder"}
+    assert records["recognise", "patrol-digits"].attacks.keys() == looked_at
+    assert {path.name for path in (clone.folder / "data/deployed/removed").iterdir()} == {"edge.onnx", "cloud.onnx"}
+    evaluation = json.loads((reports / "evaluations" / "patrol.json").read_text())
+    numbers = {cell["cell"]: cell["numbers"] for cell in evaluation["cells"]}
+    both = {"test_accuracy", "edge_lipschitz", "decoder_train_mse", "decoder_train_recognised"}
+    smaller = {"edge_removed", "adaptive_decoder_mse", "adaptive_decoder_recognised", "edge_file_bytes"}
+    assert both <= numbers["dense"].keys()
+    assert both | smaller <= numbers["removed"].keys()
+    assert not smaller & numbers["dense"].keys()
+    for name in ("figures", "tables"):
+        assert any((reports / name / "patrol").iterdir())
+
+
+def test_nothing_half_made_is_left(clone: Clone) -> None:
+    """No temporary file or folder stays beside the outputs."""
+    for folder in ("data", "reports"):
+        hidden = [path for path in (clone.folder / folder).rglob(".*") if path.name != ".gitignore"]
+        assert hidden == []
+
+
+def test_the_second_time_nothing_is_done(clone: Clone) -> None:
+    """`dvc repro` with nothing to do runs no stage."""
+    assert clone.repro()[0] == []
+
+
+def test_a_change_of_one_cell_reruns_what_follows_from_it(clone: Clone, changed: Clone) -> None:
+    """Of the models and records only those of the changed cell differ."""
+    before, after = (one.contents("data", "reports/tiny/records") for one in (clone, changed))
+    differing = {path for path in before if before[path] != after[path]}
+    assert before.keys() == after.keys()
+    assert differing == {
+        "data/models/game/models.safetensors",
+        "reports/tiny/records/mia_pruning/harden/game.json",
+    }
+
+
+def test_stages_side_by_side_make_the_same_bytes(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """`stages.parallel` lists and runs what `dvc repro` would, leaves nothing to do, and gives the same bytes."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    listed, _ = copy.start("-m", "stages.parallel", "--dry-run").communicate()
+    assert {*re.findall(r"^(\S+) +(?:runs|if its inputs change) ", listed, re.MULTILINE)} == {*AFTER_GAME} - {"check"}
+    assert "data: digits, for 1 stages: ready, fetched before" in listed.splitlines(), listed
+    process = copy.start("-m", "stages.parallel", "--jobs", "2")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "up to date" in output.splitlines()[-1]
+    assert re.findall(r"\] done (\S+) in", output)[0] == "harden@game"
+    below = ("data", "reports/tiny/records", "reports/tiny/tables", "reports/tiny/figures")
+    assert copy.contents(*below) == changed.contents(*below)
+
+
+# one process for what DVC runs in six
+FROM_RECORDS = """
+from stages import evaluate, plot
+for name in ("mia_pruning", "cem", "patrol", "cross"):
+    evaluate.main(name)
+    plot.main(name)
+"""
+
+
+def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> None:
+    """Without data, cache and models, `evaluate` and `plot` make the same bytes from what stands in git."""
+    folders = [f"reports/tiny/{name}" for name in ("tables", "verdicts", "evaluations", "metrics", "figures")]
+    gone = [clone.folder / name for name in ("data", ".dvc", "mlflow.db", *folders)]
+    shutil.copytree(clone.folder, tmp_path / "privprune", ignore=lambda folder, names: ignored(folder, names, gone))
+    copy = Clone(tmp_path / "privprune")
+    process = copy.start("-c", FROM_RECORDS)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert copy.contents(*folders) == clone.contents(*folders)
+
+
+def ignored(folder: str, names: list[str], gone: list[Path]) -> list[str]:
+    """Return which names of a folder are among the paths to leave out."""
+    return [name for name in names if Path(folder) / name in gone]
+
+
+def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
+    """A mistake in any entry is told in one line, without a traceback, and what was made before stays."""
+    copy = clone.copy(tmp_path / "privprune")
+    before = copy.contents("data", "reports")
+    copy.change(*CHANGE)
+    copy.change("rho_start: 0.001", "rho_start: 1e-3")
+    run, output = copy.repro(status=255)
+    assert run == ["check"]
+    line = "error: params.yaml: prune.pruned.method.rho_start: found '1e-3', allowed a number"
+    assert [found for found in output.splitlines() if found.startswith(line)]
+    assert "Traceback" not in output
+    after = copy.contents("data", "reports")
+    of_check = {path for path in before if path.startswith(("data/checked.json", "data/code/"))}
+    assert {path: sum_ for path, sum_ in before.items() if path not in of_check} == {
+        path: sum_ for path, sum_ in after.items() if path not in of_check
+    }
+
+
+def is_new(path: Path, since: int) -> bool:
+    """Whether a file has been written after a moment in nanoseconds."""
+    try:
+        return path.stat().st_mtime_ns >= since
+    except FileNotFoundError:
+        return False
+
+
+def killed_when(clone: Clone, moment: Callable[[int], bool], *arguments: str) -> None:
+    """Start `dvc repro` and kill its whole process group as soon as the moment has come."""
+    since = time.time_ns()
+    process = clone.start("-m", "dvc", "repro", *arguments)
+    while not moment(since):
+        assert process.poll() is None, f"the moment never came: {process.communicate()[0]}"
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed while it trains, while it writes, before and after its record, a stage ends with the same bytes."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    models, record = copy.folder / "data" / "models", copy.folder / "reports/tiny/records/mia_pruning/harden/game.json"
+    moments: list[Callable[[int], bool]] = [
+        lambda _: any(models.glob(".game-*")),
+        lambda since: is_new(models / "game" / "manifest.json", since),
+        lambda since: is_new(record, since),
+    ]
+    for moment in moments:
+        killed_when(copy, moment, "harden@game")
+    run, output = copy.repro("harden@game")
+    assert run in (["harden@game"], ["check", "harden@game"]), output
+    below = ("data", "reports/tiny/records")
+    assert copy.contents(*below) == changed.contents(*below)
+    assert copy.repro("harden@game")[0] == []
+
+
+# runs a stage that keeps what it does at once, and kills itself with its workers when it has done so for the first time
+KILLED_AT_FIRST = """
+import os, runpy, signal, sys
+from privprune.checkpoints.store import Checkpoints
+write = Checkpoints._write
+def write_and_die(self, *content):
+    write(self, *content)
+    os.killpg(0, signal.SIGKILL)
+Checkpoints._write = write_and_die
+os.environ["PRIVPRUNE_CHECKPOINT_SECONDS"] = "0"
+sys.argv = ["stages.harden", "game"]
+runpy.run_module("stages.harden", run_name="__main__")
+"""
+
+
+def test_a_stage_killed_while_it_trains_goes_on(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed after an epoch, it begins with the next one, ends with the bytes of an undisturbed run, and cleans up."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    killed = copy.start("-c", KILLED_AT_FIRST)
+    output, _ = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, output
+    kept = [path.parent.name for path in (copy.folder / "data" / "checkpoints").rglob("train-*.checkpoint")]
+    assert kept
+    run, output = copy.repro("harden@game")
+    assert run in (["harden@game"], ["check", "harden@game"]), output
+    for group in kept:
+        assert f"game {group} 1/2" not in output
+        assert f"game {group} 2/2" in output
+    below = ("data", "reports/tiny/records")
+    assert copy.contents(*below) == changed.contents(*below)
+    assert copy.repro("harden@game")[0] == []
+
+
+def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp_path: Path) -> None:
+    """Killed when its images are written and its record is not, an inversion is made again as it was."""
+    copy = clone.copy(tmp_path / "privprune")
+    images = copy.folder / "data" / "attacks" / "cem" / "cut-inverted" / "reconstructions.npz"
+    killed_when(copy, lambda since: is_new(images, since), "--force", "--single-item", "attack@cut-inverted")
+    run, output = copy.repro("attack@cut-inverted")
+    assert run == ["attack@cut-inverted"], output
+    below = ("data", "reports/tiny/records")
+    assert copy.contents(*below) == clone.contents(*below)
+
+
+class Machines:
+    """A scheduler and workers, each in a clone of its own with the head's cache."""
+
+    def __init__(self, head: Clone, folder: Path) -> None:
+        self.head, self._folder = head, folder
+        self._scheduler = head.start("-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
+        assert self._scheduler.stdout is not None
+        told = iter(self._scheduler.stdout.readline, "")
+        self.address = next(found[1] for line in told if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
+        self.clones: list[Clone] = []
+        self.workers: list[subprocess.Popen[str]] = []
+
+    def add(self) -> Clone:
+        """Start a worker in a fresh clone: nothing made, the suite and the cache of the head."""
+        made = [self.head.folder / name for name in ("data", "mlflow.db", "reports")]
+        place = self._folder / f"worker{len(self.workers)}"
+        left_out = [self.head.folder / ".dvc" / "cache", *made]
+        shutil.copytree(self.head.folder, place, ignore=lambda folder, names: ignored(folder, names, left_out))
+        clone = Clone(place)
+        cache = str(self.head.folder / ".dvc" / "cache")
+        clone.start("-m", "dvc", "cache", "dir", "--local", cache).communicate()
+        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
+        self.workers.append(clone.start("-m", "distributed.cli.dask_worker", self.address, *options))
+        self.clones.append(clone)
+        return clone
+
+    def end(self) -> None:
+        """End all that still runs."""
+        for process in (*self.workers, self._scheduler):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
+    """Return a scheduler without workers; its head has one change to make."""
+    head = clone.copy(tmp_path / "head")
+    head.change(*CHANGE)
+    found = Machines(head, tmp_path)
+    yield found
+    found.end()
+
+
+def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:
+    """Two workers in clones of their own, one killed while it trains: the head ends with the bytes of a serial run."""
+    clones = [machines.add(), machines.add()]
+    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address, "harden@game")
+    until = time.monotonic() + 200
+    killed = None
+    while killed is None and time.monotonic() < until and head.poll() is None:
+        busy = [number for number, one in enumerate(clones) if any((one.folder / "data/models").glob(".game-*"))]
+        killed = busy[0] if busy else None
+        time.sleep(0.002)
+    assert killed is not None, head.communicate()[0]
+    os.killpg(machines.workers[killed].pid, signal.SIGKILL)
+    output, _ = head.communicate()
+    assert head.returncode == 0, output
+    assert "Stage 'harden@game' is cached" in output  # the head restores it
+    assert "Running stage" not in output
+    assert machines.head.repro("harden@game")[0] == []
+    below = ("data", "reports/tiny/records")
+    assert machines.head.contents(*below) == changed.contents(*below)
+
+
+def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
+    """One line and status 1, and nothing runs; tests/stages/runner/test_cluster.py has the other reasons."""
+    before = machines.head.contents("data", "reports")
+    worker = machines.add()
+    (worker.folder / "stages" / "train.py").write_text("changed = True\n")
+    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
+    output, _ = head.communicate()
+    assert head.returncode == 1
+    assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
+    assert "Traceback" not in output
+    assert machines.head.contents("data", "reports") == before

@@ -1,0 +1,97 @@
+"""What a suite judges and deploys after training: each mistake gets the one line expected, before any training."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+from suite_changes import TINY, Suite, put
+
+from privprune.errors import UserError
+from privprune.settings import load_yaml
+from privprune.suite.check import check_suite
+
+CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
+
+
+def judged_by_its_origin(suite: Suite) -> None:
+    """Let a cell be judged by the one that it was pruned from."""
+    suite["attack"]["pruned-inverted"] = {**suite["attack"]["cut-inverted"], "target": "pruned", "cut": "conv1"}
+
+
+def attacked_twice(suite: Suite) -> None:
+    """Attack one cell twice under one label."""
+    suite["attack"]["again"] = copy.deepcopy(suite["attack"]["cut-inverted"])
+
+
+def of_other_data(section: str, name: str) -> Callable[[Suite], None]:
+    """Return the change that lets an entry name another dataset."""
+
+    def change(suite: Suite) -> None:
+        suite["datasets"]["more"] = copy.deepcopy(suite["datasets"]["digits"])
+        suite[section][name]["data"] = "more"
+
+    return change
+
+
+RECOGNISE, DEPLOY = "recognise.cem-digits", "deploy.cut"
+RELATED = "allowed an independent cell"
+MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "unknown judge": (
+        put("recognise/cem-digits/judge", "bse"),
+        f"{RECOGNISE}.judge: found 'bse', allowed {CELLS}",
+    ),
+    "judge of other data": (
+        of_other_data("recognise", "cem-digits"),
+        f"{RECOGNISE}.data: found more, allowed digits (the judge's)",
+    ),
+    "judge that is attacked": (
+        put("recognise/cem-digits/judge", "cut"),
+        f"{RECOGNISE}.judge: found cut, which the target cut shares training with, {RELATED}",
+    ),
+    "judge that a target comes from": (
+        judged_by_its_origin,
+        f"{RECOGNISE}.judge: found base, which the target pruned shares training with, {RELATED}",
+    ),
+    "attack that nobody makes": (
+        put("recognise/cem-digits/inversions", ["rmle", "gan"]),
+        f"{RECOGNISE}.inversions: found gan, which no attack of cem on digits has",
+    ),
+    "paper that does not invert": (
+        put("recognise/cem-digits/paper", "mia_pruning"),
+        f"{RECOGNISE}.inversions: found decoder_train, which no attack of mia_pruning on digits has",
+    ),
+    "attacked twice": (
+        attacked_twice,
+        f"{RECOGNISE}.inversions: found two attacks decoder_train on cut, allowed one",
+    ),
+    "nothing to look at": (
+        put("recognise/cem-digits/inversions", []),
+        f"{RECOGNISE}: inversions: found [], allowed at least one, all different",
+    ),
+    "unknown cell": (put("deploy/cut/cell", "ct"), f"{DEPLOY}.cell: found 'ct', allowed {CELLS}"),
+    "cell of other data": (
+        of_other_data("deploy", "cut"),
+        f"{DEPLOY}.data: found more, allowed digits (the cell's)",
+    ),
+    "network that is not there": (put("deploy/cut/network", 2), f"{DEPLOY}.network: found 2, allowed 0 to 1"),
+    "whole network": (
+        put("deploy/cut/cell", "base"),
+        f"{DEPLOY}.cell: found base, whose networks are whole, allowed one with network.cut",
+    ),
+    "operators that the exporter does not write": (
+        put("deploy/cut/opset", 9),
+        f"{DEPLOY}.opset: found 9, allowed at least 18 and at most 23",
+    ),
+    "no tolerance": (put("deploy/cut/tolerance", 0), f"{DEPLOY}.tolerance: found 0, allowed above 0"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_in_a_suite_gets_its_line(kind: str) -> None:
+    """A broken suite is refused with file, key, found and allowed."""
+    suite = copy.deepcopy(load_yaml(TINY))
+    change, line = MISTAKES[kind]
+    change(suite)
+    with pytest.raises(UserError) as told:
+        check_suite(suite, "params.yaml")
+    assert str(told.value) == f"params.yaml: {line}"

@@ -1,0 +1,235 @@
+"""A suite is read whole: each mistake gets the one line expected, before anything is made."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+import yaml
+from locations import ROOT
+from suite_changes import TINY, Suite, drop, put
+
+from privprune.attacks.membership import ATTACKS
+from privprune.datasets import IMAGE_SHAPES
+from privprune.defences import DEFENCES
+from privprune.errors import UserError
+from privprune.models import MODELS
+from privprune.settings import load_yaml
+from privprune.suite.check import check_suite
+
+SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
+DEFENCE_NAMES = [get_args(get_type_hints(kind)["name"])[0] for kind in DEFENCES]
+CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
+NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut, reidentification"
+
+
+def circle(suite: Suite) -> None:
+    """Let two cells start from each other."""
+    other = copy.deepcopy(suite["prune"]["pruned"])
+    other["from"] = "models/pruned"
+    suite["prune"]["again"] = other
+    suite["prune"]["pruned"]["from"] = "models/again"
+
+
+def another_dataset(suite: Suite) -> None:
+    """Start from networks of another dataset."""
+    suite["datasets"]["more"] = copy.deepcopy(suite["datasets"]["digits"])
+    suite["prune"]["pruned"]["data"] = "more"
+
+
+def targets_only(suite: Suite) -> None:
+    """Attack with shadow models that were left behind on the way."""
+    suite["prune"]["pruned"]["keep_shadows"] = False
+
+
+def normalised(suite: Suite) -> None:
+    """Train a network with batch normalisation under DP-SGD."""
+    suite["datasets"]["digits"]["name"] = "cifar10"
+    suite["harden"]["private"]["network"]["model"] = "resnet18"
+
+
+MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "unknown section": (
+        put("harden_more", {}),
+        (
+            "harden_more: unknown section, "
+            "allowed suite, device, datasets, train, prune, harden, attack, recognise, deploy, evaluate"
+        ),
+    ),
+    "section missing": (
+        drop("attack"),
+        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
+    ),
+    "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
+    "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
+    "device": (put("device", "gpu"), "device: found 'gpu', allowed found, cpu, cuda"),
+    "name of a cell": (
+        put("train/..", {}),
+        "train...: found this name, allowed letters, digits and _ + -",
+    ),
+    "name twice": (
+        put("harden/base", {}),
+        "harden.base: found the name in train too, allowed once",
+    ),
+    "typo in a key": (
+        put("train/base/network/modle", "x"),
+        f"train.base.network.modle: unknown key, allowed {NETWORK}",
+    ),
+    "key missing": (drop("train/base/network/seeds"), f"train.base.network.seeds: missing, the keys are {NETWORK}"),
+    "number as a text": (
+        put("train/base/plan/optimiser/learning_rate", "5e-4"),
+        "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number, a number is written 0.0005, not 5e-4",
+    ),
+    "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
+    "unknown source": (
+        put("datasets/digits/name", "mnits"),
+        f"datasets.digits: name: found mnits, allowed {', '.join(IMAGE_SHAPES)}",
+    ),
+    "unknown dataset": (put("train/base/data", "digit"), "train.base.data: found 'digit', allowed digits"),
+    "unknown model": (
+        put("train/base/network/model", "lenet"),
+        f"train.base.network: model: found 'lenet', allowed {', '.join(MODELS)}",
+    ),
+    "model of other images": (
+        put("train/base/network/model", "lenet5"),
+        "train.base.network: lenet5: found images of 8 pixels, allowed 28 and 32",
+    ),
+    "unknown method": (
+        put("prune/pruned/method/name", "adm"),
+        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, soft_mask",
+    ),
+    "unknown defence": (
+        put("harden/game/defence/name", "minmax"),
+        f"harden.game.defence.name: found 'minmax', allowed {', '.join(DEFENCE_NAMES)}",
+    ),
+    "unknown attack": (
+        put("attack/base/methods/nasr/attack", "nsr"),
+        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(ATTACKS)}",
+    ),
+    "unknown target": (put("attack/base/target", "bsae"), f"attack.base.target: found 'bsae', allowed {CELLS}"),
+    "unknown cell": (
+        put("prune/pruned/from", "models/bse"),
+        f"prune.pruned.from: models/bse does not exist, allowed models/ with {CELLS}",
+    ),
+    "wrong kind of origin": (
+        put("prune/pruned/from", "datasets/digits"),
+        "prune.pruned: from: found 'datasets/digits', allowed models/NAME",
+    ),
+    "origin of another dataset": (
+        put("harden/game/from", "datasets/mnist"),
+        "harden.game: from: found 'datasets/mnist', allowed datasets/digits (the entry's data)",
+    ),
+    "networks of another dataset": (another_dataset, "prune.pruned.data: found more, allowed digits (models/base)"),
+    "circle": (
+        circle,
+        "prune.pruned.from: pruned from again from pruned, allowed a chain without a circle",
+    ),
+    "layer that is not there": (
+        put("prune/pruned/budget/dense_layers", ["conv9"]),
+        (
+            "prune.pruned.budget: dense_layers: found 'conv9', allowed layers are "
+            "conv1.conv.weight, conv2.conv.weight, fc1.linear.weight, fc2.linear.weight"
+        ),
+    ),
+    "ratio beyond the dense layers": (
+        put("prune/pruned/budget/ratio", 95),
+        (
+            "prune.pruned.budget: ratio leaves -1 weights for "
+            "conv2.conv.weight, fc1.linear.weight, fc2.linear.weight, not dense"
+        ),
+    ),
+    "layer without a weight": (
+        put("prune/pruned/budget/ratio", 90),
+        "prune.pruned.budget: fc2.linear.weight would keep no weight, allowed at least 1 in each layer",
+    ),
+    "more seeds than splits": (
+        put("train/base/network/seeds", [0, 1, 2]),
+        "train.base.network.seeds: found 3, allowed at most datasets.digits.targets, 2",
+    ),
+    "seed twice": (
+        put("train/base/network/seeds", [1, 1]),
+        "train.base.network: seeds: found [1, 1], allowed at least one, all different",
+    ),
+    "more shadows than splits": (
+        put("train/base/network/shadows", 4),
+        "train.base.network.shadows: found 4, allowed at most datasets.digits.shadows, 2",
+    ),
+    "protocol not prepared": (
+        lambda suite: suite["train"]["base"]["network"].update(protocol="paper", shadows=0),
+        "train.base.network.protocol: found paper, prepared for digits: clean",
+    ),
+    "LiRA without shadows": (
+        put("attack/pruned/target", "private"),
+        "attack.pruned.methods.lira: needs shadow models, but private has shadows: 0",
+    ),
+    "LiRA with shadows left behind": (
+        targets_only,
+        "attack.pruned.methods.lira: needs shadow models, but pruned has keep_shadows: false",
+    ),
+    "DP-SGD with a stack": (
+        put("harden/private/stack", 2),
+        "harden.private.stack: found 2, allowed 1 with dp_sgd (Opacus takes one network)",
+    ),
+    "DP-SGD with batch normalisation": (
+        normalised,
+        "harden.private: resnet18 has batch normalisation, allowed with dp_sgd: networks without",
+    ),
+    "DP-SGD while pruning": (
+        lambda suite: suite["prune"]["pruned"].update(defence=suite["harden"]["private"]["defence"]),
+        "prune.pruned.defence: found dp_sgd, allowed in pruning: terms of the loss, such as min_max",
+    ),
+    "game without reference": (
+        put("harden/game/network/reserve_reference", False),
+        "harden.game.defence: min_max needs networks with reserve_reference: true, found false",
+    ),
+    "reference that is not kept": (
+        put("datasets/digits/protocols/clean/reference", 0),
+        "train.base.network.reserve_reference: found true, but datasets.digits keeps no reference records",
+    ),
+    "nothing to match": (
+        put("harden/game/defence", {"name": "matched_accuracy"}),
+        "harden.game.from: found datasets/digits, allowed models/CELL whose accuracy is to be matched",
+    ),
+    "networks from nowhere": (
+        put("harden/game/network", None),
+        "harden.game: network: needed exactly when `from` is a dataset, found from: datasets/digits",
+    ),
+    "replay of no method": (
+        put("attack/base/base_rates/attacks", ["gap"]),
+        "attack.base: base_rates.attacks: found 'gap', allowed nasr, lira",
+    ),
+    "row of no cell": (
+        lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),
+        f"evaluate.mia_pruning.rows: cell 'bas' does not exist, allowed {CELLS}",
+    ),
+    "unknown paper": (put("evaluate/mia", {}), "evaluate.mia: unknown paper, allowed cem, mia_pruning, patrol, cross"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_in_a_suite_gets_its_line(kind: str) -> None:
+    """A broken suite is refused with file, key, found and allowed."""
+    suite = copy.deepcopy(load_yaml(TINY))
+    change, line = MISTAKES[kind]
+    change(suite)
+    with pytest.raises(UserError) as told:
+        check_suite(suite, "params.yaml")
+    assert str(told.value) == f"params.yaml: {line}"
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
+def test_every_suite_that_is_delivered_reads(path: Path) -> None:
+    """The suites in git are right as they stand, and every cell knows its networks."""
+    suite = check_suite(load_yaml(path), str(path))
+    assert suite.cells
+    assert all(suite.network(cell).seeds for cell in suite.cells)
+    assert suite.name == ("demo" if path.name == "params.yaml" else path.stem)
+
+
+def test_numbers_mean_the_same_to_dvc() -> None:
+    """DVC's YAML and ours read the delivered suites alike: no text that the other takes for a number or a truth."""
+    from dvc.utils.serialize import parse_yaml  # noqa: PLC0415 (a second that only this test needs)
+
+    for path in SUITES:
+        assert parse_yaml(path.read_text(), str(path)) == yaml.safe_load(path.read_text()), path

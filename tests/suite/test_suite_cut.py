@@ -1,0 +1,275 @@
+"""Networks cut in two, and attacks on what they send: each mistake gets the one line expected, before any training."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from suite_changes import TINY, Suite, put
+
+from privprune.errors import UserError
+from privprune.settings import load_yaml
+from privprune.suite.check import check_suite
+
+BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
+BASES = "distance_correlation, resfl, patrol_as_in_cem, patrol"
+INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
+
+
+def odd_features(suite: Suite) -> None:
+    """Cut where features have 5 x 5 places of 28 x 28 pixels, which no doubling reaches."""
+    suite["datasets"]["digits"]["name"] = "mnist"
+    for section in ("train", "prune", "harden", "attack", "deploy"):
+        suite[section] = {name: entry for name, entry in suite[section].items() if name.startswith("cut")}
+    suite["train"]["cut"]["network"].update(model="lenet5")
+    suite["train"]["cut"]["network"]["cut"]["after"] = 2
+    suite["harden"]["cut-cem"]["defence"]["base"] = None
+    suite["recognise"] = {}
+
+
+def whole_network_inverted(cut: str | int | None) -> Callable[[Suite], None]:
+    """Return the change that inverts a network without a cut of its own."""
+    return lambda suite: suite["attack"]["cut-inverted"].update(target="base", cut=cut)
+
+
+def patrol(**changed: Any) -> Callable[[Suite], None]:
+    """Return the change that plays PATROL as in CEM instead of CEM, on an edge with the extra convolution."""
+
+    def change(suite: Suite) -> None:
+        suite["train"]["cut"]["network"]["cut"]["extra_convolution"] = changed.pop("extra_convolution", True)
+        game = suite["harden"]["cut-cem"]["defence"]["base"]
+        own = {"epochs_before_pruning": 0, "ratio": 0.5, "more_outputs_than": 8, "importance": "data"}
+        suite["harden"]["cut-cem"]["defence"] = {**game, **own, "name": "patrol_as_in_cem", **changed}
+
+    return change
+
+
+def patrol_terms(**changed: Any) -> Callable[[Suite], None]:
+    """Return the change that plugs CEM into PATROL's terms."""
+
+    def change(suite: Suite) -> None:
+        defence = suite["harden"]["cut-cem"]["defence"]
+        game = {key: value for key, value in defence["base"].items() if key != "name"}
+        lipschitz = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "mean", "normalised": True}
+        defence["base"] = {"name": "patrol", "lipschitz": lipschitz, "game": game, **changed}
+
+    return change
+
+
+def adaptive(of: str, **changed: Any) -> Callable[[Suite], None]:
+    """Return the change that lets the decoder of one target start from its surrogate."""
+
+    def change(suite: Suite) -> None:
+        decoder = suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]
+        suite["attack"]["cut-inverted"]["inversions"] = {
+            "adaptive_decoder": {**decoder, "start": "surrogate", **changed}
+        }
+        suite["attack"]["cut-inverted"]["target"] = of
+        del suite["attack"]["cut-cem-inverted"]
+        suite["recognise"], suite["evaluate"] = {}, {}
+
+    return change
+
+
+def game_with_odd_features(suite: Suite) -> None:
+    """Play ResSFL where no decoder reaches the images."""
+    game = suite["harden"]["cut-cem"]["defence"]["base"]
+    odd_features(suite)
+    suite["harden"]["cut-cem"]["defence"]["base"] = game
+
+
+def based(on: Callable[[dict[str, Any]], Any]) -> Callable[[Suite], None]:
+    """Return the change that plugs CEM into something made of its own entry."""
+
+    def change(suite: Suite) -> None:
+        defence = suite["harden"]["cut-cem"]["defence"]
+        defence["base"] = on(copy.deepcopy(defence))
+
+    return change
+
+
+def resfl_alone(suite: Suite) -> None:
+    """Harden whole networks with a defence of what is sent."""
+    suite["harden"]["game"]["defence"] = suite["harden"]["cut-cem"]["defence"]["base"]
+
+
+MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "game whose decoder cannot match": (
+        game_with_odd_features,
+        (
+            "harden.cut-cem.defence: found features 2x5x5 of images 1x28x28, a bottleneck the decoder cannot match "
+            "(5x5 to 28x28), allowed square maps, times 1, 2, 4, 8, ..."
+        ),
+    ),
+    "PATROL without its extra convolution": (
+        patrol(extra_convolution=False),
+        "harden.cut-cem.defence.patrol_as_in_cem: found a cut without it, allowed network.cut.extra_convolution: true",
+    ),
+    "PATROL that never prunes": (
+        patrol(epochs_before_pruning=9),
+        "harden.cut-cem.defence.epochs_before_pruning: found 9, allowed below the 2 epochs of the plan",
+    ),
+    "Lipschitz weights of another edge": (
+        patrol_terms(lipschitz={"weights": [1, 1, 1], "deviation": 1, "share": 1, "over": "max", "normalised": False}),
+        "harden.cut-cem.defence: lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks",
+    ),
+    "PATROL without any term": (
+        patrol_terms(lipschitz=None, game=None),
+        "harden.cut-cem.defence.base: patrol: found neither lipschitz nor game, allowed at least one",
+    ),
+    "Lipschitz without noise": (
+        patrol_terms(lipschitz={"weights": [1], "deviation": 0, "share": 1, "over": "max", "normalised": False}),
+        "harden.cut-cem.defence.base.lipschitz.deviation: found 0, allowed above 0",
+    ),
+    "surrogate of a target without a game": (
+        adaptive("cut"),
+        (
+            "attack.cut-inverted.inversions.adaptive_decoder.start: "
+            "found surrogate, allowed fresh (the target plays no game)"
+        ),
+    ),
+    "surrogate of another architecture": (
+        adaptive("cut-cem", width=5),
+        (
+            "attack.cut-inverted.inversions.adaptive_decoder: found blocks: 0, width: 5, "
+            "allowed blocks: 0, width: 4 (the surrogate's)"
+        ),
+    ),
+    "skip without residual blocks": (
+        put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 0.3}),
+        "train.cut.network: cut.skip: found random_blocks on an edge without residual blocks, allowed null there",
+    ),
+    "skip of everything": (
+        put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 1}),
+        "train.cut.network.cut.skip.rate: found 1, allowed above 0 and below 1",
+    ),
+    "unknown skip": (
+        put("train/cut/network/cut/skip", {"name": "blocks"}),
+        "train.cut.network.cut.skip.name: found 'blocks', allowed random_blocks, no_shortcuts",
+    ),
+    "cut that the model has not": (
+        put("train/cut/network/cut/after", 9),
+        f"train.cut.network: cut: found 9, {BLOCKS}",
+    ),
+    "nothing behind the cut": (
+        put("train/cut/network/cut/after", 4),
+        f"train.cut.network: cut: found 4, {BLOCKS}",
+    ),
+    "bottleneck of a vector": (
+        put("train/cut/network/cut/after", 3),
+        "train.cut.network: cut.bottleneck: found 2 after fc1, allowed null there",
+    ),
+    "unknown wire": (
+        put("train/cut/network/cut/wire/name", "gauss"),
+        ("train.cut.network.cut.wire.name: found 'gauss', allowed plain, gaussian, laplace, dropout, top_k, local_dp"),
+    ),
+    "bottleneck that the decoder cannot match": (
+        odd_features,
+        (
+            "attack.cut-inverted.inversions.decoder_train: found features 2x5x5 of images 1x28x28, "
+            "a bottleneck the decoder cannot match (5x5 to 28x28), allowed square maps, times 1, 2, 4, 8, ..."
+        ),
+    ),
+    "CEM without noise": (
+        put("train/cut/network/cut/wire", {"name": "plain"}),
+        "harden.cut-cem.defence.cem: found the wire plain without noise, allowed one with noise such as gaussian",
+    ),
+    "CEM on dropout without noise": (
+        put("train/cut/network/cut/wire", {"name": "dropout", "rate": 0.3, "deviation": 0.0}),
+        "harden.cut-cem.defence.cem: found the wire dropout without noise, allowed one with noise such as gaussian",
+    ),
+    "CEM on whole networks": (
+        put("train/cut/network/cut", None),
+        "harden.cut-cem.defence: cem needs networks with a cut, found network.cut: null",
+    ),
+    "defence of the cut on whole networks": (
+        resfl_alone,
+        "harden.game.defence: resfl needs networks with a cut, found network.cut: null",
+    ),
+    "defence of the cut with a stack": (
+        put("harden/cut-cem/stack", 2),
+        "harden.cut-cem.stack: found 2, allowed 1 for networks with a cut",
+    ),
+    "CEM on an unknown defence": (
+        put("harden/cut-cem/defence/base/name", "ressfl"),
+        f"harden.cut-cem.defence.base.name: found 'ressfl', allowed {BASES}",
+    ),
+    "CEM on CEM": (based(dict), f"harden.cut-cem.defence.base.name: found 'cem', allowed {BASES}"),
+    "unknown form of CEM": (
+        put("harden/cut-cem/defence/form/name", "as_printed"),
+        "harden.cut-cem.defence.form.name: found 'as_printed', allowed as_written, as_released",
+    ),
+    "unknown inversion attack": (
+        put("attack/cut-inverted/inversions/rmle/attack", "rmel"),
+        "attack.cut-inverted.inversions.rmle.attack: found 'rmel', allowed decoder, gan, rmle, deep_prior",
+    ),
+    "unknown target of an inversion": (
+        put("attack/cut-inverted/target", "cuts"),
+        "attack.cut-inverted.target: found 'cuts', allowed base, cut, dense, pruned, removed, game, private, cut-cem",
+    ),
+    "unknown knowledge of an attacker": (
+        put("attack/cut-inverted/inversions/decoder_train/attacker_data", "test"),
+        "attack.cut-inverted.inversions.decoder_train.attacker_data: found 'test', allowed train, infer",
+    ),
+    "whole network inverted without a cut": (
+        whole_network_inverted(None),
+        "attack.cut-inverted.cut: found a whole network, allowed one with network.cut, or a cut of the attack's own",
+    ),
+    "whole network inverted at a cut that it has not": (
+        whole_network_inverted("conv9"),
+        f"attack.cut-inverted.cut: found 'conv9', {BLOCKS}",
+    ),
+    "cut network cut again": (
+        put("attack/cut-inverted/cut", "conv1"),
+        "attack.cut-inverted.cut: found 'conv1' for a network with a cut of its own, allowed null",
+    ),
+    "membership and inversion in one entry": (
+        put("attack/cut-inverted/methods", {}),
+        f"attack.cut-inverted.methods: unknown key, allowed {INVERSION}",
+    ),
+    "inversion by no attack": (
+        put("attack/cut-inverted/inversions", {}),
+        "attack.cut-inverted: inversions: found none, allowed at least one, none `original`",
+    ),
+    "matrix of a cell under one threat": (
+        put("evaluate/cross/rows", [{"defence": "Bottleneck", "cell": "cut"}]),
+        ("evaluate.cross.rows[0]: cell 'cut' has no attack with methods, allowed a cell with an entry in `attack`"),
+    ),
+    "matrix of an attack that is not run": (
+        put("evaluate/cross/inversion", ["gan_train"]),
+        "evaluate.cross.rows[0]: attack 'gan_train' on cut-cem, allowed decoder_train, rmle",
+    ),
+    "row of inversions that names one": (
+        lambda suite: suite["evaluate"]["cem"]["rows"][0].update(attack="rmle"),
+        "evaluate.cem.rows[0].attack: found 'rmle', allowed null, since the metrics name their attacks",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_about_the_cut_gets_its_line(kind: str) -> None:
+    """A broken suite is refused with file, key, found and allowed."""
+    suite = load_yaml(TINY)
+    change, line = MISTAKES[kind]
+    change(suite)
+    with pytest.raises(UserError) as told:
+        check_suite(suite, "params.yaml")
+    assert str(told.value) == f"params.yaml: {line}"
+
+
+@pytest.mark.parametrize("change", [patrol_terms(), patrol_terms(game=None), adaptive("cut-cem")])
+def test_the_terms_of_patrol_and_their_adaptive_attacker_are_taken(change: Callable[[Suite], None]) -> None:
+    """CEM on PATROL's terms, on one of them, and a decoder that starts from its own surrogate."""
+    suite = load_yaml(TINY)
+    change(suite)
+    check_suite(suite, "params.yaml")
+
+
+def test_the_same_suite_without_its_mistakes_is_taken() -> None:
+    """What the table above breaks is whole before, odd features included where no decoder must match them."""
+    suite = load_yaml(TINY)
+    odd_features(suite)
+    del suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]  # which both entries share
+    suite["harden"]["cut-cem"]["defence"]["base"] = None
+    suite["evaluate"] = {}
+    assert set(check_suite(suite, "params.yaml").cells) == {"cut", "cut-cem"}

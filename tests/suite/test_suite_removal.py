@@ -1,0 +1,109 @@
+"""Entries with a soft mask: each mistake gets the one line expected, before anything is trained."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+from suite_changes import TINY, Suite, put
+
+from privprune.errors import UserError
+from privprune.settings import load_yaml
+from privprune.suite.check import check_suite
+
+
+def softly(suite: Suite) -> None:
+    """Prune the networks with a cut by a soft mask, on a model with batch normalisation."""
+    suite["train"]["cut"]["network"].update(model="photos_cnn")
+    suite["train"]["cut"]["network"]["cut"]["after"] = 4
+    entry = copy.deepcopy(suite["prune"]["pruned"])
+    method = {
+        "name": "soft_mask",
+        "sparsity": 0.1,
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "structures": "both",
+        "threshold": {"name": "share", "removed": 0.5},
+        "plan": copy.deepcopy(entry["retrain"]),
+    }
+    entry.update({"from": "models/cut", "method": method, "budget": None, "paper": "cem"})
+    suite["prune"]["soft"] = entry
+
+
+def whole(suite: Suite) -> None:
+    """Prune networks without a cut."""
+    suite["prune"]["soft"]["from"] = "models/base"
+
+
+def without_normalisation(suite: Suite) -> None:
+    """Prune an edge whose convolutions no normalisation follows."""
+    suite["train"]["cut"]["network"].update(model="digits_cnn")
+    suite["train"]["cut"]["network"]["cut"]["after"] = 1
+
+
+def patrol(suite: Suite) -> None:
+    """Prune under a defence that prunes itself."""
+    game = suite["harden"]["cut-cem"]["defence"]["base"]
+    own = {"epochs_before_pruning": 0, "ratio": 0.5, "more_outputs_than": 8, "importance": "data"}
+    suite["train"]["cut"]["network"]["cut"]["extra_convolution"] = True
+    suite["prune"]["soft"]["defence"] = {**game, **own, "name": "patrol_as_in_cem"}
+
+
+BUDGET = {"keep": None, "ratio": 4, "dense_layers": []}
+MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
+    "budget": (
+        put("prune/soft/budget", BUDGET),
+        ": budget: found one with soft_mask, allowed null exactly for soft_mask",
+    ),
+    "no budget": (
+        put("prune/pruned/budget", None),
+        "pruned: budget: found null with admm, allowed null exactly for soft_mask",
+    ),
+    "stack": (
+        put("prune/soft/stack", 2),
+        ": search and stack: allowed null and 1 with soft_mask, whose networks differ in shape",
+    ),
+    "tau of zero": (
+        put("prune/soft/method/threshold", {"name": "fixed", "value": 0}),
+        ".method.threshold.value: found 0, allowed above 0 and below 1",
+    ),
+    "tau of one": (
+        put("prune/soft/method/threshold", {"name": "fixed", "value": 1.0}),
+        ".method.threshold.value: found 1.0, allowed above 0 and below 1",
+    ),
+    "share that cannot be reached": (
+        put("prune/soft/method/threshold/removed", 0.999),
+        (".method.threshold.removed: found 0.999, allowed up to 0.992, where one channel of every group is left"),
+    ),
+    "blocks of a network without": (
+        put("prune/soft/method/structures", "blocks"),
+        ".method.structures: the edge has none to remove, allowed another kind or a later cut",
+    ),
+    "no normalisation": (
+        without_normalisation,
+        ".method.structures: the edge has none to remove, allowed another kind or a later cut",
+    ),
+    "whole networks": (whole, ".method: soft_mask needs networks with a cut, found network.cut: null"),
+    "a defence that prunes": (
+        patrol,
+        ".defence: found patrol_as_in_cem, which prunes, allowed others with soft_mask",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_about_removal_gets_its_line(kind: str) -> None:
+    """A broken suite is refused with file, key, found and allowed."""
+    suite = load_yaml(TINY)
+    softly(suite)
+    change, line = MISTAKES[kind]
+    change(suite)
+    with pytest.raises(UserError) as told:
+        check_suite(suite, "params.yaml")
+    assert str(told.value) == f"params.yaml: prune.{line if line[0] == 'p' else f'soft{line}'}"
+
+
+def test_the_same_suite_without_its_mistakes_is_taken() -> None:
+    """What the table above breaks is whole before."""
+    suite = load_yaml(TINY)
+    softly(suite)
+    assert "soft" in check_suite(suite, "params.yaml").cells

@@ -1,0 +1,86 @@
+"""Victims whose inversion is known: they send the image itself, nothing, or the image with noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from privprune.attacks.inversion import ThreatModel
+
+CONSTANT = {"name": "constant", "milestones": [], "factor": 1.0}
+COSINE = {**CONSTANT, "name": "cosine"}
+FIT = {
+    "epochs": 30,
+    "batch": 20,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "schedule": COSINE,
+    "precision": "float32",
+}
+
+
+class Constant(nn.Module):
+    """Features that say nothing."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Send zeros of the images' shape."""
+        return torch.zeros_like(images)
+
+
+class Noise(nn.Module):
+    """Noise of deviation 0.5 on the wire."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws = torch.Generator().manual_seed(3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Send noisy features."""
+        return features + 0.5 * torch.randn(features.shape, generator=self.draws)
+
+
+class Recording(nn.Module):
+    """The identity, which remembers the images that it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Send the images."""
+        self.seen += list(images)
+        return images
+
+
+def pictures(count: int = 120, size: int = 8) -> Tensor:
+    """Return smooth coloured pictures with black and white parts, uint8 [count, 3, size, size], all different."""
+    coarse = torch.rand(count, 3, 3, 3, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.3
+    smooth = nn.functional.interpolate(coarse, size=size, mode="bilinear", align_corners=True)
+    return (smooth.clamp(0, 1) * 255).to(torch.uint8)
+
+
+def victim(
+    encoder: nn.Module | None = None,
+    wire: nn.Module | None = None,
+    share: float = 1.0,
+    surrogate: Mapping[str, Tensor] | None = None,
+    **changed: Tensor,
+) -> ThreatModel:
+    """Return a victim: 100 known records, 20 scored ones."""
+    records = {
+        "images": pictures(),
+        "known": torch.arange(100),
+        "leak": torch.arange(90, 118),
+        "scored": torch.arange(100, 120),
+    }
+    return ThreatModel(
+        encoder=encoder or nn.Identity(),
+        wire=wire or nn.Identity(),
+        random=wire is not None,
+        random_edge=False,
+        share=share,
+        surrogate=surrogate or {},
+        **{**records, **changed},
+    )

@@ -1,0 +1,405 @@
+"""Laws of tracking, read from MLflow's database with plain SQL."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_inversions import inversion_records
+from locations import ROOT as REPOSITORY
+
+from privprune.errors import UserError
+from privprune.progress.reporter import Progress
+from privprune.records import Record, record_path
+from privprune.tracking import LiveRun, fill, local_store, streamed, track
+from privprune.tracking.filling import Filled
+from privprune.tracking.from_records import run_of_record
+from privprune.tracking.store import Store, without_password
+
+# MLflow 3.17 uses what SQLAlchemy 2.1 calls deprecated; the warning names the loader and nothing of ours.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
+
+
+EPOCHS = 400  # times (1 mean + 2 seeds) are more points than one batch takes
+LOSS = [[1 / (epoch + 1), 3 / (epoch + 1)] for epoch in range(EPOCHS)]
+SUITE = "tiny"
+
+
+def record(stage: str, cell: str, **changes: Any) -> Record:
+    """Return a small record."""
+    content: dict[str, Any] = {
+        "parameters": {"plan": {"epochs": EPOCHS, "milestones": [1, 2]}, "odd key!": "x" * 7000},
+        "data": {"name": "digits", "fingerprint": "f" * 64, "note": ""},
+        "model": "digits_cnn",
+        "protocol": "clean",
+        "origin": "datasets/digits",
+        "seeds": [0, 7],
+        "shadows": 0,
+    }
+    return Record(suite=SUITE, paper="mia_pruning", stage=stage, cell=cell, **(content | changes))  # type: ignore[arg-type]
+
+
+ATTACKED = {
+    "nasr": {
+        "metrics": {"auc": {"values": [0.5, 0.7], "mean": 0.6, "low": 0.4, "high": 0.8}},
+        "history": {"loss": [[1, 2]]},
+    }
+}
+VERDICTS = (
+    "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict\n"
+    "tiny,mia_pruning,T1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.0,51.5,50.5,52.5,3,not reproduced\n"
+    "tiny,mia_pruning,T1,CIFAR-10,VGG16,baseline,nasr,attack_accuracy,61.99,,,,,not run\n"
+)
+RUNS = 5  # two stages of one cell, one of another, a judgement and its figures
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty database once, as that takes MLflow seconds."""
+    folder = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Store(local_store(folder))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def root(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a checkout with the reports of a small suite."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_database, tmp_path)
+    reports = tmp_path / "reports"
+    record("train", "first", metrics={"test_accuracy": [0.5, 1.0]}, history={"loss": LOSS}).write(reports)
+    record("train", "second", metrics={"test_accuracy": [0.5, 1.0]}).write(reports)
+    record("attack", "first", attacks=ATTACKED).write(reports)
+    suite = reports / SUITE
+    for file, content in {
+        "verdicts/mia_pruning.csv": VERDICTS,
+        "metrics/mia_pruning.json": '{"numbers": {"not run": 1, "not reproduced": 1}, "claims": {"supported": 3}}',
+        "tables/mia_pruning/all.md": "table",
+        "figures/mia_pruning/roc.png": "picture",
+        "figures/mia_pruning/roc.svg": "picture",
+        "figures/another/roc.png": "picture of a paper that has no records",
+    }.items():
+        (suite / file).parent.mkdir(parents=True, exist_ok=True)
+        (suite / file).write_text(content, encoding="utf-8")
+    return tmp_path
+
+
+def records_of(root: Path) -> Path:
+    """Return the folder of the suite's records."""
+    return root / "reports" / SUITE / "records"
+
+
+def filled(root: Path) -> Filled:
+    """Fill the local store."""
+    return fill(records_of(root), local_store(root), root)
+
+
+def ask(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """Ask MLflow's database."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def names(root: Path) -> list[str]:
+    """Return the names of all runs that are not deleted."""
+    return sorted(name for (name,) in ask(root / "mlflow.db", "SELECT name FROM runs WHERE lifecycle_stage = 'active'"))
+
+
+def pairs(root: Path, table: str, name: str) -> dict[str, Any]:
+    """Return what a table holds about the run of this name."""
+    query = f"SELECT key, value FROM {table} JOIN runs USING (run_uuid) WHERE runs.name = ?"  # noqa: S608  (our words)
+    return dict(ask(root / "mlflow.db", query, name))
+
+
+ALL = ["attack/first", "evaluate/mia_pruning", "plot/mia_pruning", "train/first", "train/second"]
+
+
+def test_a_second_fill_adds_nothing(root: Path) -> None:
+    """Every run is there once, however often the store is filled."""
+    assert (filled(root).added, filled(root)) == (RUNS, Filled("1", 0, RUNS))
+    assert names(root) == ALL
+
+
+def test_a_replaced_database_is_filled_again(root: Path, empty_database: Path) -> None:
+    """A process goes on with the file that is there, not with one that it knew."""
+    filled(root)
+    (root / "mlflow.db").unlink()
+    shutil.copy(empty_database, root)
+    assert filled(root).added == RUNS
+    assert names(root) == ALL
+
+
+def test_a_changed_record_is_one_new_run(root: Path) -> None:
+    """The old run stays and is marked; with the old record back, no run is added and the mark moves back."""
+    filled(root)
+    path = record_path(root / "reports", SUITE, "mia_pruning", "train", "first")
+    before = path.read_bytes()
+    current = (
+        "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = 'train/first' AND key = 'privprune.current'"
+    )
+    record("train", "first", metrics={"test_accuracy": [0.25, 1.0]}).write(root / "reports")
+    assert filled(root).added == 1
+    assert sorted(ask(root / "mlflow.db", current)) == [("false",), ("true",)]
+    path.write_bytes(before)
+    assert filled(root).added == 0
+    assert names(root) == sorted([*ALL, "train/first"])
+    assert sorted(ask(root / "mlflow.db", current)) == [("false",), ("true",)]
+
+
+def test_an_interrupted_fill_is_completed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written in full is kept, what was left unfinished is replaced."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            filled(root)
+    assert len(names(root)) == 1
+    assert filled(root).added == RUNS
+    assert names(root) == ALL
+
+
+def test_curves_are_complete(root: Path) -> None:
+    """Mean and both seeds of every epoch are there, equal to the record's history to its six digits."""
+    filled(root)
+    of_run = "SELECT step, value FROM metrics JOIN runs USING (run_uuid) WHERE name = 'train/first'"
+    query = f"{of_run} AND key = ? ORDER BY step"
+    for name, expected in {
+        "epochs/loss": [sum(values) / 2 for values in LOSS],
+        "epochs_by_seed/loss.seed_0": [values[0] for values in LOSS],
+        "epochs_by_seed/loss.seed_7": [values[1] for values in LOSS],
+    }.items():
+        steps, values = zip(*ask(root / "mlflow.db", query, name), strict=True)
+        assert steps == tuple(range(1, EPOCHS + 1))
+        assert values == pytest.approx(expected, rel=1e-5)
+
+
+def test_final_metrics_come_with_their_bounds(root: Path) -> None:
+    """The mean, its interval where the record has one, and each seed; printed numbers and counts of verdicts."""
+    filled(root)
+    assert pairs(root, "latest_metrics", "attack/first") == {
+        "epochs/nasr.loss": 1.5,
+        "epochs_by_seed/nasr.loss.seed_0": 1,
+        "epochs_by_seed/nasr.loss.seed_7": 2,
+        "nasr/auc": 0.6,
+        "nasr/auc.low": 0.4,
+        "nasr/auc.high": 0.8,
+        "seeds/nasr.auc.seed_0": 0.5,
+        "seeds/nasr.auc.seed_7": 0.7,
+    }
+    assert pairs(root, "latest_metrics", "train/first")["test_accuracy"] == 0.75
+    judged = pairs(root, "latest_metrics", "evaluate/mia_pruning")
+    line = "T1/MNIST LeNet-5 baseline nasr attack_accuracy"
+    assert [judged[line + end] for end in ("", ".low", ".high", ".published")] == [51.5, 50.5, 52.5, 67.0]
+    assert (judged["numbers/not run"], judged["claims/supported"]) == (1, 3)
+
+
+def test_parameters_are_flat_and_fit(root: Path) -> None:
+    """Nested names get dots, lists stay whole, what MLflow does not take is cut or replaced."""
+    filled(root)
+    found = pairs(root, "params", "train/first")
+    assert found["plan.epochs"] == str(EPOCHS)
+    assert found["plan.milestones"] == "[1, 2]"
+    assert found["odd key_"] == "x" * 6000
+    assert found["seeds"] == "[0, 7]"
+
+
+def test_tags_name_the_run_and_its_commit(root: Path) -> None:
+    """Inside git the checked out commit is a tag, outside there is none."""
+    filled(root)
+    tags = pairs(root, "tags", "train/first")
+    expected = {"suite": SUITE, "paper": "mia_pruning", "stage": "train", "cell": "first", "data_fingerprint": "f" * 64}
+    assert expected.items() <= tags.items()
+    assert "mlflow.source.git.commit" not in tags
+    git = ["git", "-C", str(root), "-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)  # noqa: S603  (our own words)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)  # noqa: S603
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout  # noqa: S603
+    record("train", "second", shadows=1).write(root / "reports")
+    filled(root)
+    query = "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = ? AND key = 'mlflow.source.git.commit'"
+    assert ask(root / "mlflow.db", query, "train/second") == [(commit.strip(),)]
+
+
+def test_files_lie_in_the_checkout(root: Path) -> None:
+    """Records, panels, verdicts and figures are artifacts, below the folder of the database."""
+    panel = root / "data" / "attacks" / "mia_pruning" / "first" / "panel.png"
+    panel.parent.mkdir(parents=True)
+    panel.write_bytes(b"panel")
+    record("attack", "first", attacks=ATTACKED, panels={"../rmle": "cG5n"}).write(root / "reports")
+    filled(root)
+    attached = [path for path in (root / "mlartifacts").rglob("*") if path.is_file()]
+    places = sorted(path.as_posix().split("/artifacts/")[1] for path in attached)
+    assert places == [
+        "figures/roc.png",
+        "first.json",
+        "first.json",
+        "mia_pruning.csv",
+        "mia_pruning.json",
+        "panels/_rmle.png",
+        "panels/panel.png",
+        "second.json",
+        "tables/all.md",
+    ]
+    assert next(path for path in attached if path.name == "_rmle.png").read_bytes() == b"png"
+
+
+def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) -> None:
+    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is none is told."""
+    attack = inversion_records()[1]
+    run = run_of_record(attack, tmp_path, tmp_path)
+    values = {point.name: point.value for point in run.points}
+
+    assert set(run.pictures) == {f"panels/{name}.png" for name in ("original", "decoder_train", "rmle")}
+    assert all(picture.startswith(b"\x89PNG") for picture in run.pictures.values())
+    assert values["decoder_train/mse"] == pytest.approx(0.0016)
+    assert {"rmle/ssim.low", "epochs/rmle.mse", "conditional_entropy", "seeds/rmle.mse.seed_2"} <= set(values)
+    with pytest.raises(UserError, match="a panel is no picture"):
+        run_of_record(replace(attack, panels={"rmle": "?"}), tmp_path, tmp_path)
+
+
+def test_another_store_is_filled_too(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The local store and the other one hold the same runs."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere with space")
+    shutil.copy(root / "mlflow.db", elsewhere)
+    track(records_of(root), root, local_store(elsewhere))
+    assert names(root) == names(elsewhere) == ALL
+
+
+@pytest.mark.parametrize("kind", ["refuses", "is silent", "is a database", "is nonsense"])
+def test_another_store_that_fails_costs_one_warning(root: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Within seconds, without the password of its address; the local store is complete."""
+    with socket.socket() as server, pytest.MonkeyPatch.context() as patch:
+        server.bind(("127.0.0.1", 0))
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        address = f"me:secret@127.0.0.1:{server.getsockname()[1]}"
+        if kind == "is silent":
+            server.listen()
+        store = {"is a database": f"postgresql://{address}/x", "is nonsense": "nonsense://me:secret@there"}
+        began = time.monotonic()
+        track(records_of(root), root, store.get(kind, f"http://{address}"))
+    assert time.monotonic() - began < 10
+    assert names(root) == ALL
+    (warning,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert "runs were not written to" in warning.getMessage()
+    assert "secret" not in warning.getMessage()
+
+
+# one import of all that MLflow needs for four processes
+FOUR_STAGES = """
+import os, pathlib, sys
+from privprune.tracking.store import Store, local_store
+from stages.track import main
+Store(local_store(pathlib.Path(sys.argv[2]))).runs_of("none")
+for number in range(4):
+    if os.fork() == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(f"{number}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+        main(sys.argv[1])
+        sys.exit()
+sys.exit(sum(os.wait()[1] != 0 for _ in range(4)))
+"""
+
+
+def test_a_deleted_database_comes_back_complete(root: Path, empty_database: Path) -> None:
+    """Four stages at once find none, and a server away: all end well with one warning, and each run is there once."""
+    filled(root)
+    (root / "mlflow.db").unlink()
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    command = [sys.executable, "-c", FOUR_STAGES, SUITE, str(empty_database.parent)]
+    assert subprocess.run(command, cwd=root, env=environment, check=False).returncode == 0  # noqa: S603
+    told = [[(root / f"{number}.{stream}").read_text() for stream in (1, 2)] for number in range(4)]
+    assert all(warned.startswith("warning: ") and warned.count("\n") == 1 for _, warned in told)
+    assert sorted(said.split()[0] for said, _ in told) == ["0", "0", "0", str(RUNS)]
+    assert names(root) == ALL
+    assert not list(root.glob("mlflow.db.new-*"))
+
+
+def test_mistakes_are_told(root: Path) -> None:
+    """No records, those of another suite, and a file that is no database: each is named."""
+    with pytest.raises(UserError, match="missing/records: no such folder"):
+        fill(root / "reports" / "missing" / "records", local_store(root), root)
+    (root / "mlflow.db").write_text("no database", encoding="utf-8")
+    with pytest.raises(UserError, match=r"mlflow\.db: cannot be used"):
+        filled(root)
+    shutil.copytree(root / "reports" / SUITE, root / "reports" / "copy")
+    with pytest.raises(UserError, match="found a record of the suite tiny"):
+        fill(root / "reports" / "copy" / "records", local_store(root), root)
+
+
+def test_live_curves_are_linked_from_the_filled_run(root: Path) -> None:
+    """Every epoch arrives once, in an experiment of its own, and the run from the record names the live one."""
+    with streamed(local_store(root), SUITE, "mia_pruning", "train", "first"):
+        reporter = Progress("targets", 30, 0)
+        for epoch in range(30):
+            reporter.epoch(epoch, {"loss": 2.0 * epoch})
+    ((identifier, status, experiment),) = ask(
+        root / "mlflow.db", "SELECT run_uuid, status, experiments.name FROM runs JOIN experiments USING (experiment_id)"
+    )
+    assert (status, experiment) == ("FINISHED", "tiny-live")
+    query = "SELECT step, value FROM metrics WHERE key = ? ORDER BY step"
+    assert ask(root / "mlflow.db", query, "targets/loss") == [(step, 2.0 * (step - 1)) for step in range(1, 31)]
+    assert pairs(root, "tags", "train/first (live)")["privprune.live"] == "true"
+    assert filled(root).added == RUNS
+    assert pairs(root, "tags", "train/first")["privprune.live_run"] == identifier
+    assert "privprune.live_run" not in pairs(root, "tags", "train/second")
+
+
+def test_a_stage_that_fails_is_shown_as_failed(root: Path) -> None:
+    """Its live run keeps the epochs that were reached, with one curve per value where there are several."""
+    live = LiveRun(local_store(root), SUITE, "mia_pruning", "train", "first")
+    live.on_epoch("targets", 0, 2, {"loss": [1.0, 3.0]})
+    live.close(failed=True)
+    assert ask(root / "mlflow.db", "SELECT status FROM runs") == [("FAILED",)]
+    found = dict(ask(root / "mlflow.db", "SELECT key, value FROM metrics"))
+    assert found == {"targets/loss": 2.0, "targets_each/loss.0": 1.0, "targets_each/loss.1": 3.0}
+
+
+def test_a_resumed_stage_ends_the_run_of_the_killed_one(root: Path) -> None:
+    """Only the new run goes on running."""
+    for _ in range(2):
+        LiveRun(local_store(root), SUITE, "mia_pruning", "train", "first").on_epoch("targets", 0, 9, {"loss": [1.0]})
+    assert sorted(ask(root / "mlflow.db", "SELECT status FROM runs")) == [("KILLED",), ("RUNNING",)]
+
+
+def test_live_curves_without_a_server_cost_one_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first failure is told, later epochs pass without an attempt."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    live = LiveRun("http://127.0.0.1:9", SUITE, "mia_pruning", "train", "first")
+    for epoch in range(3):
+        live.on_epoch("targets", epoch, 3, {"loss": [1.0]})
+    live.close()
+    assert [entry.getMessage().split(" (")[0] for entry in caplog.records] == [
+        "warning: curves are not streamed to http://127.0.0.1:9"
+    ]
+
+
+def test_mlflow_is_imported_only_when_a_store_is_opened() -> None:
+    """A stage without a tracking server does not pay for the import."""
+    program = (
+        "import sys; from privprune.tracking import LiveRun\n"
+        "live = LiveRun('', 's', 'p', 'train', 'c'); live.on_epoch('n', 0, 1, {'loss': [1.0]}); live.close()\n"
+        "sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0  # noqa: S603
+
+
+def test_addresses_are_shown_without_passwords() -> None:
+    """User and password go, the rest stays."""
+    assert without_password("https://me:secret@host:5000/a@b") == "https://host:5000/a@b"
+    assert without_password("sqlite:////a/mlflow.db") == "sqlite:////a/mlflow.db"

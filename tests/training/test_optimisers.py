@@ -1,0 +1,55 @@
+"""The optimisers are PyTorch's, step for step, without its compiler."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from privprune.training.optimisers import SGD, Adam
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "settings"),
+    [
+        (SGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "foreach": True}),
+        (Adam, torch.optim.Adam, {"lr": 0.1, "weight_decay": 0.01, "foreach": True}),
+        (Adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.999)}),
+    ],
+)
+def test_they_move_as_pytorchs_do(ours: type, theirs: type, settings: dict[str, object]) -> None:
+    """Equal parameters and gradients give equal steps, to the bit."""
+    networks = [nn.Linear(3, 2), nn.Linear(3, 2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    optimisers = [
+        kind(network.parameters(), **settings) for kind, network in zip((ours, theirs), networks, strict=True)
+    ]
+    inputs = torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
+    for _ in range(4):
+        for network, optimiser in zip(networks, optimisers, strict=True):
+            optimiser.zero_grad()
+            network(inputs).square().sum().backward()
+            optimiser.step()
+    assert torch.equal(networks[0].weight, networks[1].weight)
+    assert torch.equal(networks[0].bias, networks[1].bias)
+
+
+PROGRAM = """
+import sys, torch
+from privprune.training.optimisers import SGD, Adam
+value = torch.ones(2, requires_grad=True)
+for kinds in ((SGD, Adam), (torch.optim.SGD,)):
+    for kind in kinds:
+        optimiser = kind([value], lr=0.1)
+        optimiser.zero_grad()
+        value.sum().backward()
+        optimiser.step()
+    print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_a_step_imports_no_compiler() -> None:
+    """After a step of ours `torch._dynamo` has not been imported; after one of PyTorch's it has."""
+    found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)  # noqa: S603
+    assert found.stdout.split() == ["False", "True"]

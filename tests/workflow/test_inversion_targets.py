@@ -1,0 +1,76 @@
+"""Which records an inversion attacker knows, which he is scored on, and how his images are shown."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from privprune.attacks.inversion import AttackerData, Reconstruction, ThreatModel
+from privprune.errors import UserError
+from privprune.workflow.inversion_targets import plan, pools
+from privprune.workflow.panels import panel
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """An attack of which only its needs matter."""
+
+    attacker_data: AttackerData | None
+    limit: int | None = None
+
+    def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
+        """Take anything."""
+
+    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
+        """Is never called."""
+        raise NotImplementedError
+
+
+def test_known_and_scored_records_are_apart() -> None:
+    """`infer` knows the first 90 % of the test set without the mosaic, and is scored on the last 10 %."""
+    members, test, mosaic = torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199))
+    own = pools(members, test, mosaic)
+    infer = plan(Attacker("infer"), own, None)
+    assert infer.known.tolist() == [one for one in range(100, 190) if one not in (100, 105, 120)]
+    assert infer.released.tolist() == infer.written.tolist() == list(range(190, 200))
+    assert infer.shown.tolist() == [100, 105, 120, 199]
+    assert not set(infer.known.tolist()) & set(infer.scored.tolist())
+
+
+def test_train_is_scored_on_test_and_on_training_records() -> None:
+    """The released code's scoring and the paper's, evenly spaced; each record is inverted once."""
+    train = plan(Attacker("train"), pools(torch.arange(50), torch.arange(100, 200), ((100, 120),)), 5)
+    assert train.known.tolist() == list(range(50))
+    assert train.released.tolist() == [100, 120, 140, 160, 180]
+    assert train.written.tolist() == [0, 10, 20, 30, 40]
+    assert train.scored.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
+    assert train.scored[train.rows(train.shown)].tolist() == [100, 120]
+
+
+def test_a_limited_attack_takes_shown_images() -> None:
+    """What it inverts is part of the panel."""
+    few = plan(Attacker(None, limit=2), pools(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5)
+    assert few.released.tolist() == few.written.tolist() == few.scored.tolist() == [100, 102]
+
+
+def test_too_few_test_records_are_refused() -> None:
+    """Nine cannot be divided."""
+    with pytest.raises(UserError, match="found 9 test records, allowed at least 10"):
+        pools(torch.arange(5), torch.arange(9), ())
+
+
+def test_a_panel_puts_images_in_their_places() -> None:
+    """Row by row, with grey where an image is missing; equal pixels give equal bytes, colours stay."""
+    images = torch.tensor([10, 200], dtype=torch.uint8)[:, None, None, None].expand(2, 3, 4, 4)
+    shown = torch.tensor([[7, 5], [9, 7]])
+    text = panel(images, torch.tensor([7, 5]), shown)
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+    assert pixels.shape == (8, 8, 3)
+    assert pixels[::4, ::4, 0].tolist() == [[10, 200], [128, 10]]
+    assert text == panel(images.clone(), torch.tensor([7, 5]), shown)
