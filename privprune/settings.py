@@ -8,7 +8,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
@@ -48,6 +48,18 @@ class Key:
     """Lets a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Lets the key `name` of a mapping choose its settings class out of a table, such as that of a registry.
+
+    Attributes:
+        kinds: returns the table, name -> settings class; called when settings are read.
+
+    """
+
+    kinds: Callable[[], Mapping[str, type[Any]]]
 
 
 Count = Annotated[int, Range(0, None)]
@@ -109,6 +121,9 @@ def _value(hint: Any, found: Any, where: str) -> Any:
     """One value, checked against one annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
+        table = next((extra for extra in arguments[1:] if isinstance(extra, OneOf)), None)
+        if table is not None:
+            return _named(table.kinds(), found, where)
         return _annotated(arguments[0], arguments[1:], found, where)
     if origin in (Union, types.UnionType):
         return _union(arguments, found, where)
@@ -140,11 +155,15 @@ def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
     kinds = [hint for hint in hints if hint is not type(None)]
     if len(kinds) == 1:
         return _value(kinds[0], found, where)
-    named = {name: kind for kind in kinds for name in _names(kind)}
+    return _named({name: kind for kind in kinds for name in _names(kind)}, found, where)
+
+
+def _named(kinds: Mapping[str, type[Any]], found: Any, where: str) -> Any:
+    """Read a mapping as the settings class that its key `name` chooses."""
     name = found.get("name") if isinstance(found, Mapping) else None
-    if name not in named:
-        raise UserError(f"{where}.name: found {_show(name)}, allowed {_listed(named)}")
-    return read(named[name], found, where)
+    if not isinstance(name, str) or name not in kinds:
+        raise UserError(f"{where}.name: found {_show(name)}, allowed {_listed(kinds)}")
+    return read(kinds[name], found, where)
 
 
 def _names(kind: Any) -> tuple[str, ...]:
