@@ -121,9 +121,6 @@ def _value(hint: Any, found: Any, where: str) -> Any:
     """One value, checked against one annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        table = next((extra for extra in arguments[1:] if isinstance(extra, OneOf)), None)
-        if table is not None:
-            return _named(table.kinds(), found, where)
         return _annotated(arguments[0], arguments[1:], found, where)
     if origin in (Union, types.UnionType):
         return _union(arguments, found, where)
@@ -141,6 +138,9 @@ def _value(hint: Any, found: Any, where: str) -> Any:
 
 
 def _annotated(hint: Any, extras: tuple[Any, ...], found: Any, where: str) -> Any:
+    table = next((extra for extra in extras if isinstance(extra, OneOf)), None)
+    if table is not None:
+        return _named(table.kinds(), found, where)
     value = _value(hint, found, where)
     for allowed in extras:
         if isinstance(allowed, Range) and value not in allowed:

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor
 
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 from privprune.settings import NonNegative
 from privprune.training.ensemble import side_of
 from privprune.training.loop import Step, Term
@@ -44,3 +45,10 @@ def confidence_penalty(settings: ConfidencePenaltySettings, context: DefenceCont
     """Train with the penalty from the first step to the last."""
     del context
     return Defence(terms=(ConfidencePenalty(settings),))
+
+
+METHOD = DefenceMethod(
+    settings=ConfidencePenaltySettings,
+    build=confidence_penalty,
+    examples=({"name": "confidence_penalty", "weight": 0.3},),
+)

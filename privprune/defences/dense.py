@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,6 @@ def dense(settings: DenseSettings, context: DefenceContext) -> Defence:
     """Add nothing to the training."""
     del settings, context
     return Defence()
+
+
+METHOD = DefenceMethod(settings=DenseSettings, build=dense, examples=({"name": "dense"},))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from privprune.defences.at_the_cut import features_of, require_cut
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 from privprune.settings import NonNegative
 from privprune.training.loop import Step, Term
 
@@ -72,3 +73,11 @@ def defend_by_distance_correlation(settings: DistanceCorrelationSettings, contex
     """Train with the distance correlation in the loss from the first step to the last."""
     require_cut(settings.name, context)
     return Defence(terms=(DistanceCorrelation(settings),))
+
+
+METHOD = DefenceMethod(
+    settings=DistanceCorrelationSettings,
+    build=defend_by_distance_correlation,
+    needs=frozenset({"cut"}),
+    examples=({"name": "distance_correlation", "weight": 0.5},),
+)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod, DefendedCell
 from privprune.errors import UserError
 from privprune.settings import Positive
 from privprune.training.batches import TrainingData
@@ -126,3 +127,25 @@ def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
     """Train with differential privacy."""
     transform = DpSgd(settings, context)
     return Defence(transform=transform, measured=transform.measured)
+
+
+def check_dp_sgd(settings: DpSgdSettings, cell: DefendedCell) -> None:
+    """Refuse networks in which the statistics of a batch mix its records, so that no record's influence is bounded.
+
+    Raises:
+        ValueError: they have batch normalisation.
+
+    """
+    del settings
+    if cell.shapes.normalises:
+        raise ValueError(f"found {cell.model}, which has batch normalisation, allowed with dp_sgd: networks without")
+
+
+METHOD = DefenceMethod(
+    settings=DpSgdSettings,
+    build=dp_sgd,
+    needs=frozenset({"one_network", "classes", "whole_training"}),
+    check=check_dp_sgd,
+    imports=("opacus",),
+    examples=({"name": "dp_sgd", "epsilon": 5, "delta": 0.01, "clipping_norm": 1, "accountant": "rdp"},),
+)

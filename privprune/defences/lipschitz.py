@@ -73,6 +73,15 @@ class LipschitzSettings:
         return self.weights * (blocks // len(self.weights))
 
 
+EXAMPLE_LIPSCHITZ: dict[str, object] = {
+    "weights": [0.05],
+    "deviation": 0.1,
+    "share": 0.5,
+    "over": "max",
+    "normalised": True,
+}
+
+
 def check_lipschitz(settings: LipschitzSettings, network: BlockNet) -> None:
     """Hold the settings against a network with a cut, before anything is trained.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term
 from privprune.training.prediction import predict
@@ -78,3 +79,11 @@ def matched_accuracy(settings: MatchedAccuracySettings, context: DefenceContext)
         raise ValueError("matched_accuracy: starts from a dataset, allowed models/CELL whose accuracy to match")
     term = MatchedAccuracy(context, context.target_accuracy)
     return Defence(terms=(term,), fresh=True, finish=term.finish, measured=term.measured)
+
+
+METHOD = DefenceMethod(
+    settings=MatchedAccuracySettings,
+    build=matched_accuracy,
+    needs=frozenset({"classes", "whole_training", "trained_start"}),
+    examples=({"name": "matched_accuracy"},),
+)

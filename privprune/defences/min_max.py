@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training.batches import as_input
@@ -125,3 +126,12 @@ def min_max(settings: MinMaxSettings, context: DefenceContext) -> Defence:
     if not context.reference.shape[1]:
         raise ValueError("min_max: found no reference records, allowed a protocol with `reference` above 0")
     return Defence(terms=(MinMax(settings, context),))
+
+
+_EXAMPLE = {"name": "min_max", "gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
+METHOD = DefenceMethod(
+    settings=MinMaxSettings,
+    build=min_max,
+    needs=frozenset({"reference"}),
+    examples=({**_EXAMPLE, "variant": "paper"}, {**_EXAMPLE, "variant": "released"}),
+)

@@ -16,8 +16,9 @@ from typing import Literal
 
 from privprune.defences.at_the_cut import require_cut
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.lipschitz import Lipschitz, LipschitzSettings
-from privprune.defences.resfl import GameSettings, ResSfl
+from privprune.defences.lipschitz import EXAMPLE_LIPSCHITZ, Lipschitz, LipschitzSettings, check_lipschitz
+from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of
 from privprune.training.loop import Term
 
 
@@ -53,3 +54,26 @@ def patrol(settings: PatrolSettings, context: DefenceContext) -> Defence:
         terms.append(game)
         surrogate = game.surrogate
     return Defence(terms=tuple(terms), surrogate=surrogate)
+
+
+def check_patrol(settings: PatrolSettings, cell: DefendedCell) -> None:
+    """Check the Lipschitz terms against the blocks of the edge, and the game's decoder against its features.
+
+    Raises:
+        ValueError: names the part and what does not fit.
+
+    """
+    if settings.lipschitz is not None:
+        check_lipschitz(settings.lipschitz, cell.shapes.model)
+    if settings.game is not None:
+        check_game(settings.game, cell)
+
+
+METHOD = DefenceMethod(
+    settings=PatrolSettings,
+    build=patrol,
+    needs=frozenset({"cut"}),
+    check=check_patrol,
+    surrogate=lambda settings: None if settings.game is None else decoder_of(settings.game),
+    examples=({"name": "patrol", "lipschitz": EXAMPLE_LIPSCHITZ, "game": EXAMPLE_GAME},),
+)

@@ -32,7 +32,8 @@ from torch import Tensor, fx, nn
 
 from privprune.defences.at_the_cut import require_cut
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.resfl import GameSettings, ResSfl
+from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
 from privprune.models.cut import WIRE, CutSettings
@@ -191,7 +192,7 @@ def _followed(node: fx.Node, modules: dict[str, nn.Module]) -> ChannelGroup | No
     return None
 
 
-def check_patrol(settings: PatrolAsInCemSettings, cut: CutSettings | None, epochs: int) -> None:
+def check_pruning(settings: PatrolAsInCemSettings, cut: CutSettings | None, epochs: int) -> None:
     """Hold the settings against the network's cut and the plan's epochs, before anything is trained.
 
     Raises:
@@ -208,7 +209,38 @@ def check_patrol(settings: PatrolAsInCemSettings, cut: CutSettings | None, epoch
 def patrol_as_in_cem(settings: PatrolAsInCemSettings, context: DefenceContext) -> Defence:
     """Play the game, and prune once."""
     require_cut(settings.name, context)
-    check_patrol(settings, context.cut, context.epochs)
+    check_pruning(settings, context.cut, context.epochs)
     pruning = ChannelPruning(settings, context)
     game = ResSfl(settings, context)
     return Defence(terms=(pruning, game), measured=pruning.measured, surrogate=game.surrogate)
+
+
+def check_patrol_as_in_cem(settings: PatrolAsInCemSettings, cell: DefendedCell) -> None:
+    """Check the game's decoder, the cut and the time of pruning.
+
+    Raises:
+        ValueError: names the key and what does not fit.
+
+    """
+    check_game(settings, cell)
+    check_pruning(settings, cell.cut, cell.epochs)
+
+
+METHOD = DefenceMethod(
+    settings=PatrolAsInCemSettings,
+    build=patrol_as_in_cem,
+    needs=frozenset({"cut"}),
+    check=check_patrol_as_in_cem,
+    surrogate=decoder_of,
+    prunes=True,
+    examples=(
+        {
+            "name": "patrol_as_in_cem",
+            **EXAMPLE_GAME,
+            "epochs_before_pruning": 1,
+            "ratio": 0.25,
+            "more_outputs_than": 8,
+            "importance": "data",
+        },
+    ),
+)

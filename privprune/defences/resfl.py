@@ -22,9 +22,10 @@ from torch import Tensor, nn
 
 from privprune.defences.at_the_cut import features_of, require_cut
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod, DefendedCell, Surrogate
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
-from privprune.models.decoder import build_decoder
+from privprune.models.decoder import build_decoder, check_decoder
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble
@@ -206,3 +207,40 @@ def resfl(settings: ResSflSettings, context: DefenceContext) -> Defence:
     require_cut(settings.name, context)
     game = ResSfl(settings, context)
     return Defence(terms=(game,), surrogate=game.surrogate)
+
+
+def check_game(settings: GameSettings, cell: DefendedCell) -> None:
+    """Refuse features from which no decoder reaches the images.
+
+    Raises:
+        ValueError: says which shapes do not fit.
+
+    """
+    del settings
+    check_decoder(cell.shapes.features(), cell.shapes.image)
+
+
+def decoder_of(settings: GameSettings) -> Surrogate:
+    """Return the architecture of the game's decoder."""
+    return Surrogate(settings.blocks, settings.width)
+
+
+EXAMPLE_GAME: dict[str, object] = {
+    "weight": 0.3,
+    "loss": "ssim",
+    "threshold": 0.1,
+    "attack_steps": 1,
+    "learning_rate": 0.001,
+    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "blocks": 1,
+    "width": 4,
+    "pretraining": None,
+}
+METHOD = DefenceMethod(
+    settings=ResSflSettings,
+    build=resfl,
+    needs=frozenset({"cut"}),
+    check=check_game,
+    surrogate=decoder_of,
+    examples=({"name": "resfl", **EXAMPLE_GAME},),
+)

@@ -10,12 +10,13 @@ from typing import Any
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.errors import UserError
+from privprune.lineage import lineage, started_from
 from privprune.settings import at, read
-from privprune.suite.deployments import Entry, check_uses, network_of
+from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section
-from privprune.suite.protection import check_protection, check_surrogates
+from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
-from privprune.suite.shapes import anatomy, feature_shape_like, network_like
+from privprune.suite.shapes import network_shapes
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
@@ -47,17 +48,17 @@ class Suite:
     attacks: dict[str, AttackEntry | InversionEntry]
 
     def network(self, cell: str) -> NetworkSettings:
-        """Return the networks of a cell, which it has from where it started."""
+        """Return the networks of a cell."""
         return network_of(self.cells, cell)
 
     def without_shadows(self, cell: str) -> str | None:
-        """Say why a cell has no shadow models, or None where it has some."""
-        entry = self.cells[cell]
-        if not isinstance(entry, TrainEntry) and not entry.keep_shadows:
-            return f"{cell} has keep_shadows: false"
-        if isinstance(entry, PruneEntry) or entry.network is None:
-            return self.without_shadows(entry.origin.removeprefix("models/"))
-        return None if entry.network.shadows else f"{cell} has shadows: 0"
+        """Return why a cell has no shadow models, or None where it has some."""
+        chain = lineage_of(self.cells, cell)
+        for name in chain:
+            entry = self.cells[name]
+            if not isinstance(entry, TrainEntry) and not entry.keep_shadows:
+                return f"{name} has keep_shadows: false"
+        return None if self.network(cell).shadows else f"{chain[-1]} has shadows: 0"
 
 
 def check_suite(found: Mapping[str, Any], file: str) -> Suite:
@@ -93,7 +94,7 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
     recognitions = _entries(RecogniseEntry, sections, "recognise", file)
-    check_uses(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
+    check_deployments(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
     membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
     identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
     check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
@@ -145,27 +146,26 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     check_training(entry, network, where)
-    check_protection(entry, suite.datasets[entry.data], network, where)
+    check_methods(entry, suite.datasets[entry.data], network, where)
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
-    """Hold that what a cell starts from exists, is of the same data, and does not lead back to it."""
-    passed, at_cell = [cell], cell
-    while True:
-        entry = suite.cells[at_cell]
-        origin = "" if isinstance(entry, TrainEntry) else entry.origin
-        if not origin.startswith("models/"):
-            return
-        at_cell = origin.removeprefix("models/")
-        if at_cell not in suite.cells:
-            raise UserError(f"{where}.from: {origin} does not exist, allowed models/ with {', '.join(suite.cells)}")
-        if at_cell in passed:
-            raise UserError(f"{where}.from: {' from '.join([*passed, at_cell])}, allowed a chain without a circle")
-        if suite.cells[at_cell].data != suite.cells[cell].data:
-            raise UserError(
-                f"{where}.data: found {suite.cells[cell].data}, allowed {suite.cells[at_cell].data} ({origin})"
-            )
-        passed.append(at_cell)
+    """Check that what a cell starts from exists, is of the same data, and does not lead back to it."""
+    data = suite.cells[cell].data
+
+    def origin(name: str) -> str:
+        found = origin_of(suite.cells[name])
+        before = started_from(found)
+        if before is not None and before not in suite.cells:
+            raise UserError(f"{where}.from: {found} does not exist, allowed models/ with {', '.join(suite.cells)}")
+        if before is not None and suite.cells[before].data != data:
+            raise UserError(f"{where}.data: found {data}, allowed {suite.cells[before].data} ({found})")
+        return found
+
+    try:
+        lineage(cell, origin)
+    except ValueError as circle:
+        raise UserError(f"{where}.from: {circle}, allowed a chain without a circle") from None
 
 
 def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, where: str) -> None:
@@ -181,8 +181,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
         )
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
-    anatomy(data, network, where)
-    check_identities(data, network, network_like(data, network), where)
+    check_identities(data, network, network_shapes(data, network, where).model, where)
 
 
 def _check_attack(suite: Suite, name: str, where: str) -> None:
@@ -208,7 +207,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     attacks = entry.built(where)
     try:
-        sent = feature_shape_like(data, network, entry.cut)
+        sent = network_shapes(data, network, where).features(entry.cut)
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
     check_features(attacks, sent, IMAGE_SHAPES[data.name].image, where)

@@ -1,9 +1,10 @@
-"""What a suite does with its cells after training: whose reconstructions are judged, what is deployed."""
+"""What a suite does with its cells after training: recognition of reconstructions, and deployment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from privprune.lineage import lineage
 from privprune.workflow.attack import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry, check_deploy
@@ -16,31 +17,31 @@ Entry = TrainEntry | PruneEntry | HardenEntry
 
 
 def network_of(cells: Mapping[str, Entry], cell: str) -> NetworkSettings:
-    """Return the networks of a cell, which it has from where it started."""
-    entry = cells[cell]
-    own = entry.network if isinstance(entry, TrainEntry | HardenEntry) else None
-    if own is not None:
-        return own
-    assert not isinstance(entry, TrainEntry)  # noqa: S101 (a train entry has its networks)
-    return network_of(cells, entry.origin.removeprefix("models/"))
+    """Return the networks of a cell, which are those of the cell at the beginning of its lineage."""
+    first = cells[lineage_of(cells, cell)[-1]]
+    network = None if isinstance(first, PruneEntry) else first.network
+    assert network is not None  # noqa: S101 (checked when the entry was read: what starts from a dataset has networks)
+    return network
 
 
-def line_of(cells: Mapping[str, Entry], cell: str) -> tuple[str, ...]:
+def lineage_of(cells: Mapping[str, Entry], cell: str) -> tuple[str, ...]:
     """Return a cell and those that it was trained on from, back to the one that started from a dataset."""
-    entry = cells[cell]
-    if isinstance(entry, TrainEntry) or not entry.origin.startswith("models/"):
-        return (cell,)
-    return (cell, *line_of(cells, entry.origin.removeprefix("models/")))
+    return lineage(cell, lambda name: origin_of(cells[name]))
 
 
-def check_uses(
+def origin_of(entry: Entry) -> str:
+    """Return what a cell starts from."""
+    return f"datasets/{entry.data}" if isinstance(entry, TrainEntry) else entry.origin
+
+
+def check_deployments(
     recognitions: Mapping[str, RecogniseEntry],
     deployments: Mapping[str, DeployEntry],
     cells: Mapping[str, Entry],
     attacks: Mapping[str, AttackEntry | InversionEntry],
     file: str,
 ) -> None:
-    """Hold that what judges reconstructions and what is deployed is there, and fit for it.
+    """Check that the judges of reconstructions and the deployed cells exist and are fit for it.
 
     Args:
         recognitions: entries of `recognise`.
@@ -54,7 +55,7 @@ def check_uses(
 
     """
     data = {cell: entry.data for cell, entry in cells.items()}
-    lines = {cell: (data[cell], line_of(cells, cell)) for cell in cells}
+    lines = {cell: (data[cell], lineage_of(cells, cell)) for cell in cells}
     inverting = [entry for entry in attacks.values() if isinstance(entry, InversionEntry)]
     for name, recognition in recognitions.items():
         check_recognise(recognition, lines, inverting, f"{file}: recognise.{name}")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from privprune.datasets import IMAGE_SHAPES, REIDENTIFICATION, DatasetSettings
-from privprune.defences import DpSgdSettings, MatchedAccuracySettings
 from privprune.errors import UserError
 from privprune.models import BlockNet, has_neck
 from privprune.training.loop import TrainingPlan
@@ -66,9 +65,6 @@ def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: Networ
                 f"{where}.{key}.batch: found {plan.batch}, allowed {settings.batch} "
                 "(network.reidentification: identities x images)"
             )
-    defence = None if isinstance(entry, TrainEntry) else entry.defence
-    if isinstance(defence, MatchedAccuracySettings | DpSgdSettings):
-        raise UserError(f"{where}.defence: found {defence.name}, allowed others with network.reidentification")
     if isinstance(entry, PruneEntry) and entry.search is not None:
         raise UserError(f"{where}.search: found one, allowed null with network.reidentification")
 

@@ -16,7 +16,7 @@ import torch
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
 from privprune.cells import NOISE, Cell, Manifest, generator
-from privprune.defences import DefenceSettings, import_late, set_up
+from privprune.defences import AnyDefence, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.metrics.membership import gain
@@ -88,7 +88,7 @@ class PruneEntry:
     method: PruningSettings
     budget: BudgetSettings | None
     search: SearchEntry | None
-    defence: DefenceSettings | None
+    defence: AnyDefence | None
     retrain: TrainingPlan
     keep_shadows: bool
     stack: AtLeastOne
@@ -147,7 +147,7 @@ def prune_cell(entry: PruneEntry, context: DataContext, start: Cell, label: str)
         budget, search = _search(entry, entry.search, budget, context, start, label)
     if budget is not None:
         work = partial(_prune_group, entry, budget, context, start, label)
-    import_late(entry.defence)
+    import_slow_modules(entry.defence)
     outcome = side_by_side(start.manifest.networks, entry.stack, work, context.checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
@@ -256,7 +256,7 @@ def _defence(entry: PruneEntry, plan: TrainingPlan, context: DataContext, start:
     """Set the entry's defence up for one phase or, under a mask, for all of them."""
     if entry.defence is None:
         return Defence()
-    defence = set_up(entry.defence, context.defence_context(start.manifest, group, plan, None))
+    defence = build_defence(entry.defence, context.defence_context(start.manifest, group, plan, None))
     if defence.transform is not None or defence.finish is not None:
         raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
     return defence

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.datasets.source import VARIABLE
-from privprune.defences import DefenceSettings, import_late, set_up
+from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
@@ -66,7 +66,7 @@ class HardenEntry:
     data: str
     origin: Annotated[str, Key("from")]
     network: NetworkSettings | None
-    defence: DefenceSettings
+    defence: AnyDefence
     plan: TrainingPlan
     keep_shadows: bool
     stack: AtLeastOne
@@ -132,11 +132,11 @@ def _run(
         defence = Defence()
         if settings is not None:
             matched = _accuracy_of(start, context, group) if start is not None else None
-            defence = set_up(settings, context.defence_context(manifest, group, plan, matched))
+            defence = build_defence(settings, context.defence_context(manifest, group, plan, matched))
         continued = start if start is not None and not defence.fresh else None
         return _train_group(manifest, context, plan, group, defence, continued, label)
 
-    import_late(settings)
+    import_slow_modules(settings)
     outcome = side_by_side(manifest.networks, stack, work, context.checkpoints)
     return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 

@@ -8,7 +8,8 @@ from typing import get_args, get_type_hints
 import pytest
 import yaml
 from locations import ROOT
-from suite_changes import TINY, Suite, drop, put
+from locations import TINY
+from suite_changes import Suite, drop, put
 
 from privprune.attacks.membership import ATTACKS
 from privprune.datasets import IMAGE_SHAPES

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from suite_changes import TINY, Suite, put
+from locations import TINY
+from suite_changes import Suite, put
 
 from privprune.errors import UserError
 from privprune.settings import load_yaml

@@ -4,7 +4,8 @@ import copy
 from collections.abc import Callable
 
 import pytest
-from suite_changes import TINY, Suite, put
+from locations import TINY
+from suite_changes import Suite, put
 
 from privprune.errors import UserError
 from privprune.settings import load_yaml

@@ -3,15 +3,20 @@
 The loss is small where features of different images lie close to each other compared with the noise on the wire, so
 that what is sent tells little of which image it was. It is added to the loss of any other defence of the cut, in the
 same backward pass: as L_C moves the edge's weights only, the two passes of the released code give the same gradients.
+
+Equation 7 of the paper is in `as_written.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from privprune.defences.cem.settings import AsReleasedSettings, AsWrittenSettings, CemSettings
+from privprune.defences.cem.form import FORMS
+from privprune.defences.cem.settings import CemSettings
 from privprune.defences.cem.term import Cem
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.registry import DEFENCES, build_defence, surrogate_of
 from privprune.models import CutSettings
 
 
@@ -29,6 +34,18 @@ def needs_noise(cut: CutSettings | None) -> float:
     return cut.wire.noise_deviation
 
 
+def check_cem(settings: CemSettings, cell: DefendedCell) -> None:
+    """Check that there is noise on the wire, and the defence that CEM is plugged into.
+
+    Raises:
+        ValueError: names the key and what does not fit.
+
+    """
+    needs_noise(cell.cut)
+    if settings.base is not None:
+        DEFENCES[settings.base.name].check(settings.base, cell)
+
+
 def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defence:
     """Add CEM to a base defence.
 
@@ -39,20 +56,40 @@ def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defenc
     deviation = needs_noise(context.cut)
     if len(context.generators) != 1:
         raise ValueError("cem: found several networks side by side, allowed stack: 1")
-    _check_records(settings, context)
+    labels = context.labels[context.members[0]]
+    records, clusters = FORMS[settings.form.name].records_and_clusters(settings.form, labels, context.classes)
+    if records < clusters:
+        raise ValueError(f"cem: found {records} records for {clusters} clusters, allowed at least as many")
     return replace(base, terms=(*base.terms, Cem(settings, context, deviation)))
 
 
-def _check_records(settings: CemSettings, context: DefenceContext) -> None:
-    """Refuse to cluster fewer records than clusters."""
-    each = settings.form.clusters_per_class
-    labels = context.labels[context.members[0]]
-    if isinstance(settings.form, AsReleasedSettings):
-        least, needed = int(labels.bincount(minlength=context.classes).min()), each
-    else:
-        least, needed = len(labels), each * context.classes
-    if least < needed:
-        raise ValueError(f"cem: found {least} records for {needed} clusters, allowed at least as many")
+def _build(settings: CemSettings, context: DefenceContext) -> Defence:
+    """Plug CEM into its base."""
+    base = Defence() if settings.base is None else build_defence(settings.base, context)
+    return cem(settings, context, base)
 
 
-__all__ = ["AsReleasedSettings", "AsWrittenSettings", "Cem", "CemSettings", "cem", "needs_noise"]
+_EXAMPLE = {"name": "cem", "weight": 1.0, "weight_schedule": "constant", "refit": {"name": "collected"}, "base": None}
+_AS_RELEASED = {
+    "name": "as_released",
+    "clusters_per_class": 2,
+    "floor": 0.01,
+    "threshold": 0.125,
+    "batch_factor": 10,
+    "batch_cap": 0.99,
+    "slips": [],
+}
+METHOD = DefenceMethod(
+    settings=CemSettings,
+    build=_build,
+    needs=frozenset({"cut"}),
+    check=check_cem,
+    surrogate=lambda settings: surrogate_of(settings.base),
+    imports=("sklearn.cluster",),
+    examples=(
+        {**_EXAMPLE, "form": _AS_RELEASED},
+        {**_EXAMPLE, "form": {"name": "as_written", "clusters_per_class": 1, "covariance": "full"}},
+    ),
+)
+
+__all__ = ["METHOD", "Cem", "CemSettings", "cem", "check_cem", "needs_noise"]

@@ -9,16 +9,50 @@ of their squares; and scikit-learn moves the centre of a cluster that has lost i
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from privprune.defences.cem.features import Features
+from privprune.defences.cem.form import FormMethod, flat
 from privprune.defences.cem.known_gradient import with_gradient
-from privprune.defences.cem.settings import AsReleasedSettings, Slip
+from privprune.defences.defence import DefenceContext
 from privprune.metrics.clusters import Clusters, k_means
+from privprune.settings import AtLeastOne, NonNegative, Positive, Range
+from privprune.training.loop import Step
 
 _FILLED_WEIGHT = 0.01  # what the code fills up with
+
+
+Slip = Literal["wrong_index", "misaligned_clusters"]
+
+
+@dataclass(frozen=True)
+class AsReleasedSettings:
+    """The loss of the released code.
+
+    Attributes:
+        clusters_per_class: 5 for VGG-11, 15 for ResNet-20 in the code.
+        floor: gamma, 0.01.
+        threshold: tau, what counts of the noise's variance: 0.125, for Tiny-ImageNet 0.0625.
+        batch_factor: how much more a batch weighs in a variance than its records do: 10.
+        batch_cap: its weight where that would be 1 or more: 0.99.
+        slips: mistakes of the code to repeat: `wrong_index` takes weight and stored variance of the class that the
+            q-th record belongs to for the q-th class; `misaligned_clusters` closes up the variances and weights where
+            a cluster is empty, or the weights alone where it has a single record, and fills up at the end.
+
+    """
+
+    name: Literal["as_released"]
+    clusters_per_class: AtLeastOne
+    floor: Positive
+    threshold: NonNegative
+    batch_factor: Positive
+    batch_cap: Annotated[float, Range(0, 1, open_low=True)]
+    slips: tuple[Slip, ...]
 
 
 class ClassClusters(NamedTuple):
@@ -153,3 +187,57 @@ def _class_of_qth_record(labels: Tensor) -> Tensor:
     ordered, order = labels.sort()
     rank = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).cumsum(0)])
     return torch.empty_like(labels).scatter(0, order, ordered[rank])
+
+
+class AsReleased:
+    """The released code's loss on the features before the noise, with clusters of each class."""
+
+    def __init__(self, form: AsReleasedSettings, context: DefenceContext, deviation: float) -> None:
+        """Have no clusters yet."""
+        self._form, self._context, self._deviation = form, context, deviation
+        batches = math.ceil(context.members.shape[1] / context.batch)
+        self._class_records = batches * context.batch / context.classes
+        self._clusters: ClassClusters | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are clusters."""
+        return self._clusters is not None
+
+    def features_of(self, step: Step) -> Tensor:
+        """Return the noise-free features, [batch, D]."""
+        return flat(step.features)
+
+    def fit(self, features: Features) -> None:
+        """Cluster each class, beginning with the centres of the last fit."""
+        start = None if self._clusters is None else self._clusters.centres
+        generator = self._context.generators[0]
+        self._clusters = fit_classes(
+            self._form, features.values, features.labels, self._context.classes, start, generator
+        )
+
+    def loss(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return L_C of a batch."""
+        assert self._clusters is not None  # noqa: S101 (as above)
+        return released_loss(
+            self._form,
+            self._clusters,
+            features,
+            labels,
+            deviation=self._deviation,
+            class_records=self._class_records,
+        )
+
+
+def _records_and_clusters(form: AsReleasedSettings, labels: Tensor, classes: int) -> tuple[int, int]:
+    """Each class is clustered apart; the smallest decides."""
+    return int(labels.bincount(minlength=classes).min()), form.clusters_per_class
+
+
+METHOD = FormMethod(
+    settings=AsReleasedSettings,
+    build=AsReleased,
+    noisy=False,
+    fits_first=False,
+    records_and_clusters=_records_and_clusters,
+)

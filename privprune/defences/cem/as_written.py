@@ -11,13 +11,36 @@ Deviations, none of which changes a formula:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from privprune.defences.cem.covariances import COVARIANCES, Update
+from privprune.defences.cem.features import Features
+from privprune.defences.cem.form import FormMethod, flat
 from privprune.defences.cem.known_gradient import with_gradient
-from privprune.defences.cem.settings import AsWrittenSettings
-from privprune.metrics.clusters import Clusters
+from privprune.defences.defence import DefenceContext
+from privprune.metrics.clusters import Clusters, k_means
+from privprune.settings import AtLeastOne
+from privprune.training.loop import Step
+
+
+@dataclass(frozen=True)
+class AsWrittenSettings:
+    """The loss of Equation 7.
+
+    Attributes:
+        clusters_per_class: components of the mixture per class of the data; 3 in the paper, k = 3n.
+        covariance: Sigma_j; `full` is the paper's, with Equations 5 and 6 running from batch to batch; `from_fit` the
+            same for a batch that follows the fit, for every batch; `diagonal` runs on variances alone.
+
+    """
+
+    name: Literal["as_written"]
+    clusters_per_class: AtLeastOne
+    covariance: Literal["full", "from_fit", "diagonal"]
 
 
 class GlobalMixture:
@@ -64,3 +87,49 @@ class GlobalMixture:
 def nearest(points: Tensor, centres: Tensor) -> Tensor:
     """Return the nearest of centres [k, D] to each of points [n, D], int64 [n]."""
     return (centres.square().sum(1) - 2 * points @ centres.T).argmin(1)
+
+
+class AsWritten:
+    """Equation 7 on what is sent, with one mixture for all classes."""
+
+    def __init__(self, form: AsWrittenSettings, context: DefenceContext, deviation: float) -> None:
+        """Have no mixture yet."""
+        self._form, self._context, self._deviation = form, context, deviation
+        self._mixture: GlobalMixture | None = None
+        self._centres: Tensor | None = None
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a mixture."""
+        return self._mixture is not None
+
+    def features_of(self, step: Step) -> Tensor:
+        """Return the noisy features, [batch, D]."""
+        return flat(step.sent)
+
+    def fit(self, features: Features) -> None:
+        """Fit the mixture, beginning with the means of the last one."""
+        clusters = self._form.clusters_per_class * self._context.classes
+        found = k_means(features.values, clusters, self._centres, self._context.generators[0])
+        self._centres = found.centres
+        self._mixture = GlobalMixture(self._form, features.values, found, self._deviation)
+
+    def loss(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return L_C of a batch."""
+        del labels
+        assert self._mixture is not None  # noqa: S101 (asked for by the term after a fit alone)
+        return self._mixture.loss(features)
+
+
+def _records_and_clusters(form: AsWrittenSettings, labels: Tensor, classes: int) -> tuple[int, int]:
+    """All records are clustered together."""
+    return len(labels), form.clusters_per_class * classes
+
+
+METHOD = FormMethod(
+    settings=AsWrittenSettings,
+    build=AsWritten,
+    noisy=True,
+    fits_first=True,
+    records_and_clusters=_records_and_clusters,
+)

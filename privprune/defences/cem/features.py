@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from privprune.defences.cem.settings import SeparatePassSettings
 from privprune.defences.defence import DefenceContext
 from privprune.models import WIRE
-from privprune.training.batches import augmented
+from privprune.training.batches import Augmentation, augmented
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step
+
+
+@dataclass(frozen=True)
+class CollectedSettings:
+    """Fit the mixture to the features that the epoch's own steps computed.
+
+    They are the features of a network that moved meanwhile, in training mode, of images varied as for training; no
+    network runs for them. The first epoch has no mixture.
+    """
+
+    name: Literal["collected"]
+
+
+@dataclass(frozen=True)
+class SeparatePassSettings:
+    """Fit the mixture to the features of the network as it is between two epochs, in evaluation mode.
+
+    Attributes:
+        augmentation: of the images; the released code varies them as for training.
+
+    """
+
+    name: Literal["separate_pass"]
+    augmentation: Augmentation
 
 
 class Features(NamedTuple):

@@ -204,7 +204,7 @@ def test_features_that_are_not_kept_give_the_same_attack(monkeypatch: pytest.Mon
     """Encoding batch by batch, where memory is short, changes nothing but speed."""
     attack = built("decoder", fit={**FIT, "epochs": 2})
     kept = inverted(attack, victim(nn.AvgPool2d(2))).images
-    monkeypatch.setattr("privprune.attacks.inversion.victim._STORED", 0)
+    monkeypatch.setattr("privprune.attacks.inversion.threat_model._STORED", 0)
     assert torch.equal(inverted(attack, victim(nn.AvgPool2d(2))).images, kept)
 
 

@@ -154,7 +154,7 @@ def test_nothing_is_half_run(
         parallel.main()
     assert ended.value.code == 1
     lines = {
-        "gpu": "error: dvc.yaml: train@a.meta: found gpu: 2, more than this resources has, 1\n",
+        "gpu": "error: dvc.yaml: train@a.meta: found gpu: 2, more than this machine has, 1\n",
         "cache": "error: /shared: the cache cannot be written to (Permission denied), allowed one that can\n",
         "scheduler": "error: --scheduler: found 'tcp://127.0.0.1:9', where none answers (OSError)\n",
     }

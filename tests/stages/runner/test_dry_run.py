@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from locations import PAPER
-from suite_changes import TINY
+from locations import TINY
 
 from privprune.datasets.sources import Places
 from privprune.files import write_json

@@ -18,7 +18,7 @@ import dvc.stage.run
 from dvc.stage.exceptions import StageCmdFailedError
 from stages.runner import prefork
 
-warm.begin()
+prefork.begin()
 for command in sys.argv[1:]:
     try:
         dvc.stage.run._run("/bin/sh", command, cwd=os.environ["FOLDER"], env={**os.environ, "TOLD": "yes"})

@@ -1,0 +1,103 @@
+"""What a defence declares of itself: its settings, how it is built, what it needs, and how its settings are checked."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from privprune.defences.defence import Defence, DefenceContext
+from privprune.models import CutSettings
+from privprune.models.shapes import NetworkShapes
+
+# cut: networks that are cut into edge and cloud, one at a time; reference: non-members that no network trains on;
+# one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: the training that it
+# controls, so that pruning cannot use it; trained_start: networks to be compared with, `from: models/CELL`.
+Need = Literal["cut", "reference", "one_network", "classes", "whole_training", "trained_start"]
+
+
+class DefenceSettings(Protocol):
+    """The settings of any defence; `name` is that of the defence."""
+
+    @property
+    def name(self) -> str:
+        """The defence's name in a suite."""
+        ...
+
+
+@dataclass(frozen=True)
+class DefendedCell:
+    """The cell that a defence is to protect, as its suite describes it; nothing has been trained.
+
+    Attributes:
+        cut: where its networks are cut; None for whole networks.
+        epochs: length of the training in which the defence takes part.
+        stack: how many networks train as one stack.
+        pruning: whether the defence accompanies a pruning method.
+        origin: `datasets/NAME` or `models/CELL`, what the networks start from.
+        reserves_reference: whether reference records are kept out of training.
+        identities: whether the networks re-identify, instead of telling classes apart.
+        model: name of the architecture.
+        shapes: its layers.
+
+    """
+
+    cut: CutSettings | None
+    epochs: int
+    stack: int
+    pruning: bool
+    origin: str
+    reserves_reference: bool
+    identities: bool
+    model: str
+    shapes: NetworkShapes
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """Architecture of the decoder that a network is trained against: residual blocks, and channels."""
+
+    blocks: int
+    width: int
+
+
+def _no_check(settings: Any, cell: DefendedCell) -> None:
+    """Accept all settings that could be read."""
+
+
+def _no_surrogate(settings: Any) -> Surrogate | None:
+    """Train against no decoder."""
+
+
+@dataclass(frozen=True)
+class DefenceMethod:
+    """The declaration of a defence, `METHOD` in its file.
+
+    Attributes:
+        settings: its frozen dataclass; the literal of its field `name` is the defence's name.
+        build: turns settings and context into what the training loop is handed; ValueError where that cannot work.
+        needs: what the networks must offer, see `Need`; checked for all defences alike.
+        check: validates settings against a cell before anything is trained; raises a ValueError that begins with the
+            key at fault, or with `found` where it is the defence as a whole.
+        surrogate: the decoder that networks are trained against, which an adaptive attacker may start from.
+        prunes: whether it prunes by itself, so that no method that removes structures can join it.
+        imports: modules that are slow to import and needed by this defence alone; imported before workers fork.
+        examples: small settings as a suite has them, for the tests that all defences share.
+
+    """
+
+    settings: type[Any]
+    build: Callable[[Any, DefenceContext], Defence]
+    examples: tuple[Mapping[str, object], ...]
+    needs: frozenset[Need] = field(default_factory=frozenset)
+    check: Callable[[Any, DefendedCell], None] = _no_check
+    surrogate: Callable[[Any], Surrogate | None] = _no_surrogate
+    prunes: bool = False
+    imports: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The defence's name in a suite."""
+        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
+        return str(name)

@@ -1,0 +1,87 @@
+"""The registry of defences, and what is done with the settings of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any
+
+from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need, Surrogate
+from privprune.errors import UserError
+from privprune.registry import Registry
+from privprune.settings import OneOf
+
+DEFENCES = Registry("privprune.defences", DefenceMethod, "privprune.defences")
+
+
+def settings_classes() -> Mapping[str, type[Any]]:
+    """Return name -> settings class of all defences."""
+    return {name: method.settings for name, method in DEFENCES.items()}
+
+
+AnyDefence = Annotated[DefenceSettings, OneOf(settings_classes)]  # the type of an entry's defence
+
+
+def build_defence(settings: DefenceSettings, context: DefenceContext) -> Defence:
+    """Turn settings into what the training loop is handed.
+
+    Raises:
+        ValueError: the defence cannot work on what it is given; says why.
+
+    """
+    return DEFENCES[settings.name].build(settings, context)
+
+
+def import_slow_modules(settings: DefenceSettings | None) -> None:
+    """Import what only this defence needs, before workers fork that would each import it again."""
+    for module in () if settings is None else DEFENCES[settings.name].imports:
+        import_module(module)
+
+
+def surrogate_of(settings: DefenceSettings | None) -> Surrogate | None:
+    """Return the architecture of the decoder that a defence trains against; None without one."""
+    return None if settings is None else DEFENCES[settings.name].surrogate(settings)
+
+
+def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:
+    """Validate a cell's defence, before anything is trained: what it needs of the networks, then its own settings.
+
+    Args:
+        settings: of the defence.
+        cell: what it is to protect.
+        where: the entry in the suite, for the message.
+
+    Raises:
+        UserError: one line about the first mistake.
+
+    """
+    method = DEFENCES[settings.name]
+    for need in sorted(method.needs):
+        complaint = _complaint(need, settings.name, cell)
+        if complaint is not None:
+            raise UserError(f"{where}.{complaint}")
+    try:
+        method.check(settings, cell)
+    except ValueError as refused:
+        separator = ": " if str(refused).startswith("found") else "."
+        raise UserError(f"{where}.defence{separator}{refused}") from None
+
+
+def _complaint(need: Need, name: str, cell: DefendedCell) -> str | None:
+    """Return what a cell lacks for a need, beginning with the key; None where it has what is needed."""
+    if need == "cut" and cell.cut is None:
+        return f"defence: {name} needs networks with a cut, found network.cut: null"
+    if need == "cut" and cell.stack != 1:
+        return f"stack: found {cell.stack}, allowed 1 for networks with a cut"
+    if need == "reference" and not cell.reserves_reference:
+        return f"defence: {name} needs networks with reserve_reference: true, found false"
+    if need == "whole_training" and cell.pruning:
+        return f"defence: found {name}, allowed in pruning: terms of the loss, such as min_max"
+    if need == "one_network" and cell.stack != 1:
+        return f"stack: found {cell.stack}, allowed 1 with {name}"
+    if need == "trained_start" and cell.origin.startswith("datasets/"):
+        return f"from: found {cell.origin}, allowed models/CELL whose accuracy is to be matched"
+    if need == "classes" and cell.identities:
+        return f"defence: found {name}, allowed others with network.reidentification"
+    return None

@@ -1,0 +1,96 @@
+"""The methods of a suite, checked against the networks that they meet, by what each method declares of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.datasets import DatasetSettings
+from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
+from privprune.errors import UserError
+from privprune.pruning import SoftMaskSettings, removable
+from privprune.suite.deployments import Entry
+from privprune.suite.shapes import network_shapes
+from privprune.workflow.context import NetworkSettings
+from privprune.workflow.prune import PruneEntry, check_removal
+from privprune.workflow.train import HardenEntry, TrainEntry
+
+
+def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings, where: str) -> None:
+    """Check a cell's defence and pruning method against its networks.
+
+    Args:
+        entry: the cell, whose origin has been checked.
+        data: its dataset.
+        network: its networks.
+        where: the place of the entry, for the message.
+
+    Raises:
+        UserError: one line about the first mistake.
+
+    """
+    if not isinstance(entry, TrainEntry) and entry.defence is not None:
+        check_defence(entry.defence, _defended(entry, data, network, where), where)
+    if isinstance(entry, PruneEntry):
+        shapes = network_shapes(data, network, where)
+        entry.check_layers(shapes.weights, where)
+        _check_removal(data, entry, network, where)
+
+
+def _defended(
+    entry: PruneEntry | HardenEntry, data: DatasetSettings, network: NetworkSettings, where: str
+) -> DefendedCell:
+    """Describe a cell to its defence."""
+    pruning = isinstance(entry, PruneEntry)
+    return DefendedCell(
+        cut=network.cut,
+        epochs=entry.retrain.epochs if isinstance(entry, PruneEntry) else entry.plan.epochs,
+        stack=entry.stack,
+        pruning=pruning,
+        origin=entry.origin,
+        reserves_reference=network.reserve_reference,
+        identities=network.reidentification is not None,
+        model=network.model,
+        shapes=network_shapes(data, network, where),
+    )
+
+
+def _check_removal(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
+    """Check that a soft mask has an edge to work on, and that what it is to remove can be removed."""
+    if not isinstance(entry.method, SoftMaskSettings):
+        return
+    if network.cut is None:
+        raise UserError(f"{where}.method: soft_mask needs networks with a cut, found network.cut: null")
+    if entry.defence is not None and DEFENCES[entry.defence.name].prunes:
+        raise UserError(f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with soft_mask")
+    shapes = network_shapes(data, network, where)
+    try:
+        check_removal(entry.method, removable(shapes.model, shapes.image), shapes.model)
+    except ValueError as refused:
+        raise UserError(f"{where}.{refused}") from None
+
+
+def check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str) -> None:
+    """Check that an attack that starts from a surrogate decoder finds one of its own architecture.
+
+    Args:
+        target: the cell that is attacked.
+        attacks: label -> inversion attack.
+        where: the place of the attacks, for the message.
+
+    Raises:
+        UserError: one line about the first mistake.
+
+    """
+    surrogate = surrogate_of(None if isinstance(target, TrainEntry) else target.defence)
+    for label, attack in attacks.items():
+        if not isinstance(attack, DecoderAttack) or attack.settings.start != "surrogate":
+            continue
+        if surrogate is None:
+            raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
+        needed = (attack.settings.blocks, attack.settings.width)
+        if needed != (surrogate.blocks, surrogate.width):
+            raise UserError(
+                f"{where}.{label}: found blocks: {needed[0]}, width: {needed[1]}, "
+                f"allowed blocks: {surrogate.blocks}, width: {surrogate.width} (the surrogate's)"
+            )
