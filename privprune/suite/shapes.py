@@ -10,11 +10,10 @@ from torch import Tensor
 
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
-from privprune.models import BlockNet, CutSettings, blank, prunable, reseed, small_dense
+from privprune.models import BlockNet, CutSettings, blank, cut_in_two, prunable, reseed, small_dense
 from privprune.models.wire import PlainSettings
 from privprune.pruning import Removable, removable
 from privprune.workflow.context import NetworkSettings
-from privprune.workflow.inversion_targets import halves
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def removable_like(data: DatasetSettings, network: NetworkSettings) -> Removable
 def _feature_shape(
     model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape, at: str | int | None
 ) -> tuple[int, ...]:
-    return halves(_network(model, narrow, cut, shape), at).feature_shape(shape.image)
+    return cut_in_two(_network(model, narrow, cut, shape), at).feature_shape(shape.image)
 
 
 @functools.cache
