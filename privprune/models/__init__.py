@@ -6,6 +6,7 @@ from privprune.models.counts import KNOWN_COUNTS, PRINTED_COUNTS
 from privprune.models.critic import build_critic
 from privprune.models.cut import WIRE, CutSettings, edge_of, edge_parts
 from privprune.models.decoder import build_decoder, check_decoder
+from privprune.models.halves import Halves, cut_in_two
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.models.pretrained import PRETRAINED, load_pretrained
 from privprune.models.random_layers import repeatable, reseed
@@ -20,6 +21,7 @@ __all__ = [
     "WIRE",
     "BlockNet",
     "CutSettings",
+    "Halves",
     "ModelSpec",
     "NasrNetwork",
     "NasrVariant",
@@ -32,6 +34,7 @@ __all__ = [
     "check_decoder",
     "count_parameters",
     "count_weights",
+    "cut_in_two",
     "edge_of",
     "edge_parts",
     "embedder",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, prunable
-from privprune.models.halves import halves
+from privprune.models.halves import cut_in_two
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,4 +49,4 @@ class NetworkShapes:
 
 @functools.cache
 def _features(shapes: NetworkShapes, at: str | int | None) -> tuple[int, ...]:
-    return halves(shapes.model, at).feature_shape(shapes.image)
+    return cut_in_two(shapes.model, at).feature_shape(shapes.image)

@@ -6,61 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from privprune.attacks.inversion import AttackerData, Inversion, ThreatModel
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
-from privprune.models import WIRE, BlockNet, edge_of, reseed, split
+from privprune.models import Halves, cut_in_two, reseed
 from privprune.models.wire import DropoutSettings
 from privprune.workflow.context import DataContext
 
 KNOWN_SHARE = 0.9  # of the test records, known to an attacker of attacker_data: infer; the first of them, as in CEM
 FEWEST = 10  # test records, so that both parts have some
 SHOWN = (2, 8)  # rows and columns of a panel, where a dataset has no mosaic
-
-
-@dataclass(frozen=True)
-class Halves:
-    """A network cut for an attack.
-
-    Attributes:
-        encoder: what the edge device computes, without what happens on the wire.
-        wire: what happens there.
-        cloud: the rest.
-
-    """
-
-    encoder: nn.Sequential
-    wire: nn.Module
-    cloud: BlockNet
-
-    def feature_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, ...]:
-        """Return the shape of one image's features, (c, h, w) or (c,); leaves the encoder in evaluation mode."""
-        device = next((value.device for value in self.encoder.parameters()), torch.device("cpu"))
-        with torch.no_grad():
-            features = self.encoder.eval()(torch.zeros(1, *image_shape, device=device))
-        return tuple(features.shape[1:])
-
-
-def halves(model: BlockNet, cut: str | int | None) -> Halves:
-    """Cut a network for an attack.
-
-    Args:
-        model: the network.
-        cut: where a whole network is cut, with a plain wire; None for a network that has a cut of its own.
-
-    Raises:
-        UserError: there is no such cut, none is named for a whole network, or one for a network that has its own.
-
-    """
-    if cut is None:
-        edge = edge_of(model)
-        return Halves(edge[:-1], edge[-1], split(model, WIRE)[1])
-    if WIRE in model.block_names:
-        raise UserError(f"cut: found {cut!r} for a network with a cut of its own, allowed null")
-    edge, cloud = split(model, cut)
-    return Halves(edge, nn.Identity(), cloud)
 
 
 @dataclass(frozen=True)
@@ -230,7 +187,7 @@ def target(cell: Cell, number: int, cut: str | int | None, context: DataContext,
     model.requires_grad_(requires_grad=False).eval()
     own = cell.manifest.cut
     wire = own.wire if own is not None else None
-    parts = halves(model, cut)
+    parts = cut_in_two(model, cut)
     parts.encoder.eval()  # the blocks are already, their new container is not
     return Target(
         halves=parts,

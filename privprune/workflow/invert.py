@@ -15,10 +15,10 @@ from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
-from privprune.models import BlockNet
+from privprune.models import BlockNet, cut_in_two
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.feature_metrics import bounded, facts, shown
-from privprune.workflow.inversion_targets import halves, plan, records_of, target
+from privprune.workflow.inversion_targets import plan, records_of, target
 from privprune.workflow.inversions import InversionEntry, check_features
 from privprune.workflow.panels import panel
 from privprune.workflow.workers import side_by_side
@@ -48,7 +48,7 @@ def check_inversion(
     """
     attacks = entry.built(where)
     try:
-        feature_shape = halves(model, entry.cut).feature_shape(image_shape)
+        feature_shape = cut_in_two(model, entry.cut).feature_shape(image_shape)
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
     check_features(attacks, feature_shape, image_shape, where)
@@ -161,7 +161,7 @@ def _check_surrogates(
     """Refuse to start from surrogates that the targets were not trained against."""
     starting = {label: attack for label, attack in attacks.items() if isinstance(attack, DecoderAttack)}
     for number in range(cell.manifest.targets) if starting else ():
-        feature_shape = halves(cell.models([number])[0], entry.cut).feature_shape(image_shape)
+        feature_shape = cut_in_two(cell.models([number])[0], entry.cut).feature_shape(image_shape)
         for label, attack in starting.items():
             try:
                 attack.check_surrogate(cell.surrogates[number], feature_shape, image_shape)

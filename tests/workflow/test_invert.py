@@ -18,11 +18,11 @@ from privprune.cells import Cell, generator
 from privprune.datasets import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
-from privprune.models import CutSettings, build, build_decoder
+from privprune.models import CutSettings, build, build_decoder, cut_in_two
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext, NetworkSettings
-from privprune.workflow.inversion_targets import halves, plan, pools, target
+from privprune.workflow.inversion_targets import plan, pools, target
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import Inverted, check_inversion, invert_cell
 
@@ -273,7 +273,7 @@ def test_a_bottleneck_that_no_decoder_matches_is_told() -> None:
     """LeNet's second block gives 5 x 5 features of 28 x 28 images: no doubling leads there, but gradients do."""
     model = build("lenet5", in_channels=1, image_size=28, classes=10, generator=torch.Generator())
     second = model.block_names[1]
-    assert halves(model, second).feature_shape((1, 28, 28))[1:] == (5, 5)
+    assert cut_in_two(model, second).feature_shape((1, 28, 28))[1:] == (5, 5)
     with pytest.raises(UserError, match=r"^s\.inversions\.decoder_train: .* a bottleneck the decoder cannot match"):
         check_inversion(entry(cut=second), model, (1, 28, 28), "s")
     assert list(check_inversion(entry(cut=second, inversions={"rmle": RMLE}), model, (1, 28, 28), "s")) == ["rmle"]
