@@ -11,8 +11,7 @@ from torch import Tensor
 
 from benchmarks.measuring import by_turns
 from benchmarks.result import Result
-from privprune.defences.cem import AsReleasedSettings
-from privprune.defences.cem.as_released import ClassClusters, released_loss
+from privprune.defences.cem.as_released import AsReleasedSettings, ClassClusters, released_loss
 
 NAME = "cem-loss"
 AIM = 8.0

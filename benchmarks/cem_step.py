@@ -16,9 +16,8 @@ from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, pl
 from benchmarks.result import Result
 from privprune.defences import DefenceContext
 from privprune.defences.cem import Cem, CemSettings
-from privprune.defences.cem.as_released import ClassClusters, fit_classes
-from privprune.defences.cem.settings import CollectedSettings
-from privprune.defences.cem.term import AsReleased
+from privprune.defences.cem.as_released import AsReleased, ClassClusters, fit_classes
+from privprune.defences.cem.features import CollectedSettings
 from privprune.models import BlockNet, CutSettings, build, reseed
 from privprune.models.wire import GaussianSettings
 from privprune.training.batches import TrainingData, as_input

@@ -11,7 +11,10 @@ import torch
 from benchmarks.cem_step import random_setting
 from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
-from privprune.defences import DefenceContext, GameSettings, LipschitzSettings, PatrolSettings, set_up
+from privprune.defences import DefenceContext, build_defence
+from privprune.defences.lipschitz import LipschitzSettings
+from privprune.defences.patrol import PatrolSettings
+from privprune.defences.resfl import GameSettings
 from privprune.models import CutSettings, build
 from privprune.models.wire import PlainSettings
 from privprune.training.batches import TrainingData
@@ -55,7 +58,7 @@ def epoch(size: BatchSize, context: DefenceContext, terms: PatrolSettings | None
     plan = TrainingPlan(1, size.batch, optimiser, CONSTANT, "none", context.precision)
     chance = torch.Generator().manual_seed(0)
     network = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
-    own = () if terms is None else set_up(terms, context).terms
+    own = () if terms is None else build_defence(terms, context).terms
     ensemble = Ensemble([network.to(context.images.device).to(memory_format=torch.channels_last)])
     train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
 

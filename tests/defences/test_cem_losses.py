@@ -9,9 +9,8 @@ from cem_twins import SlowMixture, slow_released_loss
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from privprune.defences.cem import AsReleasedSettings, AsWrittenSettings
-from privprune.defences.cem.as_released import ClassClusters, fit_classes, moments, released_loss
-from privprune.defences.cem.as_written import GlobalMixture
+from privprune.defences.cem.as_released import AsReleasedSettings, ClassClusters, fit_classes, moments, released_loss
+from privprune.defences.cem.as_written import AsWrittenSettings, GlobalMixture
 from privprune.metrics.clusters import Clusters, k_means
 
 FETCHING = ("_local_scalar_dense", "nonzero", "item", "is_nonzero", "equal", "_unique2", "unique_dim", "bincount")

@@ -1,15 +1,26 @@
-"""All defences, by one table."""
+"""All defences, through their registry and by the examples that they declare."""
 
 import sys
-from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 from cut_toys import cut_at, cut_ensemble
 from toy import Toy
 
-from privprune.defences import DEFENCES, LATE, NEEDS_CUT, Defence, DefenceContext, DefenceSettings, import_late, set_up
+from privprune.defences import (
+    DEFENCES,
+    Defence,
+    DefenceContext,
+    DefenceMethod,
+    build_defence,
+    import_slow_modules,
+    surrogate_of,
+)
+from privprune.errors import UserError
+from privprune.registry import Registry
 from privprune.settings import read
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
@@ -19,57 +30,20 @@ pytestmark = [  # what torch and Opacus say about the inputs of the first layer,
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
-GAME = {"gain_weight": 1, "attack_steps": 1, "learning_rate": 0.001, "warm_up_epochs": 0}
-DECODER = {
-    "weight": 0.3,
-    "loss": "ssim",
-    "threshold": 0.1,
-    "attack_steps": 1,
-    "learning_rate": 0.001,
-    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
-    "blocks": 1,
-    "width": 4,
-    "pretraining": None,
-}
-CHANNELS = {"epochs_before_pruning": 1, "ratio": 0.25, "more_outputs_than": 8, "importance": "data"}
-MIXTURE = {"weight": 1.0, "weight_schedule": "constant", "refit": {"name": "collected"}}
-AS_WRITTEN = {"name": "as_written", "clusters_per_class": 1, "covariance": "full"}
-AS_RELEASED = {
-    "name": "as_released",
-    "clusters_per_class": 2,
-    "floor": 0.01,
-    "threshold": 0.125,
-    "batch_factor": 10,
-    "batch_cap": 0.99,
-    "slips": [],
-}
-LIPSCHITZ = {"weights": [0.05], "deviation": 0.1, "share": 0.5, "over": "max", "normalised": True}
-ALL: list[dict[str, Any]] = [
-    {"name": "confidence_penalty", "weight": 0.3},
-    {"name": "dense"},
-    {"name": "dp_sgd", "epsilon": 5, "delta": 0.01, "clipping_norm": 1, "accountant": "rdp"},
-    {"name": "matched_accuracy"},
-    {"name": "min_max", "variant": "paper", **GAME},
-    {"name": "min_max", "variant": "released", **GAME},
-    {"name": "distance_correlation", "weight": 0.5},
-    {"name": "resfl", **DECODER},
-    {"name": "patrol_as_in_cem", **DECODER, **CHANNELS},
-    {"name": "patrol", "lipschitz": LIPSCHITZ, "game": DECODER},
-    {"name": "cem", **MIXTURE, "form": AS_RELEASED, "base": None},
-    {"name": "cem", **MIXTURE, "form": AS_WRITTEN, "base": {"name": "resfl", **DECODER}},
-]
+Example = Mapping[str, Any]
+EXAMPLES = [example for method in DEFENCES.values() for example in method.examples]
+ON_A_GAME: list[Example] = [{**DEFENCES["cem"].examples[1], "base": DEFENCES["resfl"].examples[0]}]
+ALL = [*EXAMPLES, *ON_A_GAME]
 
 
-def settings_of(found: dict[str, Any]) -> DefenceSettings:
+def settings_of(example: Example) -> Any:
     """Read settings as a suite's entry does."""
-    kind = next(kind for kind in DEFENCES if get_args(get_type_hints(kind)["name"]) == (found["name"],))
-    settings: DefenceSettings = read(kind, found, "suite.yaml")
-    return settings
+    return read(DEFENCES[example["name"]].settings, example, "suite.yaml")
 
 
-def defended(found: dict[str, Any], context: DefenceContext, toy: Toy) -> tuple[Ensemble, Defence, Any]:
+def defended(example: Example, context: DefenceContext, toy: Toy) -> tuple[Ensemble, Defence, Any]:
     """Train one network with a defence, on the context's members."""
-    defence = set_up(settings_of(found), context)
+    defence = build_defence(settings_of(example), context)
     ensemble = Ensemble(toy.networks(0)) if context.cut is None else cut_ensemble(context.cut)
     data = TrainingData(context.images, context.labels, context.members)
     plan = toy.plan(context.epochs, batch=context.batch, momentum=0.0)
@@ -79,21 +53,23 @@ def defended(found: dict[str, Any], context: DefenceContext, toy: Toy) -> tuple[
     return ensemble, defence, history
 
 
-def test_every_defence_is_tested() -> None:
-    """The table below covers the registry."""
-    assert {type(settings_of(found)) for found in ALL} == set(DEFENCES)
+def test_every_defence_has_an_example_of_its_own_name() -> None:
+    """A file in the folder is in the registry, and its examples are of its own settings."""
+    for name, method in DEFENCES.items():
+        assert method.examples
+        assert {settings_of(example).name for example in method.examples} == {name}
 
 
-@pytest.mark.parametrize("found", ALL, ids=lambda found: found["name"] + found.get("variant", ""))
+@pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
 def test_a_defence_trains_and_gives_the_network_back(
-    found: dict[str, Any], context: Callable[..., DefenceContext], toy: Toy
+    example: Example, context: Callable[..., DefenceContext], toy: Toy
 ) -> None:
     """Each trains a finite, plain network, measures one value per network, twice the same, without global chance."""
-    cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
+    cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
     given = {"target_accuracy": torch.tensor([0.99]), "cut": cut}
     global_state = torch.get_rng_state()
-    ensemble, defence, history = defended(found, context(0, **given), toy)
-    again, _, _ = defended(found, context(0, **given), toy)
+    ensemble, defence, history = defended(example, context(0, **given), toy)
+    again, _, _ = defended(example, context(0, **given), toy)
     assert torch.equal(torch.get_rng_state(), global_state)
     (state,), (state_again,) = ensemble.state_dicts(), again.state_dicts()
     fresh = toy.networks(9)[0] if cut is None else cut_ensemble(cut, seed=9).module
@@ -105,10 +81,32 @@ def test_a_defence_trains_and_gives_the_network_back(
     assert all(len(values) == 1 for values in defence.measured().values())
 
 
-@pytest.mark.parametrize("own", [one for one in ALL if one["name"] in ("cem", "dp_sgd")])
-def test_what_workers_would_each_import_is_there_before(own: dict[str, Any]) -> None:
-    """After `import_late` the slow module of a defence has been imported; others have none."""
-    settings = settings_of(own)
-    import_late(settings)
-    assert LATE[type(settings)] in sys.modules
-    import_late(None)
+@pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
+def test_a_declared_surrogate_is_the_decoder_that_comes_out(
+    example: Example, context: Callable[..., DefenceContext], toy: Toy
+) -> None:
+    """A defence hands out a decoder's weights exactly where it declares a decoder."""
+    cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
+    defence = build_defence(settings_of(example), context(0, target_accuracy=torch.tensor([0.99]), cut=cut))
+    assert (defence.surrogate is None) == (surrogate_of(settings_of(example)) is None)
+
+
+def test_slow_modules_are_imported_before_workers_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`import_slow_modules` imports what the defence declares, and nothing where there is no defence."""
+    monkeypatch.delitem(sys.modules, "slow_module", raising=False)
+    imported: list[str] = []
+    monkeypatch.setattr("privprune.defences.registry.import_module", imported.append)
+    import_slow_modules(None)
+    assert imported == []
+    import_slow_modules(settings_of(DEFENCES["dp_sgd"].examples[0]))
+    assert imported == ["opacus"]
+
+
+def test_a_file_adds_a_defence_and_a_name_is_taken_once() -> None:
+    """A module that declares a method is in the registry with no other edit; a second one of its name is refused."""
+    registry = Registry("privprune.defences", DefenceMethod, "privprune.tests-have-none")
+    method = DEFENCES["dense"]
+    module = ModuleType("outside")
+    module.METHOD = DefenceMethod(settings=method.settings, build=method.build, examples=())  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match=r"outside: found the name 'dense', which privprune\.defences\.dense has taken"):
+        registry.add(module)

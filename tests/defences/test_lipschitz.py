@@ -9,7 +9,7 @@ import torch
 from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
 from toy import Toy
 
-from privprune.defences import DefenceContext, set_up
+from privprune.defences import DefenceContext, build_defence
 from privprune.defences.lipschitz import Lipschitz, LipschitzSettings, _statistics
 from privprune.defences.patrol import PatrolSettings
 from privprune.errors import UserError
@@ -219,7 +219,7 @@ def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts:
     complete = {"lipschitz": alone, "game": GAME}
     found = {"name": "patrol", **{key: value if key in parts else None for key, value in complete.items()}}
     own = context(0, cut=cut_at(bottleneck=None))
-    defence = set_up(read(PatrolSettings, found, "suite.yaml"), own)
+    defence = build_defence(read(PatrolSettings, found, "suite.yaml"), own)
     _, history = cut_training(toy, own, defence.terms)
     assert ("lipschitz_1" in history, "decoder_mse" in history) == ("lipschitz" in parts, "game" in parts)
     assert (defence.surrogate is not None) == ("game" in parts)
@@ -232,7 +232,7 @@ def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts:
 def test_what_cannot_be_regularised_is_refused(context: MakeSetting) -> None:
     """Whole networks, weights of another edge, an edge that is another function at each query: one line each."""
     with pytest.raises(ValueError, match=r"^patrol: found a whole network, allowed one with network.cut"):
-        set_up(PatrolSettings("patrol", lipschitz(), None), context(0))
+        build_defence(PatrolSettings("patrol", lipschitz(), None), context(0))
     with pytest.raises(UserError, match=r"^lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks"):
         penalty(context(0, cut=RESIDUAL), residual(), weights=(1.0, 1.0, 1.0))
     skip = RandomBlocksSettings("random_blocks", 0.5)

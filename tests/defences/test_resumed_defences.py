@@ -14,7 +14,7 @@ from test_defence_registry import ALL, AS_RELEASED, AS_WRITTEN, DECODER, MIXTURE
 from toy import Toy
 
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.defences import NEEDS_CUT, Defence, DefenceContext, set_up
+from privprune.defences import DEFENCES, Defence, DefenceContext, build_defence
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import ScheduleSettings, TrainingPlan, train
@@ -46,13 +46,13 @@ def begun(
 ) -> tuple[Ensemble, Defence, DefenceContext]:
     """Return networks and defence as they are before they are trained."""
     members = 2 if found["name"] in TOGETHER else 1
-    cut = cut_at(2, extra=True) if isinstance(settings_of(found), NEEDS_CUT) else None
+    cut = cut_at(2, extra=True) if "cut" in DEFENCES[found["name"]].needs else None
     own = make(*range(members), cut=cut, target_accuracy=torch.tensor([0.0, 0.9])[:members])
     networks = toy.networks if found["name"] == "dp_sgd" else toy.normalised
     ensemble = cut_ensemble(cut) if cut is not None else Ensemble(networks(*range(members)))
     if members == 1 and found["name"] != "dp_sgd":
         ensemble.module.to(memory_format=torch.channels_last)
-    return ensemble, set_up(settings_of(found), own), own
+    return ensemble, build_defence(settings_of(found), own), own
 
 
 def plan(toy: Toy, context: DefenceContext, momentum: float) -> TrainingPlan:

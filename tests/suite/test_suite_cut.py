@@ -13,7 +13,7 @@ from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
-BASES = "distance_correlation, resfl, patrol_as_in_cem, patrol"
+BASES = "distance_correlation, patrol, patrol_as_in_cem, resfl"
 INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
 
 
@@ -112,7 +112,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "Lipschitz weights of another edge": (
         patrol_terms(lipschitz={"weights": [1, 1, 1], "deviation": 1, "share": 1, "over": "max", "normalised": False}),
-        "harden.cut-cem.defence: lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks",
+        "harden.cut-cem.defence.lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks",
     ),
     "PATROL without any term": (
         patrol_terms(lipschitz=None, game=None),
@@ -198,7 +198,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "CEM on CEM": (based(dict), f"harden.cut-cem.defence.base.name: found 'cem', allowed {BASES}"),
     "unknown form of CEM": (
         put("harden/cut-cem/defence/form/name", "as_printed"),
-        "harden.cut-cem.defence.form.name: found 'as_printed', allowed as_written, as_released",
+        "harden.cut-cem.defence.form.name: found 'as_printed', allowed as_released, as_written",
     ),
     "unknown inversion attack": (
         put("attack/cut-inverted/inversions/rmle/attack", "rmel"),

@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privprune.defences.cem import AsReleasedSettings
-from privprune.defences.cem.as_released import ClassClusters
+from privprune.defences.cem.as_released import AsReleasedSettings, ClassClusters
 from privprune.metrics.clusters import Clusters
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from locations import PAPER
-from locations import TINY
+from locations import PAPER, TINY
 
 from privprune.datasets.sources import Places
 from privprune.files import write_json
