@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -26,6 +26,29 @@ class Named(Protocol):
 
 
 Method = TypeVar("Method", bound=Named)
+_plugins: dict[str, ModuleType] = {}  # of this process, by name: every registry looks at them
+
+
+def use_plugins(names: Sequence[str], where: str) -> None:
+    """Import modules from outside, whose methods all registries have from now on.
+
+    Args:
+        names: of modules, `package.module`; each is looked for in the working directory and among what is installed.
+        where: the place of the names, for the message.
+
+    Raises:
+        UserError: a module cannot be imported.
+
+    """
+    for name in names:
+        if name in _plugins:
+            continue
+        try:
+            _plugins[name] = importlib.import_module(name)
+        except Exception as failure:
+            raise UserError(
+                f"{where}: {name}: could not be imported ({type(failure).__name__}: {failure})"
+            ) from failure
 
 
 class Registry(Mapping[str, Method], Generic[Method]):
@@ -42,6 +65,7 @@ class Registry(Mapping[str, Method], Generic[Method]):
         """
         self.package, self.kind, self.group = package, kind, group
         self._declared: dict[str, tuple[str, Method]] | None = None
+        self._plugins: set[str] = set()  # those that have been read
 
     def __getitem__(self, name: str) -> Method:
         """Return the method of a name; KeyError where there is none."""
@@ -75,7 +99,7 @@ class Registry(Mapping[str, Method], Generic[Method]):
             UserError: another module has declared a method of the same name.
 
         """
-        declared = self._read()
+        declared = self._read() if self._declared is None else self._declared
         found = [method for method in declarations(module) if isinstance(method, self.kind)]
         for method in found:
             before = declared.setdefault(method.name, (module.__name__, method))
@@ -91,6 +115,9 @@ class Registry(Mapping[str, Method], Generic[Method]):
                 self.add(importlib.import_module(entry.name))
             for point in importlib.metadata.entry_points(group=self.group):
                 self.add(importlib.import_module(point.module))
+        for name in _plugins.keys() - self._plugins:
+            self._plugins.add(name)
+            self.add(_plugins[name])
         return self._declared
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
 from privprune.models.shapes import NetworkShapes
+from privprune.registry import Registry
 
 # cut: networks that are cut into edge and cloud, one at a time; reference: non-members that no network trains on;
 # one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: the training that it
@@ -82,6 +83,7 @@ class DefenceMethod:
             key at fault, or with `found` where it is the defence as a whole.
         surrogate: the decoder that networks are trained against, which an adaptive attacker may start from.
         prunes: whether it prunes by itself, so that no method that removes structures can join it.
+        parts: registries of what its settings choose from, such as the forms of CEM's loss.
         imports: modules that are slow to import and needed by this defence alone; imported before workers fork.
         examples: small settings as a suite has them, for the tests that all defences share.
 
@@ -94,6 +96,7 @@ class DefenceMethod:
     check: Callable[[Any, DefendedCell], None] = _no_check
     surrogate: Callable[[Any], Surrogate | None] = _no_surrogate
     prunes: bool = False
+    parts: tuple[Registry[Any], ...] = ()
     imports: tuple[str, ...] = ()
 
     @property

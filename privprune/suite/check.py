@@ -11,6 +11,7 @@ from privprune.attacks.membership import LiRAAttack, RMIAAttack
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.errors import UserError
 from privprune.lineage import lineage, started_from
+from privprune.registry import use_plugins
 from privprune.settings import at, read
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section
@@ -26,8 +27,10 @@ from privprune.workflow.recognise import RecogniseEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 
 SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
+PLUGINS = "plugins"  # modules from outside that declare methods; a suite may leave the key out
 DEVICES = ("found", "cpu", "cuda")  # `found`: a GPU where there is one
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
 
     """
     for key in found:
-        if key not in SECTIONS:
-            raise UserError(f"{file}: {key}: unknown section, allowed {', '.join(SECTIONS)}")
+        if key not in (*SECTIONS, PLUGINS):
+            raise UserError(f"{file}: {key}: unknown section, allowed {', '.join((*SECTIONS, PLUGINS))}")
+    _load_plugins(found.get(PLUGINS, []), f"{file}: {PLUGINS}")
     sections = {name: at(found, name, file=file) for name in SECTIONS}
     if sections["device"] not in DEVICES:
         raise UserError(f"{file}: device: found {sections['device']!r}, allowed {', '.join(DEVICES)}")
@@ -99,6 +103,12 @@ def check_suite(found: Mapping[str, Any], file: str) -> Suite:
     identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
     check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
     return suite
+
+
+def _load_plugins(names: object, where: str) -> None:
+    if not isinstance(names, list) or not all(isinstance(name, str) and MODULE.fullmatch(name) for name in names):
+        raise UserError(f"{where}: found {names!r}, allowed a list of modules, such as [package.module]")
+    use_plugins(names, where)
 
 
 def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:

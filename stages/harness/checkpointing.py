@@ -28,7 +28,7 @@ def kept(place: RecordLocation, context: DataContext) -> Iterator[DataContext]:
         UserError: the interval is no number of seconds.
 
     """
-    code = DATA / "code" / f"{place.stage}.json"
+    code = DATA / "code" / place.stage / f"{place.name}.json"
     listed = code.read_text() if code.exists() else ""
     folders = {context.folder, DATA / place.origin}
 

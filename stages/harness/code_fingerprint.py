@@ -1,8 +1,9 @@
-"""Which code a stage runs, and a fingerprint of it that comments and docstrings do not change.
+"""Which code an entry of the suite runs, with a fingerprint of each file that comments and docstrings do not change.
 
-DVC ignores imports. So `check`, which runs first, follows them and writes for each stage a list of the files that it
-runs, `data/code/<stage>.json`, on which the stage depends: a change of any of them reruns the stage, and no other
-change does. Listed one by one in dvc.yaml, they would be read and written again with every stage of a run.
+DVC knows files, not imports. So `check`, which runs first, follows the imports and writes for each entry a list of the
+files that it runs, `data/code/<stage>/<entry>.json`, on which the entry's stage depends: the stage's script, the training
+loop, and the methods that the entry names, each with what it imports. A change of a listed file reruns the entry; a
+method that the entry does not name is not in its list. Stages that read records have one list for all entries.
 """
 
 from __future__ import annotations
@@ -10,127 +11,142 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import io
-import tokenize
+import importlib.util
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-STAGES = ("fetch", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate", "plot", "report", "track")
+ENTRIES = {  # stage -> section of the suite whose entries have a list each
+    "fetch": "datasets",
+    "train": "train",
+    "prune": "prune",
+    "harden": "harden",
+    "attack": "attack",
+    "recognise": "recognise",
+    "deploy": "deploy",
+}
+WHOLE = ("evaluate", "plot", "report", "track")  # stages with one list
 PACKAGES = ("privprune", "stages")
-# A stage that trains streams its curves, if a server is named; nothing in the tracking can change what it writes.
-STREAMED = "privprune.tracking"
+# Long stages send their curves to an MLflow server, if one is named; nothing in the tracking can change their outputs.
+TRACKING = "privprune.tracking"
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _COMPILED = "__pycache__"
 
 
-def code_of(stage: str, root: Path) -> dict[str, str]:
-    """List what a stage runs.
+def files_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str, Path]:
+    """Return the files that a stage runs.
 
     Args:
         stage: name of a script in `stages`.
         root: of the checkout.
+        methods: modules of the methods that an entry names, in the checkout or installed elsewhere.
 
     Returns:
-        file -> fingerprint (sha256, hexadecimal), sorted: the modules that it imports directly or through others,
-        inside functions too, and the files that are no code beside them (printed numbers, templates). Without the
-        tracking, unless the stage is the tracking's own.
+        name -> file, sorted: the modules that are imported directly or through others, inside functions too, and the
+        files that are no code beside them (printed numbers, templates). A file's name is its path below `root`, or
+        below the folder that its package was imported from. The tracking is left out, but for the stage `track`.
 
     """
-    left_out = "" if stage == "track" else STREAMED
-    modules = _closure(f"stages.{stage}", root, left_out)
-    beside = {file for path in modules for file in _data_beside(path.parent, root)}
-    return {str(path.relative_to(root)): _fingerprint(path) for path in sorted(modules | beside)}
+    packages = {*PACKAGES, *(name.partition(".")[0] for name in methods)}
+    left_out = "" if stage == "track" else TRACKING
+    modules = _imported_through({f"stages.{stage}", *methods}, root, packages, left_out)
+    beside = {
+        f"{name.rpartition('/')[0]}/{file.relative_to(path.parent).as_posix()}": file
+        for name, path in modules.items()
+        for file in _data_beside(path.parent, root)
+    }
+    return dict(sorted({**modules, **beside}.items()))
 
 
-def _closure(module: str, root: Path, left_out: str) -> set[Path]:
-    """Return the files that importing a module reads: its own, those it imports, and the packages around them."""
-    waiting, seen, files = {module}, set[str](), set[Path]()
+def code_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str, str]:
+    """Return the same files as name -> fingerprint (sha256, hexadecimal)."""
+    return {name: fingerprint(path) for name, path in files_of(stage, root, methods).items()}
+
+
+def _imported_through(
+    modules: Collection[str], root: Path, packages: Collection[str], left_out: str
+) -> dict[str, Path]:
+    """Return the files that importing modules reads: theirs, those that these import, and the packages around them."""
+    waiting, seen, files = set(modules), set[str](), dict[str, Path]()
     while waiting:
-        name = waiting.pop()
-        if not name or name in seen or (left_out and f"{name}.".startswith(f"{left_out}.")):
+        module = waiting.pop()
+        if not module or module in seen or (left_out and f"{module}.".startswith(f"{left_out}.")):
             continue
-        seen.add(name)
-        path = _file_of(name, root)
+        seen.add(module)
+        path = _file_of(module, root)
         if path is not None:
-            files.add(path)
-            waiting |= _imported(path)
-        waiting.add(name.rpartition(".")[0])
+            name = module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
+            files[name] = path
+            waiting |= {name for name in _imports(path) if name.partition(".")[0] in packages}
+        waiting.add(module.rpartition(".")[0])
     return files
 
 
+@functools.cache
 def _file_of(module: str, root: Path) -> Path | None:
-    """Return the file of a module of ours, or None for a name inside one."""
+    """Return the file of a module, or None for a name inside one."""
     base = root / module.replace(".", "/")
-    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    if module.partition(".")[0] in PACKAGES:
+        return None
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(found.origin) if found is not None and found.has_location and found.origin else None
 
 
 @functools.cache
-def _imported(path: Path) -> frozenset[str]:
-    """Return the dotted names of ours that a file imports anywhere, with `from a import b` as a and a.b."""
+def _imports(path: Path) -> frozenset[str]:
+    """Return the dotted names that a file imports anywhere, with `from a import b` as a and a.b."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:  # relative imports are refused by the linter
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(name for name in names if name.split(".")[0] in PACKAGES)
+        elif isinstance(node, ast.ImportFrom):
+            names |= set(_relative(node, path))
+    return frozenset(names)
+
+
+def _relative(node: ast.ImportFrom, path: Path) -> Iterator[str]:
+    """Return the dotted names of a relative import; the linter allows none here, but a plugin may have some."""
+    folders = [path.parent]
+    while (folders[-1] / "__init__.py").exists():
+        folders.append(folders[-1].parent)
+    package = [folder.name for folder in reversed(folders[:-1])]
+    base = ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+    yield base
+    yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 @functools.cache
 def _data_beside(folder: Path, root: Path) -> frozenset[Path]:
     """Return the files of a package that are no code, in folders below too unless these are packages themselves."""
-    if folder == root:
+    if folder == root or not (folder / "__init__.py").exists():
         return frozenset()
-    found: set[Path] = set()
+    return frozenset(_data_in(folder))
+
+
+def _data_in(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.is_dir() and path.name != _COMPILED and not (path / "__init__.py").exists():
-            found |= _data_beside(path, root)
+            yield from _data_in(path)
         elif path.is_file() and path.suffix not in (".py", ".pyc"):
-            found.add(path)
-    return frozenset(found)
+            yield path
 
 
 @functools.cache
-def _fingerprint(path: Path) -> str:
+def fingerprint(path: Path) -> str:
+    """Return the sha256 of a file; of Python code, that of its syntax tree without docstrings, written out again."""
     content = path.read_bytes()
-    return hashlib.sha256(_bare(content) if path.suffix == ".py" else content).hexdigest()
-
-
-def _bare(source: bytes) -> bytes:
-    """Return a module's code without comments, docstrings, empty lines and spaces at the ends of lines.
-
-    What is left is taken from the file as it stands: a syntax tree written out again would differ between versions of
-    Python.
-    """
-    text = source.decode()
-    lines = [[*line] for line in text.splitlines()]
-    for first, last in [*_comments(text), *_docstrings(text)]:
-        for number in range(first[0], last[0] + 1):
-            start = first[1] if number == first[0] else 0
-            end = last[1] if number == last[0] else len(lines[number])
-            lines[number][start:end] = " " * (end - start)
-    kept = ["".join(line).rstrip() for line in lines]
-    return "\n".join(line for line in kept if line).encode()
-
-
-def _comments(text: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return where comments begin and end: (line, column), counted from 0 in characters."""
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    return [
-        ((token.start[0] - 1, token.start[1]), (token.end[0] - 1, token.end[1]))
-        for token in tokens
-        if token.type == tokenize.COMMENT
-    ]
-
-
-def _docstrings(text: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Return where docstrings begin and end; their columns count bytes, but only indentation stands before them."""
-    found = []
-    for node in ast.walk(ast.parse(text)):
-        first = node.body[0] if isinstance(node, _DOCUMENTED) and node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            lines = text.splitlines()
-            end = first.end_lineno or first.lineno
-            column = len(lines[end - 1].encode()[: first.end_col_offset].decode())
-            found.append(((first.lineno - 1, first.col_offset), (end - 1, column)))
-    return found
+    if path.suffix == ".py":
+        tree = ast.parse(content)
+        for node in ast.walk(tree):
+            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+        content = ast.unparse(tree).encode()
+    return hashlib.sha256(content).hexdigest()

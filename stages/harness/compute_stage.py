@@ -14,6 +14,7 @@ import torch
 
 from privprune.errors import UserError
 from privprune.files import write_json
+from privprune.registry import use_plugins
 from privprune.settings import at, load_yaml, read
 from privprune.tracking import live
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, end, name_given, report_mistakes
@@ -48,6 +49,7 @@ def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str
 
     """
     suite, where = load_yaml(PARAMS), f"{PARAMS}: {section}.{name}"
+    use_plugins(suite.get("plugins", []), f"{PARAMS}: plugins")
     found = at(suite, section, name, file=str(PARAMS))
     if isinstance(kind, Mapping):
         own = [key for key in kind if key in found]

@@ -83,7 +83,7 @@ def test_a_defence_trains_and_gives_the_network_back(
 
 @pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
 def test_a_declared_surrogate_is_the_decoder_that_comes_out(
-    example: Example, context: Callable[..., DefenceContext], toy: Toy
+    example: Example, context: Callable[..., DefenceContext]
 ) -> None:
     """A defence hands out a decoder's weights exactly where it declares a decoder."""
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None

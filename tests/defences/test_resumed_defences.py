@@ -10,7 +10,7 @@ import pytest
 import torch
 from cut_toys import cut_at, cut_ensemble
 from interruption import interrupted, same
-from test_defence_registry import ALL, AS_RELEASED, AS_WRITTEN, DECODER, MIXTURE, settings_of
+from test_defence_registry import ALL, Example, settings_of
 from toy import Toy
 
 from privprune.checkpoints.store import NONE, Checkpoints
@@ -23,13 +23,14 @@ pytestmark = [  # what torch and Opacus say about the inputs of the first layer,
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
-SEPARATE = {**MIXTURE, "refit": {"name": "separate_pass", "augmentation": "crop_flip"}}
-PRETRAINED = {**DECODER, "pretraining": {"epochs": 2, "batch": 16, "final_learning_rate": 0.0001}}
-MORE: dict[str, dict[str, Any]] = {
-    "cem, separate pass": {"name": "cem", **SEPARATE, "form": AS_RELEASED, "base": None},
-    "cem, diagonal": {"name": "cem", **SEPARATE, "form": {**AS_WRITTEN, "covariance": "diagonal"}, "base": None},
-    "cem, from fit": {"name": "cem", **MIXTURE, "form": {**AS_WRITTEN, "covariance": "from_fit"}, "base": None},
-    "cem, pretrained": {"name": "cem", **SEPARATE, "form": AS_WRITTEN, "base": {"name": "resfl", **PRETRAINED}},
+AS_RELEASED, AS_WRITTEN = ({**example} for example in DEFENCES["cem"].examples)
+SEPARATE = {"refit": {"name": "separate_pass", "augmentation": "crop_flip"}}
+PRETRAINED = {**DEFENCES["resfl"].examples[0], "pretraining": {"epochs": 2, "batch": 16, "final_learning_rate": 0.0001}}
+MORE: dict[str, Example] = {
+    "cem, separate pass": {**AS_RELEASED, **SEPARATE},
+    "cem, diagonal": {**AS_WRITTEN, **SEPARATE, "form": {**AS_WRITTEN["form"], "covariance": "diagonal"}},
+    "cem, from fit": {**AS_WRITTEN, "form": {**AS_WRITTEN["form"], "covariance": "from_fit"}},
+    "cem, pretrained": {**AS_WRITTEN, **SEPARATE, "base": PRETRAINED},
 }
 CASES = {**{f"{number}, {found['name']}": found for number, found in enumerate(ALL)}, **MORE}
 TOGETHER = ("confidence_penalty", "matched_accuracy", "min_max")  # several networks side by side
@@ -41,9 +42,7 @@ def _known_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opacus.accountants.utils.get_noise_multiplier", lambda **_: 1.0)
 
 
-def begun(
-    found: dict[str, Any], make: Callable[..., DefenceContext], toy: Toy
-) -> tuple[Ensemble, Defence, DefenceContext]:
+def begun(found: Example, make: Callable[..., DefenceContext], toy: Toy) -> tuple[Ensemble, Defence, DefenceContext]:
     """Return networks and defence as they are before they are trained."""
     members = 2 if found["name"] in TOGETHER else 1
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[found["name"]].needs else None
@@ -64,7 +63,7 @@ def plan(toy: Toy, context: DefenceContext, momentum: float) -> TrainingPlan:
 
 @pytest.mark.parametrize("found", CASES.values(), ids=CASES)
 def test_a_defence_killed_twice_ends_with_the_same_bits(
-    found: dict[str, Any], context: Callable[..., DefenceContext], toy: Toy, tmp_path: Path
+    found: Example, context: Callable[..., DefenceContext], toy: Toy, tmp_path: Path
 ) -> None:
     """Networks, history, metrics and surrogate are those of an undisturbed training, and no epoch is done twice."""
     private = found["name"] == "dp_sgd"

@@ -19,7 +19,7 @@ from stages.harness import checkpointing
 PLACE = RecordLocation(Path("reports"), "tiny", "harden", "game", {"paper": "cem", "epochs": 2}, origin="models/base")
 
 FILES = {
-    "data/code/harden.json": "{}",
+    "data/code/harden/game.json": "{}",
     "data/datasets/digits/data.safetensors": "images",
     "data/datasets/digits/splits.npz": "splits",
     "data/models/base/models.safetensors": "weights",
@@ -55,7 +55,7 @@ SAME: dict[str, Callable[[], Any]] = {
     "another cell": lambda: Path("data/models/other/models.safetensors").write_text("x"),
 }
 OTHER: dict[str, Callable[[], Any]] = {
-    "code": lambda: Path("data/code/harden.json").write_text("[]"),
+    "code": lambda: Path("data/code/harden/game.json").write_text("[]"),
     "images": lambda: Path("data/datasets/digits/data.safetensors").write_text("x"),
     "splits": lambda: Path("data/datasets/digits/splits.npz").write_text("x"),
     "the cell that it starts from": lambda: Path("data/models/base/models.safetensors").write_text("x"),

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from locations import ROOT
 
-from stages.harness import code_fingerprint as closure
+from stages.harness import code_fingerprint
 
 STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()

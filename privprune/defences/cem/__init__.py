@@ -85,6 +85,7 @@ METHOD = DefenceMethod(
     needs=frozenset({"cut"}),
     check=check_cem,
     surrogate=lambda settings: surrogate_of(settings.base),
+    parts=(FORMS,),
     imports=("sklearn.cluster",),
     examples=(
         {**_EXAMPLE, "form": _AS_RELEASED},

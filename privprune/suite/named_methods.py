@@ -1,0 +1,60 @@
+"""Which methods an entry of a suite names, as modules: its result depends on their code and on no other method's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from privprune.defences import DEFENCES
+from privprune.lineage import lineage
+from privprune.registry import Registry
+
+MAKING = ("train", "prune", "harden")  # sections whose entries are cells
+_CELL = {"attack": "target", "recognise": "judge", "deploy": "cell"}  # section -> key that names a cell
+_NAMING = ("name", "attack", "model")  # keys whose value may be a method's name
+
+
+def modules_named(suite: Mapping[str, Any], section: str, name: str) -> list[str]:
+    """Return the modules of the methods that an entry runs, sorted.
+
+    Args:
+        suite: the content of a suite's file, which has been checked.
+        section: of the entry.
+        name: of the entry.
+
+    Returns:
+        the modules of the methods that the entry names, and of the architecture and wire of the networks that it
+        works on. How a cell that it starts from was trained or defended is not its concern: it reads the weights.
+
+    """
+    entry = suite[section][name]
+    modules = set(_modules(entry))
+    cell = name if section in MAKING else entry.get(_CELL.get(section, ""))
+    if cell is not None:
+        modules |= set(_modules(_network(suite, cell)))
+    return sorted(modules)
+
+
+def _network(suite: Mapping[str, Any], cell: str) -> object:
+    """Return the networks of a cell as the suite has them, at the beginning of its lineage."""
+    cells = {name: entry for section in MAKING for name, entry in suite[section].items()}
+    first = lineage(cell, lambda name: str(cells[name].get("from", "")))[-1]
+    return cells[first]["network"]
+
+
+def _modules(value: object) -> Iterator[str]:
+    """Yield the modules of all methods that are named in a part of a suite, however deep."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _modules(inner)
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in _NAMING and isinstance(inner, str):
+                yield from (registry.module_of(inner) for registry in registries() if inner in registry)
+            yield from _modules(inner)
+
+
+def registries() -> tuple[Registry[Any], ...]:
+    """Return all registries of methods, with those inside a method, such as the forms of CEM's loss."""
+    inner = [registry for method in DEFENCES.values() for registry in method.parts]
+    return (DEFENCES, *inner)
