@@ -13,36 +13,61 @@ from typing import Any
 
 import pytest
 import yaml
-from locations import ROOT
+from locations import ROOT, TINY
 
+from privprune.settings import load_yaml
+from privprune.suite.named_methods import modules_named
 from stages.harness import code_fingerprint
 
 STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
-# ours is loaded anew for each stage; what it uses of others, which knows nothing of ours, is loaded once
+SUITE = load_yaml(TINY)
+ALL_STAGES = (*code_fingerprint.ENTRIES, *code_fingerprint.WHOLE)
+# loads our modules anew for each entry with the methods that it names; what others provide is loaded once
 LOADED = """
 import importlib, json, sys, types
 loaded = {}
-for stage in sys.argv[1:]:
+for case in json.load(sys.stdin):
     for name in [name for name in sys.modules if name.split(".")[0] in ("privprune", "stages")]:
         del sys.modules[name]
-    if stage != "track":
+    if case["stage"] != "track":
         sys.modules["privprune.tracking"] = types.SimpleNamespace(live=None, __file__=None)
-    importlib.import_module("stages." + stage)
+    for module in ("stages." + case["stage"], *case["methods"]):
+        importlib.import_module(module)
     ours = [module for name, module in sys.modules.items() if name.split(".")[0] in ("privprune", "stages")]
-    loaded[stage] = [module.__file__ for module in ours if module.__file__]
+    loaded[case["place"]] = [module.__file__ for module in ours if module.__file__]
 print(json.dumps(loaded))
 """
 
 
+def entries() -> dict[str, tuple[str, list[str]]]:
+    """Return `<stage>/<entry>`, or `<stage>`, of the miniature suite -> the stage and the methods that are named."""
+    found: dict[str, tuple[str, list[str]]] = {stage: (stage, []) for stage in code_fingerprint.WHOLE}
+    for stage, section in code_fingerprint.ENTRIES.items():
+        for name in SUITE[section]:
+            found[f"{stage}/{name}"] = stage, modules_named(SUITE, section, name)
+    return found
+
+
+ENTRIES = entries()
+
+
+def listed(place: str) -> dict[str, str]:
+    """Return the list of an entry's code."""
+    stage, methods = ENTRIES[place]
+    return code_fingerprint.code_of(stage, ROOT, methods)
+
+
 @functools.cache
 def loaded() -> dict[str, set[str]]:
-    """Return stage -> the files of ours that Python loads with its script."""
-    command = [sys.executable, "-c", LOADED, *closure.STAGES]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 (our own program)
+    """Return entry -> the files of ours that Python loads with its script and its methods."""
+    cases = [{"place": place, "stage": stage, "methods": methods} for place, (stage, methods) in ENTRIES.items()]
+    command, given = [sys.executable, "-c", LOADED], json.dumps(cases)
+    ended = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=True)  # noqa: S603 (ours)
     return {
-        stage: {str(Path(file).relative_to(ROOT)) for file in files} for stage, files in json.loads(told.stdout).items()
+        place: {str(Path(file).relative_to(ROOT)) for file in files}
+        for place, files in json.loads(ended.stdout).items()
     }
 
 
@@ -63,40 +88,54 @@ def users_of(package: str) -> set[Path]:
 def test_a_stage_depends_on_the_list_of_its_code(stage: str) -> None:
     """Each stage but `check`, which makes the lists from all code, depends on its own list and on no code besides."""
     code = {path for path in STAGES[stage]["deps"] if path.startswith(("data/code", "privprune", "stages"))}
-    assert code == ({"privprune", "stages"} if stage == "check" else {f"data/code/{stage}.json"})
-    assert {"check", *closure.STAGES} == set(STAGES)
+    own = f"data/code/{stage}/${{key}}.json" if stage in code_fingerprint.ENTRIES else f"data/code/{stage}.json"
+    assert code == ({"privprune", "stages"} if stage == "check" else {own})
+    assert {"check", *ALL_STAGES} == set(STAGES)
 
 
-@pytest.mark.parametrize("stage", closure.STAGES)
-def test_code_that_is_loaded_is_listed(stage: str) -> None:
-    """All modules of ours that Python loads with a stage's script stand in its list, but for what streams curves."""
-    files = loaded()[stage]
+@pytest.mark.parametrize("place", ENTRIES)
+def test_code_that_is_loaded_is_listed(place: str) -> None:
+    """All modules of ours that Python loads with an entry's script and methods stand in its list."""
+    files = loaded()[place]
     assert len(files) > 3
-    assert files <= set(closure.code_of(stage, ROOT))
+    assert files <= set(listed(place))
 
 
-@pytest.mark.parametrize("stage", closure.STAGES)
-def test_a_list_follows_imports_inside_functions_and_nothing_else(stage: str) -> None:
-    """What a list names is imported by another file of the list, or is the script, a package around or data beside."""
-    listed = [Path(file) for file in closure.code_of(stage, ROOT)]
-    text = "\n".join((ROOT / file).read_text() for file in listed if file.suffix == ".py")
-    for file in listed:
+@pytest.mark.parametrize("place", ENTRIES)
+def test_a_list_follows_imports_inside_functions_and_nothing_else(place: str) -> None:
+    """What a list names is a method, imported by another file of the list, the script, a package or data beside."""
+    stage, methods = ENTRIES[place]
+    files = [Path(file) for file in listed(place)]
+    text = "\n".join((ROOT / file).read_text() for file in files if file.suffix == ".py")
+    for file in files:
         beside = file.suffix != ".py" or file.name == "__init__.py" or file == Path(f"stages/{stage}.py")
         parent, name = ".".join(file.parts[:-1]), file.stem
         named = rf"(from {parent}\.{name} import|from {parent} import [^\n]*\b{name}\b|import {parent}\.{name}\b)"
-        assert beside or re.search(named, text) or re.search(rf"from {parent} import \([^)]*\b{name}\b", text), file
+        method = f"{parent}.{name}" in methods
+        imported = re.search(named, text) or re.search(rf"from {parent} import \([^)]*\b{name}\b", text)
+        assert beside or method or imported, file
+
+
+def test_an_entry_lists_the_methods_that_it_names_and_no_others() -> None:
+    """A cell hardened with CEM as written lists that form and its base, not the released form or another defence."""
+    files = set(listed("harden/cut-cem"))
+    assert {"privprune/defences/cem/as_written.py", "privprune/defences/resfl.py"} <= files
+    others = {"cem/as_released.py", "dp_sgd.py", "min_max.py", "confidence_penalty.py"}
+    assert not files & {f"privprune/defences/{name}" for name in others}
+    assert "privprune/training/loop.py" in files
+    assert "privprune/defences/min_max.py" not in set(listed("train/base"))
 
 
 def test_printed_numbers_and_templates_are_listed() -> None:
     """Files that a stage reads without importing them are among its code too."""
-    listed = set(closure.code_of("report", ROOT))
-    assert {"privprune/published/cem.yaml", "privprune/report/templates/page.html.jinja"} <= listed
-    assert "privprune/published/cem.yaml" not in closure.code_of("train", ROOT)
+    files = set(listed("report"))
+    assert {"privprune/published/cem.yaml", "privprune/report/templates/page.html.jinja"} <= files
+    assert "privprune/published/cem.yaml" not in listed("train/base")
 
 
 def test_only_streaming_reaches_the_tracking() -> None:
     """What is left out of the lists is reached from the module that all training stages share, and nowhere else."""
-    assert users_of(closure.STREAMED) == {Path("stages/harness/compute_stage.py"), Path("stages/track.py")}
+    assert users_of(code_fingerprint.TRACKING) == {Path("stages/harness/compute_stage.py"), Path("stages/track.py")}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +158,7 @@ def test_comments_and_docstrings_do_not_count(tmp_path: Path, changed: str, same
         root = tmp_path / str(number)
         (root / "stages").mkdir(parents=True)
         (root / "stages" / "one.py").write_text(text)
-        prints.append(closure.code_of("one", root)["stages/one.py"])
+        prints.append(code_fingerprint.code_of("one", root)["stages/one.py"])
     assert (prints[1] == prints[0]) is bool(same)
     assert (prints[1] == prints[2]) is (same is None)
 
@@ -134,7 +173,7 @@ def test_a_change_is_seen_through_imports(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert set(closure.code_of("one", tmp_path)) == {"stages/one.py", "privprune/used.py"}
+    assert set(code_fingerprint.code_of("one", tmp_path)) == {"stages/one.py", "privprune/used.py"}
 
 
 def test_every_stage_is_one_script_of_its_name() -> None:
@@ -199,5 +238,5 @@ def read_keys(stage: str) -> set[str]:
 def test_the_keys_that_are_read_are_declared(stage: str) -> None:
     """A stage's `params` are the keys of the suite that its script looks up, and nothing else reads the suite."""
     assert read_keys(stage) == set(STAGES[stage].get("params", []))
-    readers = {path.stem for path in (ROOT / "stages").glob("*.py") if "load_yaml" in path.read_text()}
-    assert readers <= {"check", "evaluate", "plot", "report", "stage", "parallel", "cost", "select"}
+    readers = {path.stem for path in (ROOT / "stages").rglob("*.py") if "load_yaml" in path.read_text()}
+    assert readers <= {"check", "evaluate", "plot", "report", "compute_stage", "parallel", "estimate", "select"}

@@ -263,10 +263,124 @@ def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) 
     assert [found for found in output.splitlines() if found.startswith(line)]
     assert "Traceback" not in output
     after = copy.contents("data", "reports")
-    of_check = {path for path in before if path.startswith(("data/checked.json", "data/code/"))}
+    of_check = {path for path in before if path.startswith(("data/checked.json", "data/code/", "data/methods/"))}
     assert {path: sum_ for path, sum_ in before.items() if path not in of_check} == {
         path: sum_ for path, sum_ in after.items() if path not in of_check
     }
+
+
+def stale(clone: Clone) -> set[str]:
+    """Return the stages that `dvc status` names; none where it says that all is up to date."""
+    process = clone.start("-m", "dvc", "status")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    found = set(re.findall(r"^(\S+):$", output, re.MULTILINE))
+    assert found or "up to date" in output, output
+    return found
+
+
+def test_a_new_method_makes_nothing_stale(clone: Clone, tmp_path: Path) -> None:
+    """A file with a new defence, attack, pruning method, wire, model or data set leaves `dvc status` up to date."""
+    copy = clone.copy(tmp_path / "privprune")
+    for folder in (
+        "defences",
+        "attacks/membership",
+        "attacks/inversion",
+        "pruning",
+        "models",
+        "models/wire",
+        "datasets",
+    ):
+        (copy.folder / "privprune" / folder / "brand_new.py").write_text('"""A new method."""\n')
+    assert stale(copy) == set()
+    assert copy.repro()[0] == []
+
+
+def test_a_changed_method_reruns_the_entries_that_use_it(clone: Clone, tmp_path: Path) -> None:
+    """Code of CEM as written changes its cell alone, a comment there nothing, and the loop every trained cell."""
+    copy = clone.copy(tmp_path / "privprune")
+    form = copy.folder / "privprune" / "defences" / "cem" / "as_written.py"
+    form.write_text(form.read_text() + "# a comment\n")
+    assert stale(copy) == {"check"}
+    assert copy.repro("check")[0] == ["check"]
+    assert stale(copy) == set()
+    form.write_text(form.read_text() + "CHANGED = True\n")
+    copy.repro("check")
+    assert stale(copy) == {"harden@cut-cem"}
+    loop = copy.folder / "privprune" / "training" / "loop.py"
+    loop.write_text(loop.read_text() + "CHANGED = True\n")
+    copy.repro("check")
+    trained = {stage for stage in EVERYTHING if stage.startswith(("train@", "prune@", "harden@"))}
+    assert trained <= stale(copy)
+
+
+PLUGIN_CELL = """
+  outside:
+    paper: mia_pruning
+    data: digits
+    from: models/base
+    network: null
+    defence: {name: logit_decay, weight: 0.1}
+    plan: *plan
+    keep_shadows: true
+    stack: 1
+"""
+
+
+def test_a_plugin_is_used_and_fingerprinted_like_our_own_methods(clone: Clone, tmp_path: Path) -> None:
+    """A defence from outside trains a cell; only that cell depends on its files, the helper that it imports included."""
+    copy = clone.copy(tmp_path / "privprune")
+    shutil.copytree(ROOT / "tests" / "outside_methods", copy.folder / "outside_methods")
+    copy.change("\nharden:\n", f"\nplugins: [outside_methods.logit_decay]\n\nharden:{PLUGIN_CELL}")
+    run, output = copy.repro("harden@outside")
+    assert run == ["check", "harden@outside"], output
+    assert (copy.folder / "reports/tiny/records/mia_pruning/harden/outside.json").exists()
+    listed = json.loads((copy.folder / "data/code/harden/outside.json").read_text())
+    assert {"outside_methods/logit_decay.py", "outside_methods/strength.py"} <= listed.keys()
+    helper = copy.folder / "outside_methods" / "strength.py"
+    helper.write_text(helper.read_text().replace("0.5", "0.6"))
+    assert "check" in stale(copy)
+    copy.repro("check")
+    after = {stage for stage in stale(copy) if stage.startswith(("train@", "prune@", "harden@", "attack@"))}
+    assert after == {"harden@outside"}
+
+
+# runs a stage on one core, where nothing is forked, and prints the files of ours of which a function was called
+TRACED = """
+import json, os, runpy, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+stage, name, called = sys.argv[1], sys.argv[2], set()
+def note(frame, event, argument):
+    if event == "call" and frame.f_code.co_name != "<module>":
+        called.add(frame.f_code.co_filename)
+sys.argv = ["stages." + stage, name]
+os._exit = sys.exit
+sys.setprofile(note)
+try:
+    runpy.run_module("stages." + stage, run_name="__main__")
+except SystemExit:
+    pass
+sys.setprofile(None)
+ours = [os.path.relpath(file) for file in called if file.startswith(os.getcwd())]
+print("CALLED " + json.dumps(ours))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the number of cores can be chosen on Linux only")
+@pytest.mark.parametrize(
+    "stage", ["harden@cut-cem", "harden@game", "prune@pruned", "prune@removed", "attack@base", "attack@cut-inverted"]
+)
+def test_code_that_is_called_is_listed(clone: Clone, tmp_path: Path, stage: str) -> None:
+    """Every file of ours of which a stage calls a function stands in the entry's list, methods and helpers alike."""
+    copy = clone.copy(tmp_path / "privprune")
+    kind, name = stage.split("@")
+    process = copy.start("-c", TRACED, kind, name)
+    output, _ = process.communicate()
+    called = json.loads(next(line for line in output.splitlines() if line.startswith("CALLED "))[len("CALLED ") :])
+    assert len(called) > 10
+    listed = json.loads((copy.folder / "data" / "code" / kind / f"{name}.json").read_text())
+    declarations = {file for file in called if Path(file).parts[:2] == ("privprune", "tracking")}
+    assert set(called) - listed.keys() <= declarations
 
 
 def is_new(path: Path, since: int) -> bool:
