@@ -328,7 +328,7 @@ PLUGIN_CELL = """
 
 
 def test_a_plugin_is_used_and_fingerprinted_like_our_own_methods(clone: Clone, tmp_path: Path) -> None:
-    """A defence from outside trains a cell; only that cell depends on its files, the helper that it imports included."""
+    """A defence from outside trains a cell, which alone depends on its files, with the helper that they import."""
     copy = clone.copy(tmp_path / "privprune")
     shutil.copytree(ROOT / "tests" / "outside_methods", copy.folder / "outside_methods")
     copy.change("\nharden:\n", f"\nplugins: [outside_methods.logit_decay]\n\nharden:{PLUGIN_CELL}")
@@ -351,7 +351,7 @@ import json, os, runpy, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 stage, name, called = sys.argv[1], sys.argv[2], set()
 def note(frame, event, argument):
-    if event == "call" and frame.f_code.co_name != "<module>":
+    if event == "call" and frame.f_code.co_flags & 1:  # of functions: modules and classes are read wherever they stand
         called.add(frame.f_code.co_filename)
 sys.argv = ["stages." + stage, name]
 os._exit = sys.exit
