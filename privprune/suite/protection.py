@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privprune.attacks.inversion import DecoderAttack, Inversion
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import (
     NEEDS_CUT,
     NEEDS_REFERENCE,
@@ -88,7 +89,7 @@ def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network:
         if lipschitz is not None:
             check_lipschitz(lipschitz, network_like(data, network))
         if game is not None:
-            check_decoder(feature_shape_like(data, network, None), IMAGE_SHAPES[data.name].image)
+            check_decoder(feature_shape_like(data, network, None), DATASETS[data.name].image_shape.image)
     except ValueError as refused:
         raise UserError(f"{where}: {refused}") from None
     if not isinstance(game, PatrolAsInCemSettings):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
+from privprune.datasets.catalogue import DATASETS, ImageShape
+from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, blank, prunable, reseed, small_dense
 from privprune.models.wire import PlainSettings
@@ -39,14 +40,14 @@ def anatomy(data: DatasetSettings, network: NetworkSettings, where: str) -> Netw
 
     """
     try:
-        return _anatomy(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+        return _anatomy(network.model, network.small_dense, _any_wire(network.cut), DATASETS[data.name].image_shape)
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
 
 
 def network_like(data: DatasetSettings, network: NetworkSettings) -> BlockNet:
     """Return a network of the same layers, with any weights and a plain wire; calls share it."""
-    return _network(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+    return _network(network.model, network.small_dense, _any_wire(network.cut), DATASETS[data.name].image_shape)
 
 
 def feature_shape_like(data: DatasetSettings, network: NetworkSettings, at: str | int | None) -> tuple[int, ...]:
@@ -61,12 +62,14 @@ def feature_shape_like(data: DatasetSettings, network: NetworkSettings, at: str 
         UserError: there is no such cut, none is named for a whole network, or one for a network that has its own.
 
     """
-    return _feature_shape(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name], at)
+    return _feature_shape(
+        network.model, network.small_dense, _any_wire(network.cut), DATASETS[data.name].image_shape, at
+    )
 
 
 def removable_like(data: DatasetSettings, network: NetworkSettings) -> Removable:
     """Return what can be removed of the edge of networks with a cut; calls share it."""
-    return _removable(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
+    return _removable(network.model, network.small_dense, _any_wire(network.cut), DATASETS[data.name].image_shape)
 
 
 @functools.cache

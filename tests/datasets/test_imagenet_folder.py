@@ -12,8 +12,8 @@ from PIL import Image
 from small_sets import dataset_settings, files_below
 from torchvision.transforms import functional
 
-from privprune.datasets import fetch, load_dataset, load_split
 from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.prepare import fetch, load_dataset, load_split
 from privprune.errors import UserError
 
 SIZES = [(300, 280), (257, 400), (100, 90), (256, 256), (224, 500)]

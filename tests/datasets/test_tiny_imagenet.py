@@ -9,9 +9,9 @@ import pytest
 from small_pictures import SmallTinyImagenet, picture
 from small_sets import dataset_settings
 
-from privprune.datasets import Dataset, fetch
-from privprune.datasets.source import Source
-from privprune.datasets.tiny_imagenet import tiny_imagenet
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import fetch, read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 
@@ -23,7 +23,7 @@ def small() -> SmallTinyImagenet:
 
 def loaded(root: Path, accept: Any = "verified") -> Dataset:
     """Load the set from one folder."""
-    return tiny_imagenet(Source((root,), root, accept))
+    return read_dataset("tiny-imagenet", Source((root,), root, accept))
 
 
 @pytest.mark.parametrize("packed", [False, True])

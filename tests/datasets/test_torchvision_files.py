@@ -13,14 +13,15 @@ import torch
 import torchvision.datasets
 from small_sets import SmallCifar, SmallMnist, idx, python2_pickle
 
-from privprune.datasets import DATASETS, Dataset
-from privprune.datasets.source import Source
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 
 def loaded(name: str, root: Path, accept: Any = "verified") -> Dataset:
     """Load a set from one folder."""
-    return DATASETS[name](Source((root,), root, accept))
+    return read_dataset(name, Source((root,), root, accept))
 
 
 @pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
@@ -61,7 +62,7 @@ def test_the_first_folder_that_holds_a_copy_is_used(tmp_path: Path, small_mnist:
     (tmp_path / "users").mkdir()
     small_mnist.write(tmp_path / "downloads")
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = DATASETS["mnist"](source)
+    found = read_dataset("mnist", source)
     assert small_mnist.same(found.images, found.labels)
     assert list((tmp_path / "users").iterdir()) == []
 
@@ -77,7 +78,7 @@ def test_the_users_archive_comes_before_an_unpacked_download(
     (tmp_path / "users").mkdir()
     (tmp_path / "users" / "cifar-10-python.tar.gz").write_bytes(small_cifar10.archive())
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = DATASETS["cifar10"](source)
+    found = read_dataset("cifar10", source)
     assert small_cifar10.same(found.images, found.labels)
 
 
@@ -100,7 +101,7 @@ def test_no_pickle_is_opened_before_its_checksum(
     small_cifar10.official(monkeypatch)
     folder = small_cifar10.write(tmp_path)
     (folder / "test_batch").write_bytes(pickle.dumps({}))
-    monkeypatch.setattr("privprune.datasets.torchvision_sets.load_plain", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("privprune.datasets.families.torchvision_sets.load_plain", lambda *_: pytest.fail("opened"))
     with pytest.raises(UserError, match="test_batch: found md5"):
         loaded("cifar10", tmp_path)
 

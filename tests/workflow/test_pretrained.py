@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 from torchvision import models as torchvision_models
 
-from privprune.datasets import Dataset
+from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.defences.defence import DefenceContext
 from privprune.defences.min_max import MinMaxSettings, min_max
