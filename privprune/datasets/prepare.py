@@ -98,8 +98,8 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
         downloads: the folder that downloads go to if that variable is not set.
 
     Raises:
-        UserError: the dataset is missing and cannot be downloaded, is damaged, has other counts than expected, or is too
-            small for the protocols.
+        UserError: the dataset is missing and cannot be downloaded, is damaged, has other counts than expected, or is
+            too small for the protocols.
 
     """
     dataset = read_dataset(settings.name, Source.of(settings.accept, environment, downloads))

@@ -12,9 +12,9 @@ import torch
 from small_pictures import SmallTinyImagenet, write_facescrub, write_orl_faces
 from small_sets import POOLS, SmallCifar, SmallMnist, dataset_settings, files_below
 
-from privprune.datasets import DATASETS, IMAGE_SHAPES, fetch, load_dataset, load_split
-from privprune.datasets.digits import digits
-from privprune.datasets.source import Source
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.prepare import fetch, load_dataset, load_split, read_dataset
+from privprune.datasets.sources import Source
 from privprune.datasets.splits import MEMBER_ROLES, Extent, split_roles
 from privprune.errors import UserError
 
@@ -89,7 +89,7 @@ def test_a_split_that_was_not_prepared_is_told(tmp_path: Path, protocol: str, mo
 def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Path, limit: int) -> None:
     """`limit` records of the training set stay, in order and evenly spaced; the note says so when some are gone."""
     source = Source((), tmp_path, "verified")
-    whole = digits(source)
+    whole = read_dataset("digits", source)
     found = load_dataset(fetched(tmp_path, limit=limit))
     assert (found.official_train, len(found.labels)) == (limit, limit + 297)
     assert torch.equal(found.images[limit:], whole.images[1500:])
@@ -102,7 +102,7 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed digits, mnist, fashion-mnist, cifar10, cif"),
+        ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed cifar10, cifar100, digits, facescrub, fas"),
         ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
         ({"accept": "anything"}, "datasets.digits.accept: found 'anything', allowed verified, as_found"),
         ({"limit": 0}, "datasets.digits.limit: found 0, allowed at least 1"),
@@ -194,18 +194,12 @@ def test_an_unwritable_output_is_told(tmp_path: Path) -> None:
         fetched(tmp_path)
 
 
-def test_the_table_names_each_set_by_its_loader() -> None:
-    """Each loader stands in the table under its own name."""
-    assert {name: loader.__name__.replace("_", "-") for name, loader in DATASETS.items()} == {n: n for n in DATASETS}
-    assert IMAGE_SHAPES.keys() == DATASETS.keys()
-
-
-def test_a_set_has_the_shape_that_is_known_before(
+def test_a_set_has_the_shape_of_the_catalogue(
     tmp_path: Path, small_mnist: SmallMnist, small_cifar10: SmallCifar, small_cifar100: SmallCifar
 ) -> None:
-    """Each loader that a small copy contents gives images and classes as the table of shapes, which suites are held to.
+    """Where a small copy is possible, images and classes are as in the catalogue, with which suites are checked.
 
-    ImageNet and the vehicles have thousands of classes; `test_reidentification_sets` holds the vehicles' to theirs.
+    ImageNet and the vehicles have thousands of classes; `test_reidentification_sets` checks those of the vehicles.
     """
     for kind in ("MNIST", "FashionMNIST"):
         small_mnist.write(tmp_path, kind)
@@ -214,12 +208,11 @@ def test_a_set_has_the_shape_that_is_known_before(
     SmallTinyImagenet(classes=200).write(tmp_path)
     write_facescrub(tmp_path, people=530)
     write_orl_faces(tmp_path)
-    small = [name for name in IMAGE_SHAPES if name != "imagenet" and not name.startswith("veri")]
+    small = [name for name in DATASETS if name != "imagenet" and not name.startswith("veri")]
     assert len(small) == 11
     for name in small:
-        found, known = DATASETS[name](Source((tmp_path,), tmp_path, "as_found")), IMAGE_SHAPES[name]
-        assert tuple(found.images.shape[1:]) == (known.channels, known.size, known.size)
-        assert found.classes == known.classes
+        found, shape = read_dataset(name, Source((tmp_path,), tmp_path, "as_found")), DATASETS[name].image_shape
+        assert (tuple(found.images.shape[1:]), found.classes) == (shape.image, shape.classes)
 
 
 def test_moving_a_set_keeps_all_but_the_device(tmp_path: Path) -> None:
