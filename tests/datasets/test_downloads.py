@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert files_below(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """Where no folder for downloads can be made, the line names it."""
     (tmp_path / "file").write_text("in the way")
     assert f"{tmp_path / 'file'}" in failing(tmp_path, "mnist", tmp_path / "file" / "downloads")

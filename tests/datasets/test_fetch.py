@@ -71,7 +71,7 @@ def test_stored_splits_are_those_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "model", "told"),
+    ("protocol", "model", "message"),
     [
         ("clean", 6, "found model 6, prepared under clean are 0 to 5"),
         ("clean", -1, "found model -1, prepared under clean are 0 to 5"),
@@ -79,9 +79,9 @@ def test_stored_splits_are_those_drawn(tmp_path: Path) -> None:
         ("fair", 0, "found protocol fair, prepared for this data set are clean, paper"),
     ],
 )
-def test_a_split_that_was_not_prepared_is_told(tmp_path: Path, protocol: str, model: int, told: str) -> None:
+def test_a_split_that_was_not_prepared_is_reported(tmp_path: Path, protocol: str, model: int, message: str) -> None:
     """Asking for another model or protocol ends with those that are there."""
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         load_split(fetched(tmp_path), protocol, model)
 
 
@@ -100,7 +100,7 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed cifar10, cifar100, digits, facescrub, fas"),
         ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
@@ -111,14 +111,14 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
         ({"split": 1}, "datasets.digits.split: unknown key"),
     ],
 )
-def test_wrong_settings_are_told(wrong: dict[str, Any], told: str) -> None:
+def test_wrong_settings_are_reported(wrong: dict[str, Any], message: str) -> None:
     """A key, name or size that does not exist ends with what was found and what is allowed."""
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         dataset_settings(**wrong)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"limit": 1501}, "dataset digits: limit: found 1501, allowed at most 1500"),
         (
@@ -131,11 +131,11 @@ def test_wrong_settings_are_told(wrong: dict[str, Any], told: str) -> None:
         ),
     ],
 )
-def test_a_set_that_does_not_fit_leaves_what_was_there(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+def test_a_set_that_does_not_fit_leaves_what_was_there(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
     """When fetch fails, the output of an earlier fetch is as it was, and nothing lies beside it."""
     folder = fetched(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         fetched(tmp_path, **wrong)
     assert {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)} == before
     assert load_dataset(folder).official_train == 1500
@@ -160,7 +160,7 @@ def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("file", ["data.safetensors", "dataset.json", "splits.npz"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
-def test_damaged_files_are_told(tmp_path: Path, file: str, damage: str) -> None:
+def test_damaged_files_are_reported(tmp_path: Path, file: str, damage: str) -> None:
     """A missing or cut file ends with its name and the way out."""
     path = fetched(tmp_path) / file
     content = path.read_bytes()
@@ -171,7 +171,7 @@ def test_damaged_files_are_told(tmp_path: Path, file: str, damage: str) -> None:
         load_split(path.parent, "clean", 0) if file == "splits.npz" else load_dataset(path.parent)
 
 
-def test_a_flipped_bit_is_told(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
     """Data whose content is not that of the fingerprint are refused."""
     path = fetched(tmp_path) / "data.safetensors"
     content = bytearray(path.read_bytes())
@@ -182,12 +182,12 @@ def test_a_flipped_bit_is_told(tmp_path: Path) -> None:
 
 
 def test_the_users_folder_must_exist(tmp_path: Path) -> None:
-    """A PRIVPRUNE_DATA that names no folder is told before anything is downloaded."""
+    """A PRIVPRUNE_DATA that names no folder is refused before anything is downloaded."""
     with pytest.raises(UserError, match="PRIVPRUNE_DATA: found /no/such, allowed an existing folder"):
         fetched(tmp_path, {"PRIVPRUNE_DATA": "/no/such"})
 
 
-def test_an_unwritable_output_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_reported(tmp_path: Path) -> None:
     """An output folder that cannot be made ends with its name."""
     (tmp_path / "data").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"data/datasets/digits: could not be written"):

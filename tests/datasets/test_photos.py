@@ -115,7 +115,7 @@ def test_a_mosaic_of_other_than_test_records_is_refused(found: Dataset, mosaic: 
         Dataset.of("photos", found.images, found.labels, official_train=4000, classes=8, mosaic=mosaic)
 
 
-def test_a_photograph_that_is_missing_or_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photograph_that_is_missing_or_changed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line names the file, and how to get it back; another picture is taken `as_found` only, and noted."""
     for photograph in KNOWN[:-1]:
         (tmp_path / photograph.file).symlink_to(photographs.data_folder() / photograph.file)

@@ -237,7 +237,7 @@ def lacking(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "told"),
+    ("name", "damage", "message"),
     [
         (
             "veri776",
@@ -259,13 +259,13 @@ def lacking(root: Path) -> None:
         ("veri-wild-small", lacking, "dataset veri-wild-small: the gallery lacks 1 identities of queries, first 3"),
     ],
 )
-def test_a_copy_that_cannot_be_used_is_told(
-    small: Path, tmp_path: Path, name: str, damage: Callable[[Path], None], told: str
+def test_a_copy_that_cannot_be_used_is_reported(
+    small: Path, tmp_path: Path, name: str, damage: Callable[[Path], None], message: str
 ) -> None:
     """Missing images, cameras, lists and identities end in one line, and nothing is written."""
     damage(small)
     settings = dataset_settings(name=name, protocols={"paper": POOLS})
-    with pytest.raises(UserError, match=told) as failed:
+    with pytest.raises(UserError, match=message) as failed:
         fetch(settings, tmp_path / "out", {"PRIVPRUNE_DATA": str(small)}, tmp_path)
     assert "\n" not in str(failed.value)
     assert not (tmp_path / "out").exists()
@@ -278,7 +278,7 @@ def test_an_incomplete_copy_may_be_taken_as_found(small: Path) -> None:
     assert found.note == "not the complete set: 5 train, 2 query and 4 gallery images"
 
 
-def test_a_set_without_cameras_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_without_cameras_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader of identities that returns no cameras ends in one line."""
     without_cameras = replace(DATASETS["photo-reid"], read=DATASETS["digits"].read)
     monkeypatch.setattr(prepare, "DATASETS", {"photo-reid": without_cameras})

@@ -146,7 +146,7 @@ def test_inexact_records_are_dropped_and_noted(tmp_path: Path, small_cifar10: Sm
 
 
 def test_placeholders_for_file_names_are_noted(tmp_path: Path, small_cifar10: SmallCifar) -> None:
-    """Train file names that are `train_` and a number are told in the note; real ones are not."""
+    """Train file names that are `train_` and a number are mentioned in the note; real ones are not."""
     for folder, pattern in (("a", b"train_%05d.png"), ("b", b"leptodactylus_s_%06d.png")):
         small_cifar10.pack({b"filenames": [pattern % number for number in range(10)]})
         small_cifar10.write(tmp_path / folder)
@@ -165,24 +165,24 @@ def test_inexact_records_of_a_verified_copy_do_not_exist(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("one", "one record number a line"), ("60", "allowed 0 to 59"), ("-1", "allowed 0 to 59"), ("", None)],
 )
-def test_a_wrong_list_of_inexact_records_is_told(
-    tmp_path: Path, small_cifar10: SmallCifar, text: str, told: str | None
+def test_a_wrong_list_of_inexact_records_is_reported(
+    tmp_path: Path, small_cifar10: SmallCifar, text: str, message: str | None
 ) -> None:
     """Words and numbers of no record end with what is allowed; an empty list drops nothing."""
     (small_cifar10.write(tmp_path) / "inexact.txt").write_text(text)
-    if told is None:
+    if message is None:
         assert len(loaded("cifar10", tmp_path, "as_found").labels) == 60
     else:
-        with pytest.raises(UserError, match=rf"inexact\.txt: .*{told}"):
+        with pytest.raises(UserError, match=rf"inexact\.txt: .*{message}"):
             loaded("cifar10", tmp_path, "as_found")
 
 
 @pytest.mark.parametrize(("name", "file"), [("mnist", "train-labels-idx1-ubyte.gz"), ("cifar10", "data_batch_3")])
 @pytest.mark.parametrize("accept", ["verified", "as_found"])
-def test_an_incomplete_copy_is_told(
+def test_an_incomplete_copy_is_reported(
     tmp_path: Path,
     small_mnist: SmallMnist,
     small_cifar10: SmallCifar,
@@ -215,7 +215,7 @@ def test_an_incomplete_copy_is_told(
     ],
     ids=["empty", "no gzip", "cut gzip", "nothing", "cut head", "cut data", "floats", "27 wide", "one short", "labels"],
 )
-def test_damaged_mnist_accepted_as_found_is_told(tmp_path: Path, small_mnist: SmallMnist, content: bytes) -> None:
+def test_damaged_mnist_accepted_as_found_is_reported(tmp_path: Path, small_mnist: SmallMnist, content: bytes) -> None:
     """Whatever stands in a file of images accepted as found, the end is one line and no traceback."""
     (small_mnist.write(tmp_path) / "train-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(UserError, match=r"MNIST/raw[^\n]*$"):
@@ -244,7 +244,7 @@ IMAGES = np.zeros((2, 3072), np.uint8)
         python2_pickle({b"data": IMAGES, b"fine_labels": [1, 2]}),
     ],
 )
-def test_damaged_cifar_accepted_as_found_is_told(tmp_path: Path, small_cifar10: SmallCifar, content: bytes) -> None:
+def test_damaged_cifar_accepted_as_found_is_reported(tmp_path: Path, small_cifar10: SmallCifar, content: bytes) -> None:
     """Whatever stands in a batch accepted as found, the end is one line that names it."""
     (small_cifar10.write(tmp_path) / "data_batch_2").write_bytes(content)
     with pytest.raises(UserError, match=r"data_batch_2: [^\n]*$"):
@@ -252,7 +252,7 @@ def test_damaged_cifar_accepted_as_found_is_told(tmp_path: Path, small_cifar10: 
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])
-def test_a_damaged_archive_is_told(tmp_path: Path, small_cifar10: SmallCifar, content: bytes | None) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path, small_cifar10: SmallCifar, content: bytes | None) -> None:
     """An archive that is empty, cut, or holds other files ends with its name."""
     whole = small_cifar10.archive()
     small_cifar10.files.pop("test_batch")
