@@ -19,7 +19,7 @@ from benchmarks.measuring import in_own_process, place, synchronised, tidied
 from benchmarks.result import Result
 from benchmarks.throwaway import PipelineError, in_folder, make, python
 from benchmarks.training_speed import our_epoch, random_data
-from privprune.datasets import DatasetSettings, fetch
+from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.defences.cem.as_released import ClassClusters
 from privprune.settings import read
 from privprune.workflow.attack import AttackEntry, BaseRates, attack_cell

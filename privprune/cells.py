@@ -45,7 +45,7 @@ class Manifest:
         shadows: number of shadow models.
         reserve_reference: whether the reference records were kept out of training.
         small_dense: number of weights of a narrower network, or None.
-        pretrained: file of weights in `$PRIVPRUNE_DATA/checkpoints` that training starts from, or None.
+        pretrained: file of weights in `$PRIVPRUNE_DATA/weights` that training starts from, or None.
         cut: where the networks are cut into edge and cloud, or None.
         structures: what is left of each network where channels or blocks were removed, or None.
         reidentification: how they learn to find identities again, or None for classifiers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from privprune.datasets import DatasetSettings, fetch
+from privprune.datasets.prepare import DatasetSettings, fetch
 from stages.harness.compute_stage import DATA, entry, run
 
 

@@ -20,7 +20,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from privprune.datasets.sources import Places
+from privprune.datasets.sources import DataFolders
 from privprune.report.timings import duration
 from privprune.settings import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
@@ -76,8 +76,8 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.dry_run:
         guessed, sources = estimated(list(found.waiting), suite, _SUITES, REPORTS)
         print("\n".join(described(found, Costs(before, guessed, sources), asked.jobs)))
-        places = Places.of(os.environ, DATA / "downloads")
-        print("\n".join([*data_needed(found, suite, places), *machine_needed(found.wanted, suite.get("device"))]))
+        folders = DataFolders.of(os.environ, DATA / "downloads")
+        print("\n".join([*data_needed(found, suite, folders), *machine_needed(found.wanted, suite.get("device"))]))
         return 0
     if found.waiting:
         check_cache()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from locations import ROOT
 
-from privprune.datasets.photos import PHOTOGRAPHS
+from privprune.datasets.families.photos import PHOTOGRAPHS
 
 PAGES = sorted(
     path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "README.md"]

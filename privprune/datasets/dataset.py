@@ -1,4 +1,4 @@
-"""A data set as every stage sees it: images, labels, which records are official training records, and a fingerprint."""
+"""A dataset as the stages use it: images, labels, the official training records, and a fingerprint."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.raw import Mosaic
 from privprune.errors import UserError
 from privprune.files import new_folder, read_json, write_json
-
-Mosaic = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Records of one set, the official training records first.
+    """Records of one dataset, the official training records first.
 
-    In a re-identification set the labels are identities: those of train are 0 to K - 1, those of the test records
-    (queries first, then the gallery) are others, from K on.
+    In a re-identification set the labels are identities: those of the training records are 0 to K - 1, those of the
+    test records (queries first, then the gallery) are others, from K on.
 
     Attributes:
-        name: name of the source set, e.g. `mnist`.
+        name: of the dataset in the catalogue, e.g. `mnist`.
         images: uint8 [N, C, H, W]. For a set too large for one tensor these are `FolderImages`, which behave like one
             under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor.
-        labels: int64 [N], each in [0, classes), but for the test records of a re-identification set.
+        labels: int64 [N], each in [0, classes), except the test records of a re-identification set.
         official_train: records [0, official_train) are the official training set, the others the official test set.
-        classes: number of classes, or K, of training identities.
-        note: empty, or what a reader of a result must know about the data; printed in every table that uses them.
+        classes: number of classes, or of training identities (K).
+        note: empty, or what a reader of a result must know about the data; printed in every table that uses it.
         fingerprint: sha256 over images (for a folder of files: their names), labels, cameras and number of queries, in
             hexadecimal.
-        mosaic: rows x columns of test records that, put side by side, rebuild a part of one photograph; () where the
-            records are no parts of a picture.
-        cameras: int64 [N], which camera took it; None where nothing is to be re-identified.
-        queries: how many of the test records are queries; 0 where nothing is to be re-identified.
+        mosaic: rows x columns of positions of test records that, put side by side, show a part of one photograph; ()
+            where records are not parts of a larger picture.
+        cameras: int64 [N], the camera that took each record; None except in a re-identification set.
+        queries: number of test records that are queries; 0 except in a re-identification set.
 
     """
 
@@ -69,19 +68,24 @@ class Dataset:
         cameras: Tensor | None = None,
         queries: int = 0,
     ) -> Dataset:
-        """Build a data set and its fingerprint; the arguments are the attributes of the class."""
+        """Build a dataset and its fingerprint; the arguments are the attributes of the class.
+
+        Raises:
+            ValueError: numbers of records, queries or cameras contradict one another.
+
+        """
         if len(images) != len(labels) or not 0 < official_train < len(labels):
             raise ValueError(f"{len(images)} images, {len(labels)} labels, {official_train} official training records")
         _check_mosaic(mosaic, official_train, len(labels))
         if (cameras is None) != (queries == 0) or not 0 <= queries < len(labels) - official_train:
             raise ValueError(f"{queries} queries, cameras {'missing' if cameras is None else 'given'}")
-        known = _fingerprint(images, labels, cameras, queries)
-        whole = cast("Tensor", images)
-        return cls(name, whole, labels, official_train, classes, note, known, mosaic, cameras, queries)
+        fingerprint = _fingerprint(images, labels, cameras, queries)
+        tensor = cast("Tensor", images)  # FolderImages behave like one
+        return cls(name, tensor, labels, official_train, classes, note, fingerprint, mosaic, cameras, queries)
 
     @property
     def folder_images(self) -> FolderImages | None:
-        """The images, where they are files of a folder, else None."""
+        """The images if they are files of a folder, else None."""
         images: object = self.images
         return images if isinstance(images, FolderImages) else None
 
@@ -91,7 +95,7 @@ class Dataset:
         return replace(self, images=self.images.to(device), labels=self.labels.to(device), cameras=cameras)
 
     def limited(self, limit: int) -> Dataset:
-        """Keep `limit` official training records, evenly spaced over the file's order, and the whole test set.
+        """Return `limit` official training records, evenly spaced in their order, and the whole test set.
 
         Raises:
             UserError: there are fewer training records than that.
@@ -100,19 +104,19 @@ class Dataset:
         if limit > self.official_train:
             raise UserError(f"dataset {self.name}: limit: found {limit}, allowed at most {self.official_train}")
         train = torch.arange(limit) * self.official_train // limit
-        kept = torch.cat([train, torch.arange(self.official_train, len(self.labels))])
-        gone = self.official_train - limit
-        images = self.folder_images.subset(kept) if self.folder_images else self.images[kept]
+        selected = torch.cat([train, torch.arange(self.official_train, len(self.labels))])
+        dropped = self.official_train - limit
+        images = self.folder_images.subset(selected) if self.folder_images else self.images[selected]
         fewer = f"{limit} of {self.official_train} training records" if limit < self.official_train else ""
         return Dataset.of(
             self.name,
             images,
-            self.labels[kept],
+            self.labels[selected],
             official_train=limit,
             classes=self.classes,
             note=", ".join(filter(None, (self.note, fewer))),
-            mosaic=tuple(tuple(record - gone for record in row) for row in self.mosaic),
-            cameras=None if self.cameras is None else self.cameras[kept],
+            mosaic=tuple(tuple(record - dropped for record in row) for row in self.mosaic),
+            cameras=None if self.cameras is None else self.cameras[selected],
             queries=self.queries,
         )
 
@@ -120,7 +124,7 @@ class Dataset:
         """Write `data.safetensors` and `dataset.json` all or nothing; the same records give the same bytes."""
         files = self.folder_images
         tensors = {"files": files.packed()} if files else {"images": self.images.contiguous()}
-        facts = {
+        entries = {
             "name": self.name,
             "root": str(files.root) if files else None,
             "official_train": self.official_train,
@@ -136,45 +140,45 @@ class Dataset:
         tensors |= {} if self.cameras is None else {"cameras": self.cameras.contiguous()}
         with new_folder(folder) as unfinished:
             save_file(tensors, unfinished / "data.safetensors")
-            write_json(unfinished / "dataset.json", facts)
+            write_json(unfinished / "dataset.json", entries)
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
-        """Read what `save` wrote, and prove by the fingerprint that it is that.
+        """Read what `save` wrote, and verify its fingerprint.
 
         Raises:
-            UserError: a file is missing or damaged, or the folder of the user's images is gone.
+            UserError: a file is missing or damaged, or the folder of the user's images does not exist any more.
 
         """
-        facts = read_json(folder / "dataset.json")
+        entries = read_json(folder / "dataset.json")
         path = folder / "data.safetensors"
         try:
             tensors = load_file(path)
-            images, cameras = _images(facts, tensors), tensors.get("cameras")
-            found = cls(
-                name=facts["name"],
+            images, cameras = _images(entries, tensors), tensors.get("cameras")
+            dataset = cls(
+                name=entries["name"],
                 images=cast("Tensor", images),
                 labels=tensors["labels"],
-                official_train=facts["official_train"],
-                classes=facts["classes"],
-                note=facts["note"],
-                fingerprint=_fingerprint(images, tensors["labels"], cameras, facts["queries"]),
-                mosaic=tuple(map(tuple, facts["mosaic"])),
+                official_train=entries["official_train"],
+                classes=entries["classes"],
+                note=entries["note"],
+                fingerprint=_fingerprint(images, tensors["labels"], cameras, entries["queries"]),
+                mosaic=tuple(map(tuple, entries["mosaic"])),
                 cameras=cameras,
-                queries=facts["queries"],
+                queries=entries["queries"],
             )
-            _check_mosaic(found.mosaic, found.official_train, len(found.labels))
+            _check_mosaic(dataset.mosaic, dataset.official_train, len(dataset.labels))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as broken:
             raise _damaged(path, broken) from None
-        if found.fingerprint != facts["fingerprint"]:
+        if dataset.fingerprint != entries["fingerprint"]:
             raise _damaged(path, "its fingerprint differs from the one in dataset.json")
-        return found
+        return dataset
 
 
-def _images(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor | FolderImages:
-    if facts["root"] is None:
+def _images(entries: dict[str, Any], tensors: dict[str, Tensor]) -> Tensor | FolderImages:
+    if entries["root"] is None:
         return tensors["images"]
-    return FolderImages.unpacked(Path(facts["root"]), tensors["files"], facts["side"])
+    return FolderImages.unpacked(Path(entries["root"]), tensors["files"], entries["side"])
 
 
 def _check_mosaic(mosaic: Mosaic, official_train: int, records: int) -> None:
@@ -184,8 +188,8 @@ def _check_mosaic(mosaic: Mosaic, official_train: int, records: int) -> None:
 
 
 def _damaged(path: Path, reason: object) -> UserError:
-    told = " ".join(str(reason).split())
-    return UserError(f"{path}: missing or damaged ({told}), remove {path.parent} and run `dvc repro` again")
+    line = " ".join(str(reason).split())
+    return UserError(f"{path}: missing or damaged ({line}), remove {path.parent} and run `dvc repro` again")
 
 
 def _fingerprint(images: Tensor | FolderImages, labels: Tensor, cameras: Tensor | None, queries: int) -> str:

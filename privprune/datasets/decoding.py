@@ -1,4 +1,4 @@
-"""Picture files to pixels, and what is said about a file that is none."""
+"""Image files to pixels, with one line for a file that is not an image."""
 
 from __future__ import annotations
 
@@ -9,48 +9,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
+from privprune.datasets.raw import Array
 from privprune.errors import UserError
 
 
-def open_image(content: Path | bytes, place: object, mode: str) -> Image.Image:
-    """Decode one picture.
+def open_image(content: Path | bytes, name: object, mode: str) -> Image.Image:
+    """Decode one image.
 
     Args:
-        content: the file, or what stands in it.
-        place: the file's name, for the message.
-        mode: `RGB` or `L` (grey); a picture of another mode is converted.
+        content: the file, or its bytes.
+        name: of the file, for the message.
+        mode: `RGB` or `L` (grey); an image of another mode is converted.
 
     Raises:
-        UserError: the file is missing, cut short, or is no picture.
+        UserError: the file is missing, truncated, or not an image.
 
     """
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
             return opened.convert(mode)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as broken:
-        told = " ".join(str(broken).split())
-        raise UserError(f"{place}: missing or not readable as an image ({told})") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as failure:
+        reason = " ".join(str(failure).split())
+        raise UserError(f"{name}: missing or not readable as an image ({reason})") from None
 
 
-def as_tensor(image: Image.Image) -> Tensor:
-    """Return the pixels of a picture, uint8 [C, H, W], with one channel where it is grey."""
-    pixels = torch.from_numpy(np.array(image))
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
+def pixels_of(image: Image.Image) -> Array:
+    """Return the pixels of an image, uint8 [C, H, W], with one channel if it is grey."""
+    pixels = np.array(image)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def decoded(decode: Callable[[Any], Image.Image], files: Sequence[Any]) -> Tensor:
-    """Decode pictures side by side, all of one size: uint8 [N, C, H, W], in the order of the files, at least one."""
-    first = as_tensor(decode(files[0]))
-    images = torch.empty(len(files), *first.shape, dtype=torch.uint8)  # filled in place: a set may be a third of memory
+def decode_all(decode: Callable[[Any], Image.Image], files: Sequence[Any]) -> Array:
+    """Decode at least one file, all to images of one size: uint8 [N, C, H, W], in the order of the files.
 
-    def place(position: int) -> None:
-        images[position] = as_tensor(decode(files[position]))
+    Several threads decode. The first error ends it.
+    """
+    first = pixels_of(decode(files[0]))
+    images = np.empty((len(files), *first.shape), dtype=np.uint8)  # written in place: it may be a third of memory
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        for _ in threads.map(place, range(len(files))):  # the first failure ends it
+    def decode_into(position: int) -> None:
+        images[position] = pixels_of(decode(files[position]))
+
+    with ThreadPoolExecutor() as threads:
+        for _ in threads.map(decode_into, range(len(files))):
             pass
     return images

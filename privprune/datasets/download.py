@@ -1,4 +1,4 @@
-"""Downloads that arrive whole or leave nothing, and that say in one line why they failed."""
+"""Downloads that are complete or leave nothing behind, and report in one line why they failed."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from privprune.datasets.source import VARIABLE
+from privprune.datasets.sources import DATA_VARIABLE
 from privprune.errors import UserError
 
-STALLED = 60.0  # seconds without a byte after which a server counts as gone
+STALLED = 60.0  # seconds without a byte after which a server is given up
 
 
 @contextlib.contextmanager
-def downloading(name: str, origin: str, terms: str, layout: str, target: Path) -> Iterator[Path]:
+def downloading(name: str, address: str, terms: str, layout: str, target: Path) -> Iterator[Path]:
     """Let the caller download into a temporary folder, then move the file or folder `layout` into `target`.
 
     Args:
-        name: of the data set, for the message.
-        origin: address that it comes from.
-        terms: its licence or conditions.
-        layout: what the caller leaves in the temporary folder, and what appears in `target`.
-        target: the folder that keeps it.
+        name: of the dataset, for the message.
+        address: where it is downloaded from, for the message.
+        terms: its licence or conditions, for the message.
+        layout: path of the file or folder, in the temporary folder and in `target`.
+        target: the folder where the download is stored.
 
     Raises:
-        UserError: no network, a transfer cut short, a full disk, a folder that cannot be written; says what is missing,
-            where it comes from, its terms and where to put it.
+        UserError: there is no network, the transfer ends early, the disk is full, or the folder cannot be written. The
+            line says what is missing, where it comes from, its terms and where to put it.
 
     """
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALLED)  # torchvision's downloader sets none, and would wait for ever
+    socket.setdefaulttimeout(STALLED)  # torchvision's downloader sets no timeout and could wait for ever
     partial = None
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -43,10 +43,10 @@ def downloading(name: str, origin: str, terms: str, layout: str, target: Path) -
         (target / layout).parent.mkdir(parents=True, exist_ok=True)
         (partial / layout).replace(target / layout)
     except (OSError, RuntimeError, EOFError, zlib.error, http.client.HTTPException) as failure:
-        told = " ".join(str(failure).split()) or type(failure).__name__
+        reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UserError(
-            f"{name} is missing and could not be downloaded: {told}; it comes from {origin} ({terms}); "
-            f"put it as {layout} into {target}, or into the folder named by {VARIABLE}"
+            f"{name} is missing and could not be downloaded: {reason}; it comes from {address} ({terms}); "
+            f"put it as {layout} into {target}, or into the folder named by {DATA_VARIABLE}"
         ) from None
     finally:
         socket.setdefaulttimeout(before)

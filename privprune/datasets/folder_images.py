@@ -1,4 +1,4 @@
-"""Images that stay in the user's folder and are decoded when they are indexed: for sets too large for one tensor."""
+"""Images that stay in the user's folder and are decoded when they are indexed, for sets too large for one tensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from privprune.datasets.decoding import as_tensor, open_image
+from privprune.datasets.decoding import open_image, pixels_of
 from privprune.errors import UserError
 
 SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torchvision's pretrained networks expect it
@@ -20,9 +20,8 @@ SHORTER_SIDE, CROP = 256, 224  # the single-crop evaluation of ImageNet, as torc
 class FolderImages:
     """Image files of a folder that behave like a uint8 tensor [N, 3, side, side].
 
-    They do so under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor, and under nothing else. Without
-    a side each is the central 224 x 224 of a picture whose shorter side was resized to 256; with one, whole pictures
-    are resized to squares.
+    They support `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor only. With a side, whole images are
+    resized to squares. Without one, each is the central 224 x 224 of an image whose shorter side is resized to 256.
     """
 
     def __init__(
@@ -35,10 +34,10 @@ class FolderImages:
 
     @classmethod
     def unpacked(cls, root: Path, packed: Tensor, side: int | None) -> FolderImages:
-        """Take the file names out of the tensor that `packed` made.
+        """Build from the tensor of file names that `packed` returned.
 
         Raises:
-            UserError: the folder is not there (any more).
+            UserError: the folder does not exist (any more).
 
         """
         if not root.is_dir():
@@ -54,7 +53,7 @@ class FolderImages:
         return FolderImages(self.root, [self.files[index] for index in indices.tolist()], self.device, self.side)
 
     def to(self, device: torch.device | str) -> FolderImages:
-        """Return the same images, decoded to another device from now on."""
+        """Return the same images, which indexing then decodes to another device."""
         return FolderImages(self.root, self.files, device, self.side)
 
     @property
@@ -70,7 +69,7 @@ class FolderImages:
         """Decode the images at these positions, int64 [n], to uint8 [n, 3, side, side].
 
         Raises:
-            UserError: a file is missing or is no image.
+            UserError: a file is missing or is not an image.
 
         """
         paths = [self.root / self.files[index] for index in indices.tolist()]
@@ -82,12 +81,16 @@ class FolderImages:
 
 
 def _decoded(path: Path, side: int | None) -> Tensor:
-    """One image: resized to a square, or its shorter side to 256 pixels and cropped to the central 224."""
+    """Return one image, uint8 [3, side, side], resized to a square, or to a shorter side of 256 and cropped to 224."""
     image = open_image(path, path, "RGB")  # some of ImageNet's files are grey or CMYK
     if side is not None:
-        return as_tensor(image.resize((side, side), Image.Resampling.BILINEAR))
+        return _tensor(image.resize((side, side), Image.Resampling.BILINEAR))
     width, height = image.size
     shorter = min(width, height)
     image = image.resize((SHORTER_SIDE * width // shorter, SHORTER_SIDE * height // shorter), Image.Resampling.BILINEAR)
     left, top = round((image.width - CROP) / 2), round((image.height - CROP) / 2)
-    return as_tensor(image.crop((left, top, left + CROP, top + CROP)))
+    return _tensor(image.crop((left, top, left + CROP, top + CROP)))
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    return torch.from_numpy(pixels_of(image))

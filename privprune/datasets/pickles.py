@@ -1,4 +1,4 @@
-"""A reader of pickles that admits nothing but arrays, bytes, texts, numbers, lists, tuples and dictionaries."""
+"""A reader of pickles that admits only arrays, bytes, texts, numbers, lists, tuples and dictionaries."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ import numpy as np
 from privprune.errors import UserError
 
 
-def load_plain(content: bytes, place: str) -> Any:
-    """Read a pickle of plain data; texts written by Python 2 come out as bytes, arrays of a dictionary as arrays.
+def load_plain(content: bytes, name: str) -> Any:
+    """Read a pickle of plain data.
+
+    Texts that Python 2 wrote are returned as bytes. Arrays are returned only as values of a dictionary at the top.
 
     Args:
         content: the whole pickle.
-        place: the file's name, for the message.
+        name: of the file, for the message.
 
     Raises:
-        UserError: it is damaged, or names anything beyond plain data; nothing that it names is run.
+        UserError: it is damaged, or names anything that is not plain data; nothing that it names is run.
 
     """
     try:
         found = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
     except _NotPlainError as refused:
-        raise UserError(f"{place}: refused, the pickle names {refused}, allowed are arrays and plain values") from None
+        raise UserError(f"{name}: refused, the pickle names {refused}, allowed are arrays and plain values") from None
     except Exception as broken:  # noqa: BLE001 (a damaged pickle can fail in any way)
-        told = " ".join(f"{type(broken).__name__}: {broken}".split())
-        raise UserError(f"{place}: not readable as a pickle ({told})") from None
+        reason = " ".join(f"{type(broken).__name__}: {broken}".split())
+        raise UserError(f"{name}: not readable as a pickle ({reason})") from None
     if isinstance(found, dict):
         return {key: value.array if isinstance(value, _Array) else value for key, value in found.items()}
     return found
@@ -40,7 +42,7 @@ class _NotPlainError(Exception):
 
 
 class _Dtype:
-    """Stands for `numpy.dtype` in a pickle: a code of a number type, then a state whose second entry is the order."""
+    """Replaces `numpy.dtype` in a pickle: a code of a number type; the second entry of the state is the byte order."""
 
     def __init__(self, code: Any, *flags: object) -> None:
         if _text(code) not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"):
@@ -52,17 +54,17 @@ class _Dtype:
 
 
 def _text(found: Any) -> Any:
-    """Return a text that Python 2 wrote as a text."""
+    """Return the text of bytes that Python 2 wrote for a text; anything else unchanged."""
     return found.decode() if isinstance(found, bytes) else found
 
 
 class _Array:
-    """Stands for `numpy.ndarray` in a pickle, so that NumPy is handed checked bytes and never a state to restore."""
+    """Replaces `numpy.ndarray` in a pickle, so that NumPy receives checked bytes and never a state to restore."""
 
     array: np.ndarray[Any, Any] | None = None
 
     def __init__(self, *ignored: object) -> None:
-        """Take what NumPy's `_reconstruct` takes: a type, a shape and a code, all replaced by the state."""
+        """Accept the arguments of NumPy's `_reconstruct` (type, shape, code), which the state replaces."""
 
     def __setstate__(self, state: Any) -> None:
         _version, shape, kind, fortran, content = state
@@ -82,7 +84,7 @@ _ADMITTED = {
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Admit the stand-ins for what arrays are made of, and nothing else."""
+        """Return the replacement of a name that arrays consist of; refuse all others."""
         if (module, name) not in _ADMITTED:
             raise _NotPlainError(f"{module}.{name}")
         return _ADMITTED[module, name]

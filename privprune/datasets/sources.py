@@ -1,172 +1,166 @@
-"""Where each data set, and published weights, are looked for, and what a user does who has none. No torch."""
+"""Where datasets and published weights are obtained and looked for, and which files are accepted. No PyTorch."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-VARIABLE = "PRIVPRUNE_DATA"  # names the user's folder of data
-WEIGHTS = "https://download.pytorch.org/models"  # torchvision's published weights, under the names in the suites
+from privprune.errors import UserError
+
+DATA_VARIABLE = "PRIVPRUNE_DATA"  # environment variable that names the user's data folder
+WEIGHTS_URL = "https://download.pytorch.org/models"  # torchvision's published weights, under the names in the suites
+WEIGHTS_FOLDERS = ("weights", "checkpoints")  # below the user's data folder; the second is its former name
+
+Accept = Literal["verified", "as_found"]
 
 
 @dataclass(frozen=True)
-class Whereabouts:
-    """Of one data set.
+class SourceInfo:
+    """Where one dataset is obtained.
 
     Attributes:
-        had: it comes with a dependency, is downloaded when it is fetched, or is brought by the user.
-        entries: files or folders of which one is enough, below the folders that are searched.
-        layout: what has to be in them.
-        origin: where it comes from, and its terms.
-        records: how many training records a complete copy has.
-        image: channels and side in pixels of the records.
+        availability: it is bundled with an installed package, is downloaded when it is fetched, or is supplied by the
+            user.
+        paths: files or folders below a data folder; one of them is enough.
+        layout: the files that a copy consists of, for messages.
+        provider: who provides it, and the terms, for messages.
 
     """
 
-    had: Literal["embedded", "downloaded", "brought"]
-    entries: tuple[str, ...]
-    layout: str
-    origin: str
-    records: int
-    image: tuple[int, int]
-
-
-_TORCHVISION = "the addresses that torchvision knows"
-_ORL = Whereabouts(
-    "brought",
-    ("orl_faces",),
-    "orl_faces/s1/1.png to orl_faces/s40/10.png (or .pgm)",
-    "AT&T Laboratories Cambridge, https://cam-orl.co.uk/facedatabase.html, free with credit to the Olivetti Research "
-    "Laboratory (Samaria and Harter, 1994)",
-    320,
-    (1, 64),
-)
-_WILD = Whereabouts(
-    "brought",
-    ("VERI-Wild",),
-    "VERI-Wild/images/<vehicle>/<image>.jpg and VERI-Wild/train_test_split/*.txt",
-    "its authors (Lou et al., CVPR 2019, https://github.com/PKU-IMRE/VERI-Wild), on accepting their terms",
-    277_797,
-    (3, 256),
-)
-WHEREABOUTS = {
-    "digits": Whereabouts("embedded", (), "", "scikit-learn", 1500, (1, 8)),
-    "photos": Whereabouts("embedded", (), "", "scikit-image", 4000, (3, 32)),
-    "photo-reid": Whereabouts("embedded", (), "", "scikit-image", 1024, (3, 32)),
-    "mnist": Whereabouts("downloaded", ("MNIST/raw",), "MNIST/raw/*-ubyte.gz", _TORCHVISION, 60_000, (1, 28)),
-    "fashion-mnist": Whereabouts(
-        "downloaded", ("FashionMNIST/raw",), "FashionMNIST/raw/*-ubyte.gz", _TORCHVISION, 60_000, (1, 28)
-    ),
-    "cifar10": Whereabouts(
-        "downloaded",
-        ("cifar-10-batches-py", "cifar-10-python.tar.gz"),
-        "cifar-10-python.tar.gz",
-        _TORCHVISION,
-        50_000,
-        (3, 32),
-    ),
-    "cifar100": Whereabouts(
-        "downloaded",
-        ("cifar-100-python", "cifar-100-python.tar.gz"),
-        "cifar-100-python.tar.gz",
-        _TORCHVISION,
-        50_000,
-        (3, 32),
-    ),
-    "tiny-imagenet": Whereabouts(
-        "downloaded",
-        ("tiny-imagenet-200.zip", "tiny-imagenet-200"),
-        "tiny-imagenet-200.zip",
-        "http://cs231n.stanford.edu, for non-commercial research and education",
-        100_000,
-        (3, 64),
-    ),
-    "imagenet": Whereabouts(
-        "brought",
-        ("imagenet",),
-        "imagenet/train/<wnid>/*.JPEG and imagenet/val/<wnid>/*.JPEG",
-        "https://image-net.org (ILSVRC 2012), for non-commercial research and education, on accepting the owner's "
-        "terms there",
-        1_281_167,
-        (3, 224),
-    ),
-    "facescrub": Whereabouts(
-        "brought",
-        ("facescrub",),
-        "facescrub/train/<person>/*.jpg and facescrub/validate/<person>/*.jpg",
-        "its authors, http://vintage.winklerbros.net/facescrub.html (Ng and Winkler, ICIP 2014), who give addresses of "
-        "pictures on the web, for non-commercial research, on accepting their terms",
-        39_969,
-        (3, 48),
-    ),
-    "orl-faces": _ORL,
-    "orl-reid": _ORL,
-    "veri776": Whereabouts(
-        "brought",
-        ("VeRi",),
-        "VeRi/image_train, image_query and image_test with <vehicle>_c<camera>_*.jpg",
-        "its authors (Liu et al., ECCV 2016, https://github.com/JDAI-CV/VeRidataset), by e-mail, for research only",
-        37_778,
-        (3, 256),
-    ),
-    "veri-wild-small": _WILD,
-    "veri-wild-medium": _WILD,
-    "veri-wild-large": _WILD,
-}
+    availability: Literal["bundled", "downloaded", "user_supplied"]
+    provider: str
+    paths: tuple[str, ...] = ()
+    layout: str = ""
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where data are looked for: the user's own folder, where `PRIVPRUNE_DATA` names one, then the project's."""
+class Source:
+    """Where the reader of a dataset looks for files, and which files it accepts.
 
-    users: Path | None
+    Attributes:
+        existing: folders that are searched for a copy, in this order.
+        downloads: folder that a download goes to.
+        accept: `verified` refuses a file whose checksum differs from the official one; `as_found` accepts it, and the
+            dataset's note says so.
+
+    """
+
+    existing: tuple[Path, ...]
+    downloads: Path
+    accept: Accept
+
+    @classmethod
+    def of(cls, accept: Accept, environment: Mapping[str, str], downloads: Path) -> Source:
+        """Search the user's folder, named by PRIVPRUNE_DATA, before the project's, and download to the first.
+
+        Raises:
+            UserError: the variable is set to something that is not a folder.
+
+        """
+        named = environment.get(DATA_VARIABLE)
+        if not named:
+            return cls((downloads,), downloads, accept)
+        root = Path(named).expanduser()
+        if not root.is_dir():
+            raise UserError(f"{DATA_VARIABLE}: found {named}, allowed an existing folder")
+        return cls((root, downloads), root, accept)
+
+    def folder_with(self, *paths: str) -> Path | None:
+        """Return the first searched folder that contains one of the paths, or None."""
+        return next((root for root in self.existing if any((root / path).exists() for path in paths)), None)
+
+    def supplied_folder(self, name: str, info: SourceInfo) -> Path:
+        """Return the folder of a dataset that the user supplies, the first that exists.
+
+        Args:
+            name: of the dataset, for the message.
+            info: the first of its paths is the folder.
+
+        Raises:
+            UserError: it does not exist; the line says what is missing, who provides it and where to put it.
+
+        """
+        folder = info.paths[0]
+        root = next((root for root in self.existing if (root / folder).is_dir()), None)
+        if root is None:
+            raise UserError(
+                f"{name} is missing: looked for {info.layout} in {', '.join(map(str, self.existing))}; it comes from "
+                f"{info.provider}; put it into the folder named by {DATA_VARIABLE}"
+            )
+        return root / folder
+
+    def verified(self, file: str, content: bytes, md5: str) -> bool:
+        """Return whether the content of a file has the official checksum.
+
+        Raises:
+            UserError: it does not, and only verified files are accepted.
+
+        """
+        actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if actual != md5 and self.accept == "verified":
+            raise UserError(
+                f"{file}: found md5 {actual}, expected {md5}; replace the file, or set `accept: as_found` "
+                "for this data set, and every table that uses it will say so"
+            )
+        return actual == md5
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """The folders where data are looked for.
+
+    Attributes:
+        user: the folder that `PRIVPRUNE_DATA` names, or None where it is not set; it need not exist.
+        downloads: the project's folder for downloads.
+
+    """
+
+    user: Path | None
     downloads: Path
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], downloads: Path) -> Places:
-        """Read the variable."""
-        named = environment.get(VARIABLE)
+    def of(cls, environment: Mapping[str, str], downloads: Path) -> DataFolders:
+        """Read the environment variable."""
+        named = environment.get(DATA_VARIABLE)
         return cls(Path(named).expanduser() if named else None, downloads)
 
     @property
-    def own(self) -> str:
+    def user_text(self) -> str:
         """The user's folder, in words."""
-        if self.users is None:
-            return f"the folder named by {VARIABLE}, which is not set"
-        return f"the folder named by {VARIABLE}, {self.users}{'' if self.users.is_dir() else ', which does not exist'}"
+        if self.user is None:
+            return f"the folder named by {DATA_VARIABLE}, which is not set"
+        missing = "" if self.user.is_dir() else ", which does not exist"
+        return f"the folder named by {DATA_VARIABLE}, {self.user}{missing}"
 
-    def found(self, entries: tuple[str, ...]) -> Path | None:
-        """Return the first entry that is there."""
-        roots = [root for root in (self.users, self.downloads) if root is not None]
-        return next((root / entry for root in roots for entry in entries if (root / entry).exists()), None)
+    def find(self, paths: tuple[str, ...]) -> Path | None:
+        """Return the first of the paths that exists below the folders, or None."""
+        roots = [root for root in (self.user, self.downloads) if root is not None]
+        return next((root / path for root in roots for path in paths if (root / path).exists()), None)
 
 
-def data_state(name: str, places: Places) -> tuple[bool, str]:
-    """Say whether a data set can be fetched, and from where, or what the user has to do, in one line.
+def weights_file(user: Path, file: str) -> Path:
+    """Return where a file of published weights lies: in `weights/`, or in `checkpoints/`, the folder's former name.
 
     Args:
-        name: the source set, a key of `WHEREABOUTS`; another has no whereabouts, and its own loader tells more.
-        places: where it is looked for. What is found there is not opened.
+        user: the user's data folder.
+        file: name of the file. Where neither folder has it, the path in `weights/` is returned.
 
     """
-    if name not in WHEREABOUTS:
-        return False, "unknown, its stage will tell"
-    about = WHEREABOUTS[name]
-    found = places.found(about.entries)
-    if about.had == "embedded":
-        return True, f"comes with {about.origin}"
-    if found is not None:
-        return True, f"found, {found}; verified when it is fetched"
-    if about.had == "downloaded":
-        return True, f"downloaded when it is fetched, from {about.origin}; or put {about.layout} into {places.own}"
-    return False, f"MISSING: put {about.layout} into {places.own}; it comes from {about.origin}"
+    candidates = [user / folder / file for folder in WEIGHTS_FOLDERS]
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
-def weights_state(file: str, places: Places) -> tuple[bool, str]:
-    """Say the same of a file of published weights, which only the user's folder may hold."""
-    path = None if places.users is None else places.users / "checkpoints" / file
+def weights_state(file: str, folders: DataFolders) -> tuple[bool, str]:
+    """Return whether a file of published weights is in the user's folder, and one line that says where or what to do.
+
+    The project's folder for downloads is not searched.
+    """
+    path = None if folders.user is None else weights_file(folders.user, file)
     if path is not None and path.is_file():
         return True, f"found, {path}"
-    return False, f"MISSING: put it into checkpoints/ of {places.own}; it comes from {WEIGHTS}/{file}"
+    return False, (
+        f"MISSING: put it into {WEIGHTS_FOLDERS[0]}/ of {folders.user_text}; it comes from {WEIGHTS_URL}/{file}"
+    )

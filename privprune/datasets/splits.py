@@ -1,11 +1,11 @@
-"""Who is a member: for every model, which records it trains on and what the others are for, drawn once from one seed.
+"""Splits: which records each model trains on (members) and what the others are used for, drawn once from one seed.
 
-Every record has exactly one role per model, so the pools of a split cannot overlap. Two protocols:
+Every record has exactly one role per model, so the pools of a split cannot overlap. There are two protocols:
 
 * `paper` (what the tables of MIA-Pruning imply): every model trains on the official training set, the non-members come
-  from the official test set. The reference records of the Min-Max game are carved out of the training set.
+  from the official test set. The reference records of the Min-Max game are taken from the training set.
 * `clean` (for conclusions): every model trains on an exact half of the official training set, the other half are its
-  non-members, the official test set is left for utility. The same halves serve as shadow models (LiRA, RMIA).
+  non-members, the official test set is used for utility only. The same halves serve as shadow models (LiRA, RMIA).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class OpenPool:
-    """Sizes like those of `Pool`; null takes all the records that the other pools left."""
+    """Sizes like those of `Pool`; null means all records that the other pools do not use."""
 
     members: AtLeastOne | None
     nonmembers: AtLeastOne | None
@@ -46,8 +46,8 @@ class ProtocolSettings:
     """Sizes of the pools of one protocol.
 
     Attributes:
-        seed: the draw of halves and pools.
-        reference: non-members that the Min-Max defence may use.
+        seed: of the random draw of halves and pools.
+        reference: number of non-members that the Min-Max defence may use.
         selection: records for choosing sparsity, lambda or epoch.
         known: records whose membership the attacker knows.
         evaluation: records that attacks are scored on.
@@ -62,7 +62,7 @@ class ProtocolSettings:
 
 
 class Role(IntEnum):
-    """What one record is to one model; the numbers stand in `splits.npz`."""
+    """The use of one record for one model; `splits.npz` contains these numbers."""
 
     NONMEMBER = 0  # not trained on, and in no pool
     MEMBER = 1  # trained on, and in no pool
@@ -80,15 +80,18 @@ MEMBER_ROLES = (Role.MEMBER, Role.SELECTION_MEMBER, Role.KNOWN_MEMBER, Role.EVAL
 
 @dataclass(frozen=True)
 class Split:
-    """The pools of one model: sorted int64 positions in `Dataset.images`, disjoint but for the two supersets.
+    """The pools of one model: sorted int64 positions in `Dataset.images`.
+
+    The pools are disjoint, except that `members` contains the pools of members, and `test` may contain those of
+    non-members.
 
     Attributes:
-        members: what the model trains on, and so a superset of the three pools of members.
+        members: the records that the model trains on, which include the three pools of members.
         reference: non-members that the Min-Max defence may use.
         selection_members, selection_nonmembers: for choosing sparsity, lambda or epoch.
         known_members, known_nonmembers: the attacker knows their membership.
-        evaluation_members, evaluation_nonmembers: attacks are scored on these and on nothing else.
-        test: the official test set, for utility only; under `paper` the pools of non-members are parts of it.
+        evaluation_members, evaluation_nonmembers: attacks are scored on these only.
+        test: the official test set, for utility only; under `paper` the pools of non-members are taken from it.
 
     """
 
@@ -104,7 +107,7 @@ class Split:
 
     @classmethod
     def of(cls, roles: Roles, official_train: int) -> Split:
-        """Turn the role of every record, uint8 [N], into pools."""
+        """Build the pools from the role of every record, uint8 [N]."""
 
         def having(*wanted: Role) -> Tensor:
             return torch.from_numpy(np.flatnonzero(np.isin(roles, wanted)).astype(np.int64))
@@ -122,10 +125,10 @@ class Split:
         )
 
     def members_with_reference(self, protocol: str) -> Tensor:
-        """Return what a cell without use for the reference trains on.
+        """Return the training records of a cell whose method does not use the reference records.
 
-        Under `paper` that is the full official training set. Under `clean` the reference stays outside, since it comes
-        from the half of the non-members.
+        Under `paper` that is the full official training set. Under `clean` it is `members`, since the reference records
+        belong to the half of the non-members.
         """
         if protocol != "paper":
             return self.members
@@ -134,7 +137,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Extent:
-    """What is divided: official training records, all records with the test set, target models and shadow models."""
+    """Numbers of official training records, of all records including the test set, of target and of shadow models."""
 
     official_train: int
     records: int
@@ -157,7 +160,7 @@ def split_roles(protocol: str, settings: ProtocolSettings, extent: Extent) -> Ro
 
 
 def _paper(settings: ProtocolSettings, extent: Extent) -> Roles:
-    """All official training records but the reference are members; the pools of non-members come from the test set."""
+    """All official training records except the reference are members; pools of non-members come from the test set."""
     draw = np.random.default_rng([settings.seed, 0])
     roles = np.full(extent.records, Role.NONMEMBER, dtype=np.uint8)
     roles[: extent.official_train] = Role.MEMBER
@@ -170,7 +173,7 @@ def _paper(settings: ProtocolSettings, extent: Extent) -> Roles:
 
 
 def _clean(settings: ProtocolSettings, extent: Extent) -> Roles:
-    """Half of the official training records are members; of an odd number, the one left over is a non-member."""
+    """Half of the official training records, rounded down, are members; the others are non-members."""
     half = extent.official_train // 2
     rows = []
     for model in range(extent.targets + extent.shadows):
@@ -190,9 +193,9 @@ PROTOCOLS: dict[str, Callable[[ProtocolSettings, Extent], Roles]] = {"paper": _p
 def _order(seed: int, model: int, extent: Extent) -> Any:
     """Return the training records in an order whose first half are the members of the model.
 
-    Targets are drawn independently of everything else, so that how often a record is in the shadow models says nothing
-    about its membership in a target. Shadow models come in pairs of complementary halves, so that every record is in
-    exactly half of them, however few there are. A model's draw does not depend on how many others there are.
+    Each target is drawn independently of all other models, so that the number of shadow models that train on a record
+    says nothing about its membership in a target. Shadow models come in pairs of complementary halves, so that every
+    record is a member of exactly half of them. A model's draw does not depend on the number of models.
     """
     if model < extent.targets:
         return np.random.default_rng([seed, 1, model]).permutation(extent.official_train)
@@ -218,7 +221,7 @@ def _nonmember_pools(settings: ProtocolSettings) -> list[tuple[Role, int | None]
 
 
 def _assign(roles: Roles, candidates: Any, wanted: Sequence[tuple[Role, int | None]], where: str) -> None:
-    """Give the candidates their roles, in the order of the list; a size of None takes the rest, at least one."""
+    """Assign roles to the candidates in their order; a size of None means all that remain, at least one."""
     sizes = [1 if size is None else size for _, size in wanted]
     if sum(sizes) > len(candidates):
         listed = " + ".join(f"{size} {role.name.lower()}" for (role, _), size in zip(wanted, sizes, strict=True))

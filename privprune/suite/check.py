@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from privprune.attacks.membership import LiRAAttack, RMIAAttack
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.lineage import lineage, started_from
 from privprune.registry import use_plugins
@@ -220,7 +221,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
         sent = network_shapes(data, network, where).features(entry.cut)
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
-    check_features(attacks, sent, IMAGE_SHAPES[data.name].image, where)
+    check_features(attacks, sent, DATASETS[data.name].image_shape.image, where)
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privprune.attacks.inversion import DecoderAttack, Inversion
-from privprune.datasets import DatasetSettings
+from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
 from privprune.pruning import SoftMaskSettings, removable

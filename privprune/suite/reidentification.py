@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from privprune.datasets import IMAGE_SHAPES, REIDENTIFICATION, DatasetSettings
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import BlockNet, has_neck
 from privprune.training.loop import TrainingPlan
@@ -29,7 +30,7 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
 
     """
     settings = network.reidentification
-    if (settings is None) == (data.name in REIDENTIFICATION):
+    if (settings is None) == DATASETS[data.name].identities:
         kind, allowed = ("identities", "its settings") if settings is None else ("classes", "null")
         raise UserError(
             f"{where}.reidentification: found {'null' if settings is None else 'settings'}, allowed {allowed} "
@@ -39,7 +40,7 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
         return
     if not has_neck(model) or network.small_dense is not None:
         raise UserError(f"{where}.model: found {network.model}, allowed with reidentification: a network with BNNeck")
-    most = IMAGE_SHAPES[data.name].classes
+    most = DATASETS[data.name].classes
     if settings.identities > most:
         raise UserError(
             f"{where}.reidentification.identities: found {settings.identities}, allowed at most {most} ({data.name})"

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
+from privprune.datasets.catalogue import DATASETS, ImageShape
+from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
@@ -28,7 +29,9 @@ def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) 
 
     """
     try:
-        return _shapes(network.model, network.small_dense, _with_plain_wire(network.cut), IMAGE_SHAPES[data.name])
+        return _shapes(
+            network.model, network.small_dense, _with_plain_wire(network.cut), DATASETS[data.name].image_shape
+        )
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
 

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from privprune.cells import Cell, Manifest, generator
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.datasets import Dataset, Split, load_dataset, load_split
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import load_dataset, load_split
+from privprune.datasets.splits import Split
 from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.metrics.reidentification import QueryRanks, rank_queries
@@ -46,7 +48,7 @@ class NetworkSettings:
         shadows: further networks on splits of their own, for attacks with shadow models; `clean` only.
         reserve_reference: keep the reference records out of training, for defences that need non-members.
         small_dense: number of weights of a narrower network of the same family (a control), or null.
-        pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/checkpoints`, to start from, or null.
+        pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/weights`, to start from, or null.
         cut: where the networks are cut into edge and cloud, and what is sent; null for whole networks.
         reidentification: how they learn to find identities again; null for classifiers.
 

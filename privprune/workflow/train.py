@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from privprune.cells import NOISE, Cell, Manifest, generator
-from privprune.datasets.source import VARIABLE
+from privprune.datasets.sources import DATA_VARIABLE, weights_file
 from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
@@ -201,14 +201,19 @@ def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], 
 
 
 def _checkpoint(file: str) -> Path:
-    """Say where a file of published weights lies: `$PRIVPRUNE_DATA/checkpoints/<file>`."""
-    root = os.environ.get(VARIABLE)
+    """Return where a file of published weights lies: `$PRIVPRUNE_DATA/weights/<file>`.
+
+    Raises:
+        UserError: the variable is not set.
+
+    """
+    root = os.environ.get(DATA_VARIABLE)
     if not root:
         raise UserError(
-            f"{VARIABLE} is not set, allowed a folder with checkpoints/{file} "
+            f"{DATA_VARIABLE} is not set, allowed a folder with weights/{file} "
             f"(published weights, from https://download.pytorch.org/models/{file})"
         )
-    return Path(root).expanduser() / "checkpoints" / file
+    return weights_file(Path(root).expanduser(), file)
 
 
 def group_label(label: str, group: Sequence[int]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.datasets.sources import Places, data_state, weights_state
+from privprune.datasets.catalogue import data_state
+from privprune.datasets.sources import DataFolders, weights_state
 from privprune.errors import UserError
 from privprune.report.timings import duration
 from stages.runner.plan import RunPlan
@@ -79,7 +80,7 @@ def _sums(waiting: Mapping[str, object], costs: Costs, jobs: int) -> list[str]:
     return lines
 
 
-def data_needed(found: RunPlan, suite: Mapping[str, Any], places: Places) -> list[str]:
+def data_needed(found: RunPlan, suite: Mapping[str, Any], folders: DataFolders) -> list[str]:
     """Say of each data set that has to be fetched, and of weights, whether it is there and where to put it."""
     lines = []
     for name, settings in _entries(suite, "datasets").items():
@@ -87,14 +88,14 @@ def data_needed(found: RunPlan, suite: Mapping[str, Any], places: Places) -> lis
         if stage in found.needs:
             ready = "ready, fetched before" if stage not in found.waiting else None
             ready = "ready, in the cache" if stage in found.cached else ready
-            told = ready or data_state(str(settings.get("name")), places)[1]
+            told = ready or data_state(str(settings.get("name")), folders)[1]
             lines.append(f"data: {name}, for {_users(found, suite, name)} stages: {told}")
     files = {
         file
         for cell, entry in _entries(suite, "train").items()
         if f"train@{cell}" in found.waiting and (file := (entry.get("network") or {}).get("pretrained"))
     }
-    return [*lines, *(f"weights: {file}: {weights_state(file, places)[1]}" for file in sorted(files))]
+    return [*lines, *(f"weights: {file}: {weights_state(file, folders)[1]}" for file in sorted(files))]
 
 
 def _users(found: RunPlan, suite: Mapping[str, Any], data: str) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from privprune.datasets.sources import WHEREABOUTS
+from privprune.datasets.catalogue import DATASETS
 from privprune.settings import load_yaml
 from stages.runner.plan import seconds_before
 
@@ -67,9 +67,15 @@ def work(stage: str, suite: Suite) -> tuple[Kind, float] | None:
         entry = suite[section][cell]
         network = _network(suite, entry)
         data = suite["datasets"][entry["data"]]
-        about = WHEREABOUTS[data["name"]]
-        records = (data["limit"] or about.records) / (2 if network["protocol"] == "clean" else 1)
-        kind = (section, network["model"], network["small_dense"] is None, about.image, *_methods(entry))
+        about = DATASETS[data["name"]]
+        records = (data["limit"] or about.train_records) / (2 if network["protocol"] == "clean" else 1)
+        kind = (
+            section,
+            network["model"],
+            network["small_dense"] is None,
+            (about.channels, about.size),
+            *_methods(entry),
+        )
         return kind, float(_epochs(entry) * records * _networks(network, entry))
     except (KeyError, TypeError, AttributeError, RecursionError):  # a mistake in the suite, which `check` will tell
         return None

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torchvision.datasets
-from small_pictures import LOADER
 from small_sets import Handler, Server, SmallCifar, SmallMnist, nowhere
+
+from privprune.datasets.families import tiny_imagenet
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kind, "mirrors", [nowhere()])
     for kind in (torchvision.datasets.CIFAR10, torchvision.datasets.CIFAR100):
         monkeypatch.setattr(kind, "url", nowhere() + kind.filename)
-    monkeypatch.setattr(LOADER, "URL", nowhere() + "tiny-imagenet-200.zip")
+    monkeypatch.setattr(tiny_imagenet, "URL", nowhere() + "tiny-imagenet-200.zip")
 
 
 @pytest.fixture

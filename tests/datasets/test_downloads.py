@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torchvision.datasets
-from small_pictures import LOADER, SmallTinyImagenet
+from small_pictures import SmallTinyImagenet
 from small_sets import SmallCifar, SmallMnist, dataset_settings, files_below
 
-from privprune.datasets import DATASETS, fetch, load_dataset
-from privprune.datasets.source import Source
+from privprune.datasets.families import tiny_imagenet
+from privprune.datasets.prepare import fetch, load_dataset, read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 Serve = Callable[[dict[str, bytes], str], str]
@@ -34,7 +35,7 @@ def offered(
         address = serve(small_mnist.files | archives, manner)
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
         monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address + "cifar-10-python.tar.gz")
-        monkeypatch.setattr(LOADER, "URL", address + "tiny-imagenet-200.zip")
+        monkeypatch.setattr(tiny_imagenet, "URL", address + "tiny-imagenet-200.zip")
         return {"mnist": small_mnist, "cifar10": small_cifar10, "tiny-imagenet": tiny}
 
     return offer
@@ -47,14 +48,14 @@ def test_a_download_gives_the_set_and_is_used_again(
     """What arrived is read, lies in torchvision's layout, and the second time nothing is asked of the server."""
     small = offered("whole")[name]
     source = Source((tmp_path,), tmp_path, "verified")
-    found = DATASETS[name](source)
+    found = read_dataset(name, source)
     assert small.same(found.images, found.labels)
     assert {"MNIST/raw/train-labels-idx1-ubyte.gz", "cifar-10-python.tar.gz", "tiny-imagenet-200.zip"} & set(
         files_below(tmp_path)
     )
     assert not [path for path in files_below(tmp_path) if path.startswith(".")]
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    assert DATASETS[name](source).fingerprint == found.fingerprint
+    assert read_dataset(name, source).fingerprint == found.fingerprint
 
 
 def failing(tmp_path: Path, name: str, downloads: Path | None = None) -> str:
@@ -124,13 +125,13 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address + "cifar-10-python.tar.gz")
-    monkeypatch.setattr(LOADER, "URL", address + "tiny-imagenet-200.zip")
+    monkeypatch.setattr(tiny_imagenet, "URL", address + "tiny-imagenet-200.zip")
     monkeypatch.setattr(torchvision.datasets.utils, "_urlretrieve", full)
     assert "No space left on device" in failing(tmp_path, name)
     assert files_below(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """Where no folder for downloads can be made, the line names it."""
     (tmp_path / "file").write_text("in the way")
     assert f"{tmp_path / 'file'}" in failing(tmp_path, "mnist", tmp_path / "file" / "downloads")

@@ -14,14 +14,15 @@ from small_pictures import write_facescrub, write_orl_faces
 from small_sets import dataset_settings
 from torchvision.transforms import InterpolationMode, functional
 
-from privprune.datasets import DATASETS, Dataset, fetch
-from privprune.datasets.source import Source
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import fetch, read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 
 def loaded(name: str, root: Path) -> Dataset:
     """Load a set from one folder."""
-    return DATASETS[name](Source((root,), root, "verified"))
+    return read_dataset(name, Source((root,), root, "verified"))
 
 
 def resized(content: bytes, mode: str, side: int) -> torch.Tensor:
@@ -58,7 +59,7 @@ def test_people_without_training_pictures_are_no_classes(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("removed", "told"),
+    ("removed", "message"),
     [
         (
             "",
@@ -72,18 +73,18 @@ def test_people_without_training_pictures_are_no_classes(tmp_path: Path) -> None
         ),
     ],
 )
-def test_an_incomplete_facescrub_is_told(tmp_path: Path, removed: str, told: str) -> None:
+def test_an_incomplete_facescrub_is_reported(tmp_path: Path, removed: str, message: str) -> None:
     """What is missing ends in one line, and nothing is written."""
     write_facescrub(tmp_path / "users")
     path = tmp_path / "users" / "facescrub" / removed
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     settings = dataset_settings(name="facescrub", expected={"classes": 3, "train": 6, "test": 3})
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         fetch(settings, tmp_path / "out", {"PRIVPRUNE_DATA": str(tmp_path / "users")}, tmp_path / "downloads")
     assert not (tmp_path / "out").exists()
 
 
-def test_facescrub_without_pictures_is_told(tmp_path: Path) -> None:
+def test_facescrub_without_pictures_is_reported(tmp_path: Path) -> None:
     """Folders without a picture end with the layout that is needed."""
     (tmp_path / "facescrub" / "train" / "Person_000").mkdir(parents=True)
     with pytest.raises(UserError, match=r"facescrub/train: no images here, expected facescrub/train/<person>"):
@@ -108,7 +109,7 @@ def test_orl_faces_are_eight_and_two_of_each_person(tmp_path: Path, kind: str) -
 # ----------------------------------------------------------------------------------------------------------------- both
 
 
-def test_a_missing_orl_copy_is_told(tmp_path: Path) -> None:
+def test_a_missing_orl_copy_is_reported(tmp_path: Path) -> None:
     """The line says where it comes from, whom to credit, and where to put it."""
     with pytest.raises(UserError, match=r"^orl-faces is missing: .*Samaria and Harter, 1994.*PRIVPRUNE_DATA$"):
         loaded("orl-faces", tmp_path)
@@ -118,27 +119,27 @@ def test_a_missing_orl_copy_is_told(tmp_path: Path) -> None:
     ("name", "file"), [("facescrub", "facescrub/train/Person_001/1.PNG"), ("orl-faces", "orl_faces/s12/3.png")]
 )
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda content: content[: len(content) // 2], "missing or not readable as an image"),
         (lambda _: b"no picture", "missing or not readable as an image"),
     ],
     ids=["truncated", "text"],
 )
-def test_a_damaged_face_is_told(
-    tmp_path: Path, name: str, file: str, damage: Callable[[bytes], bytes], told: str
+def test_a_damaged_face_is_reported(
+    tmp_path: Path, name: str, file: str, damage: Callable[[bytes], bytes], message: str
 ) -> None:
     """A picture cut short, and a file that is no picture, end in one line with its name."""
     write_facescrub(tmp_path)
     write_orl_faces(tmp_path)
     path = tmp_path / file
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UserError, match=f"{file}: {told}") as failed:
+    with pytest.raises(UserError, match=f"{file}: {message}") as failed:
         loaded(name, tmp_path)
     assert "\n" not in str(failed.value)
 
 
-def test_a_missing_or_resized_orl_face_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_resized_orl_face_is_reported(tmp_path: Path) -> None:
     """A photograph that is not there, or of another size, ends with its name."""
     write_orl_faces(tmp_path)
     path = tmp_path / "orl_faces" / "s7" / "10.png"

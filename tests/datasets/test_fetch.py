@@ -12,9 +12,9 @@ import torch
 from small_pictures import SmallTinyImagenet, write_facescrub, write_orl_faces
 from small_sets import POOLS, SmallCifar, SmallMnist, dataset_settings, files_below
 
-from privprune.datasets import DATASETS, IMAGE_SHAPES, fetch, load_dataset, load_split
-from privprune.datasets.digits import digits
-from privprune.datasets.source import Source
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.prepare import fetch, load_dataset, load_split, read_dataset
+from privprune.datasets.sources import Source
 from privprune.datasets.splits import MEMBER_ROLES, Extent, split_roles
 from privprune.errors import UserError
 
@@ -71,7 +71,7 @@ def test_stored_splits_are_those_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "model", "told"),
+    ("protocol", "model", "message"),
     [
         ("clean", 6, "found model 6, prepared under clean are 0 to 5"),
         ("clean", -1, "found model -1, prepared under clean are 0 to 5"),
@@ -79,9 +79,9 @@ def test_stored_splits_are_those_drawn(tmp_path: Path) -> None:
         ("fair", 0, "found protocol fair, prepared for this data set are clean, paper"),
     ],
 )
-def test_a_split_that_was_not_prepared_is_told(tmp_path: Path, protocol: str, model: int, told: str) -> None:
+def test_a_split_that_was_not_prepared_is_reported(tmp_path: Path, protocol: str, model: int, message: str) -> None:
     """Asking for another model or protocol ends with those that are there."""
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         load_split(fetched(tmp_path), protocol, model)
 
 
@@ -89,7 +89,7 @@ def test_a_split_that_was_not_prepared_is_told(tmp_path: Path, protocol: str, mo
 def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Path, limit: int) -> None:
     """`limit` records of the training set stay, in order and evenly spaced; the note says so when some are gone."""
     source = Source((), tmp_path, "verified")
-    whole = digits(source)
+    whole = read_dataset("digits", source)
     found = load_dataset(fetched(tmp_path, limit=limit))
     assert (found.official_train, len(found.labels)) == (limit, limit + 297)
     assert torch.equal(found.images[limit:], whole.images[1500:])
@@ -100,9 +100,9 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
-        ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed digits, mnist, fashion-mnist, cifar10, cif"),
+        ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed cifar10, cifar100, digits, facescrub, fas"),
         ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
         ({"accept": "anything"}, "datasets.digits.accept: found 'anything', allowed verified, as_found"),
         ({"limit": 0}, "datasets.digits.limit: found 0, allowed at least 1"),
@@ -111,14 +111,14 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
         ({"split": 1}, "datasets.digits.split: unknown key"),
     ],
 )
-def test_wrong_settings_are_told(wrong: dict[str, Any], told: str) -> None:
+def test_wrong_settings_are_reported(wrong: dict[str, Any], message: str) -> None:
     """A key, name or size that does not exist ends with what was found and what is allowed."""
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         dataset_settings(**wrong)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"limit": 1501}, "dataset digits: limit: found 1501, allowed at most 1500"),
         (
@@ -131,11 +131,11 @@ def test_wrong_settings_are_told(wrong: dict[str, Any], told: str) -> None:
         ),
     ],
 )
-def test_a_set_that_does_not_fit_leaves_what_was_there(tmp_path: Path, wrong: dict[str, Any], told: str) -> None:
+def test_a_set_that_does_not_fit_leaves_what_was_there(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
     """When fetch fails, the output of an earlier fetch is as it was, and nothing lies beside it."""
     folder = fetched(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)}
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         fetched(tmp_path, **wrong)
     assert {name: (tmp_path / name).read_bytes() for name in files_below(tmp_path)} == before
     assert load_dataset(folder).official_train == 1500
@@ -160,7 +160,7 @@ def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("file", ["data.safetensors", "dataset.json", "splits.npz"])
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
-def test_damaged_files_are_told(tmp_path: Path, file: str, damage: str) -> None:
+def test_damaged_files_are_reported(tmp_path: Path, file: str, damage: str) -> None:
     """A missing or cut file ends with its name and the way out."""
     path = fetched(tmp_path) / file
     content = path.read_bytes()
@@ -171,7 +171,7 @@ def test_damaged_files_are_told(tmp_path: Path, file: str, damage: str) -> None:
         load_split(path.parent, "clean", 0) if file == "splits.npz" else load_dataset(path.parent)
 
 
-def test_a_flipped_bit_is_told(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_reported(tmp_path: Path) -> None:
     """Data whose content is not that of the fingerprint are refused."""
     path = fetched(tmp_path) / "data.safetensors"
     content = bytearray(path.read_bytes())
@@ -182,30 +182,24 @@ def test_a_flipped_bit_is_told(tmp_path: Path) -> None:
 
 
 def test_the_users_folder_must_exist(tmp_path: Path) -> None:
-    """A PRIVPRUNE_DATA that names no folder is told before anything is downloaded."""
+    """A PRIVPRUNE_DATA that names no folder is refused before anything is downloaded."""
     with pytest.raises(UserError, match="PRIVPRUNE_DATA: found /no/such, allowed an existing folder"):
         fetched(tmp_path, {"PRIVPRUNE_DATA": "/no/such"})
 
 
-def test_an_unwritable_output_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_output_is_reported(tmp_path: Path) -> None:
     """An output folder that cannot be made ends with its name."""
     (tmp_path / "data").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"data/datasets/digits: could not be written"):
         fetched(tmp_path)
 
 
-def test_the_table_names_each_set_by_its_loader() -> None:
-    """Each loader stands in the table under its own name."""
-    assert {name: loader.__name__.replace("_", "-") for name, loader in DATASETS.items()} == {n: n for n in DATASETS}
-    assert IMAGE_SHAPES.keys() == DATASETS.keys()
-
-
-def test_a_set_has_the_shape_that_is_known_before(
+def test_a_set_has_the_shape_of_the_catalogue(
     tmp_path: Path, small_mnist: SmallMnist, small_cifar10: SmallCifar, small_cifar100: SmallCifar
 ) -> None:
-    """Each loader that a small copy contents gives images and classes as the table of shapes, which suites are held to.
+    """Where a small copy is possible, images and classes are as in the catalogue, with which suites are checked.
 
-    ImageNet and the vehicles have thousands of classes; `test_reidentification_sets` holds the vehicles' to theirs.
+    ImageNet and the vehicles have thousands of classes; `test_reidentification_sets` checks those of the vehicles.
     """
     for kind in ("MNIST", "FashionMNIST"):
         small_mnist.write(tmp_path, kind)
@@ -214,12 +208,11 @@ def test_a_set_has_the_shape_that_is_known_before(
     SmallTinyImagenet(classes=200).write(tmp_path)
     write_facescrub(tmp_path, people=530)
     write_orl_faces(tmp_path)
-    small = [name for name in IMAGE_SHAPES if name != "imagenet" and not name.startswith("veri")]
+    small = [name for name in DATASETS if name != "imagenet" and not name.startswith("veri")]
     assert len(small) == 11
     for name in small:
-        found, known = DATASETS[name](Source((tmp_path,), tmp_path, "as_found")), IMAGE_SHAPES[name]
-        assert tuple(found.images.shape[1:]) == (known.channels, known.size, known.size)
-        assert found.classes == known.classes
+        found, shape = read_dataset(name, Source((tmp_path,), tmp_path, "as_found")), DATASETS[name].image_shape
+        assert (tuple(found.images.shape[1:]), found.classes) == (shape.image, shape.classes)
 
 
 def test_moving_a_set_keeps_all_but_the_device(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 from small_sets import dataset_settings, files_below
 from torchvision.transforms import functional
 
-from privprune.datasets import fetch, load_dataset, load_split
 from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.prepare import fetch, load_dataset, load_split
 from privprune.errors import UserError
 
 SIZES = [(300, 280), (257, 400), (100, 90), (256, 256), (224, 500)]
@@ -109,26 +109,26 @@ def test_moving_the_set_decodes_to_the_device(tmp_path: Path, copy: Path) -> Non
             assert images[indices].device.type == "meta"
 
 
-def test_a_missing_copy_is_told(tmp_path: Path) -> None:
+def test_a_missing_copy_is_reported(tmp_path: Path) -> None:
     """The line says where it comes from, its terms, and where to put it."""
     with pytest.raises(UserError, match=r"imagenet is missing: .*image-net\.org.*non-commercial.*PRIVPRUNE_DATA$"):
         fetched(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         ("val", r"imagenet/val: the folder is missing"),
         ("val/n01", "train and val hold different classes, n01 is in one of them only"),
         ("train/n01/n01_0.JPEG", "expected 3 classes, 12 train and 6 test records, found 3 classes, 11 train"),
     ],
 )
-def test_an_incomplete_copy_is_told(tmp_path: Path, copy: Path, damage: str, told: str) -> None:
+def test_an_incomplete_copy_is_reported(tmp_path: Path, copy: Path, damage: str, message: str) -> None:
     """A missing part, class or file ends with what is missing, and nothing is written."""
     shutil.copytree(copy, tmp_path / "users")
     path = tmp_path / "users" / "imagenet" / damage
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         fetched(tmp_path, tmp_path / "users")
     assert not (tmp_path / "datasets").exists()
 
@@ -143,7 +143,7 @@ def test_validation_images_must_be_sorted_into_classes(tmp_path: Path, copy: Pat
         fetched(tmp_path, tmp_path / "users")
 
 
-def test_a_folder_that_went_away_is_told(tmp_path: Path, copy: Path) -> None:
+def test_a_folder_that_went_away_is_reported(tmp_path: Path, copy: Path) -> None:
     """Loading without the user's folder, and indexing a file that is gone or no image, end with the name."""
     shutil.copytree(copy, tmp_path / "users")
     folder = fetched(tmp_path, tmp_path / "users")

@@ -135,7 +135,7 @@ def test_a_null_size_takes_all_that_is_left(protocol: str) -> None:
 
 @pytest.mark.parametrize("evaluated", [1, None])
 @pytest.mark.parametrize(
-    ("protocol", "pool", "told"),
+    ("protocol", "pool", "message"),
     [
         ("paper", {"members": 1411, "nonmembers": 1}, "members and reference.* = .*, allowed at most 1500"),
         ("paper", {"members": 1, "nonmembers": 256}, "non-members .*allowed at most 297"),
@@ -143,21 +143,21 @@ def test_a_null_size_takes_all_that_is_left(protocol: str) -> None:
         ("clean", {"members": 1, "nonmembers": 659}, r"non-members \(the other half\).*allowed at most 750"),
     ],
 )
-def test_too_small_a_set_is_told(protocol: str, pool: dict[str, int], told: str, evaluated: int | None) -> None:
+def test_too_small_a_set_is_reported(protocol: str, pool: dict[str, int], message: str, evaluated: int | None) -> None:
     """Asking for more records than there are ends with the numbers, also where an open pool would stay empty."""
     settings = sizes(known=pool, evaluation={"members": evaluated, "nonmembers": evaluated})
-    with pytest.raises(UserError, match=f"protocols.{protocol}: {told}"):
+    with pytest.raises(UserError, match=f"protocols.{protocol}: {message}"):
         split_roles(protocol, settings, DIGITS)
 
 
-def test_an_unknown_protocol_is_told() -> None:
+def test_an_unknown_protocol_is_reported() -> None:
     """A protocol that does not exist ends with the names of those that do."""
     with pytest.raises(UserError, match=r"protocols\.fair: unknown protocol, allowed paper, clean"):
         split_roles("fair", sizes(), DIGITS)
 
 
 @pytest.mark.parametrize("wrong", [{"seed": -1}, {"reference": -1}, {"known": {"members": 0, "nonmembers": 1}}])
-def test_sizes_out_of_range_are_told(wrong: dict[str, Any]) -> None:
+def test_sizes_out_of_range_are_reported(wrong: dict[str, Any]) -> None:
     """Negative sizes and empty pools are refused when the suite is read."""
     with pytest.raises(UserError, match="allowed at least"):
         sizes(**wrong)

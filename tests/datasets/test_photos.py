@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,12 @@ import torch
 from PIL import Image
 from small_sets import dataset_settings
 
-from privprune.datasets import Dataset, fetch, load_dataset
-from privprune.datasets.source import Source
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.families import photos as photographs
+from privprune.datasets.prepare import fetch, load_dataset, read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
-photographs = importlib.import_module("privprune.datasets.photos")  # by its name stands the function
-photos = photographs.photos
 KNOWN, TILE = photographs.PHOTOGRAPHS, photographs.TILE
 VERIFIED = Source((), Path("none"), "verified")
 
@@ -24,7 +23,7 @@ VERIFIED = Source((), Path("none"), "verified")
 @pytest.fixture(scope="module")
 def found() -> Dataset:
     """Return the set."""
-    return photos(VERIFIED)
+    return read_dataset("photos", VERIFIED)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +44,8 @@ def covered(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("label", range(len(KNOWN)), ids=lambda label: KNOWN[label].file)
 def test_train_and_test_tiles_share_no_pixel(label: int, pictures: list[np.ndarray]) -> None:
     """No pixel of a photograph is in a training tile and in a test tile, and no tile is there twice."""
-    train = photographs.train_places(KNOWN[label], pictures[label])
-    test = photographs.test_places(KNOWN[label])
+    train = photographs.train_corners(KNOWN[label], pictures[label])
+    test = photographs.test_corners(KNOWN[label])
     assert not (covered(pictures[label], train) & covered(pictures[label], test)).any()
     assert (len({*map(tuple, train)}), len({*map(tuple, test)})) == (500, 150)
 
@@ -54,7 +53,7 @@ def test_train_and_test_tiles_share_no_pixel(label: int, pictures: list[np.ndarr
 def test_records_are_the_tiles_at_their_places(found: Dataset, pictures: list[np.ndarray]) -> None:
     """The records of a class are exactly the tiles at its places: 500 of train, 150 of test."""
     for label, (photograph, picture) in enumerate(zip(KNOWN, pictures, strict=True)):
-        places = photographs.train_places(photograph, picture), photographs.test_places(photograph)
+        places = photographs.train_corners(photograph, picture), photographs.test_corners(photograph)
         for part, corners in zip((slice(None, 4000), slice(4000, None)), places, strict=True):
             tiles = found.images[part][found.labels[part] == label].numpy()
             expected = [picture[:, top : top + TILE, left : left + TILE].tobytes() for top, left in corners]
@@ -64,7 +63,7 @@ def test_records_are_the_tiles_at_their_places(found: Dataset, pictures: list[np
 def test_the_mosaic_rebuilds_the_held_out_square(found: Dataset) -> None:
     """The tiles of the mosaic, side by side, are the astronaut's head as Pillow reads it, and test records all."""
     rebuilt = torch.cat([torch.cat([found.images[record] for record in row], dim=2) for row in found.mosaic], dim=1)
-    whole = np.asarray(Image.open(photographs.folder() / "astronaut.png").convert("RGB"))
+    whole = np.asarray(Image.open(photographs.data_folder() / "astronaut.png").convert("RGB"))
     assert np.array_equal(rebuilt.permute(1, 2, 0).numpy(), whole[0:192, 128:320])
     numbers = {record for row in found.mosaic for record in row}
     assert len(numbers) == 36
@@ -83,7 +82,7 @@ def test_every_k_th_record_holds_the_classes_evenly(found: Dataset, step: int) -
 def test_shrinking_is_the_mean_rounded(pictures: list[np.ndarray]) -> None:
     """The Hubble field and the retina are means of 2x2 pixels, the retina without its dark border."""
     for label, border in ((3, 0), (6, 224)):
-        whole = np.asarray(Image.open(photographs.folder() / KNOWN[label].file).convert("RGB")).astype(float)
+        whole = np.asarray(Image.open(photographs.data_folder() / KNOWN[label].file).convert("RGB")).astype(float)
         whole = whole[border : len(whole) - border, border : whole.shape[1] - border]
         height, width = (2 * (size // 2) for size in whole.shape[:2])
         means = sum(whole[row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)) / 4
@@ -116,18 +115,18 @@ def test_a_mosaic_of_other_than_test_records_is_refused(found: Dataset, mosaic: 
         Dataset.of("photos", found.images, found.labels, official_train=4000, classes=8, mosaic=mosaic)
 
 
-def test_a_photograph_that_is_missing_or_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photograph_that_is_missing_or_changed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line names the file, and how to get it back; another picture is taken `as_found` only, and noted."""
     for photograph in KNOWN[:-1]:
-        (tmp_path / photograph.file).symlink_to(photographs.folder() / photograph.file)
-    monkeypatch.setattr(photographs, "folder", lambda: tmp_path)
+        (tmp_path / photograph.file).symlink_to(photographs.data_folder() / photograph.file)
+    monkeypatch.setattr(photographs, "data_folder", lambda: tmp_path)
     with pytest.raises(UserError, match=r"photos: .*rocket\.jpg is missing; it comes inside scikit-image.*uv sync"):
-        photos(VERIFIED)
+        read_dataset("photos", VERIFIED)
     Image.new("RGB", (640, 427)).save(tmp_path / "rocket.jpg")
     with pytest.raises(UserError, match=r"rocket\.jpg: found md5 .*, expected 511130d2"):
-        photos(VERIFIED)
-    taken = photos(Source((), tmp_path, "as_found"))
+        read_dataset("photos", VERIFIED)
+    taken = read_dataset("photos", Source((), tmp_path, "as_found"))
     assert taken.note == "1 of 8 photographs are not the known ones"
     Image.new("RGB", (300, 300)).save(tmp_path / "rocket.jpg")
     with pytest.raises(UserError, match=r"rocket\.jpg: found 300x300 pixels, allowed 640x427"):
-        photos(Source((), tmp_path, "as_found"))
+        read_dataset("photos", Source((), tmp_path, "as_found"))

@@ -76,7 +76,7 @@ def test_refuses_arrays_that_are_not_what_they_say(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x02}", b"not a pickle", b"\x80\x02R.", b"\x80\x63N."])
-def test_a_damaged_pickle_is_told(content: bytes) -> None:
+def test_a_damaged_pickle_is_reported(content: bytes) -> None:
     """Whatever goes wrong inside ends as one line that names the file."""
     with pytest.raises(UserError, match=r"^data_batch_1: not readable as a pickle [^\n]*$"):
         load_plain(content, "data_batch_1")

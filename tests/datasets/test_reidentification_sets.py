@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,25 +12,26 @@ import torch
 from small_pictures import picture, write, write_orl_faces
 from small_sets import dataset_settings
 
-from privprune.datasets import DATASETS, IMAGE_SHAPES, REIDENTIFICATION, Dataset, fetch, load_dataset
-from privprune.datasets.source import Accept, Source
+from privprune.datasets import prepare
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.families import photo_reid, photos, vehicles
+from privprune.datasets.prepare import fetch, load_dataset, read_dataset
+from privprune.datasets.sources import Accept, Source
 from privprune.errors import UserError
 
-photo_reid = importlib.import_module("privprune.datasets.photo_reid")
-photos = importlib.import_module("privprune.datasets.photos")
-vehicles = importlib.import_module("privprune.datasets.vehicles")
 VERIFIED = Source((), Path("none"), "verified")
 
 
 @pytest.fixture(scope="module")
-def places() -> Dataset:
+def patches() -> Dataset:
     """Return photo-reid."""
-    return DATASETS["photo-reid"](VERIFIED)
+    return read_dataset("photo-reid", VERIFIED)
 
 
 def loaded(name: str, root: Path, accept: Accept = "verified") -> Dataset:
     """Load a set from one folder."""
-    return DATASETS[name](Source((root,), root, accept))
+    return read_dataset(name, Source((root,), root, accept))
 
 
 def parts(found: Dataset) -> list[slice]:
@@ -49,20 +49,20 @@ def seen(found: Dataset, part: slice) -> set[tuple[int, int]]:
 # ----------------------------------------------------------------------------------------------------------- photo-reid
 
 
-def test_every_place_is_seen_by_every_camera(places: Dataset) -> None:
+def test_every_place_is_seen_by_every_camera(patches: Dataset) -> None:
     """64 training identities four times by each of 4 cameras; 40 others once as query, three times in the gallery."""
-    assert (places.classes, places.official_train, places.queries) == (64, 1024, 160)
+    assert (patches.classes, patches.official_train, patches.queries) == (64, 1024, 160)
     for part, identities, views in zip(
-        parts(places), (range(64), range(64, 104), range(64, 104)), (4, 1, 3), strict=True
+        parts(patches), (range(64), range(64, 104), range(64, 104)), (4, 1, 3), strict=True
     ):
-        assert seen(places, part) == {(identity, camera) for identity in identities for camera in range(4)}
-        assert len(places.labels[part]) == len(identities) * 4 * views
-    assert len({image.numpy().tobytes() for image in places.images}) == len(places.images)
+        assert seen(patches, part) == {(identity, camera) for identity in identities for camera in range(4)}
+        assert len(patches.labels[part]) == len(identities) * 4 * views
+    assert len({image.numpy().tobytes() for image in patches.images}) == len(patches.images)
 
 
-def test_the_pixels_are_the_known_ones(places: Dataset) -> None:
+def test_the_pixels_are_the_known_ones(patches: Dataset) -> None:
     """With Pillow's own JPEG decoder the fingerprint is the one that published records name."""
-    assert places.fingerprint == "d9e3d8d767730ec926c122b41b3907906a29a9486836215dc04b9e37b25e5fc5"
+    assert patches.fingerprint == "d9e3d8d767730ec926c122b41b3907906a29a9486836215dc04b9e37b25e5fc5"
 
 
 def test_identities_share_no_pixel() -> None:
@@ -74,7 +74,7 @@ def test_identities_share_no_pixel() -> None:
         held_out[top : top + photos.HELD_OUT, left : left + photos.HELD_OUT] = True
         taken = np.zeros_like(held_out)
         for inside, wanted in ((False, 8), (True, 5)):
-            corners = photo_reid.places(photograph, pixels, wanted, inside=inside)
+            corners = photo_reid.patch_corners(photograph, pixels, wanted, inside=inside)
             assert len(corners) == wanted
             for row, column in corners:
                 area = slice(row, row + 48), slice(column, column + 48)
@@ -89,10 +89,10 @@ def test_a_plain_camera_cuts_the_middle() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 96, 96), dtype=np.uint8)
     plain = photo_reid.CAMERAS[0]
     cut = pixels[:, 48 + 8 : 48 + 40, 8:40]
-    assert np.array_equal(photo_reid.seen(pixels, np.array([48, 0]), plain, (0, 0)), cut)
+    assert np.array_equal(photo_reid.view_of(pixels, np.array([48, 0]), plain, (0, 0)), cut)
     half = replace(plain, gain=(0.5, 0.5, 0.5))
-    assert np.array_equal(photo_reid.seen(pixels, np.array([48, 0]), half, (0, 0)), (cut.astype(int) + 1) // 2)
-    aside = photo_reid.seen(pixels, np.array([48, 0]), plain, (2, -1))
+    assert np.array_equal(photo_reid.view_of(pixels, np.array([48, 0]), half, (0, 0)), (cut.astype(int) + 1) // 2)
+    aside = photo_reid.view_of(pixels, np.array([48, 0]), plain, (2, -1))
     assert np.array_equal(aside, pixels[:, 48 + 10 : 48 + 42, 7:39])
 
 
@@ -100,31 +100,31 @@ def test_a_quarter_turn_turns() -> None:
     """At 90 degrees a record is the plain one turned."""
     pixels = np.random.default_rng(1).integers(0, 256, (3, 48, 48), dtype=np.uint8)
     plain = photo_reid.CAMERAS[0]
-    turned = photo_reid.seen(pixels, np.array([0, 0]), replace(plain, angle=90.0), (0, 0))
-    expected = np.rot90(photo_reid.seen(pixels, np.array([0, 0]), plain, (0, 0)), -1, axes=(1, 2))
+    turned = photo_reid.view_of(pixels, np.array([0, 0]), replace(plain, angle=90.0), (0, 0))
+    expected = np.rot90(photo_reid.view_of(pixels, np.array([0, 0]), plain, (0, 0)), -1, axes=(1, 2))
     assert np.array_equal(turned, expected) or np.array_equal(turned, np.rot90(expected, 2, axes=(1, 2)))
 
 
-def test_cameras_and_queries_are_kept_by_files_and_limits(tmp_path: Path, places: Dataset) -> None:
+def test_cameras_and_queries_are_kept_by_files_and_limits(tmp_path: Path, patches: Dataset) -> None:
     """What is stored, limited and moved has the cameras of the same pictures, and they are part of the fingerprint."""
     fetch(dataset_settings(name="photo-reid", limit=512), tmp_path / "set", {}, tmp_path)
     found = load_dataset(tmp_path / "set").to("cpu")
     assert (found.official_train, found.queries) == (512, 160)
     kept = torch.cat([torch.arange(512) * 2, torch.arange(1024, 1664)])
-    assert places.cameras is not None
+    assert patches.cameras is not None
     assert found.cameras is not None
-    assert torch.equal(found.cameras, places.cameras[kept])
-    assert torch.equal(found.images, places.images[kept])
+    assert torch.equal(found.cameras, patches.cameras[kept])
+    assert torch.equal(found.images, patches.images[kept])
     other = Dataset.of(
         "photo-reid",
-        places.images,
-        places.labels,
+        patches.images,
+        patches.labels,
         official_train=1024,
         classes=64,
-        cameras=1 - places.cameras,
+        cameras=1 - patches.cameras,
         queries=160,
     )
-    assert other.fingerprint != places.fingerprint
+    assert other.fingerprint != patches.fingerprint
 
 
 # ------------------------------------------------------------------------------------------------------------------ ORL
@@ -237,7 +237,7 @@ def lacking(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "told"),
+    ("name", "damage", "message"),
     [
         (
             "veri776",
@@ -259,13 +259,13 @@ def lacking(root: Path) -> None:
         ("veri-wild-small", lacking, "dataset veri-wild-small: the gallery lacks 1 identities of queries, first 3"),
     ],
 )
-def test_a_copy_that_cannot_be_used_is_told(
-    small: Path, tmp_path: Path, name: str, damage: Callable[[Path], None], told: str
+def test_a_copy_that_cannot_be_used_is_reported(
+    small: Path, tmp_path: Path, name: str, damage: Callable[[Path], None], message: str
 ) -> None:
     """Missing images, cameras, lists and identities end in one line, and nothing is written."""
     damage(small)
     settings = dataset_settings(name=name, protocols={"paper": POOLS})
-    with pytest.raises(UserError, match=told) as failed:
+    with pytest.raises(UserError, match=message) as failed:
         fetch(settings, tmp_path / "out", {"PRIVPRUNE_DATA": str(small)}, tmp_path)
     assert "\n" not in str(failed.value)
     assert not (tmp_path / "out").exists()
@@ -278,22 +278,24 @@ def test_an_incomplete_copy_may_be_taken_as_found(small: Path) -> None:
     assert found.note == "not the complete set: 5 train, 2 query and 4 gallery images"
 
 
-def test_a_set_without_cameras_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever loader forgets them, it ends in one line."""
-    monkeypatch.setitem(DATASETS, "photo-reid", DATASETS["digits"])
+def test_a_set_without_cameras_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader of identities that returns no cameras ends in one line."""
+    without_cameras = replace(DATASETS["photo-reid"], read=DATASETS["digits"].read)
+    monkeypatch.setattr(prepare, "DATASETS", {"photo-reid": without_cameras})
     with pytest.raises(UserError, match="dataset photo-reid: found no cameras, allowed one for each record"):
         fetch(dataset_settings(name="photo-reid"), tmp_path / "out", {}, tmp_path)
 
 
-def test_shapes_are_known_beforehand(places: Dataset) -> None:
-    """Every re-identification set says its shape; the official vehicles' identities are fast-reid's."""
-    assert IMAGE_SHAPES["photo-reid"].image == tuple(places.images.shape[1:])
-    assert IMAGE_SHAPES["photo-reid"].classes == places.classes
-    side = vehicles.SIDE
-    assert {IMAGE_SHAPES[name].image for name in REIDENTIFICATION[2:]} == {(3, side, side)}
-    assert {name: IMAGE_SHAPES[name].classes for name in REIDENTIFICATION[2:]} == {
+def test_shapes_are_known_beforehand(patches: Dataset) -> None:
+    """Images and identities are those of the catalogue; the official vehicles' identities are fast-reid's."""
+    shape = DATASETS["photo-reid"].image_shape
+    assert (*shape.image, shape.classes) == (*patches.images.shape[1:], patches.classes)
+    vehicle_sets = {name: info.image_shape for name, info in DATASETS.items() if name.startswith("veri")}
+    assert {shape.image for shape in vehicle_sets.values()} == {(3, vehicles.SIDE, vehicles.SIDE)}
+    assert {name: shape.classes for name, shape in vehicle_sets.items()} == {
         "veri776": 576,
         "veri-wild-small": 30_671,
         "veri-wild-medium": 30_671,
         "veri-wild-large": 30_671,
     }
+    assert {name for name, info in DATASETS.items() if info.identities} == {"photo-reid", "orl-reid", *vehicle_sets}

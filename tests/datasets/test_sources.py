@@ -1,4 +1,4 @@
-"""What is said about where data are looked for is what their loaders do."""
+"""Where files are said to be looked for is where the readers look."""
 
 from __future__ import annotations
 
@@ -6,60 +6,73 @@ from pathlib import Path
 
 import pytest
 
-from privprune.datasets import DATASETS, IMAGE_SHAPES
-from privprune.datasets.source import Source
-from privprune.datasets.sources import WHEREABOUTS, Places, data_state, weights_state
+from privprune.datasets.catalogue import DATASETS, data_state
+from privprune.datasets.prepare import read_dataset
+from privprune.datasets.sources import DataFolders, Source, weights_file, weights_state
 from privprune.errors import UserError
 
-ENTRIES = [(name, entry) for name, about in WHEREABOUTS.items() for entry in about.entries]
+BUNDLED = [name for name, info in DATASETS.items() if info.source.availability == "bundled"]
+OTHERS = [name for name in DATASETS if name not in BUNDLED]
+PATHS = [(name, path) for name, info in DATASETS.items() for path in info.source.paths]
 
 
-def test_every_set_has_its_whereabouts() -> None:
-    """The same names, and images as the networks take them."""
-    assert WHEREABOUTS.keys() == DATASETS.keys()
-    shapes = {name: (shape.channels, shape.size) for name, shape in IMAGE_SHAPES.items()}
-    assert {name: about.image for name, about in WHEREABOUTS.items()} == shapes
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_sets_need_no_files(tmp_path: Path, name: str) -> None:
+    """They are read from an empty folder, and have as many training records as the catalogue says."""
+    info = DATASETS[name]
+    assert read_dataset(name, Source((tmp_path,), tmp_path, "verified")).official_train == info.train_records
+    assert data_state(name, DataFolders(None, tmp_path)) == (True, f"comes with {info.source.provider}")
 
 
-@pytest.mark.parametrize("name", [name for name, about in WHEREABOUTS.items() if about.had == "embedded"])
-def test_embedded_sets_need_nothing(tmp_path: Path, name: str) -> None:
-    """They are read from an empty folder, and have as many training records as is said."""
-    found = DATASETS[name](Source((tmp_path,), tmp_path, "verified"))
-    assert found.official_train == WHEREABOUTS[name].records
-    assert data_state(name, Places(None, tmp_path)) == (True, f"comes with {WHEREABOUTS[name].origin}")
+@pytest.mark.parametrize(("name", "path"), PATHS)
+def test_a_set_is_looked_for_at_its_paths(tmp_path: Path, name: str, path: str) -> None:
+    """With one of the paths there, the reader reports its content, and not a missing set."""
+    copy = tmp_path / path
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(b"junk") if copy.suffix in (".gz", ".zip") else copy.mkdir()
+    with pytest.raises(UserError) as failed:
+        read_dataset(name, Source((tmp_path,), tmp_path, "as_found"))
+    assert " is missing: " not in str(failed.value)
+    assert " is missing and " not in str(failed.value)
+    assert data_state(name, DataFolders(None, tmp_path)) == (True, f"found, {copy}; verified when it is fetched")
 
 
-@pytest.mark.parametrize(("name", "entry"), ENTRIES)
-def test_a_set_is_looked_for_where_it_is_said(tmp_path: Path, name: str, entry: str) -> None:
-    """With the entry there, the loader complains of its content, and not of a missing set."""
-    place = tmp_path / entry
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(b"junk") if place.suffix in (".gz", ".zip") else place.mkdir()
-    with pytest.raises(UserError) as told:
-        DATASETS[name](Source((tmp_path,), tmp_path, "as_found"))
-    assert " is missing: " not in str(told.value)
-    assert " is missing and " not in str(told.value)
-    assert data_state(name, Places(None, tmp_path)) == (True, f"found, {place}; verified when it is fetched")
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_set_that_is_not_there_is_reported(tmp_path: Path, name: str) -> None:
+    """The reader misses it where the dry run says so; both lines say who provides it, and what to put where."""
+    with pytest.raises(UserError, match=f"^({name}|orl-faces) is missing") as failed:
+        read_dataset(name, Source((tmp_path,), tmp_path, "verified"))
+    source = DATASETS[name].source
+    can_be_fetched, line = data_state(name, DataFolders(tmp_path, tmp_path / "downloads"))
+    assert can_be_fetched == (source.availability == "downloaded")
+    assert all(text in line for text in (source.layout, source.provider, str(tmp_path)))
+    assert source.availability == "downloaded" or source.provider in str(failed.value)
 
 
-@pytest.mark.parametrize("name", [name for name, about in WHEREABOUTS.items() if about.had != "embedded"])
-def test_a_set_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
-    """The loader misses it where the plan says so, and both say what to put where and where it comes from."""
-    with pytest.raises(UserError, match=f"^({name}|orl-faces) is missing") as told:
-        DATASETS[name](Source((tmp_path,), tmp_path, "verified"))
-    about = WHEREABOUTS[name]
-    there, line = data_state(name, Places(tmp_path, tmp_path / "downloads"))
-    assert there == (about.had == "downloaded")
-    assert about.layout in line
-    assert about.origin in line
-    assert str(tmp_path) in line
-    assert about.had == "downloaded" or about.origin in str(told.value)
+def test_a_set_beyond_the_catalogue_is_left_to_its_stage(tmp_path: Path) -> None:
+    """The dry run of a suite with a mistake in a name does not fail."""
+    assert data_state("svhn", DataFolders(None, tmp_path)) == (False, "unknown, its stage will tell")
 
 
-def test_weights_lie_in_the_users_folder_alone(tmp_path: Path) -> None:
-    """Neither in the project's own nor anywhere where the variable is not set."""
-    (tmp_path / "checkpoints").mkdir()
-    assert not weights_state("net.pth", Places(tmp_path, tmp_path))[0]
-    (tmp_path / "checkpoints" / "net.pth").touch()
-    assert weights_state("net.pth", Places.of({"PRIVPRUNE_DATA": str(tmp_path)}, tmp_path))[0]
-    assert not weights_state("net.pth", Places.of({}, tmp_path))[0]
+@pytest.mark.parametrize("folder", ["weights", "checkpoints"])
+def test_weights_lie_in_the_users_folder_only(tmp_path: Path, folder: str) -> None:
+    """Below `weights/`, or `checkpoints/` as it was called, and only where the variable names the user's folder."""
+    (tmp_path / folder).mkdir()
+    missing, line = weights_state("net.pth", DataFolders(tmp_path, tmp_path))
+    assert not missing
+    assert line.startswith(f"MISSING: put it into weights/ of the folder named by PRIVPRUNE_DATA, {tmp_path}; it comes")
+    (tmp_path / folder / "net.pth").touch()
+    environment = {"PRIVPRUNE_DATA": str(tmp_path)}
+    expected = (True, f"found, {tmp_path / folder / 'net.pth'}")
+    assert weights_state("net.pth", DataFolders.of(environment, tmp_path)) == expected
+    assert not weights_state("net.pth", DataFolders.of({}, tmp_path))[0]
+
+
+def test_the_new_folder_of_weights_comes_first(tmp_path: Path) -> None:
+    """A file in both folders is taken from `weights/`, and one in neither is expected there."""
+    new = tmp_path / "weights" / "net.pth"
+    assert weights_file(tmp_path, "net.pth") == new
+    for path in (new, tmp_path / "checkpoints" / "net.pth"):
+        path.parent.mkdir()
+        path.touch()
+    assert weights_file(tmp_path, "net.pth") == new

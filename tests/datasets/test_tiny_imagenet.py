@@ -9,9 +9,9 @@ import pytest
 from small_pictures import SmallTinyImagenet, picture
 from small_sets import dataset_settings
 
-from privprune.datasets import Dataset, fetch
-from privprune.datasets.source import Source
-from privprune.datasets.tiny_imagenet import tiny_imagenet
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import fetch, read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 
@@ -23,7 +23,7 @@ def small() -> SmallTinyImagenet:
 
 def loaded(root: Path, accept: Any = "verified") -> Dataset:
     """Load the set from one folder."""
-    return tiny_imagenet(Source((root,), root, accept))
+    return read_dataset("tiny-imagenet", Source((root,), root, accept))
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -62,7 +62,7 @@ def test_what_is_not_verified_is_refused(tmp_path: Path, small: SmallTinyImagene
         loaded(tmp_path)
 
 
-def test_wrong_counts_are_told(tmp_path: Path, small: SmallTinyImagenet) -> None:
+def test_wrong_counts_are_reported(tmp_path: Path, small: SmallTinyImagenet) -> None:
     """A copy of other counts than the suite expects ends in one line, and nothing is written."""
     small.write(tmp_path)
     expected = {"classes": 200, "train": 100000, "test": 10000}
@@ -81,7 +81,7 @@ FIRST = "train/n00000000/images/n00000000_0.JPEG"
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"val/val_annotations.txt": None}, "holds no readable val/val_annotations.txt"),
         ({"val/images/val_1.JPEG": None}, "holds no readable val/images/val_1.JPEG"),
@@ -95,8 +95,8 @@ FIRST = "train/n00000000/images/n00000000_0.JPEG"
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_damaged_copy_is_told(
-    tmp_path: Path, small: SmallTinyImagenet, packed: bool, changed: Any, told: str
+def test_a_damaged_copy_is_reported(
+    tmp_path: Path, small: SmallTinyImagenet, packed: bool, changed: Any, message: str
 ) -> None:
     """A part that is missing, cut short or of another kind ends in one line with its name."""
     changes = dict.fromkeys(small.train) if changed == "no train" else changed
@@ -108,13 +108,13 @@ def test_a_damaged_copy_is_told(
         (tmp_path / "tiny-imagenet-200.zip").write_bytes(small.archive())
     else:
         small.write(tmp_path)
-    with pytest.raises(UserError, match=f"tiny-imagenet-200.*{told}") as failed:
+    with pytest.raises(UserError, match=f"tiny-imagenet-200.*{message}") as failed:
         loaded(tmp_path, "as_found")
     assert "\n" not in str(failed.value)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
-def test_a_damaged_archive_is_told(tmp_path: Path, small: SmallTinyImagenet, damage: str) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path, small: SmallTinyImagenet, damage: str) -> None:
     """An archive cut short, or with a flipped bit in an image, ends with its name."""
     content = bytearray(small.archive())
     if damage == "cut":

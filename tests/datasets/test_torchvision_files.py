@@ -13,14 +13,15 @@ import torch
 import torchvision.datasets
 from small_sets import SmallCifar, SmallMnist, idx, python2_pickle
 
-from privprune.datasets import DATASETS, Dataset
-from privprune.datasets.source import Source
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.prepare import read_dataset
+from privprune.datasets.sources import Source
 from privprune.errors import UserError
 
 
 def loaded(name: str, root: Path, accept: Any = "verified") -> Dataset:
     """Load a set from one folder."""
-    return DATASETS[name](Source((root,), root, accept))
+    return read_dataset(name, Source((root,), root, accept))
 
 
 @pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
@@ -61,7 +62,7 @@ def test_the_first_folder_that_holds_a_copy_is_used(tmp_path: Path, small_mnist:
     (tmp_path / "users").mkdir()
     small_mnist.write(tmp_path / "downloads")
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = DATASETS["mnist"](source)
+    found = read_dataset("mnist", source)
     assert small_mnist.same(found.images, found.labels)
     assert list((tmp_path / "users").iterdir()) == []
 
@@ -77,7 +78,7 @@ def test_the_users_archive_comes_before_an_unpacked_download(
     (tmp_path / "users").mkdir()
     (tmp_path / "users" / "cifar-10-python.tar.gz").write_bytes(small_cifar10.archive())
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = DATASETS["cifar10"](source)
+    found = read_dataset("cifar10", source)
     assert small_cifar10.same(found.images, found.labels)
 
 
@@ -100,7 +101,7 @@ def test_no_pickle_is_opened_before_its_checksum(
     small_cifar10.official(monkeypatch)
     folder = small_cifar10.write(tmp_path)
     (folder / "test_batch").write_bytes(pickle.dumps({}))
-    monkeypatch.setattr("privprune.datasets.torchvision_sets.load_plain", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr("privprune.datasets.families.torchvision_sets.load_plain", lambda *_: pytest.fail("opened"))
     with pytest.raises(UserError, match="test_batch: found md5"):
         loaded("cifar10", tmp_path)
 
@@ -145,7 +146,7 @@ def test_inexact_records_are_dropped_and_noted(tmp_path: Path, small_cifar10: Sm
 
 
 def test_placeholders_for_file_names_are_noted(tmp_path: Path, small_cifar10: SmallCifar) -> None:
-    """Train file names that are `train_` and a number are told in the note; real ones are not."""
+    """Train file names that are `train_` and a number are mentioned in the note; real ones are not."""
     for folder, pattern in (("a", b"train_%05d.png"), ("b", b"leptodactylus_s_%06d.png")):
         small_cifar10.pack({b"filenames": [pattern % number for number in range(10)]})
         small_cifar10.write(tmp_path / folder)
@@ -164,24 +165,24 @@ def test_inexact_records_of_a_verified_copy_do_not_exist(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [("one", "one record number a line"), ("60", "allowed 0 to 59"), ("-1", "allowed 0 to 59"), ("", None)],
 )
-def test_a_wrong_list_of_inexact_records_is_told(
-    tmp_path: Path, small_cifar10: SmallCifar, text: str, told: str | None
+def test_a_wrong_list_of_inexact_records_is_reported(
+    tmp_path: Path, small_cifar10: SmallCifar, text: str, message: str | None
 ) -> None:
     """Words and numbers of no record end with what is allowed; an empty list drops nothing."""
     (small_cifar10.write(tmp_path) / "inexact.txt").write_text(text)
-    if told is None:
+    if message is None:
         assert len(loaded("cifar10", tmp_path, "as_found").labels) == 60
     else:
-        with pytest.raises(UserError, match=rf"inexact\.txt: .*{told}"):
+        with pytest.raises(UserError, match=rf"inexact\.txt: .*{message}"):
             loaded("cifar10", tmp_path, "as_found")
 
 
 @pytest.mark.parametrize(("name", "file"), [("mnist", "train-labels-idx1-ubyte.gz"), ("cifar10", "data_batch_3")])
 @pytest.mark.parametrize("accept", ["verified", "as_found"])
-def test_an_incomplete_copy_is_told(
+def test_an_incomplete_copy_is_reported(
     tmp_path: Path,
     small_mnist: SmallMnist,
     small_cifar10: SmallCifar,
@@ -214,7 +215,7 @@ def test_an_incomplete_copy_is_told(
     ],
     ids=["empty", "no gzip", "cut gzip", "nothing", "cut head", "cut data", "floats", "27 wide", "one short", "labels"],
 )
-def test_damaged_mnist_accepted_as_found_is_told(tmp_path: Path, small_mnist: SmallMnist, content: bytes) -> None:
+def test_damaged_mnist_accepted_as_found_is_reported(tmp_path: Path, small_mnist: SmallMnist, content: bytes) -> None:
     """Whatever stands in a file of images accepted as found, the end is one line and no traceback."""
     (small_mnist.write(tmp_path) / "train-images-idx3-ubyte.gz").write_bytes(content)
     with pytest.raises(UserError, match=r"MNIST/raw[^\n]*$"):
@@ -243,7 +244,7 @@ IMAGES = np.zeros((2, 3072), np.uint8)
         python2_pickle({b"data": IMAGES, b"fine_labels": [1, 2]}),
     ],
 )
-def test_damaged_cifar_accepted_as_found_is_told(tmp_path: Path, small_cifar10: SmallCifar, content: bytes) -> None:
+def test_damaged_cifar_accepted_as_found_is_reported(tmp_path: Path, small_cifar10: SmallCifar, content: bytes) -> None:
     """Whatever stands in a batch accepted as found, the end is one line that names it."""
     (small_cifar10.write(tmp_path) / "data_batch_2").write_bytes(content)
     with pytest.raises(UserError, match=r"data_batch_2: [^\n]*$"):
@@ -251,7 +252,7 @@ def test_damaged_cifar_accepted_as_found_is_told(tmp_path: Path, small_cifar10: 
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])
-def test_a_damaged_archive_is_told(tmp_path: Path, small_cifar10: SmallCifar, content: bytes | None) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path, small_cifar10: SmallCifar, content: bytes | None) -> None:
     """An archive that is empty, cut, or holds other files ends with its name."""
     whole = small_cifar10.archive()
     small_cifar10.files.pop("test_batch")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 import torch
 
-from privprune.datasets import Dataset
+from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.workflow.context import DataContext
 from privprune.workflow.record import RecordLocation

@@ -10,7 +10,7 @@ from locations import ROOT, TINY
 from suite_changes import Suite, drop, put
 
 from privprune.attacks.membership import ATTACKS
-from privprune.datasets import IMAGE_SHAPES
+from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
     "unknown source": (
         put("datasets/digits/name", "mnits"),
-        f"datasets.digits: name: found mnits, allowed {', '.join(IMAGE_SHAPES)}",
+        f"datasets.digits: name: found mnits, allowed {', '.join(DATASETS)}",
     ),
     "unknown dataset": (put("train/base/data", "digit"), "train.base.data: found 'digit', allowed digits"),
     "unknown model": (

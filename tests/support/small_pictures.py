@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import io
 import zipfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from PIL import Image
 from small_sets import md5
 from torch import Tensor
 
-LOADER = importlib.import_module("privprune.datasets.tiny_imagenet")  # by its name stands the function
+from privprune.datasets.families import tiny_imagenet
 
 
 @functools.cache
@@ -78,7 +77,7 @@ class SmallTinyImagenet:
 
     def official(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the loader know the small archive as the official one."""
-        monkeypatch.setattr(LOADER, "MD5", md5(self.archive()))
+        monkeypatch.setattr(tiny_imagenet, "MD5", md5(self.archive()))
 
     def same(self, images: Tensor, labels: Tensor) -> bool:
         """Whether these are all the records: training images by sorted name, then those of validation by their list."""

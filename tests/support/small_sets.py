@@ -19,7 +19,7 @@ import pytest
 import torchvision.datasets
 from torch import Tensor
 
-from privprune.datasets import DatasetSettings
+from privprune.datasets.prepare import DatasetSettings
 from privprune.settings import read
 
 POOLS = {

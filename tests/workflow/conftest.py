@@ -6,7 +6,7 @@ import pytest
 import torch
 from locations import TINY
 
-from privprune.datasets import DatasetSettings, fetch
+from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.settings import load_yaml, read
 from privprune.workflow.context import DataContext, open_context
 

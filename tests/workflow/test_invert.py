@@ -15,7 +15,7 @@ from PIL import Image
 from privprune.attacks.choice import build_attack
 from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Inversion
 from privprune.cells import Cell, generator
-from privprune.datasets import Dataset
+from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder, cut_in_two

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import nn
 from torchvision import models as torchvision_models
 
-from privprune.datasets import Dataset
+from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
 from privprune.defences.defence import DefenceContext
 from privprune.defences.min_max import MinMaxSettings, min_max
@@ -62,12 +62,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Dataset.of("imagenet", FolderImages(root, files), labels, official_train=6, classes=2)
 
 
-@pytest.fixture
-def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the user a folder of checkpoints, empty."""
+@pytest.fixture(params=["weights", "checkpoints"])
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """Return the user's folder of published weights, empty, under its name and under its former name."""
     monkeypatch.setenv("PRIVPRUNE_DATA", str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    return tmp_path / "checkpoints"
+    (tmp_path / request.param).mkdir()
+    return tmp_path / str(request.param)
 
 
 def started(dataset: Dataset, **changed: object) -> Ensemble:
@@ -105,7 +105,7 @@ def test_published_weights_that_are_not_there_are_told_with_where_to_get_them(
     folder: Dataset, users: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing file, a file cut short (its name holds its checksum), and no folder at all: one line each."""
-    with pytest.raises(UserError, match=r"checkpoints/weights\.pth: the file is missing, .*download\.pytorch\.org"):
+    with pytest.raises(UserError, match=r"weights/weights\.pth: the file is missing, .*download\.pytorch\.org"):
         started(folder)
     digest = hashlib.sha256(b"whole").hexdigest()[:8]
     (users / f"net-{digest}.pth").write_bytes(b"who")

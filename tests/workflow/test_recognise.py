@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from privprune.cells import Cell, Manifest, generator
-from privprune.datasets import Dataset
+from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.models import BlockNet
 from privprune.settings import read

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from privprune.cells import Cell, load_cell
-from privprune.datasets import DatasetSettings, fetch
+from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.metrics.reidentification import evaluate_ranking
 from privprune.models import embedder
 from privprune.settings import read

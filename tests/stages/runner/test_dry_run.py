@@ -10,7 +10,7 @@ import pytest
 import yaml
 from locations import PAPER, TINY
 
-from privprune.datasets.sources import Places
+from privprune.datasets.sources import DataFolders
 from privprune.files import write_json
 from privprune.settings import load_yaml
 from stages.runner import plan as run_plan
@@ -138,7 +138,7 @@ def test_the_paper_suite_says_what_it_needs(tmp_path: Path) -> None:
     """Of each data set, where to put it; of published weights, where they come from; with all in place, no word."""
     stages = [f"fetch@{name}" for name in PAPER["datasets"]]
     stages += [f"train@{cell}" for cell in PAPER["train"]]
-    nothing = data_needed(of_stages(*stages), PAPER, Places(None, tmp_path / "downloads"))
+    nothing = data_needed(of_stages(*stages), PAPER, DataFolders(None, tmp_path / "downloads"))
     missing = {line.split()[1].rstrip(",:") for line in nothing if "MISSING" in line}
     assert missing == {
         *("imagenet", "facescrub", "veri776", "veri-wild-small", "veri-wild-medium", "veri-wild-large"),
@@ -146,31 +146,31 @@ def test_the_paper_suite_says_what_it_needs(tmp_path: Path) -> None:
     }
     assert len(nothing) == len(PAPER["datasets"]) + 2
     assert all("PRIVPRUNE_DATA, which is not set" in line for line in nothing)
-    for entry in ("imagenet", "facescrub", "VeRi", "VERI-Wild", "MNIST/raw", "tiny-imagenet-200", "checkpoints"):
+    for entry in ("imagenet", "facescrub", "VeRi", "VERI-Wild", "MNIST/raw", "tiny-imagenet-200", "weights"):
         (tmp_path / entry).mkdir(parents=True)
     for file in (
         "cifar-10-python.tar.gz",
         "cifar-100-python.tar.gz",
-        *(f"checkpoints/{one}" for one in missing if ".pth" in one),
+        *(f"weights/{one}" for one in missing if ".pth" in one),
     ):
         (tmp_path / file).touch()
-    lines = data_needed(of_stages(*stages), PAPER, Places(tmp_path, tmp_path / "downloads"))
+    lines = data_needed(of_stages(*stages), PAPER, DataFolders(tmp_path, tmp_path / "downloads"))
     assert all(f"found, {tmp_path}/" in line for line in lines)
 
 
 def test_what_is_there_is_not_asked_for(tmp_path: Path) -> None:
     """A set fetched before, one in the cache, one that no target needs, and the stages that run on each."""
     suite = yaml.safe_load(TINY.read_text())
-    places = Places(tmp_path / "none", tmp_path)
+    folders = DataFolders(tmp_path / "none", tmp_path)
     fetched = of_stages("fetch@digits", "train@base", "attack@base", "train@cut", changed=("train@base", "attack@base"))
-    assert data_needed(fetched, suite, places) == ["data: digits, for 2 stages: ready, fetched before"]
+    assert data_needed(fetched, suite, folders) == ["data: digits, for 2 stages: ready, fetched before"]
     cached = of_stages("fetch@digits", cached=("fetch@digits",))
-    assert data_needed(cached, suite, places) == ["data: digits, for 0 stages: ready, in the cache"]
+    assert data_needed(cached, suite, folders) == ["data: digits, for 0 stages: ready, in the cache"]
     assert (
         "fetch@digits                                         is in the cache"
         in described(cached, Costs({}, {}, []), 1)[0]
     )
-    assert data_needed(of_stages("train@base"), suite, places) == []
+    assert data_needed(of_stages("train@base"), suite, folders) == []
 
 
 def test_the_machine_is_held_against_what_stages_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100: the files, checksums and addresses that torchvision knows.
 
-A copy that is already there is used as it is, in torchvision's layout; a CIFAR archive need not be unpacked. Every file
-is read once and checked before anything in it is interpreted.
+A copy in torchvision's layout is used as it is; a CIFAR archive need not be unpacked. Every file is read once, and its
+checksum is verified before anything in it is interpreted.
 """
 
 from __future__ import annotations
@@ -14,41 +14,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from privprune.datasets.dataset import Dataset
+from privprune.datasets.catalogue import DatasetInfo
 from privprune.datasets.download import downloading
 from privprune.datasets.pickles import load_plain
-from privprune.datasets.source import Source
+from privprune.datasets.raw import Array, RawDataset
+from privprune.datasets.sources import Source, SourceInfo
 from privprune.errors import UserError
 
-# torchvision is imported where it is needed: that takes seconds, and of all stages only fetch needs it
+# torchvision is imported inside the functions that need it: the import takes seconds, and only the stage fetch needs it
 Bytes = dict[str, bytes]
-Array = np.ndarray[Any, Any]
 
 
-def mnist(source: Source) -> Dataset:
+def read_mnist(source: Source) -> RawDataset:
     """Read MNIST: 60,000 + 10,000 grey images of 28x28."""
     from torchvision.datasets import MNIST  # noqa: PLC0415
 
     return _idx_set("mnist", MNIST, source, "Creative Commons BY-SA 3.0, Yann LeCun and Corinna Cortes")
 
 
-def fashion_mnist(source: Source) -> Dataset:
+def read_fashion_mnist(source: Source) -> RawDataset:
     """Read Fashion-MNIST: 60,000 + 10,000 grey images of 28x28."""
     from torchvision.datasets import FashionMNIST  # noqa: PLC0415
 
     return _idx_set("fashion-mnist", FashionMNIST, source, "MIT licence, Zalando SE")
 
 
-def cifar10(source: Source) -> Dataset:
+def read_cifar10(source: Source) -> RawDataset:
     """Read CIFAR-10: 50,000 + 10,000 colour images of 32x32."""
     from torchvision.datasets import CIFAR10  # noqa: PLC0415
 
     return _cifar_set("cifar10", CIFAR10, source, b"labels", 10)
 
 
-def cifar100(source: Source) -> Dataset:
+def read_cifar100(source: Source) -> RawDataset:
     """Read CIFAR-100 with its fine labels: 50,000 + 10,000 colour images of 32x32."""
     from torchvision.datasets import CIFAR100  # noqa: PLC0415
 
@@ -58,9 +57,9 @@ def cifar100(source: Source) -> Dataset:
 # --------------------------------------------------------------------------------------------- MNIST and Fashion-MNIST
 
 
-def _idx_set(name: str, kind: Any, source: Source, terms: str) -> Dataset:
+def _idx_set(name: str, kind: Any, source: Source, terms: str) -> RawDataset:
     layout = f"{kind.__name__}/raw"
-    root = _holder(source, layout)
+    root = source.folder_with(layout)
     if root is None:
         with downloading(name, kind.mirrors[0], terms, layout, source.downloads) as partial:
             kind(root=partial, download=True)
@@ -73,10 +72,9 @@ def _idx_set(name: str, kind: Any, source: Source, terms: str) -> Dataset:
     for images, labels in (parts[:2], parts[2:]):
         _check_records(f"{root / layout}", images, labels, (28, 28), classes=10)
     images, labels = np.concatenate(parts[::2])[:, None], np.concatenate(parts[1::2])
-    return Dataset.of(
-        name,
-        torch.from_numpy(images),
-        torch.from_numpy(labels.astype(np.int64)),
+    return RawDataset(
+        images,
+        labels,
         official_train=len(parts[1]),
         classes=10,
         note=_note(name, unverified, len(kind.resources)),
@@ -103,7 +101,7 @@ def _idx_file(packed: Path, md5: str, source: Source) -> tuple[bytes, bool]:
     return unpacked.read_bytes(), False
 
 
-def _idx(content: bytes, place: Path) -> Array:
+def _idx(content: bytes, path: Path) -> Array:
     """Read the IDX format: two zeros, type 8 (unsigned byte), number of axes, big-endian sizes, data."""
     try:
         zeros, kind, axes = struct.unpack_from(">HBB", content)
@@ -113,15 +111,15 @@ def _idx(content: bytes, place: Path) -> Array:
             return data.reshape(shape)
     except (struct.error, ValueError):
         pass
-    raise UserError(f"{place}: not an IDX file of unsigned bytes, or cut short")
+    raise UserError(f"{path}: not an IDX file of unsigned bytes, or cut short")
 
 
 # ---------------------------------------------------------------------------------------------------------------- CIFAR
 
 
-def _cifar_set(name: str, kind: Any, source: Source, label_key: bytes, classes: int) -> Dataset:
+def _cifar_set(name: str, kind: Any, source: Source, label_key: bytes, classes: int) -> RawDataset:
     terms = "free, its authors ask to cite Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
-    root = _holder(source, kind.base_folder, kind.filename)
+    root = source.folder_with(kind.base_folder, kind.filename)
     if root is None:
         from torchvision.datasets.utils import download_url  # noqa: PLC0415
 
@@ -130,24 +128,23 @@ def _cifar_set(name: str, kind: Any, source: Source, label_key: bytes, classes: 
         root = source.downloads
     folder = root / kind.base_folder
     wanted = dict(kind.train_list + kind.test_list)
-    found = _from_folder(folder, wanted) if folder.is_dir() else _from_archive(root, kind, wanted)
-    unverified = sum(not source.verified(str(folder / file), found[file], md5) for file, md5 in wanted.items())
-    batches = {file: _batch(content, f"{folder / file}", label_key, classes) for file, content in found.items()}
+    contents = _from_folder(folder, wanted) if folder.is_dir() else _from_archive(root, kind, wanted)
+    unverified = sum(not source.verified(str(folder / file), contents[file], md5) for file, md5 in wanted.items())
+    batches = {file: _batch(content, f"{folder / file}", label_key, classes) for file, content in contents.items()}
     images = np.concatenate([batches[file][0] for file in wanted]).reshape(-1, 3, 32, 32)
     labels = np.concatenate([batches[file][1] for file in wanted])
     train = sum(len(batches[file][1]) for file, _ in kind.train_list)
     notes = [_note(name, unverified, len(wanted))]
     if unverified and (folder / "inexact.txt").is_file():
         inexact = _inexact(folder / "inexact.txt", len(labels))
-        kept = np.setdiff1d(np.arange(len(labels)), inexact)
-        images, labels, train = images[kept], labels[kept], int(np.sum(kept < train))
+        exact = np.setdiff1d(np.arange(len(labels)), inexact)
+        images, labels, train = images[exact], labels[exact], int(np.sum(exact < train))
         notes.append(f"{len(inexact)} inexact records dropped")
     if any(batches[file][2] for file, _ in kind.train_list):
         notes.append("train file names are placeholders")
-    return Dataset.of(
-        name,
-        torch.from_numpy(images),
-        torch.from_numpy(labels),
+    return RawDataset(
+        images,
+        labels,
         official_train=train,
         classes=classes,
         note=", ".join(filter(None, notes)),
@@ -163,37 +160,37 @@ def _from_folder(folder: Path, wanted: dict[str, str]) -> Bytes:
 
 def _from_archive(root: Path, kind: Any, wanted: dict[str, str]) -> Bytes:
     """Read the wanted files out of the archive in one pass; nothing is unpacked to disk."""
-    path, found = root / kind.filename, {}
+    path, contents = root / kind.filename, {}
     names = {f"{kind.base_folder}/{file}": file for file in wanted}
     try:
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:
                 content = archive.extractfile(member) if member.name in names else None
                 if content is not None:
-                    found[names[member.name]] = content.read()
+                    contents[names[member.name]] = content.read()
     except (OSError, EOFError, zlib.error, tarfile.TarError) as broken:
         raise UserError(f"{path}: not readable as an archive ({broken}), replace or remove it") from None
     for file in wanted:
-        if file not in found:
+        if file not in contents:
             raise UserError(f"{path}: holds no {kind.base_folder}/{file}, replace or remove it")
-    return found
+    return contents
 
 
-def _batch(content: bytes, place: str, label_key: bytes, classes: int) -> tuple[Array, Array, bool]:
+def _batch(content: bytes, name: str, label_key: bytes, classes: int) -> tuple[Array, Array, bool]:
     """Return images uint8 [n, 3072], labels int64 [n], and whether the file names are only `train_` and a number."""
-    found = load_plain(content, place)
+    batch = load_plain(content, name)
     try:
-        images, labels = np.asarray(found[b"data"]), np.asarray(found[label_key], dtype=np.int64)
-        names = found.get(b"filenames", [])
-        placeholders = bool(names) and all(name[:6] == b"train_" and name[6:11].isdigit() for name in names)
+        images, labels = np.asarray(batch[b"data"]), np.asarray(batch[label_key], dtype=np.int64)
+        names = batch.get(b"filenames", [])
+        placeholders = bool(names) and all(text[:6] == b"train_" and text[6:11].isdigit() for text in names)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as broken:
-        raise UserError(f"{place}: not a batch of CIFAR images ({type(broken).__name__}: {broken})") from None
-    _check_records(place, images, labels, (3072,), classes)
+        raise UserError(f"{name}: not a batch of CIFAR images ({type(broken).__name__}: {broken})") from None
+    _check_records(name, images, labels, (3072,), classes)
     return images, labels, placeholders
 
 
 def _inexact(path: Path, records: int) -> Array:
-    """Read the positions of inexact records, one a line, counted through train and then test."""
+    """Read the positions of inexact records, one per line, counted over train and then test; sorted."""
     try:
         found = np.unique([int(line) for line in path.read_text().split()])
     except ValueError as broken:
@@ -206,21 +203,67 @@ def _inexact(path: Path, records: int) -> Array:
 # ----------------------------------------------------------------------------------------------------------------- both
 
 
-def _holder(source: Source, *entries: str) -> Path | None:
-    """Return the first of the folders that holds one of the entries."""
-    return next((root for root in source.existing if any((root / entry).exists() for entry in entries)), None)
+def _check_records(name: str, images: Array, labels: Array, shape: tuple[int, ...], classes: int) -> None:
+    """Refuse images of another shape, numbers of labels that differ, and labels beyond the classes.
 
-
-def _check_records(place: str, images: Array, labels: Array, shape: tuple[int, ...], classes: int) -> None:
-    """Refuse what a file accepted as found may hold: other images, images without labels, labels of no class."""
+    Only files that were accepted as found can have them.
+    """
     if images.dtype != np.uint8 or labels.ndim != 1 or not len(labels) or images.shape != (len(labels), *shape):
         raise UserError(
-            f"{place}: found images {images.dtype} {list(images.shape)} with labels {list(labels.shape)}, "
+            f"{name}: found images {images.dtype} {list(images.shape)} with labels {list(labels.shape)}, "
             f"allowed uint8 [n, {', '.join(map(str, shape))}] with labels [n]"
         )
     if not 0 <= labels.min() <= labels.max() < classes:
-        raise UserError(f"{place}: found labels {labels.min()} to {labels.max()}, allowed 0 to {classes - 1}")
+        raise UserError(f"{name}: found labels {labels.min()} to {labels.max()}, allowed 0 to {classes - 1}")
 
 
 def _note(name: str, unverified: int, files: int) -> str:
     return f"{name} accepted as found ({unverified} of {files} files are not the official ones)" if unverified else ""
+
+
+# --------------------------------------------------------------------------------------------------------- declarations
+
+
+def _source(folder: str, layout: str) -> SourceInfo:
+    paths = (folder, layout) if layout.endswith(".tar.gz") else (folder,)
+    return SourceInfo("downloaded", "the addresses that torchvision knows", paths, layout)
+
+
+METHODS = (
+    DatasetInfo(
+        name="mnist",
+        channels=1,
+        size=28,
+        classes=10,
+        train_records=60_000,
+        read=read_mnist,
+        source=_source("MNIST/raw", "MNIST/raw/*-ubyte.gz"),
+    ),
+    DatasetInfo(
+        name="fashion-mnist",
+        channels=1,
+        size=28,
+        classes=10,
+        train_records=60_000,
+        read=read_fashion_mnist,
+        source=_source("FashionMNIST/raw", "FashionMNIST/raw/*-ubyte.gz"),
+    ),
+    DatasetInfo(
+        name="cifar10",
+        channels=3,
+        size=32,
+        classes=10,
+        train_records=50_000,
+        read=read_cifar10,
+        source=_source("cifar-10-batches-py", "cifar-10-python.tar.gz"),
+    ),
+    DatasetInfo(
+        name="cifar100",
+        channels=3,
+        size=32,
+        classes=100,
+        train_records=50_000,
+        read=read_cifar100,
+        source=_source("cifar-100-python", "cifar-100-python.tar.gz"),
+    ),
+)

@@ -1,0 +1,224 @@
+"""Prepare a dataset for a suite: read it, check it, draw its splits, and write what the stages read.
+
+An entry of a suite:
+
+    digits:
+      name: digits
+      accept: verified
+      expected: null
+      limit: null
+      targets: 3
+      shadows: 8
+      protocols:
+        clean:
+          seed: 0
+          reference: 75
+          selection: {members: 100, nonmembers: 75}
+          known: {members: 300, nonmembers: 300}
+          evaluation: {members: null, nonmembers: null}
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.dataset import Dataset
+from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.raw import ImageFiles
+from privprune.datasets.sources import Accept, Source
+from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
+from privprune.errors import UserError
+from privprune.files import new_folder
+from privprune.settings import AtLeastOne, Count
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of classes, training records and test records."""
+
+    classes: AtLeastOne
+    train: AtLeastOne
+    test: AtLeastOne
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """One entry of a suite's `datasets:`.
+
+    Attributes:
+        name: of the dataset in the catalogue.
+        accept: `verified` accepts only files with the official checksums; `as_found` accepts any copy, and a note in
+            every table says so.
+        expected: counts that a copy must have, or null where checksums verify it.
+        limit: number of official training records to use, evenly spaced, or null for all.
+        targets: number of splits for models whose results are reported, one per seed.
+        shadows: number of splits for shadow models, in complementary pairs.
+        protocols: `paper`, `clean` or both, with the sizes of their pools.
+
+    """
+
+    name: str
+    accept: Accept
+    expected: Counts | None
+    limit: AtLeastOne | None
+    targets: AtLeastOne
+    shadows: Count
+    protocols: dict[str, ProtocolSettings]
+
+    def __post_init__(self) -> None:
+        if self.name not in DATASETS:
+            raise ValueError(f"name: found {self.name}, allowed {', '.join(DATASETS)}")
+        for protocol in self.protocols:
+            if protocol not in PROTOCOLS:
+                raise ValueError(f"protocols: found {protocol}, allowed {', '.join(PROTOCOLS)}")
+
+    @property
+    def models(self) -> int:
+        """Number of half splits that are drawn, those of the targets first."""
+        return self.targets + self.shadows
+
+
+def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str], downloads: Path) -> None:
+    """Write `data.safetensors`, `dataset.json` and `splits.npz`, or none; the same records give the same bytes.
+
+    Args:
+        settings: one entry of the suite.
+        folder: the output, e.g. `data/datasets/digits`.
+        environment: its `PRIVPRUNE_DATA` names a folder that is searched before anything is downloaded, and that
+            downloads go to.
+        downloads: the folder that downloads go to if that variable is not set.
+
+    Raises:
+        UserError: the dataset is missing and cannot be downloaded, is damaged, has other counts than expected, or is
+            too small for the protocols.
+
+    """
+    dataset = read_dataset(settings.name, Source.of(settings.accept, environment, downloads))
+    _check_counts(settings, dataset)
+    if DATASETS[settings.name].identities:
+        _check_identities(settings.name, dataset)
+    if settings.limit is not None:
+        dataset = dataset.limited(settings.limit)
+    extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
+    try:
+        roles = {name: split_roles(name, sizes, extent) for name, sizes in settings.protocols.items()}
+    except UserError as problem:
+        raise UserError(f"dataset {settings.name}: {problem}") from None
+    with new_folder(folder) as unfinished:
+        dataset.save(unfinished)
+        counts = np.array([dataset.official_train, settings.targets, settings.shadows])
+        np.savez(unfinished / "splits.npz", allow_pickle=False, counts=counts, **roles)
+
+
+def read_dataset(name: str, source: Source) -> Dataset:
+    """Read all records of a dataset from its original files.
+
+    Args:
+        name: of the dataset, in the catalogue.
+        source: where files are looked for, and which are accepted.
+
+    Raises:
+        UserError: files are missing and cannot be downloaded, or are damaged.
+
+    """
+    raw = DATASETS[name].read(source)
+    images = raw.images
+    if isinstance(images, ImageFiles):
+        pixels: Tensor | FolderImages = FolderImages(images.root, images.files, side=images.side)
+    else:
+        pixels = _tensor(images)
+    return Dataset.of(
+        name,
+        pixels,
+        _tensor(raw.labels, np.int64),
+        official_train=raw.official_train,
+        classes=raw.classes,
+        note=raw.note,
+        mosaic=raw.mosaic,
+        cameras=None if raw.cameras is None else _tensor(raw.cameras, np.int64),
+        queries=raw.queries,
+    )
+
+
+def _tensor(values: Any, dtype: Any = None) -> Tensor:
+    """Return the values as a tensor that may be written to, sharing memory where possible."""
+    return torch.from_numpy(np.require(values, dtype, ["C", "W"]))
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Load a dataset that `fetch` wrote.
+
+    Raises:
+        UserError: a file is missing or damaged.
+
+    """
+    return Dataset.load(folder)
+
+
+def load_split(folder: Path, protocol: str, model_index: int) -> Split:
+    """Load the pools of one model.
+
+    Args:
+        folder: that `fetch` wrote.
+        protocol: `paper` or `clean`.
+        model_index: number of the model, counting the targets first, then the shadow models.
+
+    Raises:
+        UserError: the file is missing or damaged, or `fetch` prepared no such protocol or model.
+
+    """
+    path = folder / "splits.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            official_train, targets, shadows = (int(count) for count in stored["counts"])
+            prepared = sorted(set(stored.files) - {"counts"})
+            roles = stored[protocol] if protocol in prepared else None
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as broken:
+        raise UserError(f"{path}: missing or damaged ({broken}), remove {folder} and run `dvc repro` again") from None
+    if roles is None:
+        raise UserError(f"{path}: found protocol {protocol}, prepared for this data set are {', '.join(prepared)}")
+    models = targets if protocol == "paper" else targets + shadows
+    if not 0 <= model_index < models:
+        raise UserError(
+            f"{path}: found model {model_index}, prepared under {protocol} are 0 to {models - 1}; "
+            "raise `targets` or `shadows` of the data set (shadow models need protocol clean)"
+        )
+    return Split.of(roles[0 if protocol == "paper" else model_index], official_train)
+
+
+def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
+    if settings.expected is None:
+        return
+    found = Counts(dataset.classes, dataset.official_train, len(dataset.labels) - dataset.official_train)
+    if found != settings.expected:
+        raise UserError(f"dataset {settings.name}: expected {_in_words(settings.expected)}, found {_in_words(found)}")
+
+
+def _check_identities(name: str, dataset: Dataset) -> None:
+    """Refuse a re-identification set without cameras, with queries that the gallery lacks, or with shared identities.
+
+    Raises:
+        UserError: saying which of these.
+
+    """
+    if dataset.cameras is None:
+        raise UserError(f"dataset {name}: found no cameras, allowed one for each record, with queries and a gallery")
+    train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
+    lacking = sorted(set(test[: dataset.queries].tolist()) - set(test[dataset.queries :].tolist()))
+    if lacking:
+        raise UserError(f"dataset {name}: the gallery lacks {len(lacking)} identities of queries, first {lacking[0]}")
+    if int(train.max()) >= dataset.classes or int(test.min()) < dataset.classes:
+        raise UserError(f"dataset {name}: found identities in train and test, allowed different ones")
+
+
+def _in_words(counts: Counts) -> str:
+    return f"{counts.classes:,} classes, {counts.train:,} train and {counts.test:,} test records"
