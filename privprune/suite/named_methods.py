@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.lineage import lineage
 from privprune.registry import Registry
@@ -57,4 +58,4 @@ def _modules(value: object) -> Iterator[str]:
 def registries() -> tuple[Registry[Any], ...]:
     """Return all registries of methods, with those inside a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
-    return (DEFENCES, *inner)
+    return (DATASETS, DEFENCES, *inner)
