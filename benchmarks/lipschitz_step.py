@@ -13,7 +13,7 @@ from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, pl
 from benchmarks.result import Result
 from privprune.defences import DefenceContext, GameSettings, LipschitzSettings, PatrolSettings, set_up
 from privprune.models import CutSettings, build
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train

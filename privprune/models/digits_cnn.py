@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import scaled
+from privprune.models.model_spec import ModelSpec
 
 
 def digits_cnn(shape: Shape, width: float) -> BlockNet:
@@ -22,3 +24,13 @@ def digits_cnn(shape: Shape, width: float) -> BlockNet:
             ("fc2", block(linear=nn.Linear(hidden, shape.classes))),
         ]
     )
+
+
+METHOD = ModelSpec(
+    name="digits_cnn",
+    builder=digits_cnn,
+    image_multiple=4,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=1, image_size=8, classes=10),
+)

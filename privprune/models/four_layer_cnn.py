@@ -10,7 +10,9 @@ from __future__ import annotations
 from torch import nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import scaled
+from privprune.models.model_spec import KnownCount, ModelSpec
 
 
 def four_layer_cnn(shape: Shape, width: float) -> BlockNet:
@@ -28,3 +30,17 @@ def four_layer_cnn(shape: Shape, width: float) -> BlockNet:
             ("fc3", block(linear=nn.Linear(hidden, shape.classes))),
         ]
     )
+
+
+METHOD = ModelSpec(
+    name="four_layer_cnn",
+    builder=four_layer_cnn,
+    image_multiple=4,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=12, classes=10),
+    known_counts=(
+        KnownCount(3, 24, 10, weights=1_143_232, parameters=1_144_138),
+        KnownCount(3, 32, 10, weights=1_831_360, parameters=1_832_266),
+    ),
+)

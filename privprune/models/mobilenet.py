@@ -1,11 +1,17 @@
-"""MobileNetV2 (Sandler et al. 2018): for CIFAR, and as torchvision builds it for ImageNet."""
+"""MobileNetV2 (Sandler et al. 2018): for CIFAR, and as torchvision builds it for ImageNet.
+
+MIA-Pruning's Table 4 prints 3.46 M weights for both datasets. That is 3,469,760, truncated, with ImageNet's 1000
+classes; with CIFAR's ten there are 2,202,560.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import fan_out, small_normal
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+from privprune.models.model_spec import KnownCount, ModelSpec
 from privprune.models.residual import Residual, ShortcutOnly
 
 _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
@@ -81,3 +87,30 @@ def _convolution(channels: int, out: int, size: int, stride: int = 1, groups: in
     """Return a convolution that keeps the size at stride 1, with normalisation and ReLU6."""
     conv = nn.Conv2d(channels, out, size, stride, padding=size // 2, groups=groups, bias=False)
     return block(conv=conv, norm=nn.BatchNorm2d(out), relu=nn.ReLU6())
+
+
+METHODS = (
+    ModelSpec(
+        name="mobilenet_v2",
+        builder=mobilenet_v2,
+        image_multiple=8,
+        convolution=fan_out,
+        linear=small_normal,
+        example=Shape(in_channels=3, image_size=16, classes=10),
+        known_counts=(
+            KnownCount(3, 32, 10, weights=2_202_560, parameters=2_236_682),
+            KnownCount(3, 32, 100, weights=2_317_760, parameters=2_351_972),
+        ),
+    ),
+    ModelSpec(
+        name="mobilenet_v2_imagenet",
+        builder=mobilenet_v2_imagenet,
+        image_multiple=32,
+        convolution=fan_out,
+        linear=small_normal,
+        example=Shape(in_channels=3, image_size=32, classes=7),
+        in_channels=3,
+        pretrained="mobilenet_v2",
+        known_counts=(KnownCount(3, 224, 1000, weights=3_469_760, parameters=3_504_872),),
+    ),
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.model_spec import ModelSpec
 
 _CHANNELS = (16, 32, 64, 64)
 
@@ -27,3 +29,13 @@ def photos_cnn(shape: Shape, width: float) -> BlockNet:
         channels = out
     blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(channels, shape.classes))))
     return BlockNet(blocks)
+
+
+METHOD = ModelSpec(
+    name="photos_cnn",
+    builder=photos_cnn,
+    image_multiple=8,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=16, classes=10),
+)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import fan_out, uniform
 from privprune.models.layers import scaled
+from privprune.models.model_spec import ModelSpec
 from privprune.models.reidentification import head
 from privprune.models.resnet import ResidualBlock
 
@@ -27,3 +29,13 @@ def photos_resnet(shape: Shape, width: float) -> BlockNet:
         blocks.append((f"block{number}", ResidualBlock(channels, out, stride)))
         channels = out
     return BlockNet([*blocks, *head(channels, shape.classes)])
+
+
+METHOD = ModelSpec(
+    name="photos_resnet",
+    builder=photos_resnet,
+    image_multiple=4,
+    convolution=fan_out,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=32, classes=10),
+)

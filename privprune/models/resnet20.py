@@ -6,7 +6,9 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.model_spec import ModelSpec
 from privprune.models.residual import Residual, ShortcutOnly
 
 _STEM = 16
@@ -70,3 +72,13 @@ def resnet20(shape: Shape, width: float) -> BlockNet:
             channels = out
     blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(channels, shape.classes))))
     return BlockNet(blocks)
+
+
+METHOD = ModelSpec(
+    name="resnet20",
+    builder=resnet20,
+    image_multiple=8,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=16, classes=10),
+)

@@ -6,7 +6,9 @@ from torch import nn
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.model_spec import ModelSpec
 from privprune.models.random_layers import RandomDropout
 
 _ENTRIES = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
@@ -53,3 +55,13 @@ def vgg11_bn(shape: Shape, width: float) -> BlockNet:
     )
     blocks.append(("fc", classifier))
     return BlockNet(blocks)
+
+
+METHOD = ModelSpec(
+    name="vgg11_bn",
+    builder=vgg11_bn,
+    image_multiple=16,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=32, classes=10),
+)

@@ -11,7 +11,7 @@ from torch import Tensor
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, blank, prunable, reseed, small_dense
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.pruning import Removable, removable
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.inversion_targets import halves

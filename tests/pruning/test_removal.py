@@ -12,7 +12,8 @@ from privprune.errors import UserError
 from privprune.models import WIRE, BlockNet, count_parameters, edge_of, shrunk, structure_of
 from privprune.models.block_net import block
 from privprune.models.random_layers import RandomLayer
-from privprune.models.wire import GaussianSettings, build_wire
+from privprune.models.wire import build_wire
+from privprune.models.wire.gaussian import GaussianSettings
 from privprune.pruning.channel_groups import Removable, Structures, removable
 from privprune.pruning.removal import (
     FixedThreshold,
