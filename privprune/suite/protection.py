@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
@@ -20,12 +21,12 @@ from privprune.defences import (
     needs_noise,
 )
 from privprune.errors import UserError
-from privprune.models import check_decoder
-from privprune.pruning import SoftMaskSettings
+from privprune.models import BlockNet, check_decoder
+from privprune.pruning import check_pruning, removal_method
 from privprune.suite.deployments import Entry
-from privprune.suite.shapes import NetworkShapes, anatomy, feature_shape_like, network_like, removable_like
+from privprune.suite.shapes import NetworkShapes, anatomy, feature_shape_like, network_like
 from privprune.workflow.context import NetworkSettings
-from privprune.workflow.prune import PruneEntry, check_removal
+from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 
 
@@ -47,7 +48,7 @@ def check_protection(entry: Entry, data: DatasetSettings, network: NetworkSettin
         _check_game(data, entry, network, f"{where}.defence")
     if isinstance(entry, PruneEntry):
         entry.check_layers(anatomy(data, network, where).weights, where)
-        _check_removal(data, entry, network, where)
+        _check_pruning(data, entry, network, where)
     elif isinstance(entry, HardenEntry) and isinstance(entry.defence, DpSgdSettings):
         _check_private(anatomy(data, network, where), f"{where}: {network.model}")
 
@@ -99,18 +100,23 @@ def _check_game(data: DatasetSettings, entry: PruneEntry | HardenEntry, network:
         raise UserError(f"{where}.{refused}") from None
 
 
-def _check_removal(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
-    """Hold that a soft mask has an edge to work on, and that it can remove what is asked for."""
-    if not isinstance(entry.method, SoftMaskSettings):
-        return
-    if network.cut is None:
-        raise UserError(f"{where}.method: soft_mask needs networks with a cut, found network.cut: null")
-    if isinstance(entry.defence, PatrolAsInCemSettings):
-        raise UserError(f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with soft_mask")
+def _check_pruning(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
+    """Check a pruning method by what it declares, and that no other one removes structures at the same time."""
+    if removal_method(entry.method) is not None and isinstance(entry.defence, PatrolAsInCemSettings):
+        raise UserError(
+            f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with {entry.method.name}"
+        )
     try:
-        check_removal(entry.method, removable_like(data, network), network_like(data, network))
+        check_pruning(entry.method, _Shapes(network_like(data, network), IMAGE_SHAPES[data.name].image))
     except ValueError as refused:
         raise UserError(f"{where}.{refused}") from None
+
+
+class _Shapes(NamedTuple):
+    """A network and the shape of its images, as `check_pruning` reads them."""
+
+    model: BlockNet
+    image: tuple[int, int, int]
 
 
 def _check_private(found: NetworkShapes, where: str) -> None:

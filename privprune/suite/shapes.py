@@ -12,7 +12,6 @@ from privprune.datasets import IMAGE_SHAPES, DatasetSettings, ImageShape
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, blank, prunable, reseed, small_dense
 from privprune.models.wire.plain import PlainSettings
-from privprune.pruning import Removable, removable
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.inversion_targets import halves
 
@@ -64,22 +63,11 @@ def feature_shape_like(data: DatasetSettings, network: NetworkSettings, at: str 
     return _feature_shape(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name], at)
 
 
-def removable_like(data: DatasetSettings, network: NetworkSettings) -> Removable:
-    """Return what can be removed of the edge of networks with a cut; calls share it."""
-    return _removable(network.model, network.small_dense, _any_wire(network.cut), IMAGE_SHAPES[data.name])
-
-
 @functools.cache
 def _feature_shape(
     model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape, at: str | int | None
 ) -> tuple[int, ...]:
     return halves(_network(model, narrow, cut, shape), at).feature_shape(shape.image)
-
-
-@functools.cache
-def _removable(model: str, narrow: int | None, cut: CutSettings | None, shape: ImageShape) -> Removable:
-    """Trace each network once: seconds for a large one."""
-    return removable(_network(model, narrow, cut, shape), shape.image)
 
 
 @functools.cache
