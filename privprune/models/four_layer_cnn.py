@@ -18,14 +18,14 @@ from privprune.models.model_spec import KnownCount, ModelSpec
 def four_layer_cnn(shape: Shape, width: float) -> BlockNet:
     """Build the network for images whose size is a multiple of 4."""
     channels, hidden = scaled(64, width), scaled(384, width)
-    places = (shape.image_size // 4) ** 2
+    positions = (shape.image_size // 4) ** 2
     conv1 = nn.Conv2d(shape.in_channels, channels, 5, padding=2)
     conv2 = nn.Conv2d(channels, channels, 5, padding=2)
     return BlockNet(
         [
             ("conv1", block(conv=conv1, pool=nn.MaxPool2d(2), relu=nn.ReLU())),
             ("conv2", block(conv=conv2, pool=nn.MaxPool2d(2), relu=nn.ReLU())),
-            ("fc1", block(flatten=nn.Flatten(), linear=nn.Linear(channels * places, hidden), relu=nn.ReLU())),
+            ("fc1", block(flatten=nn.Flatten(), linear=nn.Linear(channels * positions, hidden), relu=nn.ReLU())),
             ("fc2", block(linear=nn.Linear(hidden, hidden), relu=nn.ReLU())),
             ("fc3", block(linear=nn.Linear(hidden, shape.classes))),
         ]

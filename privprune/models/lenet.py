@@ -17,7 +17,7 @@ from privprune.models.model_spec import KnownCount, ModelSpec
 def lenet5(shape: Shape, width: float) -> BlockNet:
     """Build LeNet-5: 61,706 parameters at one channel, 28 x 28 (padded to 32 x 32), ten classes.
 
-    Max-pooling stands before ReLU in every network here: the result is the same, a quarter of the ReLUs is computed.
+    Max-pooling precedes ReLU in every network here: the result is the same, with a quarter of the ReLUs.
 
     Raises:
         UserError: images are neither 28 x 28 nor 32 x 32.

@@ -27,7 +27,7 @@ _STEM, _LAST = 32, 1280
 
 
 class InvertedResidual(Residual):
-    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input where the shape allows."""
+    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; add the input where the shapes are equal."""
 
     branch_norm = "project.norm"
 
@@ -45,14 +45,14 @@ class InvertedResidual(Residual):
         return self.joined(branch, features)
 
     def without_branch(self) -> ShortcutOnly:
-        """Return the input as it is."""
+        """Return a block that passes its input on unchanged."""
         return ShortcutOnly(nn.Identity(), nn.Identity())
 
 
 def mobilenet_v2(shape: Shape, width: float) -> BlockNet:
     """Build the CIFAR form: 2,236,682 parameters at ten classes, 2,351,972 at 100; sizes a multiple of 8.
 
-    Stem and second stage do not shrink the image, the usual change for 32 x 32 pixels.
+    Stem and second stage have stride 1, the usual change for 32 x 32 pixels.
     """
     return BlockNet(_blocks(shape, width, shrinking_stem=False))
 
@@ -60,8 +60,8 @@ def mobilenet_v2(shape: Shape, width: float) -> BlockNet:
 def mobilenet_v2_imagenet(shape: Shape, width: float) -> BlockNet:
     """Build torchvision's form: 3,504,872 parameters at 1000 classes; three channels, sizes a multiple of 32.
 
-    Torchvision's dropout of 0.2 before the last layer is left out: it does nothing in evaluation, and would draw
-    from the global generator in training.
+    Torchvision's dropout of 0.2 before the last layer is omitted: it does nothing in evaluation, and in training it
+    would draw from the global generator.
     """
     return BlockNet([("normalise", ImageNetNormalisation()), *_blocks(shape, width, shrinking_stem=True)])
 

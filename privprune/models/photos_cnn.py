@@ -15,8 +15,8 @@ _CHANNELS = (16, 32, 64, 64)
 def photos_cnn(shape: Shape, width: float) -> BlockNet:
     """Build four convolutions with batch normalisation, pooling after the first three, mean, one linear layer.
 
-    A pooling layer is a block of its own, so that `after: 4` leaves maps of an eighth of the image's area per side
-    two, as CEM's cut of VGG11 does. Image sizes a multiple of 8.
+    A pooling layer is a block of its own, so that `after: 4` gives maps of a quarter of the image's height and width,
+    as CEM's cut of VGG11 does. Image sizes are a multiple of 8.
     """
     blocks: list[tuple[str, nn.Module]] = []
     channels = shape.in_channels

@@ -41,8 +41,8 @@ class ResidualBlock(Residual):
         return F.relu(self.joined(self.norm2(self.conv2(branch)), features))
 
     def without_branch(self) -> ShortcutOnly:
-        """Return the shortcut with the ReLU after it."""
-        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
+        """Return the shortcut, followed by the ReLU of the block."""
+        assert self.shortcut is not None  # noqa: S101 (called only for blocks with a shortcut)
         return ShortcutOnly(self.shortcut, nn.ReLU())
 
 
@@ -81,7 +81,7 @@ def _pooled_stem(shape: Shape, width: float) -> nn.Sequential:
 
 
 def _residual(width: float, last_stride: int = 2) -> list[tuple[str, nn.Module]]:
-    """Return block1 to block8; each stage but the first halves height and width, the last as `last_stride` says."""
+    """Return block1 to block8; every stage after the first halves height and width, but the last has `last_stride`."""
     blocks: list[tuple[str, nn.Module]] = []
     channels = scaled(_STAGES[0], width)
     for stage, full in enumerate(_STAGES):

@@ -16,7 +16,7 @@ _STAGES = (32, 64, 128)  # channels; three residual blocks each
 
 
 class PaddedShortcut(nn.Module):
-    """Every `stride`-th place of the features, and `new` channels of zeros around theirs."""
+    """Take every `stride`-th spatial position, and add `new` channels of zeros, half before and half after."""
 
     def __init__(self, stride: int, new: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class PaddedShortcut(nn.Module):
 class PaddedBlock(Residual):
     """Two 3 x 3 convolutions beside a shortcut without weights (He et al. 2016, option A).
 
-    Where the shape changes, the shortcut takes every second place and fills the new channels with zeros.
+    Where the shape changes, the shortcut takes every second position and fills the new channels with zeros.
     """
 
     branch_norm = "norm2"
@@ -51,13 +51,13 @@ class PaddedBlock(Residual):
         return F.relu(self.joined(branch, features))
 
     def without_branch(self) -> ShortcutOnly:
-        """Return the shortcut with the ReLU after it."""
-        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
+        """Return the shortcut, followed by the ReLU of the block."""
+        assert self.shortcut is not None  # noqa: S101 (called only for blocks with a shortcut)
         return ShortcutOnly(self.shortcut, nn.ReLU())
 
 
 def resnet20(shape: Shape, width: float) -> BlockNet:
-    """Build it: stem, block1 to block9, fc; image sizes a multiple of 8.
+    """Build stem, block1 to block9, fc; image sizes are a multiple of 8.
 
     CEM's cut after 5 blocks and its bottleneck of 8 channels make an edge of 112,472 parameters.
     """

@@ -20,7 +20,7 @@ _POOLED = (2, 4, 7, 10, 13)  # max-pooling follows these convolutions, counted f
 def vgg16(shape: Shape, width: float) -> BlockNet:
     """Build VGG16: 14,728,266 parameters (convolutions with bias) at three channels and ten classes.
 
-    Images whose size is a multiple of 32; above 32 the last feature map is averaged.
+    Image sizes are a multiple of 32; above 32 pixels, the last feature map is averaged over spatial positions.
     """
     blocks: list[tuple[str, nn.Module]] = []
     channels = shape.in_channels
