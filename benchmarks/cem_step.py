@@ -19,7 +19,7 @@ from privprune.defences.cem import Cem, CemSettings
 from privprune.defences.cem.as_released import AsReleased, ClassClusters, fit_classes
 from privprune.defences.cem.features import CollectedSettings
 from privprune.models import BlockNet, CutSettings, build, reseed
-from privprune.models.wire import GaussianSettings
+from privprune.models.wire.gaussian import GaussianSettings
 from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import OptimiserSettings, ScheduleSettings, Step, Term, TrainingPlan, train

@@ -16,7 +16,7 @@ from privprune.defences.lipschitz import LipschitzSettings
 from privprune.defences.patrol import PatrolSettings
 from privprune.defences.resfl import GameSettings
 from privprune.models import CutSettings, build
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import OptimiserSettings, ScheduleSettings, TrainingPlan, train

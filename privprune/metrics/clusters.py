@@ -1,4 +1,4 @@
-"""Clusters of features by k-means, and their Gaussians: the mixture that CEM and its bound rest on."""
+"""Clusters of features by k-means, and their covariances: the Gaussian mixture of CEM and of its bound."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_ITERATIONS = 50  # of Lloyd's algorithm at most, as in the released code of CEM; it ends as soon as no record moves
+_ITERATIONS = 50  # at most, as in the released code of CEM; Lloyd's algorithm ends as soon as no label changes
 
 
 class Clusters(NamedTuple):
     """A partition of records.
 
     Attributes:
-        centres: [k, D], the mean of each cluster; where one is empty, where it was sought.
+        centres: [k, D], the mean of each cluster; the last centre tried, for an empty one.
         labels: int64 [n], the cluster of each record.
         counts: int64 [k].
 
@@ -28,13 +28,13 @@ class Clusters(NamedTuple):
 
 
 def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: torch.Generator) -> Clusters:
-    """Cluster records by Lloyd's algorithm, through scikit-learn on the processor; one cluster needs neither.
+    """Cluster records by Lloyd's algorithm, with scikit-learn on the CPU; a single cluster is computed directly.
 
     Args:
-        features: float [n, D], n at least `clusters`; copied to the processor once.
+        features: float [n, D], n at least `clusters`; copied to the CPU once.
         clusters: k.
-        start: centres to begin with, [k, D]; None to draw them by k-means++ (Arthur and Vassilvitskii 2007).
-        generator: source of that draw.
+        start: initial centres, [k, D]; None to draw them by k-means++ (Arthur and Vassilvitskii 2007).
+        generator: of the CPU, source of that draw.
 
     """
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
@@ -42,15 +42,15 @@ def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: to
         together = torch.zeros(len(features), dtype=torch.int64, device=features.device)
         return Clusters(features.detach().mean(0, keepdim=True), together, together.new_tensor([len(features)]))
 
-    from sklearn.cluster import KMeans  # noqa: PLC0415 (a second that few programs need)
+    from sklearn.cluster import KMeans  # noqa: PLC0415 (takes a second to import, and few programs need it)
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 (same)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 (same)
 
     points = features.detach().cpu().numpy()
     first = "k-means++" if start is None else start.detach().cpu().numpy().astype(points.dtype)
     search = KMeans(clusters, init=first, n_init=1, max_iter=_ITERATIONS, tol=0.0, random_state=seed)
-    with threadpool_limits(1), warnings.catch_warnings():  # several threads add up in an order of chance
-        warnings.simplefilter("ignore", ConvergenceWarning)  # equal records: some clusters stay empty
+    with threadpool_limits(1), warnings.catch_warnings():  # several threads would sum in a random order
+        warnings.simplefilter("ignore", ConvergenceWarning)  # raised for equal records, where some clusters stay empty
         found = search.fit(points)
     labels = torch.from_numpy(found.labels_.astype(np.int64)).to(features.device)
     counts = torch.from_numpy(np.bincount(found.labels_, minlength=clusters)).to(features.device)
@@ -58,7 +58,7 @@ def k_means(features: Tensor, clusters: int, start: Tensor | None, generator: to
 
 
 def eigenvalues(centred: Tensor) -> Tensor:
-    """Return those eigenvalues of records' covariance that may differ from 0.
+    """Return the eigenvalues of the covariance of records that can differ from 0.
 
     Args:
         centred: [n, D], deviations from the mean.
@@ -74,7 +74,7 @@ def eigenvalues(centred: Tensor) -> Tensor:
 
 
 def principal_axes(centred: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the eigenvalues and eigenvectors of records' covariance.
+    """Return the eigenvalues and eigenvectors of the covariance of records.
 
     Args:
         centred: [n, D], deviations from the mean.

@@ -1,4 +1,4 @@
-"""How much of an image is left unknown by its noisy features, and what that says of any reconstruction.
+"""Conditional entropy of an image given its noisy features, and the bound on any reconstruction that follows from it.
 
 CEM (Xia et al., CVPR 2025, arXiv 2503.00383): H(x|z) = H(x) - I(z; z^) for features z^ of x sent as z = z^ + noise
 (Proposition 2); no reconstruction from z has a lower mean square error than exp(2 H(x|z) / d) / (2 pi e) (Theorem 1).
@@ -16,19 +16,19 @@ from torch import Tensor
 from privprune.metrics.clusters import eigenvalues, k_means
 
 _LEVELS = 255  # images are bytes
-_NEIGHBOUR = 3  # which neighbour's distance is measured: the variance falls with it, the bias grows
-_ROWS = 1024  # of distances at once
+_NEIGHBOUR = 3  # distances to the third neighbour: with a higher number variance falls and bias grows
+_ROWS = 1024  # rows of the matrix of distances that are computed at once
 
 
 @dataclass(frozen=True)
 class ConditionalEntropy:
-    """What is known of H(x|z); entropies are differential, of images in [0, 1]^d, in nats per image.
+    """Estimate of H(x|z); entropies are differential, of images in [0, 1]^d, in nats per image.
 
     Attributes:
         image_entropy: estimate of H(x).
         information: upper bound of I(z; z^) (Theorem 2); infinite without noise.
         conditional_entropy: image_entropy - information; minus infinity without noise.
-        mse_bound: Theorem 1's bound of the mean square error per pixel value for it; 0 without noise.
+        mse_bound: lower bound of the mean square error per pixel value (Theorem 1); 0 without noise.
 
     """
 
@@ -41,25 +41,25 @@ class ConditionalEntropy:
 def estimate(
     images: Tensor, features: Tensor, deviation: float, clusters: int, generator: torch.Generator
 ) -> ConditionalEntropy:
-    """Estimate H(x|z) and the bound of any attack's error.
+    """Estimate H(x|z), and from it a lower bound of the error of any attack.
 
-    Only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples,
-    so the bound of the error holds as far as the estimate of H(x) does; of the two estimates the smaller is taken,
-    since the larger would promise more. With far fewer images than pixels both lie above H(x): compare the bound
-    between cells of the same images, and do not take it for a guarantee.
+    Only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples, so
+    the bound of the error is only as good as the estimate of H(x). The smaller of two estimates is used, which gives
+    the weaker bound. With far fewer images than pixels both estimates are above H(x): use the bound to compare cells
+    with the same images, not as a guarantee.
 
     Args:
         images: float [n, d] in [0, 1].
         features: float [m, D], noise-free features z^; they need not be of the same images.
         deviation: standard deviation of the Gaussian noise on each feature; 0 for none.
         clusters: components of the mixture.
-        generator: source of the clusters' start, and of the noise that undoes the rounding to bytes.
+        generator: source of the initial clusters, and of the noise that undoes the rounding to bytes.
 
     """
     entropy = image_entropy(images, generator)
-    told = information(features, deviation, clusters, generator)
-    conditional = entropy - told
-    return ConditionalEntropy(entropy, told, conditional, mse_bound(conditional, images.shape[1]))
+    transmitted = information(features, deviation, clusters, generator)
+    conditional = entropy - transmitted
+    return ConditionalEntropy(entropy, transmitted, conditional, mse_bound(conditional, images.shape[1]))
 
 
 def image_entropy(images: Tensor, generator: torch.Generator) -> float:
@@ -71,16 +71,16 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
     """Bound I(z; z^) from above, in nats: Theorem 2, after Huber et al. 2008.
 
     sum_j pi_j [-log pi_j + 1/2 log(|Sigma_j + Sigma_p| / |Sigma_p|)], Sigma_p = deviation^2 I, over the clusters of
-    k-means. It bounds the information whether or not the clusters are Gaussian, as H(z) <= H(j) + H(z | j) and a
-    Gaussian has the largest entropy of its covariance. What is not covered: covariances are those of the sample, so
-    that clusters of few records are taken for narrower than they are; use many more records than clusters. For noise
-    of another law but the same deviation the bound is larger by D times that law's negentropy.
+    k-means. It bounds the information whether or not the clusters are Gaussian, since H(z) <= H(j) + H(z | j) and a
+    Gaussian has the largest entropy of all distributions with its covariance. A limit: covariances are estimated, and
+    those of clusters with few records come out too small; use many more records than clusters. For noise of another
+    distribution with the same deviation, the bound is larger by D times the negentropy of that distribution.
 
     Args:
         features: float [n, D], noise-free.
         deviation: of the noise.
         clusters: components of the mixture, k.
-        generator: source of the clusters' start.
+        generator: source of the initial clusters.
 
     """
     if deviation == 0:
@@ -98,7 +98,7 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
 
 
 def mse_bound(entropy: float, dimensions: int) -> float:
-    """Return exp(2 H / d) / (2 pi e), below which no mean square error per dimension can be (Theorem 1).
+    """Return exp(2 H / d) / (2 pi e), a lower bound of the mean square error per dimension (Theorem 1).
 
     Args:
         entropy: H(x|z) in nats; minus infinity gives 0.
@@ -111,7 +111,7 @@ def mse_bound(entropy: float, dimensions: int) -> float:
 def gaussian_entropy(images: Tensor) -> float:
     """Return the entropy of a Gaussian with the covariance of images [n, d], shrunk, in nats.
 
-    With the true covariance it would be an upper bound of H(x): no law with that covariance has more.
+    With the true covariance it would be an upper bound of H(x), since a Gaussian has the largest entropy.
     """
     dimensions = images.shape[1]
     centred = (images - images.mean(0)).double()
@@ -123,12 +123,12 @@ def gaussian_entropy(images: Tensor) -> float:
 
 
 def ledoit_wolf(centred: Tensor) -> float:
-    """Return which share of a sample covariance to replace by a multiple of the identity (Ledoit and Wolf 2004).
+    """Return the share of a sample covariance to replace by a multiple of the identity (Ledoit and Wolf 2004).
 
-    The same as scikit-learn's `ledoit_wolf_shrinkage`, whose import takes a second, and without any d x d matrix.
+    Equal to scikit-learn's `ledoit_wolf_shrinkage`, but without an import that takes a second, or a d x d matrix.
 
     Args:
-        centred: float [n, d], records less their mean.
+        centred: float [n, d], deviations from the mean.
 
     """
     count, dimensions = centred.shape
@@ -142,8 +142,8 @@ def ledoit_wolf(centred: Tensor) -> float:
 def neighbour_entropy(images: Tensor, generator: torch.Generator) -> float:
     """Estimate H(x) of images [n, d] in [0, 1] by the distances to nearest neighbours, in nats.
 
-    Kozachenko and Leonenko 1987, with the third neighbour. The rounding to bytes, under which H(x) would be minus
-    infinity, is undone by uniform noise of one step. Consistent, but in many dimensions slow to converge.
+    Kozachenko and Leonenko 1987, with the third neighbour. Images rounded to bytes have H(x) = minus infinity; uniform
+    noise as wide as a step of the rounding undoes it. Consistent, but slow to converge in many dimensions.
 
     Args:
         images: more than 3 of them.

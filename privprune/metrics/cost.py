@@ -1,4 +1,4 @@
-"""What a network costs the device that runs it: operations, bytes on the wire, time, memory."""
+"""Cost of running a network on a device: operations, bytes on the wire, time, memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-_WARM_UP = 5  # runs that do not count: a runtime plans and allocates in its first ones
+_WARM_UP = 5  # runs that are not measured, in which a runtime plans and allocates
 _WIDTHS = {"float32": 4, "float16": 2, "int8": 1}  # bytes of a value
 
 
 def multiply_accumulates(model: nn.Module, images: Tensor) -> int:
-    """Count the multiplications with addition of convolutions and linear layers, per image.
+    """Count the multiply-accumulate operations of convolutions and linear layers, per image.
 
     Args:
         model: in evaluation mode; batch normalisation, activations and additions are not counted.
-        images: float [n, ...], what it takes.
+        images: float [n, ...], inputs of the model.
 
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -37,10 +37,10 @@ def bytes_on_wire(values: int) -> dict[str, int]:
 
 
 def seconds_by_turns(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Return the median wall-clock seconds of each side, run by turns so that all meet the same state of the machine.
+    """Return the median wall-clock seconds of several functions, called in turn so that all see the same machine load.
 
     Args:
-        sides: name -> the work.
+        sides: name -> function.
         repeats: how often each is measured.
 
     """
@@ -54,7 +54,7 @@ def seconds_by_turns(sides: Mapping[str, Callable[[], object]], repeats: int) ->
     return {side: median(taken) for side, taken in seconds.items()}
 
 
-# A process of its own, without PyTorch: how far running a file raises what the process holds at most (VmHWM).
+# Runs in a process of its own, without PyTorch, and prints by how much a file raises the peak memory (VmHWM).
 _PEAK = """
 import json, sys
 import numpy, onnxruntime
@@ -74,14 +74,14 @@ print(most() - before)
 
 
 def peak_memory(file: Path, shape: tuple[int, ...]) -> int | None:
-    """Measure the memory that loading and running an ONNX file takes in ONNX Runtime, on one thread.
+    """Measure the peak memory of loading and running an ONNX file in ONNX Runtime, on one thread.
 
     Args:
         file: with one input, float32.
         shape: of that input.
 
     Returns:
-        bytes, weights included; None where the system does not tell (it is not Linux).
+        bytes, weights included; None on systems other than Linux, where it cannot be read.
 
     """
     if sys.platform != "linux":

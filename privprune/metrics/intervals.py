@@ -14,8 +14,8 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Draw = Callable[[int, int, np.random.Generator], Array]  # seed, count -> [count, metrics]: metrics of resampled records
 
-OUTSIDE = (0.025, 0.975)  # what a 95 % interval leaves out on its two sides
-_CELLS = 4_000_000  # at most so many numbers in one array of resampled records (32 MB)
+OUTSIDE = (0.025, 0.975)  # the quantiles at the ends of a 95 % interval
+_CELLS = 4_000_000  # largest number of values in one array of resampled records (32 MB)
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Interval:
 
     Attributes:
         values: one per seed.
-        low, high: the interval's ends; None where nothing tells how far the number may be off.
-        basis: what the interval rests on: "records in seeds", "records" (one seed), "seeds" or "none".
+        low, high: the ends of the interval; None where there is no basis for one.
+        basis: what the interval is based on: "records in seeds", "records" (one seed), "seeds" or "none".
 
     """
 
@@ -41,16 +41,16 @@ class Interval:
 
     @property
     def seeds(self) -> int:
-        """Number of seeds behind the mean; 1 means that nothing is known about other seeds."""
+        """Number of seeds behind the mean; with 1, the spread between seeds is unknown."""
         return len(self.values)
 
     def within(self, lowest: float, highest: float) -> Interval:
-        """Keep the ends where the number itself can lie."""
+        """Clip the ends to the range of the number."""
         low, high = (None if end is None else min(max(end, lowest), highest) for end in (self.low, self.high))
         return replace(self, low=low, high=high)
 
     def as_record(self) -> dict[str, Any]:
-        """Return plain data for JSON."""
+        """Return the interval as plain data for JSON."""
         ends = {"mean": self.mean, "low": self.low, "high": self.high}
         return {"values": list(self.values), **ends, "seeds": self.seeds, "basis": self.basis}
 
@@ -58,15 +58,15 @@ class Interval:
 def nested_bootstrap(points: Array, draw: Draw, resamples: int, generator: np.random.Generator) -> tuple[Array, Array]:
     """Resample seeds, then the records within each drawn seed, and take the 2.5 and 97.5 percentiles of the mean.
 
-    A resample's mean is taken apart into the part that the drawn seeds make and the part that the drawn records
-    make. The former is multiplied by `expansion(seeds)`: drawing from so few seeds alone understates their spread
-    (in a simulation like that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the
-    records, 82 % of the plain intervals would hold the truth, 96 % of the expanded ones do; where seeds do not
-    differ, 99 % do, so that the interval errs to the careful side). With one seed only records are drawn.
+    The deviation of a resample's mean has a part due to the drawn seeds and a part due to the drawn records. The former
+    is multiplied by `expansion(seeds)`, since resampling a few seeds understates their spread: in a simulation like
+    that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the records, 82 % of the
+    plain intervals contain the truth, and 96 % of the expanded ones. Where seeds do not differ, 99 % do, so that the
+    interval is conservative. With one seed, only records are drawn.
 
     Args:
-        points: [seeds, metrics], each metric of each seed on its records as they are.
-        draw: `draw(seed, count, generator)` gives [count, metrics] of that seed, each on its own resampled records.
+        points: [seeds, metrics], each metric of each seed without resampling.
+        draw: `draw(seed, count, generator)` returns [count, metrics] of that seed, each row on records resampled anew.
         resamples: number of resamples.
         generator: source of all draws.
 
@@ -87,11 +87,11 @@ def nested_bootstrap(points: Array, draw: Draw, resamples: int, generator: np.ra
 
 
 def expansion(seeds: int) -> float:
-    """Factor by which a bootstrap over so few seeds is widened to the width of their t interval.
+    """Return the factor that widens a bootstrap over a few seeds to the width of their t interval.
 
-    sqrt(S / (S - 1)) undoes the bias of the resampled variance, t / z allows for not knowing it
+    sqrt(S / (S - 1)) corrects the bias of the resampled variance, t / z accounts for its uncertainty
     (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
-    2015, who widens percentiles to the same end).
+    2015, who widens percentiles for the same purpose).
     """
     if seeds == 1:
         return 1.0
@@ -99,20 +99,20 @@ def expansion(seeds: int) -> float:
 
 
 def resampled_counts(records: int, count: int, generator: np.random.Generator) -> Counts:
-    """How often each record is drawn, [count, records]: each row draws as many records as there are, with return."""
+    """Return how often each record is drawn, [count, records]: each row draws all records with replacement."""
     drawn = generator.integers(records, size=(count, records))
     drawn += np.arange(count)[:, None] * records
     return np.bincount(drawn.ravel(), minlength=count * records).reshape(count, records)
 
 
 def chunks(count: int, width: int) -> list[int]:
-    """Cut `count` resamples of `width` numbers each into parts that fit in memory."""
+    """Divide `count` resamples of `width` numbers each into parts that fit in memory."""
     part = max(1, _CELLS // width)
     return [min(part, count - start) for start in range(0, count, part)]
 
 
 def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: np.random.Generator) -> Interval:
-    """Interval of the mean over seeds of the mean over records, such as accuracy or a reconstruction's error.
+    """Return the interval of the mean over seeds of the mean over records, for example of an accuracy.
 
     Args:
         per_record: for each seed, [records of that seed].
@@ -133,19 +133,19 @@ def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: n
 
 
 def basis_of(seeds: int) -> str:
-    """Name what the nested bootstrap could draw from."""
+    """Return what a nested bootstrap over this number of seeds is based on."""
     return "records in seeds" if seeds > 1 else "records"
 
 
 def mean_interval(values: Sequence[float], records: int | None) -> Interval:
-    """Interval of plain numbers, one per seed, where no record's own value is at hand.
+    """Return the interval of numbers, one per seed, where the values of single records are not available.
 
     Several seeds: the t interval of their mean. One seed and a fraction of `records` records (an accuracy): the
     exact binomial interval (C. Clopper, E. Pearson, Biometrika 26, 1934). One seed and no records: no interval.
 
     Args:
         values: one per seed.
-        records: number of records behind the fraction; None where the number is no fraction of records.
+        records: number of records behind the fraction; None where the number is not a fraction of records.
 
     """
     if len(values) > 1:

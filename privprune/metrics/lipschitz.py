@@ -5,9 +5,9 @@ With Gaussian noise delta on an image x and blocks f_1 to f_N,
     k_1 = || f_1(x + delta) - f_1(x) || / || delta ||
     k_i = || f_i..f_1(x + delta) - f_i..f_1(x) || / || f_(i-1)..f_1(x + delta) - f_(i-1)..f_1(x) ||
 
-in the Euclidean norm (ours: the README names none). Every output is first divided by the root of its mean square
-about the means of its channels (ours): smaller features, which a decoder scales back, or a constant in them then gain
-nothing.
+in the Euclidean norm (our choice: the README names none). Every output is first divided by its root mean square
+deviation from the means of its channels (our choice), so that scaling the features down, which a decoder can undo, or
+adding a constant to them does not change the measure.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch import Tensor
 
 Block = Callable[[Tensor], Tensor]
 
-_FLOOR = 1e-12  # under every division; what does not change at all has the constant 0
-_PIXELS_AT_ONCE = 6_200_000  # values of the images run at once: 2000 of CIFAR
+_FLOOR = 1e-12  # lower bound of every divisor; a block with a constant output has the Lipschitz constant 0
+_PIXELS_AT_ONCE = 6_200_000  # pixel values in one batch: 2000 images of CIFAR
 
 
 def wide(values: Tensor) -> Tensor:
-    """Return values of half the precision in float32, others as they are."""
+    """Return bfloat16 values in float32, and others unchanged."""
     return values.float() if values.dtype == torch.bfloat16 else values
 
 
@@ -36,16 +36,16 @@ def change(other: Tensor, one: Tensor) -> Tensor:
 
 
 def scale(outputs: Tensor) -> Tensor:
-    """Return the root mean square of outputs [n, channels, ...] about the means of their channels, a scalar."""
+    """Return the root mean square deviation of outputs [n, channels, ...] from their channels' means, a scalar."""
     rows = wide(outputs).transpose(0, 1).flatten(1)
     return rows.var(dim=1, correction=0).mean().clamp(min=_FLOOR).sqrt()
 
 
 def ratios(changes: Sequence[Tensor]) -> list[Tensor]:
-    """Return what each block makes of a change.
+    """Return each block's ratio of output perturbation to input perturbation.
 
     Args:
-        changes: [n] of the image, then of each block's output, see `change`.
+        changes: norms [n] of the perturbation of the image, then of each block's output, see `change`.
 
     Returns:
         one [n] per block, not normalised.
@@ -55,9 +55,9 @@ def ratios(changes: Sequence[Tensor]) -> list[Tensor]:
 
 
 def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:
-    """Return what the ratio of each block is multiplied by, from the `scale` of each block's output.
+    """Return the factor that normalises the ratio of each block, from the `scale` of each block's output.
 
-    The image stays as it is, so the first block's ratio is divided by its own scale alone.
+    The image is not normalised, so the ratio of the first block is divided by the scale of its output only.
     """
     before = [torch.ones_like(scales[0]), *scales]
     return [one / own for one, own in zip(before, scales, strict=False)]
@@ -67,14 +67,14 @@ def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:
 def local_lipschitz(
     blocks: Sequence[Block], images: Tensor, deviation: float, generator: torch.Generator
 ) -> list[float]:
-    """Measure the normalised constants of some blocks in a row, as they are, the mean over images.
+    """Measure the normalised Lipschitz constants of consecutive blocks, averaged over images.
 
     Args:
-        blocks: in evaluation mode; one that draws random numbers must draw the same at each call, as
-            `models.repeatable` makes it.
+        blocks: in evaluation mode; one that draws random numbers must draw the same ones at each call, see
+            `models.repeatable`.
         images: float32 [n, C, H, W] in [-1, 1].
-        deviation: of the noise, in the units of the images.
-        generator: of the CPU, of the noise.
+        deviation: standard deviation of the noise, in the units of the images.
+        generator: of the CPU, source of the noise.
 
     Returns:
         k_1 to k_N, without unit.
@@ -85,8 +85,8 @@ def local_lipschitz(
     together = max(1, _PIXELS_AT_ONCE // images[0].numel())
     for clean in images.split(together):
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
-        kept, moments = _passes(blocks, clean, clean + deviation * noise)
-        found.append(ratios(kept))
+        norms, moments = _passes(blocks, clean, clean + deviation * noise)
+        found.append(ratios(norms))
         sums = [one + other for one, other in zip(sums, moments, strict=True)] if sums else moments
     factors = normalisers([_scale_of(moment) for moment in sums])
     joined = [torch.cat(parts) for parts in zip(*found, strict=True)]
@@ -94,12 +94,12 @@ def local_lipschitz(
 
 
 def edge_lipschitz(edge: Block, images: Tensor, deviation: float, generator: torch.Generator) -> float:
-    """Measure the normalised constant of a whole edge, taken as one block; arguments as for `local_lipschitz`."""
+    """Measure the normalised Lipschitz constant of a whole edge as one block; arguments as for `local_lipschitz`."""
     return local_lipschitz([edge], images, deviation, generator)[0]
 
 
 def _passes(blocks: Sequence[Block], clean: Tensor, noisy: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Run both; returns the changes, and count, sum and sum of squares of each output's channels, [3, channels]."""
+    """Return the norms of the perturbations, and count, sum and sum of squares of each output's channels."""
     changes, moments = [change(noisy, clean)], []
     for block in blocks:
         clean, noisy = block(clean), block(noisy)
@@ -111,7 +111,7 @@ def _passes(blocks: Sequence[Block], clean: Tensor, noisy: Tensor) -> tuple[list
 
 
 def _scale_of(moment: Tensor) -> Tensor:
-    """Return the `scale` of outputs from count, sum and sum of squares of each channel."""
+    """Return the `scale` of outputs from count, sum and sum of squares of their channels, [3, channels]."""
     count, total, squares = moment
     variance: Tensor = (squares / count - (total / count).square()).mean()
     return variance.clamp(min=_FLOOR).sqrt()

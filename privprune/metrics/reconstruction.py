@@ -1,4 +1,4 @@
-"""How well images were reconstructed: MSE, PSNR and SSIM over all images and seeds, each with its interval."""
+"""Quality of reconstructed images: MSE, PSNR and SSIM over all images and seeds, each with its interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUALITIES = ("mse", "psnr", "ssim")
 
 @dataclass(frozen=True)
 class Quality:
-    """What each image's reconstruction is worth, one target.
+    """The quality of each image's reconstruction, for one target.
 
     Attributes:
         mse: [images], on [0, 1].
@@ -37,16 +37,16 @@ class Quality:
         return cls(*found)
 
     def take(self, rows: Tensor) -> Quality:
-        """Keep some images, int64 [k]."""
-        kept = rows.cpu().numpy()
-        return Quality(self.mse[kept], self.psnr[kept], self.ssim[kept])
+        """Return the qualities of the images with the given indices, int64 [k]."""
+        chosen = rows.cpu().numpy()
+        return Quality(self.mse[chosen], self.psnr[chosen], self.ssim[chosen])
 
 
 def measure(targets: Sequence[Quality], resamples: int, generator: np.random.Generator) -> dict[str, Interval]:
     """Measure one attack on several targets that differ in their seed.
 
-    MSE and SSIM are means over images. PSNR is that of the mean squared error of all images, which the released code of
-    CEM takes batch by batch and the paper's Tables 4 to 7 agree with; the mean of the images' own PSNR is higher.
+    MSE and SSIM are means over images. PSNR is computed from the mean squared error of all images, as the released code
+    of CEM does batch by batch, and as the paper's Tables 4 to 7 have it; the mean of the images' PSNR is higher.
 
     Args:
         targets: the attack's qualities, one per target.
@@ -71,6 +71,6 @@ def measure(targets: Sequence[Quality], resamples: int, generator: np.random.Gen
 
 
 def _with_psnr(means: Array) -> Array:
-    """[n, 2], mean MSE and SSIM, to [n, 3] in the order of QUALITIES."""
+    """Add PSNR: [n, 2], mean MSE and SSIM, to [n, 3] in the order of QUALITIES."""
     errors = torch.from_numpy(np.ascontiguousarray(means[:, 0]))
     return np.stack([means[:, 0], decibels(errors).numpy(), means[:, 1]], axis=1)

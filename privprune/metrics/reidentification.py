@@ -1,4 +1,4 @@
-"""Re-identification: where in a gallery, ordered by similarity, the other pictures of a query's identity stand."""
+"""Re-identification: the ranks of the other pictures of a query's identity in a gallery ordered by similarity."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor
 
 Metric = Literal["cosine", "euclidean"]
-_AT_ONCE = 2_500_000  # similarities: 10 MB of them, and some copies
+_AT_ONCE = 2_500_000  # similarities computed at once: 10 MB, and some copies
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """How well a network finds identities again.
+    """How well a network re-identifies.
 
     Attributes:
         rank_1: share of the queries whose nearest gallery picture shows their identity.
         rank_5: share of those with such a picture among the nearest five (cumulative matching characteristic).
-        mean_average_precision: mean over the queries of the average precision of the whole order.
-        queries: how many were counted.
+        mean_average_precision: mean over the queries of the average precision of the ranking.
+        queries: number of queries that were counted.
 
     """
 
@@ -34,10 +34,10 @@ class Ranking:
 
 @dataclass(frozen=True)
 class QueryRanks:
-    """The same, query by query.
+    """Ranks and average precision of each query.
 
     Attributes:
-        first: int64 [queries], place of the first picture of the identity, counted from 0.
+        first: int64 [queries], rank of the first picture of the identity, counted from 0.
         average_precision: float64 [queries].
         counted: bool [queries], whether the gallery holds a picture of the identity by another camera.
 
@@ -96,11 +96,11 @@ def rank_queries(
 ) -> QueryRanks:
     """Order a gallery by its similarity to each query.
 
-    Gallery pictures of the query's identity by the query's own camera are left out, as the owners of VeRi-776 and
-    VERI-Wild ask for (Liu et al., ECCV 2016; Lou et al., CVPR 2019). Of equally similar pictures those of other
-    identities come first, so that a network that gives all pictures one embedding finds nobody. Average precision is
+    Gallery pictures of the query's identity by the query's camera are excluded, as in the protocols of VeRi-776 and
+    VERI-Wild (Liu et al., ECCV 2016; Lou et al., CVPR 2019). Of equally similar pictures those of other
+    identities rank first, so a network with one embedding for all pictures re-identifies none. Average precision is
     (1 / n) sum_i i / r_i over the ranks r_1 < .. < r_n of the n pictures of the identity (Zheng et al., Scalable person
-    re-identification, ICCV 2015). Queries are worked through in parts, so that memory does not grow with their number.
+    re-identification, ICCV 2015). Queries are processed in parts, so that memory does not grow with their number.
 
     Args:
         query_embeddings: float [q, D].
@@ -133,10 +133,10 @@ def _similarity(queries: Tensor, gallery: Tensor, metric: Metric) -> Tensor:
 
 
 def _ranks(similarity: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return place of the first hit, average precision, whether there is any hit; of [q, g] each, [q] each.
+    """Return rank of the first hit, average precision, and whether there is any hit, [q] each; arguments are [q, g].
 
-    What is left out has the similarity -inf. The others need no order of their own: sorted by value, they say how many
-    of them stand before each hit.
+    Excluded pictures have the similarity -inf. The similarities of the other identities are sorted, and a binary search
+    counts how many of them rank before each hit.
     """
     similarity = similarity.nan_to_num_(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
     number = wanted.sum(1)
@@ -152,7 +152,7 @@ def _ranks(similarity: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _ascending(values: Tensor) -> Tensor:
-    """Sort each row; on the CPU by NumPy, which needs a tenth of the time where no order is asked for."""
+    """Sort each row; on the CPU by NumPy, which takes a tenth of the time, since it does not return the indices."""
     if values.device.type != "cpu":
         return values.sort(dim=1).values
     return torch.from_numpy(np.sort(values.numpy(), axis=1))

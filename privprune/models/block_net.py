@@ -13,7 +13,7 @@ from privprune.errors import UserError
 
 @dataclass(frozen=True)
 class Shape:
-    """What a network maps: square images of `image_size` pixels with `in_channels` channels, to `classes` logits."""
+    """Input and output of a network: square images of `image_size` pixels, `in_channels` channels, `classes` logits."""
 
     in_channels: int
     image_size: int
@@ -27,17 +27,17 @@ class BlockNet(nn.Sequential):
     """
 
     def __init__(self, blocks: Iterable[tuple[str, nn.Module]]) -> None:
-        """Take the blocks, named, from the image to the logits."""
+        """Build the network from (name, block) pairs in the order of computation, from the image to the logits."""
         super().__init__(OrderedDict(blocks))
 
     @property
     def block_names(self) -> tuple[str, ...]:
-        """Names of the blocks in the same order."""
+        """Names of the blocks in the order of computation."""
         return tuple(self._modules)
 
 
 def block(**layers: nn.Module) -> nn.Sequential:
-    """Put named layers in a row."""
+    """Return named layers as one sequence."""
     return nn.Sequential(OrderedDict(layers))
 
 
@@ -49,7 +49,7 @@ def split(model: BlockNet, cut: str | int) -> tuple[BlockNet, BlockNet]:
         cut: name of the last block on the edge device, or how many blocks it runs.
 
     Returns:
-        edge and cloud, whose composition is the network; they share its modules, under the same names.
+        edge and cloud, whose composition is the network; they share its modules and their names.
 
     Raises:
         UserError: there is no such cut.
@@ -67,7 +67,7 @@ def split(model: BlockNet, cut: str | int) -> tuple[BlockNet, BlockNet]:
 
 
 def prunable(model: nn.Module) -> dict[str, Tensor]:
-    """Return the weights that pruning counts, by name: of convolutions and linear layers, no bias, no normalisation."""
+    """Return the weights that can be pruned, by name: those of convolutions and linear layers, without biases."""
     return {
         f"{name}.weight": module.weight
         for name, module in model.named_modules()

@@ -1,63 +1,17 @@
-"""The networks by name, and how one is built."""
+"""The registry of networks, and how one is built from its name."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, prunable
 from privprune.models.cut import WIRE, CutSettings, cut_network, input_shape
-from privprune.models.digits_cnn import digits_cnn
-from privprune.models.four_layer_cnn import four_layer_cnn
-from privprune.models.initialisation import Initialiser, allocate, fan_out, initialise, small_normal, uniform, xavier
-from privprune.models.lenet import lenet5
-from privprune.models.mobilenet import mobilenet_v2, mobilenet_v2_imagenet
-from privprune.models.photos_cnn import photos_cnn
-from privprune.models.photos_resnet import photos_resnet
-from privprune.models.resnet import resnet18, resnet18_imagenet, resnet18_reid
-from privprune.models.resnet20 import resnet20
-from privprune.models.vgg import vgg16
-from privprune.models.vgg11 import vgg11_bn
+from privprune.models.initialisation import allocate, initialise, xavier
+from privprune.models.model_spec import ModelSpec
+from privprune.registry import Registry
 
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """How a network is built.
-
-    Attributes:
-        builder: (shape, width) -> network; width multiplies the channels of every hidden layer.
-        image_multiple: the image size is a multiple of this.
-        convolution: draws the first values of convolutions.
-        linear: draws those of linear layers.
-        in_channels: the only number of channels that it takes, where there is only one.
-
-    """
-
-    builder: Callable[[Shape, float], BlockNet]
-    image_multiple: int
-    convolution: Initialiser
-    linear: Initialiser
-    in_channels: int | None = None
-
-
-MODELS: dict[str, ModelSpec] = {
-    "digits_cnn": ModelSpec(digits_cnn, 4, uniform, uniform),
-    "lenet5": ModelSpec(lenet5, 4, uniform, uniform),
-    "four_layer_cnn": ModelSpec(four_layer_cnn, 4, uniform, uniform),
-    "photos_cnn": ModelSpec(photos_cnn, 8, uniform, uniform),
-    "vgg11_bn": ModelSpec(vgg11_bn, 16, uniform, uniform),
-    "resnet20": ModelSpec(resnet20, 8, uniform, uniform),
-    "vgg16": ModelSpec(vgg16, 32, fan_out, small_normal),
-    "resnet18": ModelSpec(resnet18, 8, fan_out, uniform),
-    "mobilenet_v2": ModelSpec(mobilenet_v2, 8, fan_out, small_normal),
-    "photos_resnet": ModelSpec(photos_resnet, 4, fan_out, uniform),
-    "resnet18_reid": ModelSpec(resnet18_reid, 16, fan_out, small_normal),
-    "resnet18_imagenet": ModelSpec(resnet18_imagenet, 32, fan_out, uniform, in_channels=3),
-    "mobilenet_v2_imagenet": ModelSpec(mobilenet_v2_imagenet, 32, fan_out, small_normal, in_channels=3),
-}
+MODELS: Registry[ModelSpec] = Registry("privprune.models", ModelSpec, "privprune.models")
 
 
 def build(
@@ -76,20 +30,20 @@ def build(
         in_channels: of the images.
         image_size: height and width of the images, pixels.
         classes: number of logits.
-        generator: of the CPU; the only source of randomness, so equal generators give equal networks.
+        generator: of the CPU; the only source of randomness, so that equal generators give equal networks.
         cut: where it is cut into edge and cloud; None for a whole network.
 
     Raises:
-        UserError: unknown name, images that the network does not take, or no such cut.
+        UserError: unknown name, images that the network does not accept, or no such cut.
 
     """
     return _build(name, Shape(in_channels, image_size, classes), 1.0, generator, cut)
 
 
 def blank(name: str, *, in_channels: int, image_size: int, classes: int, cut: CutSettings | None) -> BlockNet:
-    """Build a network whose parameters are all zero, to look at its layers and shapes; arguments as for `build`.
+    """Build a network whose parameters are all zero, to inspect its layers and shapes; arguments as for `build`.
 
-    Zeros that nobody writes over take neither time nor memory.
+    The operating system provides memory for zeros only when they are overwritten, so this is fast and small.
 
     Raises:
         UserError: as for `build`.
@@ -103,18 +57,18 @@ def blank(name: str, *, in_channels: int, image_size: int, classes: int, cut: Cu
 def small_dense(
     name: str, weights: int, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator
 ) -> BlockNet:
-    """Build a narrower network of the same family: the control "a small dense net does the same".
+    """Build a narrower network of the same family: the control for the claim that pruning is more than a smaller size.
 
     Args:
         name: key of `MODELS`.
-        weights: how many prunable weights it should have; the nearest that a common width multiplier gives is built.
+        weights: how many prunable weights it should have; the width multiplier that comes nearest is used.
         in_channels: of the images.
         image_size: height and width of the images, pixels.
         classes: number of logits.
         generator: as for `build`.
 
     Raises:
-        UserError: as for `build`, or no width gives about so many weights.
+        UserError: as for `build`, or the number of weights is outside the range of all widths.
 
     """
     shape = Shape(in_channels, image_size, classes)
@@ -146,20 +100,18 @@ def count_parameters(model: torch.nn.Module) -> int:
 def _build(
     name: str, shape: Shape, width: float, generator: torch.Generator, cut: CutSettings | None = None
 ) -> BlockNet:
-    model = _skeleton(name, shape, width, cut)
+    model, spec = _skeleton(name, shape, width, cut), MODELS[name]
     allocate(model)
-    initialise(model, MODELS[name].convolution, MODELS[name].linear, generator)
-    if cut is not None:  # CEM's code draws the edge's convolutions anew
+    initialise(model, spec.convolution, spec.linear, generator)
+    if cut is not None:  # CEM's code draws the edge's convolutions a second time
         for block in model[: model.block_names.index(WIRE)]:
-            initialise(block, xavier, MODELS[name].linear, generator)
+            initialise(block, xavier, spec.linear, generator)
     return model
 
 
 def _skeleton(name: str, shape: Shape, width: float, cut: CutSettings | None = None) -> BlockNet:
-    """Return the network without memory or values: building it draws nothing from the global generator."""
-    if name not in MODELS:
-        raise UserError(f"model: found {name!r}, allowed {', '.join(MODELS)}")
-    spec = MODELS[name]
+    """Return the network on the meta device, without values: building it draws nothing from the global generator."""
+    spec = MODELS.look_up(name, "model")
     if shape.image_size < 1 or shape.image_size % spec.image_multiple:
         raise UserError(
             f"{name}: found images of {shape.image_size} pixels, allowed multiples of {spec.image_multiple}"

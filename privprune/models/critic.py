@@ -7,8 +7,8 @@ from torch import nn
 
 from privprune.models.decoder import draw_weights
 
-_LAST = 4  # side of the last convolution; halving stops before a map would be smaller
-_HALVINGS = 3  # of images of 32 pixels and more
+_LAST = 4  # kernel size of the last convolution; no map is halved to fewer pixels a side
+_HALVINGS = 3  # for images of 32 pixels and more
 
 
 def build_critic(image_shape: tuple[int, int, int], *, width: int, generator: torch.Generator) -> nn.Sequential:
@@ -16,8 +16,8 @@ def build_critic(image_shape: tuple[int, int, int], *, width: int, generator: to
 
     5x5 convolutions of stride 2 with leaky ReLU, instance norm in place of layer norm after all but the first, channels
     doubling from `width`; a 4x4 convolution to one number. At 32 pixels and width 64 the released code's DGWGAN32 with
-    1,034,113 parameters. Images above 32 pixels get one number per place, whose mean is the critic's (the released code
-    averages them over places and images alike); below, there are fewer convolutions.
+    1,034,113 parameters. Images above 32 pixels give one number per spatial position, whose mean is the output (the
+    released code averages over positions and images); images below 32 pixels get fewer convolutions.
 
     Args:
         image_shape: (C, H, W), of 4 pixels a side at least.
@@ -44,8 +44,8 @@ def build_critic(image_shape: tuple[int, int, int], *, width: int, generator: to
 
 
 class _Mean(nn.Module):
-    """[batch, places] to [batch]."""
+    """Mean over spatial positions: [batch, positions] to [batch]."""
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Average the places."""
+        """Average over spatial positions."""
         return values.mean(1)

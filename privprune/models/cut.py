@@ -1,11 +1,12 @@
-"""A network cut in two: an edge device runs the first blocks, and what it sends over the wire the cloud goes on with.
+"""A network cut in two: an edge device runs the first blocks and sends its features, the cloud runs the other blocks.
 
-The cut of ResSFL (CVPR 2022) and CEM (CVPR 2025): a bottleneck of a few channels on the wire, between 0 and 1.
+The cut of ResSFL (CVPR 2022) and CEM (CVPR 2025): a bottleneck of a few channels, whose values lie between 0 and 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 from torch import nn
@@ -14,12 +15,12 @@ from torch.func import functional_call
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block, split
 from privprune.models.skip import SkipSettings, skip_on_edge
-from privprune.models.wire import WireSettings, build_wire
-from privprune.settings import AtLeastOne
+from privprune.models.wire import WireSettings, build_wire, wire_settings
+from privprune.settings import AtLeastOne, OneOf
 
-WIRE = "wire"  # name of the block whose output is sent
+WIRE = "wire"  # name of the block whose output is sent to the cloud
 _STEM = "stem"
-_IN_FRONT = ("normalise", _STEM, "extra")  # blocks that count with the one behind them
+_IN_FRONT = ("normalise", _STEM, "extra")  # blocks that are counted together with the block after them
 _EXTRA = 16  # channels of the extra convolution
 
 
@@ -33,29 +34,29 @@ class CutSettings:
             3 x 3 convolution in the cloud; null to send the last block's output as it is.
         extra_convolution: one more convolution on the edge, which CEM's code gives to what it calls PATROL.
         wire: what happens to the features before they are sent: nothing, noise, or dropping some.
-        skip: residual blocks of the edge that lose their branch at random, or their shortcut; null for neither.
+        skip: whether residual blocks of the edge lose their branch at random, or their shortcut; null for neither.
 
     """
 
     after: AtLeastOne
     bottleneck: AtLeastOne | None
     extra_convolution: bool
-    wire: WireSettings
+    wire: Annotated[WireSettings, OneOf(wire_settings)]
     skip: SkipSettings | None
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ, so that an attacker averages them."""
+        """Whether two queries with the same image differ, so that an attacker can average them."""
         return self.wire.random or self.random_edge
 
     @property
     def random_edge(self) -> bool:
-        """Whether the features differ already, before the wire."""
+        """Whether the features differ between two queries even before the wire."""
         return self.skip is not None and self.skip.random
 
 
 def input_shape(cut: CutSettings, model: BlockNet, shape: Shape) -> Shape:
-    """Return what a network's first block must take: 16 channels where an extra convolution stands in front of it."""
+    """Return the shape that a network's first block must accept: 16 channels after an extra convolution."""
     in_front = cut.extra_convolution and model.block_names[0] != _STEM
     return replace(shape, in_channels=_EXTRA) if in_front else shape
 
@@ -72,8 +73,8 @@ def cut_network(model: BlockNet, cut: CutSettings, shape: Shape) -> BlockNet:
         blocks of the edge, `bottleneck`, `wire`, `widen`, blocks of the cloud.
 
     Raises:
-        UserError: the network has no such cut, its features there are no maps that a bottleneck takes, or its edge has
-            no residual blocks that something could skip.
+        UserError: the network has no such cut; a bottleneck is asked for where the features are vectors; or `skip` is
+            set and the edge has no residual blocks.
 
     """
     edge, cloud = split(model, cut.after)
@@ -93,21 +94,21 @@ def cut_network(model: BlockNet, cut: CutSettings, shape: Shape) -> BlockNet:
 
 
 def _with_extra(blocks: list[tuple[str, nn.Module]], cut: CutSettings, shape: Shape) -> list[tuple[str, nn.Module]]:
-    """Add CEM's extra convolution: with normalisation in front, or without it after a stem."""
+    """Add CEM's extra convolution: with normalisation before the first block, or after a stem without normalisation."""
     if not cut.extra_convolution:
         return blocks
     if blocks[0][0] != _STEM:
         conv = nn.Conv2d(shape.in_channels, _EXTRA, 3, padding=1)
         return [("extra", block(conv=conv, norm=nn.BatchNorm2d(_EXTRA), relu=nn.ReLU())), *blocks]
     channels = _channels(BlockNet(blocks[:1]), shape)
-    assert channels is not None  # noqa: S101 (a stem is a convolution)
+    assert channels is not None  # noqa: S101 (a stem is a convolution, so its output has channels)
     return [blocks[0], ("extra", nn.Conv2d(channels, channels, 3, padding=1)), *blocks[1:]]
 
 
 def _channels(edge: BlockNet, shape: Shape) -> int | None:
-    """Return the channels of an edge's feature maps, None where it gives vectors."""
+    """Return the number of channels of an edge's feature maps, None where its features are vectors."""
     images = torch.zeros(1, shape.in_channels, shape.image_size, shape.image_size, device="cpu")
-    # Zeros on the CPU: the first convolution on `meta` would import PyTorch's compiler, seconds in every stage.
+    # On the CPU, since the first convolution on `meta` would import PyTorch's compiler: seconds in every stage.
     values = {
         name: torch.zeros(value.shape, dtype=value.dtype, device="cpu") for name, value in edge.state_dict().items()
     }
@@ -118,7 +119,7 @@ def _channels(edge: BlockNet, shape: Shape) -> int | None:
 
 
 def edge_of(model: BlockNet) -> BlockNet:
-    """Return what the edge device runs of a network with a cut: everything up to what it sends.
+    """Return the part of a network with a cut that the edge device runs, its wire included.
 
     Raises:
         UserError: the network has no cut of its own.
@@ -130,14 +131,14 @@ def edge_of(model: BlockNet) -> BlockNet:
 
 
 def edge_parts(edge: BlockNet) -> list[nn.Sequential]:
-    """Group what runs on the edge into the blocks f_1 to f_N that PATROL counts.
+    """Group the layers of the edge into the blocks f_1 to f_N of PATROL.
 
     Args:
         edge: the network up to its wire, with or without it, or a whole network with a wire.
 
     Returns:
-        one row of modules per block; stem, normalisation of the images and extra convolution count with the block
-        behind them, and the bottleneck is a block of its own.
+        one sequence of modules per block; stem, normalisation of the images and extra convolution belong to the block
+        after them, and the bottleneck is a block by itself.
 
     """
     parts: list[list[nn.Module]] = [[]]

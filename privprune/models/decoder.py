@@ -1,7 +1,7 @@
 """The inversion attackers' decoder `res_normN`: from a feature map back to the image (ResSFL, Li et al., CVPR 2022).
 
-CEM attacks with eight blocks of width 64 (711,539 parameters against 8 x 8 x 8 features of 32 x 32 images, printed as
-711.54 k), ResSFL's defence plays against four (415,091).
+CEM attacks with eight blocks of width 64 (711,539 parameters for 8 x 8 x 8 features of 32 x 32 images, printed as
+711.54 k), ResSFL's defence trains against four (415,091).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from privprune.models.initialisation import allocate
 
-_LEAST_DEVIATION = 1e-6  # of a channel that is divided by its own
+_LEAST_DEVIATION = 1e-6  # lower bound of the divisor, for channels that are constant
 
 
 class PreActivationBlock(nn.Module):
     """Residual block that normalises first: two 3x3 convolutions; 1x1 convolution and norm where channels change."""
 
     def __init__(self, channels: int, out: int) -> None:
-        """Take the channels before and after."""
+        """Build the layers for the numbers of channels before and after."""
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels)
         self.conv1 = nn.Conv2d(channels, out, 3, padding=1)
@@ -39,14 +39,14 @@ class PreActivationBlock(nn.Module):
 
 
 def check_decoder(feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> int:
-    """Return how often a decoder doubles the side of the features to reach that of the images.
+    """Return how often a decoder has to double the side of the features to reach that of the images.
 
     Args:
-        feature_shape: (c, h, w) of a map, or (c,) of a vector, which counts as a map of one place, as in ResSFL.
+        feature_shape: (c, h, w) of a map, or (c,) of a vector, which is treated as a 1 x 1 map, as in ResSFL.
         image_shape: (C, H, W).
 
     Raises:
-        ValueError: one line: no number of doublings leads there, or the maps are not square.
+        ValueError: one line: no number of doublings reaches it, or the maps are not square.
 
     """
     height, width = feature_shape[1:] if len(feature_shape) == 3 else (1, 1)
@@ -85,7 +85,7 @@ def build_decoder(
         a module from features [batch, *feature_shape] to images [batch, C, H, W] in [0, 1], in training mode.
 
     Raises:
-        ValueError: a bottleneck that no decoder matches, see `check_decoder`.
+        ValueError: features that no decoder fits, see `check_decoder`.
 
     """
     doublings = check_decoder(feature_shape, image_shape)
@@ -104,7 +104,7 @@ def build_decoder(
 
 @torch.no_grad()
 def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Sequential:
-    """Give a network without values (on the device `meta`) PyTorch's own first ones, drawn from the generator."""
+    """Initialise a network on the device `meta` by PyTorch's own distributions, drawn from the generator."""
     allocate(network)
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -117,13 +117,13 @@ def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Seque
 
 
 class Standardise(nn.Module):
-    """Take the mean of each channel away and divide by its standard deviation; no parameters."""
+    """Subtract each channel's mean and divide by its standard deviation; a layer without parameters."""
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take both, [channels]; a channel that is always the same becomes 0."""
+        """Store per-channel mean and standard deviation, [channels] each; a constant channel is mapped to 0."""
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation.clamp(min=_LEAST_DEVIATION))
@@ -136,14 +136,14 @@ class Standardise(nn.Module):
 
 @torch.no_grad()
 def fold(scaling: Standardise, decoder: nn.Sequential) -> None:
-    """Change a decoder so that it makes of standardised features what it made of the features themselves.
+    """Change a decoder in place so that it maps standardised features to the images it gave for the raw features.
 
-    In evaluation mode it does, but for the small number that a normalisation adds to a variance. Where its first block
-    has a shortcut without weights, for as many channels as `width`, that one reads the standardised features.
+    This is exact in evaluation mode, except for the small number that a normalisation adds to the variance, and for a
+    first block whose shortcut has no weights (as many channels as `width`): it passes on the standardised features.
     """
     first = next(module for module in decoder if isinstance(module, PreActivationBlock))
     _shift(first.norm1, scaling.mean)
-    assert first.norm1.running_mean is not None  # noqa: S101 (it tracks them)
+    assert first.norm1.running_mean is not None  # noqa: S101 (it tracks running statistics)
     assert first.norm1.running_var is not None  # noqa: S101 (same)
     first.norm1.running_mean.div_(scaling.deviation)
     first.norm1.running_var.div_(scaling.deviation.square())
@@ -156,5 +156,5 @@ def fold(scaling: Standardise, decoder: nn.Sequential) -> None:
 
 
 def _shift(norm: nn.BatchNorm2d, by: Tensor) -> None:
-    assert norm.running_mean is not None  # noqa: S101 (it tracks them)
+    assert norm.running_mean is not None  # noqa: S101 (it tracks running statistics)
     norm.running_mean.sub_(by)

@@ -1,4 +1,4 @@
-"""First values of a network's parameters, drawn from a generator that the caller owns."""
+"""Initial values of a network's parameters, drawn from a generator that the caller passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Initialiser = Callable[[Layer, torch.Generator], None]
 
 
 def uniform(layer: Layer, generator: torch.Generator) -> None:
-    """Draw weight and bias from U(-b, b), b = 1 / sqrt(fan in): what PyTorch does by itself."""
+    """Draw weight and bias from U(-b, b), b = 1 / sqrt(fan in): the default of PyTorch's layers."""
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
     if layer.bias is not None:
         bound = 1 / math.sqrt(layer.weight[0].numel())
@@ -42,9 +42,9 @@ def small_normal(layer: Layer, generator: torch.Generator) -> None:
 
 
 def allocate(model: nn.Module, filled: Callable[..., torch.Tensor] = torch.empty) -> None:
-    """Give a network from the meta device memory on the CPU, without values or `filled` by `torch.zeros`.
+    """Allocate a network from the meta device on the CPU, with values from `filled`: arbitrary ones, or zeros.
 
-    As `nn.Module.to_empty`, whose `empty_like` of a meta tensor imports SymPy, half a second in every process.
+    It replaces `nn.Module.to_empty`, which imports SymPy for a meta tensor: half a second in every process.
     """
     model._apply(lambda value: filled(value.shape, dtype=value.dtype))  # noqa: SLF001 (as `to_empty` does)
 
@@ -54,9 +54,9 @@ def initialise(model: nn.Module, convolution: Initialiser, linear: Initialiser, 
     """Fill every parameter and buffer of a network, in the order of its modules.
 
     Args:
-        model: a network without values, straight from `allocate`.
-        convolution: draws for the convolutions.
-        linear: draws for the linear layers.
+        model: a network fresh from `allocate`.
+        convolution: initialises the convolutions.
+        linear: initialises the linear layers.
         generator: the only source of randomness.
 
     """
@@ -70,7 +70,7 @@ def initialise(model: nn.Module, convolution: Initialiser, linear: Initialiser, 
 
 
 class FixedValues(nn.Module):
-    """A layer whose buffers are constants."""
+    """A layer without parameters whose buffers are constants."""
 
     def reset_parameters(self) -> None:
         """Write the constants."""

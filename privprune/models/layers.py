@@ -1,4 +1,4 @@
-"""Layers that several families share."""
+"""Layers that several families of networks share."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def scaled(channels: int, width: float) -> int:
 
 
 class GlobalMean(nn.Module):
-    """Mean over the places of a feature map: [batch, channels, height, width] to [batch, channels]."""
+    """Mean over spatial positions: [batch, channels, height, width] to [batch, channels]."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Average each channel."""
+        """Average each channel over its spatial positions."""
         return features.mean((2, 3))
 
 
 class ImageNetNormalisation(FixedValues):
-    """From the range [-1, 1], which every network is fed with, to what torchvision's ImageNet weights expect.
+    """Map images in [-1, 1], the input range of every network here, to the range of torchvision's ImageNet weights.
 
     Mean and deviation are those of torchvision's `ImageClassification` preset, for images in [0, 1].
     """

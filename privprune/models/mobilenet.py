@@ -1,11 +1,17 @@
-"""MobileNetV2 (Sandler et al. 2018): for CIFAR, and as torchvision builds it for ImageNet."""
+"""MobileNetV2 (Sandler et al. 2018): for CIFAR, and as torchvision builds it for ImageNet.
+
+MIA-Pruning's Table 4 prints 3.46 M weights for both datasets. That is 3,469,760, truncated, with ImageNet's 1000
+classes; with CIFAR's ten there are 2,202,560.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import fan_out, small_normal
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
+from privprune.models.model_spec import KnownCount, ModelSpec
 from privprune.models.residual import Residual, ShortcutOnly
 
 _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
@@ -21,7 +27,7 @@ _STEM, _LAST = 32, 1280
 
 
 class InvertedResidual(Residual):
-    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input where the shape allows."""
+    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; add the input where the shapes are equal."""
 
     branch_norm = "project.norm"
 
@@ -39,14 +45,14 @@ class InvertedResidual(Residual):
         return self.joined(branch, features)
 
     def without_branch(self) -> ShortcutOnly:
-        """Return the input as it is."""
+        """Return a block that passes its input on unchanged."""
         return ShortcutOnly(nn.Identity(), nn.Identity())
 
 
 def mobilenet_v2(shape: Shape, width: float) -> BlockNet:
     """Build the CIFAR form: 2,236,682 parameters at ten classes, 2,351,972 at 100; sizes a multiple of 8.
 
-    Stem and second stage do not shrink the image, the usual change for 32 x 32 pixels.
+    Stem and second stage have stride 1, the usual change for 32 x 32 pixels.
     """
     return BlockNet(_blocks(shape, width, shrinking_stem=False))
 
@@ -54,8 +60,8 @@ def mobilenet_v2(shape: Shape, width: float) -> BlockNet:
 def mobilenet_v2_imagenet(shape: Shape, width: float) -> BlockNet:
     """Build torchvision's form: 3,504,872 parameters at 1000 classes; three channels, sizes a multiple of 32.
 
-    Torchvision's dropout of 0.2 before the last layer is left out: it does nothing in evaluation, and would draw
-    from the global generator in training.
+    Torchvision's dropout of 0.2 before the last layer is omitted: it does nothing in evaluation, and in training it
+    would draw from the global generator.
     """
     return BlockNet([("normalise", ImageNetNormalisation()), *_blocks(shape, width, shrinking_stem=True)])
 
@@ -81,3 +87,30 @@ def _convolution(channels: int, out: int, size: int, stride: int = 1, groups: in
     """Return a convolution that keeps the size at stride 1, with normalisation and ReLU6."""
     conv = nn.Conv2d(channels, out, size, stride, padding=size // 2, groups=groups, bias=False)
     return block(conv=conv, norm=nn.BatchNorm2d(out), relu=nn.ReLU6())
+
+
+METHODS = (
+    ModelSpec(
+        name="mobilenet_v2",
+        builder=mobilenet_v2,
+        image_multiple=8,
+        convolution=fan_out,
+        linear=small_normal,
+        example=Shape(in_channels=3, image_size=16, classes=10),
+        known_counts=(
+            KnownCount(3, 32, 10, weights=2_202_560, parameters=2_236_682),
+            KnownCount(3, 32, 100, weights=2_317_760, parameters=2_351_972),
+        ),
+    ),
+    ModelSpec(
+        name="mobilenet_v2_imagenet",
+        builder=mobilenet_v2_imagenet,
+        image_multiple=32,
+        convolution=fan_out,
+        linear=small_normal,
+        example=Shape(in_channels=3, image_size=32, classes=7),
+        in_channels=3,
+        pretrained="mobilenet_v2",
+        known_counts=(KnownCount(3, 224, 1000, weights=3_469_760, parameters=3_504_872),),
+    ),
+)

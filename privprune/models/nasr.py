@@ -1,7 +1,7 @@
 """The membership inference network of Nasr, Shokri and Houmansadr (CCS 2018, arXiv 1807.05852, section 4).
 
-It judges, from a classifier's prediction and the true label, whether a record was trained on. Min-Max regularisation
-plays against it, and MIA-Pruning (section 5.1) measures with it.
+From a classifier's prediction and the true label, it infers whether a record was trained on. Min-Max regularisation
+trains against it, and MIA-Pruning (section 5.1) uses it as its attack.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _WEIGHT_DEVIATION = 0.01
 
 
 class NasrNetwork(nn.Module):
-    """M membership networks side by side, one per classifier that is judged.
+    """M membership networks in one module, one per attacked classifier.
 
     Args:
-        classes: C, of the classifiers.
+        classes: C, the number of the classifiers' classes.
         variant: `paper` reads posteriors and labels coded 0/1; `released` reads raw logits and labels coded -1/+1,
             and has other widths.
-        generators: one per member; the member's weights come from it alone.
+        generators: one per member; its weights are drawn from it alone.
 
     """
 
@@ -45,18 +45,18 @@ class NasrNetwork(nn.Module):
         self.common = _perceptron((joined, *_COMMON[variant]), generators)[:-1]  # no ReLU after the last layer
 
     def seen(self, logits: Tensor) -> Tensor:
-        """Turn a classifier's logits into what this variant looks at, of the same shape."""
+        """Turn a classifier's logits into this variant's input, of the same shape."""
         return logits.softmax(-1) if self.variant == "paper" else logits
 
     def forward(self, predictions: Tensor, labels: Tensor) -> Tensor:
-        """Judge records.
+        """Infer the membership of records.
 
         Args:
             predictions: float [M, batch, C], as `seen` returns them.
             labels: int64 [M, batch], the true classes.
 
         Returns:
-            [M, batch]: the logit of "member", 0 where undecided; the paper's output is its sigmoid.
+            [M, batch]: the logit of "member"; the paper's output is its sigmoid.
 
         """
         coded = F.one_hot(labels, self.classes).to(predictions.dtype)
@@ -68,7 +68,7 @@ class NasrNetwork(nn.Module):
 
 
 class MemberLinear(nn.Module):
-    """M linear layers side by side: [M, batch, inputs] to [M, batch, outputs] in one batched product."""
+    """M linear layers in one batched product: [M, batch, inputs] to [M, batch, outputs]."""
 
     def __init__(self, inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
         """Draw the weights from N(0, 0.01^2), as Nasr et al. do, member by member; biases are 0."""

@@ -14,12 +14,16 @@ from torch import Tensor
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
+from privprune.models.catalogue import MODELS
 
-_TORCHVISION_NAMES = {"resnet18_imagenet": "resnet18", "mobilenet_v2_imagenet": "mobilenet_v2"}
-PRETRAINED = tuple(_TORCHVISION_NAMES)  # the networks that there are published weights for
-_OURS_ONLY = "normalise."  # the fixed first block, which torchvision keeps in its transforms
+_OURS_ONLY = "normalise."  # the first block, a constant; torchvision normalises images in its transforms instead
 _SOURCE = "torchvision's weights come from https://download.pytorch.org/models, under the name that the suite gives"
 _DIGEST = re.compile(r"-([0-9a-f]{8,64})\.pth$")  # torchvision's file names end with the beginning of their sha256
+
+
+def pretrained_models() -> tuple[str, ...]:
+    """Return the names of the networks that published weights can be loaded into."""
+    return tuple(name for name, spec in MODELS.items() if spec.pretrained is not None)
 
 
 def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
@@ -27,22 +31,24 @@ def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
 
     Args:
         model: as `build(name, ...)` made it, with 1000 classes; changed in place.
-        name: `resnet18_imagenet` or `mobilenet_v2_imagenet`.
+        name: one of `pretrained_models`.
         path: torchvision's state dict, as downloaded (.pth) or as safetensors.
 
     Raises:
         UserError: no such model, no such file, a damaged or unreadable one, or one of another architecture.
 
     """
-    if name not in _TORCHVISION_NAMES:
-        raise UserError(f"weights: found model {name!r}, pretrained weights exist for {', '.join(PRETRAINED)}")
+    theirs_name = MODELS[name].pretrained if name in MODELS else None
+    if theirs_name is None:
+        allowed = ", ".join(pretrained_models())
+        raise UserError(f"weights: found model {name!r}, pretrained weights exist for {allowed}")
     _check_digest(path)
     found = _read(path)
     state = {key: value for key, value in model.state_dict().items() if not key.startswith(_OURS_ONLY)}
-    # Both networks list their layers in the order of the computation, so the names pair up one by one.
-    for ours, theirs in zip(state, _torchvision_keys(_TORCHVISION_NAMES[name]), strict=True):
+    # Both networks list their layers in the order of computation, so the n-th name here is the n-th name there.
+    for ours, theirs in zip(state, _torchvision_keys(theirs_name), strict=True):
         if ours.endswith("num_batches_tracked"):
-            continue  # older files lack it, and nothing here reads it
+            continue  # older files lack it, and no layer here uses it
         if theirs not in found or found[theirs].shape != state[ours].shape:
             shape = tuple(found[theirs].shape) if theirs in found else "nothing"
             raise UserError(f"{path}: {theirs} is {shape}, expected {tuple(state[ours].shape)} for {name}")
@@ -50,7 +56,7 @@ def load_pretrained(model: BlockNet, name: str, path: Path) -> None:
 
 
 def _check_digest(path: Path) -> None:
-    """Compare a file with the checksum in its name, if both are there."""
+    """Compare a file with the checksum in its name, if the file exists and its name has one."""
     named = _DIGEST.search(path.name)
     if named is None or not path.is_file():
         return
@@ -75,7 +81,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _torchvision_keys(name: str) -> list[str]:
-    from torchvision import models  # noqa: PLC0415 (costs a second, and only ImageNet's rows need it)
+    from torchvision import models  # noqa: PLC0415 (takes a second, and only ImageNet's rows need it)
 
     with torch.device("meta"):
         return list(models.get_model(name, weights=None).state_dict())

@@ -1,4 +1,4 @@
-"""Layers that draw random numbers as they run, each from a generator of its own."""
+"""Layers that draw random numbers in their forward pass, each from a generator of its own."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 
 
 class RandomLayer(nn.Module):
-    """A layer with a generator of its own, so that what it draws depends on no other part of a program.
+    """A layer with a generator of its own, so that its draws do not depend on any other part of the program.
 
-    A copy of the layer goes on with a copy of the generator. The generator is no part of the state dict.
+    A copy of the layer has a copy of the generator. The generator is not part of the state dict.
     """
 
     def __init__(self) -> None:
-        """Leave the generator to `reseed`."""
+        """Start without a generator; `reseed` sets it."""
         super().__init__()
         self._generator: torch.Generator | None = None
 
     @property
     def generator(self) -> torch.Generator:
-        """The source of all that the layer draws, on the device of its features.
+        """The source of all draws of the layer, on the device of its features.
 
         Raises:
             RuntimeError: it was never set.
@@ -38,11 +38,11 @@ class RandomLayer(nn.Module):
         self._generator = generator
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Follow the network to another device: there the draws begin anew from the same seed."""
+        """Follow the network to another device, where the draws start again from the same seed."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if self._generator is not None:
             before = self._generator.device
-            device = fn(torch.zeros((), device=before)).device  # a change of layout or precision leaves it where it is
+            device = fn(torch.zeros((), device=before)).device  # a change of layout or precision keeps the device
             if device.type not in ("meta", before.type):
                 self._generator = torch.Generator(device).manual_seed(self._generator.initial_seed())
         return self
@@ -53,14 +53,14 @@ class RandomLayer(nn.Module):
 
 
 class RandomDropout(RandomLayer):
-    """Dropout (Srivastava et al. 2014), as `nn.Dropout` in all but the source of its draws.
+    """Dropout (Srivastava et al. 2014); unlike `nn.Dropout`, it draws from its own generator.
 
     In training mode each value is zeroed with probability `rate`, and the others are divided by 1 - rate; in
     evaluation mode nothing happens.
     """
 
     def __init__(self, rate: float) -> None:
-        """Take the probability, in [0, 1)."""
+        """Store the probability, in [0, 1)."""
         super().__init__()
         self._rate = rate
 
@@ -76,8 +76,8 @@ def reseed(model: nn.Module, seed: int) -> None:
     """Give each random layer of a model a generator of its own on the model's device.
 
     Args:
-        model: the network, on the device where it will run; without parameters it is taken to run on the CPU.
-        seed: of all of them; equal seeds give equal draws, layer by layer in the order of the modules.
+        model: the network, on the device where it will run; the CPU is assumed if it has no parameters.
+        seed: of all layers; equal seeds give equal draws.
 
     """
     parameter = next(model.parameters(), None)
@@ -90,7 +90,7 @@ def reseed(model: nn.Module, seed: int) -> None:
 
 
 def repeatable(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """Return a function that runs a model with the same draws, those of its next run, at every call."""
+    """Return a function that runs a model with the same random draws at every call: those of its next run."""
     layers = [module for module in model.modules() if isinstance(module, RandomLayer)]
     states = [layer.generator.get_state() for layer in layers]
 

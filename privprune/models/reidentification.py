@@ -1,8 +1,8 @@
-"""Networks that find identities again: a head with BNNeck, and how it is trained.
+"""Networks for re-identification: a head with BNNeck, and how it is trained.
 
 BNNeck (Luo et al., Bag of tricks and a strong baseline for deep person re-identification, CVPR workshops 2019): a
-triplet loss sees the mean of the feature maps, the classifier sees it normalised over the batch, and so does who
-compares two images later. The same networks serve as classifiers.
+triplet loss reads the mean of the feature maps; the classifier reads it after batch normalisation, which is also the
+embedding by which images are compared. The same networks can be trained as classifiers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Smoothing = Annotated[float, Range(0, 1, open_high=True)]
 
 @dataclass(frozen=True)
 class ReidentificationSettings:
-    """How networks learn to find identities again.
+    """How networks are trained for re-identification.
 
     Attributes:
-        identities: P, of a batch.
-        images: K, of each of them.
-        margin: by which the farthest image of the same identity has to be nearer than the nearest of another one.
-        triplet_weight: of the triplet loss, where that of the identities' cross-entropy is 1.
-        label_smoothing: probability that the cross-entropy's target spreads evenly over all identities.
+        identities: P, the number of identities in a batch.
+        images: K, the number of images of each identity in a batch.
+        margin: by how much the farthest image of the same identity has to be nearer than the nearest of another one.
+        triplet_weight: weight of the triplet loss, relative to the cross-entropy over identities.
+        label_smoothing: part of the cross-entropy's target that is spread evenly over all identities.
 
     """
 
@@ -48,25 +48,25 @@ class ReidentificationSettings:
 
 
 class Neck(nn.BatchNorm1d):
-    """Batch normalisation with a scale and without a shift, so that angles from the origin keep their meaning."""
+    """Batch normalisation with a scale and without a shift, so that cosine similarity stays meaningful."""
 
     def __init__(self, features: int) -> None:
         super().__init__(features)
         self.register_parameter("bias", None)
 
     def reset_parameters(self) -> None:
-        """Scale by one."""
+        """Reset the running statistics, and set the scale to one."""
         self.reset_running_stats()
         nn.init.ones_(self.weight)
 
 
 def head(channels: int, classes: int) -> list[tuple[str, nn.Module]]:
-    """Return the blocks after the last feature map: mean over the places, BNNeck, a linear layer without bias."""
+    """Return the blocks after the last feature map: global mean, BNNeck, a linear layer without bias."""
     return [(MEAN, GlobalMean()), (NECK, Neck(channels)), ("fc", nn.Linear(channels, classes, bias=False))]
 
 
 def has_neck(model: nn.Module) -> bool:
-    """Whether a network has the head that re-identification needs."""
+    """Whether a network has BNNeck's head, which re-identification needs."""
     return isinstance(model, BlockNet) and NECK in model.block_names
 
 

@@ -1,4 +1,4 @@
-"""What the residual blocks of all families share: a branch that is added to a shortcut, and can be taken out."""
+"""What the residual blocks of all families share: a branch that is added to a shortcut, and that can be removed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class ShortcutOnly(nn.Module):
-    """What is left of a residual block without its branch; its weights keep the names that they had."""
+    """A residual block without its branch; the weights of its shortcut keep their names."""
 
     def __init__(self, shortcut: nn.Module, activation: nn.Module) -> None:
-        """Take the shortcut, and what followed the addition."""
+        """Store the shortcut, and the activation that follows the addition."""
         super().__init__()
         self.shortcut = shortcut
         self.activation = activation
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map [batch, channels, height, width] as the block does where its branch gives zero."""
+        """Map [batch, channels, height, width] as the block does where its branch is zero."""
         out: Tensor = self.activation(self.shortcut(features))
         return out
 
@@ -28,8 +28,8 @@ class Residual(nn.Module):
 
     Attributes:
         branch_norm: name of the normalisation that the branch ends with, whose output is added to the shortcut.
-        gate: what that output passes before it is added: nothing happens there but for what `models.skip` puts in.
-        shortcut: what the block's input passes; None where the branch stands alone.
+        gate: a layer between that output and the addition: the identity, unless `models.skip` replaces it.
+        shortcut: the layer that the block's input passes; None for a block that is its branch only.
 
     """
 
@@ -49,9 +49,9 @@ class Residual(nn.Module):
 
     @property
     def has_shortcut(self) -> bool:
-        """Whether anything is left of it without its branch."""
+        """Whether the block has a shortcut, so that its branch can be removed."""
         return self.shortcut is not None
 
     @abstractmethod
     def without_branch(self) -> ShortcutOnly:
-        """Return the block without its branch; it shares the shortcut's modules."""
+        """Return the block without its branch; it shares the modules of the shortcut."""

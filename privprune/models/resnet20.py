@@ -6,7 +6,9 @@ import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it 
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.model_spec import ModelSpec
 from privprune.models.residual import Residual, ShortcutOnly
 
 _STEM = 16
@@ -14,7 +16,7 @@ _STAGES = (32, 64, 128)  # channels; three residual blocks each
 
 
 class PaddedShortcut(nn.Module):
-    """Every `stride`-th place of the features, and `new` channels of zeros around theirs."""
+    """Take every `stride`-th spatial position, and add `new` channels of zeros, half before and half after."""
 
     def __init__(self, stride: int, new: int) -> None:
         super().__init__()
@@ -30,7 +32,7 @@ class PaddedShortcut(nn.Module):
 class PaddedBlock(Residual):
     """Two 3 x 3 convolutions beside a shortcut without weights (He et al. 2016, option A).
 
-    Where the shape changes, the shortcut takes every second place and fills the new channels with zeros.
+    Where the shape changes, the shortcut takes every second position and fills the new channels with zeros.
     """
 
     branch_norm = "norm2"
@@ -49,13 +51,13 @@ class PaddedBlock(Residual):
         return F.relu(self.joined(branch, features))
 
     def without_branch(self) -> ShortcutOnly:
-        """Return the shortcut with the ReLU after it."""
-        assert self.shortcut is not None  # noqa: S101 (asked for where there is one)
+        """Return the shortcut, followed by the ReLU of the block."""
+        assert self.shortcut is not None  # noqa: S101 (called only for blocks with a shortcut)
         return ShortcutOnly(self.shortcut, nn.ReLU())
 
 
 def resnet20(shape: Shape, width: float) -> BlockNet:
-    """Build it: stem, block1 to block9, fc; image sizes a multiple of 8.
+    """Build stem, block1 to block9, fc; image sizes are a multiple of 8.
 
     CEM's cut after 5 blocks and its bottleneck of 8 channels make an edge of 112,472 parameters.
     """
@@ -70,3 +72,13 @@ def resnet20(shape: Shape, width: float) -> BlockNet:
             channels = out
     blocks.append(("fc", block(mean=GlobalMean(), linear=nn.Linear(channels, shape.classes))))
     return BlockNet(blocks)
+
+
+METHOD = ModelSpec(
+    name="resnet20",
+    builder=resnet20,
+    image_multiple=8,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=16, classes=10),
+)

@@ -1,7 +1,7 @@
-"""Residual blocks on the edge without one of their two ways: the baseline that PATROL calls "skip".
+"""Residual blocks on the edge without their branch or without their shortcut: the baseline "skip" of PATROL.
 
-No readable source defines it (PATROL, Ding et al., WACV 2024; the second-hand summary has the word alone), so both
-literal readings are here. Cutting a network with one of them is the whole defence.
+No accessible source defines it (PATROL, Ding et al., WACV 2024; a summary by others has only the word), so both literal
+readings are implemented. The defence is the changed edge; nothing is added to its training.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from privprune.settings import Range
 
 @dataclass(frozen=True)
 class RandomBlocksSettings:
-    """Each branch on the edge is left out with probability `rate`, of each image at each query anew.
+    """Each branch on the edge is skipped with probability `rate`, drawn for each image at each query.
 
-    Stochastic depth (Huang et al., ECCV 2016) without its scaling of what is kept, and in use as in training.
+    Stochastic depth (Huang et al., ECCV 2016) without its rescaling, and in evaluation as in training.
     """
 
     name: Literal["random_blocks"]
@@ -30,19 +30,19 @@ class RandomBlocksSettings:
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ."""
+        """Whether two queries with the same image differ."""
         return True
 
 
 @dataclass(frozen=True)
 class NoShortcutsSettings:
-    """The edge's additions are gone, and with them the shortcuts' own convolutions: the branches stand alone."""
+    """The edge has no shortcuts, and so none of their convolutions: each residual block is its branch only."""
 
     name: Literal["no_shortcuts"]
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ."""
+        """Whether two queries with the same image differ."""
         return False
 
 
@@ -50,15 +50,15 @@ SkipSettings = RandomBlocksSettings | NoShortcutsSettings
 
 
 class RandomGate(RandomLayer):
-    """Let a branch through or not, drawn for each image, in training and in evaluation, without scaling."""
+    """Zero a branch at random, drawn for each image, in training and in evaluation, without rescaling."""
 
     def __init__(self, rate: float) -> None:
-        """Take the probability of leaving the branch out."""
+        """Store the probability that the branch is skipped."""
         super().__init__()
         self.rate = rate
 
     def forward(self, branch: Tensor) -> Tensor:
-        """Pass a branch [batch, channels, height, width]."""
+        """Map a branch [batch, channels, height, width] to itself or, image by image, to zero."""
         return branch * (self.uniform(branch[:, :1, :1, :1]) >= self.rate)
 
 
@@ -66,8 +66,8 @@ def skip_on_edge(edge: Iterable[nn.Module], settings: SkipSettings) -> None:
     """Change the residual blocks of an edge in place.
 
     Args:
-        edge: its blocks.
-        settings: which way goes.
+        edge: the blocks of the edge.
+        settings: whether branches or shortcuts are removed.
 
     Raises:
         UserError: none of the blocks adds a branch to a shortcut.

@@ -1,4 +1,4 @@
-"""What was removed of a network: its description, read off a smaller network and turned into one again."""
+"""The structure of a network after removal: described from a smaller network, and rebuilt from the description."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _Resizable = nn.Conv2d | nn.Linear | nn.BatchNorm2d | nn.BatchNorm1d
 
 @dataclass(frozen=True)
 class Structure:
-    """One network that is smaller than its architecture says.
+    """The differences between a smaller network and its architecture.
 
     Attributes:
-        removed: residual blocks that have lost their branch and are their shortcut.
-        channels: layer -> what is left, for layers that have lost some: (in, out) of convolutions and linear layers,
-            (channels,) of normalisations. A depthwise convolution has as many in as out.
+        removed: residual blocks without their branch.
+        channels: layer -> remaining channels, for layers that have lost some: (in, out) of convolutions and linear
+            layers, (channels,) of normalisations. In and out are equal for a depthwise convolution.
 
     """
 
@@ -30,10 +30,10 @@ class Structure:
 
 
 def structure_of(dense: nn.Module, smaller: nn.Module) -> Structure:
-    """Describe a network by what it lacks of another.
+    """Describe a smaller network by its differences to the dense one.
 
     Args:
-        dense: the network as its architecture says.
+        dense: the network as its architecture defines it.
         smaller: the same without some residual branches and some channels.
 
     """
@@ -48,11 +48,11 @@ def structure_of(dense: nn.Module, smaller: nn.Module) -> Structure:
 
 
 def shrunk(model: BlockNet, structure: Structure) -> BlockNet:
-    """Return a copy of a network with the structure; of each layer the first channels are left.
+    """Return a copy of a network with a given structure; each layer keeps its first channels.
 
     Args:
-        model: the network as its architecture says.
-        structure: what is left of it.
+        model: the network as its architecture defines it.
+        structure: the structure of the copy.
 
     Raises:
         UserError: the network has no such block or layer, or fewer channels.
@@ -72,21 +72,21 @@ def shrunk(model: BlockNet, structure: Structure) -> BlockNet:
 
 
 def remove_branch(model: nn.Module, name: str) -> None:
-    """Leave a residual block its shortcut only, in place.
+    """Replace a residual block by its shortcut, in place.
 
     Raises:
-        UserError: it is no residual block, or has no shortcut.
+        UserError: there is no residual block of this name, or it has no shortcut.
 
     """
     block = dict(model.named_modules()).get(name)
     if not isinstance(block, Residual) or not block.has_shortcut:
         raise UserError(f"structure: {name}: found no residual block of this name, allowed blocks with a shortcut")
-    parent, _, own = name.rpartition(".")
-    setattr(model.get_submodule(parent), own, block.without_branch())
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, block.without_branch())
 
 
 def _sizes(layer: nn.Module) -> tuple[int, ...]:
-    """(in, out) or (channels,)."""
+    """Return (in, out) or (channels,), as in `Structure`; () for other layers."""
     if isinstance(layer, nn.Conv2d):
         return layer.in_channels, layer.out_channels
     if isinstance(layer, nn.Linear):

@@ -6,21 +6,23 @@ from torch import nn
 
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block
+from privprune.models.initialisation import uniform
 from privprune.models.layers import GlobalMean, scaled
+from privprune.models.model_spec import ModelSpec
 from privprune.models.random_layers import RandomDropout
 
 _ENTRIES = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 _HIDDEN = 512
 _DROPPED = 0.5
-_SMALLEST = 32  # pixels that five poolings leave something of
+_SMALLEST = 32  # pixels, so that a map is left after five poolings
 
 
 def vgg11_bn(shape: Shape, width: float) -> BlockNet:
     """Build VGG11-BN with CEM's classifier of three linear layers and dropout.
 
     A pooling layer is a block of its own, so that a cut after n blocks is the `cutlayer` n of CEM's code, which counts
-    the entries of the configuration. Images whose size is a multiple of 16, from 32 on: pooling drops the last row and
-    column of an odd map, as of FaceScrub's 48 pixels; what is left of a map in the end is averaged.
+    the entries of the configuration. Image sizes are a multiple of 16, from 32 on. Pooling drops the last row and
+    column of an odd map (FaceScrub has 48 pixels); the last map is averaged over spatial positions.
 
     Raises:
         UserError: images are smaller than 32 x 32.
@@ -53,3 +55,13 @@ def vgg11_bn(shape: Shape, width: float) -> BlockNet:
     )
     blocks.append(("fc", classifier))
     return BlockNet(blocks)
+
+
+METHOD = ModelSpec(
+    name="vgg11_bn",
+    builder=vgg11_bn,
+    image_multiple=16,
+    convolution=uniform,
+    linear=uniform,
+    example=Shape(in_channels=3, image_size=32, classes=10),
+)

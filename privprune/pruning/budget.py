@@ -1,8 +1,8 @@
 """How many weights each layer keeps: the n_i of MIA-Pruning's Equation 2, as settings.
 
-The paper prints totals only (Table 4); its list per layer is in an appendix that is not public. A budget is therefore
-one of: a fraction for each layer; an overall ratio, the same fraction everywhere; or an overall ratio spread along a
-profile of fractions. Which one is used stands in the suite.
+The paper prints totals only (Table 4); its list per layer is in an appendix that is not public. A budget here is one
+of: a fraction for each layer; an overall ratio, with the same fraction in every layer; or an overall ratio, with
+fractions in proportion to a given profile. The suite says which one is used.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Counts = dict[str, int]  # weight name -> how many of its weights are kept
 class BudgetSettings:
     """How many weights are kept, layer by layer.
 
-    Layers are named by their weight's name or the beginning of it (`conv1`, `block3.conv1`), `*` stands for anything
-    (`*.depthwise`). Every layer is named once, or, without `keep`, at most once among the dense ones.
+    A layer is named by its weight's name or the beginning of it (`conv1`, `block3.conv1`); `*` matches any text
+    (`*.depthwise`). With `keep`, every layer is named exactly once; without it, `dense_layers` names some of them.
 
     Attributes:
         keep: layer -> fraction of its weights that is kept; null for the same fraction everywhere.
-        ratio: all weights / weights left, hit exactly; the fractions of `keep` are then a profile, multiplied by a
-            common factor (up to 1). Null to take `keep` as it stands.
-        dense_layers: layers that are kept whole; they count in the ratio.
+        ratio: all weights / weights left, reached exactly; the fractions of `keep` are then a profile, multiplied by
+            a common factor and capped at 1. Null to use `keep` unchanged.
+        dense_layers: layers that keep all their weights; they are counted in the ratio.
 
     """
 
@@ -41,7 +41,7 @@ class BudgetSettings:
     dense_layers: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a budget that says nothing."""
+        """Refuse a budget without fractions and without a ratio."""
         if self.keep is None and self.ratio is None:
             raise ValueError("keep and ratio: found null and null, allowed at least one of them")
 
@@ -51,7 +51,7 @@ class BudgetSettings:
 
 
 def count_kept(settings: BudgetSettings, weights: Mapping[str, Tensor]) -> Counts:
-    """Say how many weights each layer keeps.
+    """Return how many weights each layer keeps.
 
     Args:
         settings: the budget.
@@ -62,7 +62,7 @@ def count_kept(settings: BudgetSettings, weights: Mapping[str, Tensor]) -> Count
         each is within one weight of its exact share.
 
     Raises:
-        UserError: a layer named that is not there, twice or not at all; a ratio that the layers cannot reach.
+        UserError: a name that matches no layer, a layer named twice or not at all, or a ratio that cannot be reached.
 
     """
     sizes = {name: weight.numel() for name, weight in weights.items()}
@@ -81,7 +81,7 @@ def count_kept(settings: BudgetSettings, weights: Mapping[str, Tensor]) -> Count
 
 
 def _fractions(settings: BudgetSettings, sizes: Mapping[str, int]) -> dict[str, float]:
-    """Fraction, or weight in the profile, of each layer that is not dense."""
+    """Return the fraction, or the weight in the profile, of each layer that is not dense."""
     dense = set(_matched(settings.dense_layers, sizes, "dense_layers"))
     if settings.keep is None:
         return {name: 1.0 for name in sizes if name not in dense}
@@ -94,7 +94,7 @@ def _fractions(settings: BudgetSettings, sizes: Mapping[str, int]) -> dict[str, 
 
 
 def _matched(patterns: Iterable[str], names: Iterable[str], key: str) -> dict[str, str]:
-    """Weight name -> the one pattern that names it."""
+    """Return weight name -> the one pattern that matches it."""
     matched: dict[str, str] = {}
     for pattern in patterns:
         found = [name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
@@ -108,7 +108,7 @@ def _matched(patterns: Iterable[str], names: Iterable[str], key: str) -> dict[st
 
 
 def _shares(demands: Mapping[str, float], sizes: Mapping[str, int], total: int) -> dict[str, float]:
-    """Spread `total` in proportion to the demands, no layer above its size; what a full layer leaves goes to others."""
+    """Share `total` in proportion to the demands; what exceeds the size of a layer is shared among the others."""
     if not len(demands) <= total <= sum(sizes[name] for name in demands):
         raise UserError(f"budget: ratio leaves {total} weights for {', '.join(demands) or 'no layer'}, not dense")
     full: set[str] = set()
@@ -122,7 +122,7 @@ def _shares(demands: Mapping[str, float], sizes: Mapping[str, int], total: int) 
 
 
 def _rounded(shares: Mapping[str, float]) -> Counts:
-    """Round down, then up where most was cut off, so that the sum stays the same (largest remainder)."""
+    """Round all shares so that their sum stays the same (largest remainder method)."""
     counts = {name: int(share) for name, share in shares.items()}
     missing = round(sum(shares.values())) - sum(counts.values())
     by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])

@@ -1,6 +1,7 @@
-"""What can be removed of a network's edge: channels that hang together, and branches of residual blocks.
+"""What can be removed of a network's edge: groups of coupled channels, and branches of residual blocks.
 
-Which channels hang together is torch-pruning's dependency graph (Fang et al., CVPR 2023, "DepGraph").
+Channels are coupled if they can only be removed together, according to torch-pruning's dependency graph (Fang et al.,
+CVPR 2023, "DepGraph").
 """
 
 from __future__ import annotations
@@ -20,21 +21,22 @@ from privprune.models.residual import Residual
 
 Structures = Literal["channels", "blocks", "both"]
 
-# Operations between two layers that give zero where they are given zero, channel by channel; names of autograd's.
+# Operations between two layers that map zero to zero and act on each channel alone, by their names in autograd.
 _ZERO_STAYS_ZERO = {"Add", "Alias", "AvgPool2D", "Clone", "Hardtanh", "MaxPool2DWithIndices", "Mean", "Relu", "T"}
 _OPERATION = re.compile(r"_ElementWiseOp_\d+\((\w+?)Backward\d*\)")
 
 
 @dataclass(frozen=True)
-class ChannelGroup:
-    """Layers whose channels can only be removed together, and without a trace where they are zero.
+class CoupledChannels:
+    """Layers whose channels can only be removed together; where the channels are zero, removal changes no output.
 
     Attributes:
-        name: of the first producer.
-        channels: how many there are.
-        producers: convolutions whose outputs they are.
-        norms: normalisations that they pass, one at least behind each producer.
-        readers: convolutions and linear layers whose inputs they are; a depthwise convolution is producer and reader.
+        name: that of the first producer.
+        channels: number of channels.
+        producers: convolutions that output the channels.
+        norms: normalisations that the channels pass, at least one after each producer.
+        readers: convolutions and linear layers that take the channels as input; a depthwise convolution is both
+            producer and reader.
 
     """
 
@@ -45,9 +47,9 @@ class ChannelGroup:
     readers: tuple[str, ...]
 
     def inside(self, block: str) -> bool:
-        """Whether it ends with the branch of a residual block: all of its producers lie there."""
-        own, shortcut = f"{block}.", f"{block}.shortcut."
-        return all(name.startswith(own) and not name.startswith(shortcut) for name in self.producers)
+        """Whether all producers lie in the branch of a residual block, so that the group is removed with the branch."""
+        inside, shortcut = f"{block}.", f"{block}.shortcut."
+        return all(name.startswith(inside) and not name.startswith(shortcut) for name in self.producers)
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,17 @@ class Removable:
     """What can be removed of a network.
 
     Attributes:
-        groups: of channels, in the order of the layers; one producer at least lies on the edge. A group that reaches
-            across the cut has producers in the cloud too.
-        blocks: residual blocks of the edge that can lose their branch -> the normalisation that it ends with.
+        groups: coupled channels, in the order of the layers, with at least one producer on the edge. A group that
+            reaches across the cut has producers in the cloud too.
+        blocks: residual block of the edge that can lose its branch -> the normalisation at the end of the branch.
 
     """
 
-    groups: tuple[ChannelGroup, ...]
+    groups: tuple[CoupledChannels, ...]
     blocks: dict[str, str]
 
     def only(self, structures: Structures) -> Removable:
-        """Leave channels or blocks out."""
+        """Return the structures of the given kind only."""
         return replace(
             self,
             groups=self.groups if structures != "blocks" else (),
@@ -76,12 +78,12 @@ class Removable:
 def removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
     """Find what can be removed of a network's edge.
 
-    Left alone: convolutions without batch normalisation behind them, as the bottleneck's; channels that pass anything
-    between producer and reader that zero does not pass as zero; channels that are shifted on their way, as by the
-    zero-padded shortcuts of ResNet-20; features that are flattened into a linear layer.
+    Excluded are: convolutions that no batch normalisation follows, such as the bottleneck's; channels that pass an
+    operation between producer and reader that does not map zero to zero; channels whose index changes between producer
+    and reader, as by the zero-padded shortcuts of ResNet-20; features that are flattened into a linear layer.
 
     Args:
-        model: with a cut.
+        model: a network with a cut.
         image_shape: (C, H, W) of its images.
 
     """
@@ -89,7 +91,7 @@ def removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
     graph = dependencies(plain, image_shape)
     names = {module: name for name, module in plain.named_modules()}
     edge = edge_blocks(plain)
-    groups: list[ChannelGroup] = []
+    groups: list[CoupledChannels] = []
     seen: set[str] = set()
     for name, layer in plain.named_modules():
         if isinstance(layer, nn.Conv2d) and name not in seen and name.split(".")[0] in edge and layer.groups == 1:
@@ -110,13 +112,13 @@ def edge_blocks(model: BlockNet) -> tuple[str, ...]:
 
 
 def dependencies(model: BlockNet, image_shape: tuple[int, int, int]) -> Any:
-    """Trace a network on the CPU, with nothing random and nothing on its wire; left in evaluation mode.
+    """Trace a network on the CPU, with its wire and random layers replaced by the identity; left in evaluation mode.
 
     Returns:
-        torch-pruning's graph of it.
+        torch-pruning's dependency graph.
 
     """
-    import torch_pruning  # noqa: PLC0415 (most stages that import this package remove nothing)
+    import torch_pruning  # noqa: PLC0415 (slow to import, and most stages remove nothing)
 
     random = {name: layer for name, layer in model.named_modules() if name == WIRE or isinstance(layer, RandomLayer)}
     for name in random:
@@ -128,36 +130,37 @@ def dependencies(model: BlockNet, image_shape: tuple[int, int, int]) -> Any:
 
 
 def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, own = name.rpartition(".")
-    setattr(model.get_submodule(parent), own, layer)
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, layer)
 
 
-def _group(graph: Any, layer: nn.Conv2d, names: dict[nn.Module, str]) -> tuple[set[str], ChannelGroup | None]:
-    """Return the producers that hang together with a convolution, and the group if it can be removed."""
+def _group(graph: Any, layer: nn.Conv2d, names: dict[nn.Module, str]) -> tuple[set[str], CoupledChannels | None]:
+    """Return the producers that are coupled with a convolution, and the group, or None if it cannot be removed."""
     import torch_pruning  # noqa: PLC0415 (as above)
 
     channels = list(range(layer.out_channels))
-    producers, norms, readers, fine = set(), set(), set(), True
+    producers, norms, readers, removable_group = set(), set(), set(), True
     for dependency, places in graph.get_pruning_group(layer, torch_pruning.prune_conv_out_channels, channels):
         module, kind = dependency.target.module, dependency.handler.__name__
         name = names.get(module, "")
-        fine &= list(places) == channels
+        removable_group &= list(places) == channels
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
             norms.add(name)
         elif isinstance(module, nn.Conv2d) and kind == "prune_out_channels":
             producers.add(name)
-            fine &= _normalised(graph, module)
+            removable_group &= _normalised(graph, module)
             if module.groups > 1:
                 readers.add(name)
-                fine &= module.groups == module.in_channels == module.out_channels
+                removable_group &= module.groups == module.in_channels == module.out_channels
         elif isinstance(module, nn.Conv2d | nn.Linear):
             readers.add(name)
-            fine &= isinstance(module, nn.Linear) or module.groups == 1
+            removable_group &= isinstance(module, nn.Linear) or module.groups == 1
         else:
-            fine &= _passes_zero(dependency.target.name)
+            removable_group &= _passes_zero(dependency.target.name)
     order = list(names.values())
-    found = ChannelGroup(names[layer], len(channels), *(_sorted(part, order) for part in (producers, norms, readers)))
-    return producers, found if fine else None
+    parts = (_sorted(part, order) for part in (producers, norms, readers))
+    group = CoupledChannels(names[layer], len(channels), *parts)
+    return producers, group if removable_group else None
 
 
 def _normalised(graph: Any, convolution: nn.Conv2d) -> bool:

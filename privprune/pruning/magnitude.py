@@ -1,4 +1,4 @@
-"""One-shot magnitude pruning: keep the largest weights of each layer. A control, and the projection inside ADMM."""
+"""One-shot magnitude pruning: keep the largest weights of each layer. A baseline, and the projection inside ADMM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from privprune.errors import UserError
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
-from privprune.pruning.method import Fit
+from privprune.pruning.method import Fit, MaskMethod
 from privprune.training.ensemble import Ensemble
 
 
@@ -26,7 +26,7 @@ class MagnitudeSettings:
 def one_shot_magnitude(
     settings: MagnitudeSettings, ensemble: Ensemble, counts: Counts, fit: Fit, generators: Sequence[torch.Generator]
 ) -> Mask:
-    """Prune without any preparation."""
+    """Return the mask of the largest weights, without training first."""
     del settings, fit, generators
     return magnitude_mask(ensemble.weights(), counts)
 
@@ -39,7 +39,7 @@ def magnitude_mask(weights: Mapping[str, Tensor], counts: Counts) -> Mask:
         counts: how many each layer keeps.
 
     Raises:
-        UserError: weights are not finite, so that training has diverged.
+        UserError: weights are not finite, because training has diverged.
 
     """
     kept = {}
@@ -51,7 +51,7 @@ def magnitude_mask(weights: Mapping[str, Tensor], counts: Counts) -> Mask:
 
 
 def largest(values: Tensor, count: int) -> Tensor:
-    """Mark the `count` largest magnitudes of each network, exactly; among equals those of lower index.
+    """Mark exactly the `count` largest magnitudes of each network; among equal ones, those of lower index.
 
     Args:
         values: float [M, ...].
@@ -66,3 +66,6 @@ def largest(values: Tensor, count: int) -> Tensor:
     above, equal = magnitudes > threshold, magnitudes == threshold
     missing = count - above.sum(1, keepdim=True)
     return (above | (equal & (equal.cumsum(1) <= missing))).view(values.shape)
+
+
+METHOD = MaskMethod(settings=MagnitudeSettings, find_mask=one_shot_magnitude, examples=({"name": "magnitude"},))

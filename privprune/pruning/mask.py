@@ -1,4 +1,4 @@
-"""A mask: which weights of each network are left."""
+"""A mask: which weights of each network are kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor
 class Mask:
     """Which weights are kept, of M networks of one architecture.
 
-    A value: methods return one, `apply_` writes it into weights, and `kept` is what the training loop holds.
+    A value: methods return one, `apply_` writes it into weights, and the training loop keeps the others at zero.
 
     Attributes:
-        kept: weight name -> bool [M, *weight.shape]; the layers that are not pruned are there too, all true.
+        kept: weight name -> bool [M, *weight.shape]; all true for a layer that is not pruned.
 
     """
 
@@ -24,7 +24,7 @@ class Mask:
 
     @staticmethod
     def ones_like(weights: Mapping[str, Tensor]) -> Mask:
-        """Keep everything; weights are [M, *weight.shape]."""
+        """Return a mask that keeps everything; weights are [M, *weight.shape]."""
         return Mask({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()})
 
     @property
@@ -48,7 +48,7 @@ class Mask:
         return 1 - self.density
 
     def of(self, member: int) -> dict[str, Tensor]:
-        """Return one network's part: weight name -> bool of the weight's shape."""
+        """Return one network's mask: weight name -> bool of the weight's shape."""
         return {name: kept[member] for name, kept in self.kept.items()}
 
     @torch.no_grad()

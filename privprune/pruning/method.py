@@ -1,23 +1,122 @@
-"""What a pruning method is: a function that finds a mask, training on the way where it has to."""
+"""What a pruning method declares of itself; it finds a mask, or removes structures and leaves a smaller network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+import torch
+
+from privprune.models import BlockNet
+from privprune.models.shapes import NetworkShapes
+from privprune.pruning.budget import Counts
+from privprune.pruning.mask import Mask
+from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Masks, Term, TrainingPlan
+
+# A training plan for the examples of methods that train; SGD with momentum and weight decay would both revive a weight
+# that is not masked at every step.
+EXAMPLE_PLAN: Mapping[str, object] = {
+    "epochs": 2,
+    "batch": 32,
+    "optimiser": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0.001},
+    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "augmentation": "none",
+    "precision": "float32",
+}
+
+
+class PruningSettings(Protocol):
+    """The settings of any pruning method; `name` is that of the method."""
+
+    @property
+    def name(self) -> str:
+        """The method's name in a suite."""
+        ...
 
 
 class Fit(Protocol):
-    """The one training loop, with data, generators and a defence's own terms already given by the caller."""
+    """The training loop for one group of networks; data, generators and the defence's terms are already bound."""
 
     def __call__(self, phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
         """Train the networks for one phase.
 
         Args:
             phase: its name in the record.
-            plan: how long and how.
-            terms: the method's, beside the caller's own.
-            masks: weights to hold at zero, empty for none.
+            plan: length, batches, optimiser, schedule, augmentation, precision.
+            terms: those of the pruning method; the defence's come before them.
+            masks: masks of the weights that stay zero throughout the phase; empty for none.
 
         """
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The result of a removal.
+
+    Attributes:
+        model: the smaller network, on the CPU.
+        measured: metrics of the removal, by their names in a record.
+
+    """
+
+    model: BlockNet
+    measured: dict[str, float]
+
+
+def _accept_all(settings: Any, shapes: NetworkShapes) -> None:
+    """Accept all settings that could be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruningMethod:
+    """The declaration of a pruning method, `METHOD` in its file.
+
+    Attributes:
+        settings: its frozen dataclass; the literal of its field `name` is the method's name.
+        examples: small settings as a suite has them, for the tests that all methods share.
+        check: validates settings against a network before anything is trained; raises a ValueError that begins with
+            the key at fault, such as `method.threshold`.
+
+    """
+
+    settings: type[Any]
+    examples: tuple[Mapping[str, object], ...]
+    check: Callable[[Any, NetworkShapes], None] = _accept_all
+
+    @property
+    def name(self) -> str:
+        """The method's name in a suite."""
+        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
+        return str(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskMethod(PruningMethod):
+    """A method that finds a mask under a budget; the networks keep their shape, so that several can run as a stack.
+
+    Attributes:
+        find_mask: (settings, M networks, how many weights each layer keeps, training loop, one generator per network)
+            -> mask. It may train the networks, and changes them in place.
+
+    """
+
+    find_mask: Callable[[Any, Ensemble, Counts, Fit, Sequence[torch.Generator]], Mask]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemovalMethod(PruningMethod):
+    """A method that removes structures from the edge of one network with a cut; it has no budget.
+
+    Attributes:
+        remove: (settings, one network, the network as its architecture defines it, (C, H, W), training loop) -> the
+            smaller network. It may train the given network, and changes it in place; ValueError where the settings
+            would remove nothing, too much, or too little.
+        plan: the training plan of its own phase, out of its settings; the defence of the entry is set up for it.
+
+    """
+
+    remove: Callable[[Any, Ensemble, BlockNet, tuple[int, int, int], Fit], Removed]
+    plan: Callable[[Any], TrainingPlan]

@@ -1,4 +1,4 @@
-"""The control: a random mask with as many weights in each layer as the method under test keeps."""
+"""The random baseline: a mask with as many weights in each layer as the method under test keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
-from privprune.pruning.method import Fit
+from privprune.pruning.method import Fit, MaskMethod
 from privprune.training.ensemble import Ensemble
 
 
@@ -25,13 +25,13 @@ class RandomSettings:
 def one_shot_random(
     settings: RandomSettings, ensemble: Ensemble, counts: Counts, fit: Fit, generators: Sequence[torch.Generator]
 ) -> Mask:
-    """Prune without looking at the weights."""
+    """Return a random mask, which does not depend on the values of the weights."""
     del settings, fit
     return random_mask(ensemble.weights(), counts, generators)
 
 
 def random_mask(weights: Mapping[str, Tensor], counts: Counts, generators: Sequence[torch.Generator]) -> Mask:
-    """Keep a random set of each layer's weights, uniform among those of its size.
+    """Keep a random subset of each layer's weights, drawn uniformly from all subsets of the given size.
 
     Args:
         weights: weight name -> [M, *weight.shape].
@@ -46,3 +46,6 @@ def random_mask(weights: Mapping[str, Tensor], counts: Counts, generators: Seque
             row[torch.randperm(row.numel(), generator=generator)[: counts[name]]] = True
         kept[name] = flat.view(weight.shape).to(weight.device)
     return Mask(kept)
+
+
+METHOD = MaskMethod(settings=RandomSettings, find_mask=one_shot_random, examples=({"name": "random"},))

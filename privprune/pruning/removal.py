@@ -1,4 +1,4 @@
-"""Removal of channels and residual branches whose masks are small: the network that is left, and how small it is."""
+"""Removal of channels and residual branches whose soft masks are small, and the size of the network that is left."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from privprune.models.structure import remove_branch
 from privprune.pruning.channel_groups import Removable, dependencies, edge_blocks
 from privprune.settings import Range
 
-Between = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
+OpenFraction = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
 
 
 @dataclass(frozen=True)
 class FixedThreshold:
-    """Remove what has a mask below `value`: the tau of PATROL, whose value no readable source gives."""
+    """Remove the structures whose mask is below `value`: tau of PATROL, whose value no accessible source gives."""
 
     name: Literal["fixed"]
-    value: Between
+    value: OpenFraction
 
 
 @dataclass(frozen=True)
 class ShareThreshold:
-    """Take the smallest tau that removes at least the share `removed` of the edge's parameters.
+    """Use the smallest tau that removes at least the share `removed` of the edge's parameters.
 
-    Of every group of channels the one with the largest mask stays, whatever tau is.
+    The channel with the largest mask of each group is never removed.
     """
 
     name: Literal["share"]
-    removed: Between
+    removed: OpenFraction
 
 
 Threshold = FixedThreshold | ShareThreshold
 
 
 @dataclass(frozen=True)
-class Masks:
-    """One value per structure.
+class StructureMasks:
+    """The soft masks: one value per structure.
 
     Attributes:
         channels: name of a group -> float [channels].
@@ -56,16 +56,16 @@ class Masks:
     blocks: dict[str, Tensor]
 
     def values(self) -> Tensor:
-        """Return all of them, float [masks]."""
+        """Return all values, float [masks]."""
         return torch.cat([value.detach().flatten() for value in (*self.channels.values(), *self.blocks.values())])
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What stays of a network.
+class Selection:
+    """Which structures of a network stay.
 
     Attributes:
-        channels: name of a group -> bool [channels].
+        channels: name of a group -> bool [channels], true for those that stay.
         removed: residual blocks that lose their branch.
 
     """
@@ -74,14 +74,14 @@ class Kept:
     removed: tuple[str, ...]
 
 
-def at_threshold(masks: Masks, tau: float, parts: Removable, *, spare_one: bool) -> Kept:
-    """Keep the structures whose mask is at least tau.
+def at_threshold(masks: StructureMasks, tau: float, parts: Removable, *, spare_one: bool) -> Selection:
+    """Select the structures whose mask is at least tau.
 
     Args:
-        masks: of the structures in `parts`.
+        masks: those of the structures in `parts`.
         tau: the threshold.
         parts: what can be removed.
-        spare_one: keep the channel with the largest mask where a group would lose all.
+        spare_one: whether to keep the channel with the largest mask where a group would lose all.
 
     """
     removed = tuple(name for name in parts.blocks if float(masks.blocks[name]) < tau)
@@ -90,26 +90,26 @@ def at_threshold(masks: Masks, tau: float, parts: Removable, *, spare_one: bool)
         mask = masks.channels[group.name]
         kept = mask >= tau
         if any(group.inside(block) for block in removed):
-            kept = torch.ones_like(kept)  # they go with the branch
+            kept = torch.ones_like(kept)  # they are removed with the branch
         elif spare_one and not kept.any():
             kept[mask.argmax()] = True
         channels[group.name] = kept
-    return Kept(channels, removed)
+    return Selection(channels, removed)
 
 
-def choose(threshold: Threshold, masks: Masks, parts: Removable, model: BlockNet, dense: int) -> Kept:
-    """Decide what stays.
+def choose(threshold: Threshold, masks: StructureMasks, parts: Removable, model: BlockNet, dense: int) -> Selection:
+    """Select the structures that stay.
 
     Args:
-        threshold: how.
-        masks: of the structures in `parts`.
+        threshold: a value, or a share of the parameters to remove.
+        masks: those of the structures in `parts`.
         parts: what can be removed.
         model: the network with the masks.
-        dense: parameters of the edge that the share is of.
+        dense: number of the edge's parameters that the share refers to.
 
     Raises:
         UserError: the masks are not finite.
-        ValueError: nothing would be removed, a group of channels as a whole, or less than the share.
+        ValueError: the threshold removes nothing, all channels of a group, or less than the share.
 
     """
     if not masks.values().isfinite().all():
@@ -127,7 +127,7 @@ def choose(threshold: Threshold, masks: Masks, parts: Removable, model: BlockNet
     return at_threshold(masks, taus[low], parts, spare_one=True)
 
 
-def _below(tau: float, masks: Masks, parts: Removable) -> Kept:
+def _below(tau: float, masks: StructureMasks, parts: Removable) -> Selection:
     kept = at_threshold(masks, tau, parts, spare_one=False)
     where = f"method.threshold.value: found {tau:g}"
     if not kept.removed and all(own.all() for own in kept.channels.values()):
@@ -144,7 +144,7 @@ def _below(tau: float, masks: Masks, parts: Removable) -> Kept:
 
 
 def check_threshold(threshold: Threshold, parts: Removable, model: BlockNet) -> None:
-    """Hold a threshold against a network before anything is trained.
+    """Validate a threshold against a network before anything is trained.
 
     Raises:
         ValueError: there is nothing that can be removed, or the share is more than can be removed.
@@ -154,7 +154,7 @@ def check_threshold(threshold: Threshold, parts: Removable, model: BlockNet) -> 
         raise ValueError("method.structures: the edge has none to remove, allowed another kind or a later cut")
     if isinstance(threshold, FixedThreshold):
         return
-    dense, least = edge_parameters(model, parts, None), edge_parameters(model, parts, _least(parts))
+    dense, least = edge_parameters(model, parts, None), edge_parameters(model, parts, _smallest(parts))
     if dense - least < threshold.removed * dense:
         raise ValueError(
             f"method.threshold.removed: found {threshold.removed:g}, allowed up to {1 - least / dense:.4g}, "
@@ -162,17 +162,17 @@ def check_threshold(threshold: Threshold, parts: Removable, model: BlockNet) -> 
         )
 
 
-def _least(parts: Removable) -> Kept:
-    """Keep one channel of every group, and no branch."""
-    zeros = Masks(
+def _smallest(parts: Removable) -> Selection:
+    """Select one channel of every group, and no branch."""
+    zeros = StructureMasks(
         {group.name: torch.zeros(group.channels) for group in parts.groups},
         {name: torch.zeros(()) for name in parts.blocks},
     )
     return at_threshold(zeros, 1.0, parts, spare_one=True)
 
 
-def edge_parameters(model: BlockNet, parts: Removable, kept: Kept | None) -> int:
-    """Count the parameters that the edge would have left, without removing any; `kept` None for all."""
+def edge_parameters(model: BlockNet, parts: Removable, kept: Selection | None) -> int:
+    """Count the parameters of the edge after a removal, without performing it; `kept` is None for no removal."""
     edge = edge_blocks(model)
     counts = {group: int(own.sum()) for group, own in (kept.channels if kept is not None else {}).items()}
     outputs = {name: counts.get(group.name) for group in parts.groups for name in (*group.producers, *group.norms)}
@@ -190,7 +190,7 @@ def _in_branch(name: str, block: str) -> bool:
 
 
 def _parameters(layer: nn.Module, inputs: int | None, outputs: int | None) -> int:
-    """Count a layer's own parameters with other numbers of inputs and outputs; None for as they are."""
+    """Count a layer's own parameters for other numbers of inputs and outputs; None for the present number."""
     total = 0
     for value in layer.parameters(recurse=False):
         sizes = list(value.shape)
@@ -202,8 +202,8 @@ def _parameters(layer: nn.Module, inputs: int | None, outputs: int | None) -> in
 
 
 @torch.no_grad()
-def fold(model: nn.Module, masks: Masks, parts: Removable) -> None:
-    """Multiply the masks into scale and shift of the normalisations that they follow, in place; exact."""
+def fold(model: nn.Module, masks: StructureMasks, parts: Removable) -> None:
+    """Multiply scale and shift of each normalisation by the mask that acts on its output, in place; this is exact."""
     factors = [(name, masks.channels[group.name]) for group in parts.groups for name in group.norms]
     factors += [(norm, masks.blocks[block]) for block, norm in parts.blocks.items()]
     for name, mask in factors:
@@ -212,23 +212,23 @@ def fold(model: nn.Module, masks: Masks, parts: Removable) -> None:
             value.mul_(mask.detach().to(value))
 
 
-def remove(model: BlockNet, parts: Removable, kept: Kept, image_shape: tuple[int, int, int]) -> BlockNet:
-    """Return a smaller network: the branches gone, the channels cut out of every layer that has them.
+def remove(model: BlockNet, parts: Removable, kept: Selection, image_shape: tuple[int, int, int]) -> BlockNet:
+    """Return a smaller network, without the removed branches, and without the removed channels in any layer.
 
-    In evaluation mode it computes what the network does where all that is removed gives zero after its normalisation,
-    but for what a noisy wire adds to channels that carry nothing.
+    In evaluation mode it computes the same function as the network, if everything that is removed is zero after its
+    normalisation; but a wire no longer adds noise to removed channels.
 
     Args:
-        model: the network; left as it is.
+        model: the network, which is not changed.
         parts: what can be removed of it.
-        kept: what stays.
+        kept: which structures stay.
         image_shape: (C, H, W) of its images.
 
     Returns:
         the network on the CPU, in evaluation mode.
 
     """
-    import torch_pruning  # noqa: PLC0415 (most stages that import this package remove nothing)
+    import torch_pruning  # noqa: PLC0415 (slow to import, and most stages remove nothing)
 
     smaller = copy.deepcopy(model).cpu()
     for name in kept.removed:
@@ -246,7 +246,7 @@ def remove(model: BlockNet, parts: Removable, kept: Kept, image_shape: tuple[int
 
 
 def _lend_shifts(model: BlockNet) -> list[_BatchNorm]:
-    """Give a shift of 0 to each normalisation without one, as a BNNeck is: torch-pruning cuts every norm's shift."""
+    """Give a shift of 0 to normalisations without one, such as a BNNeck: torch-pruning expects one in every norm."""
     norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
     shiftless = [norm for norm in norms if norm.weight is not None and norm.bias is None]
     for norm in shiftless:
@@ -255,7 +255,7 @@ def _lend_shifts(model: BlockNet) -> list[_BatchNorm]:
 
 
 def _root(model: nn.Module, producers: tuple[str, ...]) -> nn.Conv2d | None:
-    """Return the first producer that is still there, None where all went with a branch."""
+    """Return the first producer that is left, None where all were removed with a branch."""
     modules: Mapping[str, nn.Module] = dict(model.named_modules())
     there = (modules.get(name) for name in producers)
     return next((layer for layer in there if isinstance(layer, nn.Conv2d) and layer.groups == 1), None)

@@ -1,8 +1,8 @@
-"""The outer loop of MIA-Pruning's Algorithm 1: which budget {n_i} to take.
+"""The outer loop of MIA-Pruning's Algorithm 1: which budget {n_i} to choose.
 
-The paper takes the one with the smallest gain of the inference network, apparently on the records that it then
-reports. Here gain and accuracy come from the selection records only, and a budget that costs more accuracy than
-allowed is not taken: without that floor the smallest gain is that of a network which has learnt nothing.
+The paper chooses the one with the smallest gain of the inference network, apparently on the records that it then
+reports. Here gain and accuracy come from the selection records only, and a budget that loses more accuracy than allowed
+is not chosen: without that limit, the smallest gain is that of a network that has learnt nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SearchSettings:
 
     Attributes:
         ratios: all weights / weights left, of each candidate; the profile over the layers is the budget's.
-        largest_drop: how much mean accuracy on the selection records a candidate may lose against the dense networks.
+        largest_drop: how far mean accuracy on the selection records may fall below that of the dense networks.
 
     """
 
@@ -29,14 +29,14 @@ class SearchSettings:
     largest_drop: Fraction
 
     def __post_init__(self) -> None:
-        """Refuse an empty search."""
+        """Refuse an empty search, and equal candidates."""
         if not self.ratios or len(set(self.ratios)) != len(self.ratios):
             raise ValueError(f"ratios: found {list(self.ratios)}, allowed at least one, all different")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one budget gave, per network.
+    """Results of one budget, per network.
 
     Attributes:
         ratio: all weights / weights left.
@@ -52,11 +52,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """The candidate taken.
+    """The chosen candidate.
 
     Attributes:
-        candidate: it.
-        within_drop: whether it keeps the accuracy that was asked for; if none does, the most accurate one is taken.
+        candidate: the candidate.
+        within_drop: whether its accuracy is within the allowed drop; if that of none is, the most accurate is chosen.
 
     """
 
@@ -65,16 +65,16 @@ class Choice:
 
 
 def choose_budget(candidates: Sequence[Candidate], dense_accuracy: Sequence[float], largest_drop: float) -> Choice:
-    """Take the smallest mean gain among the candidates whose mean accuracy is high enough.
+    """Choose the smallest mean gain among the candidates whose mean accuracy is high enough.
 
     Args:
         candidates: at least one.
         dense_accuracy: of the networks before pruning, on the selection records, a fraction per network.
-        largest_drop: how far below its mean a candidate may lie.
+        largest_drop: how far below the mean of `dense_accuracy` that of a candidate may lie.
 
     Returns:
-        the choice; of equal gains the more accurate, of those the sparser one. If no candidate is accurate enough,
-        the most accurate one, marked.
+        the choice; of equal gains the more accurate one, of equal accuracies the sparser one. If no candidate is
+        accurate enough, the most accurate one, with `within_drop` false.
 
     """
     floor = fmean(dense_accuracy) - largest_drop

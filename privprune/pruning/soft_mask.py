@@ -1,17 +1,19 @@
 """Structured pruning by a trainable soft mask: PATROL (Ding et al., WACV 2024), README of its authors.
 
 "To remove structures, such as channels or blocks, we introduce a trainable soft mask m to scale the output of
-structures"; after training those with m < tau are removed. No readable source gives the regulariser of m. The words are
-those of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0, minimised by proximal steps:
+structures"; after training, those with m < tau are removed. No accessible source gives the regulariser of m. The
+wording is that of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0, minimised by proximal steps:
 
     m <- max(0, m - rate * (v + lambda)),  v = momentum * v + gradient of the other terms
 
-GAL's code adds lambda to the gradient and shrinks by it once more; here it counts once. Masks start at 1 (ours; GAL
-draws them), so that the masked network starts as the network.
+GAL's code adds lambda to the gradient and applies it a second time in the proximal step; here it is applied once. Masks
+start at 1 (our choice; GAL draws them), so that training starts from the unchanged network.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,8 +24,8 @@ from torch.utils.hooks import RemovableHandle
 
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
 from privprune.pruning.channel_groups import Removable, Structures, removable
-from privprune.pruning.method import Fit
-from privprune.pruning.removal import Kept, Masks, Threshold, choose, fold, remove
+from privprune.pruning.method import EXAMPLE_PLAN, Fit, NetworkShapes, RemovalMethod, Removed
+from privprune.pruning.removal import StructureMasks, Threshold, check_threshold, choose, fold, remove
 from privprune.settings import Fraction, NonNegative, Positive
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term, TrainingPlan
@@ -37,9 +39,9 @@ class SoftMaskSettings:
         sparsity: lambda, the weight of ||m||_1 in the loss.
         learning_rate: of the masks, constant.
         momentum: of the masks.
-        structures: what is masked on the edge.
-        threshold: tau, as a value or by what it removes.
-        plan: how the weights are trained meanwhile; fine-tuning has a plan of its own, as for every method.
+        structures: which structures of the edge are masked.
+        threshold: tau, as a value or as the share of the parameters that it removes.
+        plan: how the weights are trained together with the masks; fine-tuning is set by the entry, as for every method.
 
     """
 
@@ -52,28 +54,28 @@ class SoftMaskSettings:
     plan: TrainingPlan
 
     def __post_init__(self) -> None:
-        """Refuse a phase in which no mask moves."""
+        """Refuse a phase in which no mask changes."""
         if self.plan.epochs < 1:
             raise ValueError(f"plan.epochs: found {self.plan.epochs}, allowed at least 1")
 
 
 class SoftMask(Term):
-    """The masks of one network: they scale what its normalisations give, and move by proximal steps."""
+    """The masks of one network: they scale the outputs of its normalisations, and change by proximal steps."""
 
     def __init__(self, settings: SoftMaskSettings, parts: Removable) -> None:
-        """Take the settings and what is masked."""
+        """Store the settings and the structures that are masked."""
         self._settings = settings
         self._parts = parts
         self._handles: list[RemovableHandle] = []
 
     def start(self, ensemble: Ensemble) -> None:
-        """Set all masks to 1, and let them scale."""
+        """Set all masks to 1, and register the hooks that scale by them."""
         device = next(ensemble.parameters()).device
         channels = {
             group.name: torch.ones(group.channels, device=device, requires_grad=True) for group in self._parts.groups
         }
         blocks = {name: torch.ones((), device=device, requires_grad=True) for name in self._parts.blocks}
-        self.masks = Masks(channels, blocks)
+        self.masks = StructureMasks(channels, blocks)
         self._all = [*channels.values(), *blocks.values()]
         self._velocities = [torch.zeros_like(mask) for mask in self._all]
         for group in self._parts.groups:
@@ -86,13 +88,13 @@ class SoftMask(Term):
         self._handles.append(norm.register_forward_hook(_scaling(mask)))
 
     def penalty(self, step: Step) -> None:
-        """Add nothing: the sparsity is in the proximal step. Forget gradients that other terms' moves have left."""
+        """Add no penalty, since the sparsity is in the proximal step; clear gradients that other terms have left."""
         for mask in self._all:
             mask.grad = None
 
     @torch.no_grad()
     def update(self, step: Step) -> None:
-        """Move the masks along the gradient of the step's loss, then towards 0, and never below."""
+        """Step along the gradient of the loss, then towards 0 but never below."""
         settings = self._settings
         for mask, velocity in zip(self._all, self._velocities, strict=True):
             velocity.mul_(settings.momentum)
@@ -105,13 +107,13 @@ class SoftMask(Term):
         values = self.masks.values()
         return {"mask_zero_share": (values == 0).float().mean()[None], "mask_mean": values.mean()[None]}
 
-    def close(self) -> Masks:
-        """Let the masks no longer scale; returns them on the CPU."""
+    def close(self) -> StructureMasks:
+        """Remove the hooks, so that the masks no longer act, and return the masks on the CPU."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         channels = {name: mask.detach().cpu() for name, mask in self.masks.channels.items()}
-        return Masks(channels, {name: mask.detach().cpu() for name, mask in self.masks.blocks.items()})
+        return StructureMasks(channels, {name: mask.detach().cpu() for name, mask in self.masks.blocks.items()})
 
 
 def _scaling(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
@@ -125,37 +127,21 @@ def _scaling(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
     return scale
 
 
-@dataclass(frozen=True)
-class Removed:
-    """What removal has left.
-
-    Attributes:
-        model: the smaller network, on the CPU.
-        kept: what stayed.
-        measured: metrics of it, as a record has them.
-
-    """
-
-    model: BlockNet
-    kept: Kept
-    measured: dict[str, float]
-
-
 def soft_mask(
     settings: SoftMaskSettings, ensemble: Ensemble, dense: BlockNet, image_shape: tuple[int, int, int], fit: Fit
 ) -> Removed:
-    """Train masks and weights of one network with a cut, and remove what has small masks.
+    """Train masks and weights of one network with a cut, and remove the structures whose masks are small.
 
     Args:
         settings: of the method.
         ensemble: one trained network, changed in place.
-        dense: the network as its architecture says; removal is counted against its edge.
+        dense: the network as its architecture defines it; the share removed refers to its edge.
         image_shape: (C, H, W).
         fit: the training loop.
 
     Raises:
         UserError: the masks have diverged.
-        ValueError: the threshold removes nothing, too much, or less than its share.
+        ValueError: the threshold removes nothing, all channels of a group, or less than its share.
 
     """
     model = ensemble.module
@@ -175,4 +161,40 @@ def soft_mask(
         "edge_removed": 1 - left / before,
         "blocks_removed": float(len(structure_of(dense, smaller).removed)),
     }
-    return Removed(smaller, kept, measured)
+    return Removed(smaller, measured)
+
+
+def check(settings: SoftMaskSettings, shapes: NetworkShapes) -> None:
+    """Validate the threshold against what can be removed of the edge of a network with a cut.
+
+    Raises:
+        ValueError: there is nothing to remove, or the share is more than can be removed.
+
+    """
+    parts = _removable(shapes.model, shapes.image).only(settings.structures)
+    check_threshold(settings.threshold, parts, shapes.model)
+
+
+@functools.cache
+def _removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
+    """Trace each network object once: that takes seconds for a large one, and the entries of a suite share it."""
+    return removable(model, image_shape)
+
+
+METHOD = RemovalMethod(
+    settings=SoftMaskSettings,
+    remove=soft_mask,
+    plan=operator.attrgetter("plan"),
+    check=check,
+    examples=(
+        {
+            "name": "soft_mask",
+            "sparsity": 0.1,
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "structures": "both",
+            "threshold": {"name": "share", "removed": 0.5},
+            "plan": EXAMPLE_PLAN,
+        },
+    ),
+)

@@ -8,11 +8,12 @@ from privprune.attacks.inversion import DecoderAttack, Inversion
 from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
-from privprune.pruning import SoftMaskSettings, removable
+from privprune.models.shapes import NetworkShapes
+from privprune.pruning import check_pruning, removal_method
 from privprune.suite.deployments import Entry
 from privprune.suite.shapes import network_shapes
 from privprune.workflow.context import NetworkSettings
-from privprune.workflow.prune import PruneEntry, check_removal
+from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 
 
@@ -34,7 +35,7 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
     if isinstance(entry, PruneEntry):
         shapes = network_shapes(data, network, where)
         entry.check_layers(shapes.weights, where)
-        _check_removal(data, entry, network, where)
+        _check_pruning(entry, shapes, where)
 
 
 def _defended(
@@ -55,17 +56,15 @@ def _defended(
     )
 
 
-def _check_removal(data: DatasetSettings, entry: PruneEntry, network: NetworkSettings, where: str) -> None:
-    """Check that a soft mask has an edge to work on, and that what it is to remove can be removed."""
-    if not isinstance(entry.method, SoftMaskSettings):
-        return
-    if network.cut is None:
-        raise UserError(f"{where}.method: soft_mask needs networks with a cut, found network.cut: null")
-    if entry.defence is not None and DEFENCES[entry.defence.name].prunes:
-        raise UserError(f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with soft_mask")
-    shapes = network_shapes(data, network, where)
+def _check_pruning(entry: PruneEntry, shapes: NetworkShapes, where: str) -> None:
+    """Check a pruning method, and that no defence prunes beside one that removes structures."""
+    removes = removal_method(entry.method) is not None
+    if removes and entry.defence is not None and DEFENCES[entry.defence.name].prunes:
+        raise UserError(
+            f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with {entry.method.name}"
+        )
     try:
-        check_removal(entry.method, removable(shapes.model, shapes.image), shapes.model)
+        check_pruning(entry.method, shapes)
     except ValueError as refused:
         raise UserError(f"{where}.{refused}") from None
 

@@ -8,6 +8,9 @@ from typing import Any
 from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.lineage import lineage
+from privprune.models.catalogue import MODELS
+from privprune.models.wire import WIRES
+from privprune.pruning import PRUNING
 from privprune.registry import Registry
 
 MAKING = ("train", "prune", "harden")  # sections whose entries are cells
@@ -58,4 +61,4 @@ def _modules(value: object) -> Iterator[str]:
 def registries() -> tuple[Registry[Any], ...]:
     """Return all registries of methods, with those inside a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
-    return (DATASETS, DEFENCES, *inner)
+    return (DATASETS, DEFENCES, MODELS, PRUNING, WIRES, *inner)

@@ -12,7 +12,7 @@ from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.workflow.context import NetworkSettings
 
 

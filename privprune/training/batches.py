@@ -1,4 +1,4 @@
-"""Batches from data that lies on the device: shuffled, varied and scaled there, without loader processes."""
+"""Batches of images that are in the device's memory: drawn, augmented and scaled there, without loader processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LARGEST_ANGLE = 15  # degrees, of a random rotation
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an ensemble trains on: each member has its own records of one resident set of images.
+    """The training data of an ensemble: each member has its own records out of one set of images on the device.
 
     Attributes:
         images: uint8 [records, channels, height, width].
@@ -31,12 +31,12 @@ class TrainingData:
 
 
 def as_input(images: Tensor) -> Tensor:
-    """Scale uint8 images [0, 255] to float [-1, 1], the range that every network here is fed with."""
+    """Scale uint8 images in [0, 255] to float in [-1, 1], the input range of every network here."""
     return images.float().div_(127.5).sub_(1)
 
 
 def shuffled(data: TrainingData, batch: int, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
-    """One epoch in random order, each member in its own: positions [members, <= batch] into `data.indices`."""
+    """Draw one epoch in random order, one per member: positions [members, <= batch] into `data.indices`."""
     records, device = data.indices.shape[1], data.indices.device
     order = torch.stack([torch.randperm(records, generator=generator) for generator in generators])
     return iter(order.to(device).split(batch, dim=1))
@@ -45,16 +45,16 @@ def shuffled(data: TrainingData, batch: int, generators: Sequence[torch.Generato
 def by_identity(
     data: TrainingData, identities: int, images: int, generators: Sequence[torch.Generator]
 ) -> Iterator[Tensor]:
-    """One epoch of P x K batches, each member in its own order: positions [members, P * K] into `data.indices`.
+    """Draw one epoch of P x K batches, one order per member: positions [members, P * K] into `data.indices`.
 
-    No identity comes again before all others had their turn (the fewer than P that are left at the end of a turn sit it
-    out), no image of an identity before all its others; of an identity with fewer than K images some are there twice in
-    a batch, as in fast-reid's sampler. An epoch has as many batches as fit into the number of records, at least one.
+    No identity is drawn again before all others (except the fewer than P that remain when the others have been drawn),
+    and no image of an identity before all its other images. An identity with fewer than K images has some of them twice
+    in a batch, as in fast-reid's sampler. An epoch has as many batches as fit into the number of records, at least one.
 
     Args:
         data: the records, identities as labels.
-        identities: P.
-        images: K.
+        identities: P, per batch.
+        images: K, per identity.
         generators: one per member.
 
     Raises:
@@ -70,7 +70,7 @@ def by_identity(
 
 
 def _by_identity(labels: Tensor, identities: int, images: int, number: int, generator: torch.Generator) -> Tensor:
-    """Return the positions of one member, int64 [number, P * K]."""
+    """Draw the positions of one member, int64 [number, P * K]."""
     groups = labels.sort(stable=True).indices.split(labels.unique(return_counts=True)[1].tolist())
     several = [group for group in groups if len(group) > 1]
     if len(several) < identities:
@@ -93,19 +93,19 @@ def _by_identity(labels: Tensor, identities: int, images: int, number: int, gene
 
 
 def _refilled(deck: Tensor, group: Tensor, generator: torch.Generator) -> Tensor:
-    """Put all images of an identity behind those that are left, the same ones last."""
+    """Append all images of an identity in random order, those that are still in the deck last."""
     again = group[torch.randperm(len(group), generator=generator)]
     left = torch.isin(again, deck)
     return torch.cat([deck, again[~left], again[left]])
 
 
 def augmented(images: Tensor, name: Augmentation, generators: Sequence[torch.Generator]) -> Tensor:
-    """Vary a batch on its device and scale it to the networks' input.
+    """Augment a batch on its device, and scale it to the input range of the networks.
 
     Args:
         images: uint8 [members * batch, channels, height, width].
-        name: `none`, or any of `crop`: zero padding of 4 and a random crop of the old size, `flip`: a mirror image half
-            of the time, `rotate`: by up to 15 degrees either way, nearest pixel, black corners.
+        name: `none`, or a combination of `crop`: zero padding of 4 and a random crop of the original size; `flip`: a
+            horizontal mirror image with probability 1/2; `rotate`: by up to 15 degrees, nearest pixel, black corners.
         generators: one per member.
 
     Returns:
@@ -119,7 +119,7 @@ def augmented(images: Tensor, name: Augmentation, generators: Sequence[torch.Gen
 
 
 def _shifted(images: Tensor, generators: Sequence[torch.Generator], reach: int) -> Tensor:
-    """Pad with zeros by `reach`, crop at random to the old size, mirror half of the images."""
+    """Pad with zeros by `reach`, crop at random to the original size, and mirror with probability 1/2."""
     count, _, height, width = images.shape
     each, shifts = count // len(generators), 2 * reach + 1
     possible = shifts * shifts * 2  # vertical shifts x horizontal shifts x mirror images
@@ -134,7 +134,7 @@ def _shifted(images: Tensor, generators: Sequence[torch.Generator], reach: int) 
 
 
 def _rotated(images: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Turn each image around its centre by an angle of its own."""
+    """Rotate each image around its centre by a random angle."""
     each = images.shape[0] // len(generators)
     draws = torch.cat([torch.rand(each, generator=generator) for generator in generators]).to(images.device)
     angles = torch.deg2rad((2 * draws - 1) * _LARGEST_ANGLE)

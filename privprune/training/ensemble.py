@@ -1,4 +1,4 @@
-"""Several networks of one architecture, trained side by side in one process."""
+"""Several networks of one architecture, trained together in one process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from privprune.models.reidentification import MEAN
 
 
 class Observation(NamedTuple):
-    """One pass through a network, with what passes its cut.
+    """The outputs of one forward pass, and the features at the network's cut.
 
     Attributes:
         logits: [batch, classes].
-        features: [batch, channels, height, width], what the edge computes, before noise; None for a whole network.
-        sent: of the same shape, what leaves the edge; None for a whole network.
-        pooled: [batch, D], the mean of the last feature maps before BNNeck; None for networks without, or several.
+        features: [batch, channels, height, width], output of the edge before the wire; None for a whole network.
+        sent: of the same shape, output of the wire; None for a whole network.
+        pooled: [batch, D], the mean of the last feature maps, input of BNNeck; None without BNNeck, and for several
+            networks.
 
     """
 
@@ -32,14 +33,14 @@ class Observation(NamedTuple):
 
 
 class Ensemble:
-    """`members` networks that share nothing but their architecture and the step at which they move.
+    """`members` networks with one architecture and independent weights, updated by the same optimiser step.
 
-    One member is the plain module. Several are one set of stacked parameters, run by `torch.func.vmap`: for small
-    nets the cost of a step is mostly that of calling its operators, which the members then share.
+    One member is the plain module. Several have stacked parameters and run by `torch.func.vmap`: for small networks
+    most of the time of a step is the overhead of calling operators, which the members then share.
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
-        """Take the networks over: for several members their values are copied, for one the module itself is used."""
+        """Build from networks: the values of several are copied, a single module is used itself."""
         self.members = len(models)
         if self.members > 1 and _wire_of(models[0]) is not None:
             raise ValueError(f"stack: found {self.members}, allowed 1 for a network with a cut")
@@ -55,7 +56,7 @@ class Ensemble:
         self._buffers = dict(buffers)
 
     def parameters(self) -> Iterator[Tensor]:
-        """Yield the tensors that an optimiser moves, with a leading member dimension where there are several."""
+        """Yield the tensors that an optimiser updates, with a leading member dimension if there are several members."""
         yield from self._parameters.values()
 
     def weights(self) -> dict[str, Tensor]:
@@ -87,7 +88,7 @@ class Ensemble:
         return logits.flatten(0, 1)
 
     def observe(self, inputs: Tensor) -> Observation:
-        """Run the members as `__call__` does, and keep what passes cut and BNNeck of a single network that has them."""
+        """Run the members as `__call__` does; also return a single network's features at cut and BNNeck."""
         necked = has_neck(self.module)
         if self.members > 1 or not (necked or _wire_of(self.module) is not None):
             return Observation(self(inputs), None, None, None)
@@ -102,7 +103,7 @@ class Ensemble:
         return Observation(value, features, sent, pooled)
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """Run the edge of a network with a cut, without the noise on its wire: [batch, channels, height, width].
+        """Run the edge of a network with a cut, without its wire: [batch, channels, height, width].
 
         Raises:
             ValueError: the network has no cut.
@@ -117,7 +118,7 @@ class Ensemble:
         return features
 
     def _edge_and_rest(self) -> tuple[list[nn.Module], int | None]:
-        """Return the blocks, and which of them is the wire."""
+        """Return the blocks, and the index of the wire, None for a whole network."""
         return list(self.module.children()), _wire_of(self.module)
 
     def _forward(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Tensor:
@@ -125,7 +126,7 @@ class Ensemble:
         return logits
 
     def state_dicts(self) -> list[dict[str, Tensor]]:
-        """One state dict per member, detached copies without the member dimension."""
+        """Return one state dict per member: detached copies without the member dimension."""
         state = {**self._parameters, **self._buffers}
         return [
             {name: self._with_members(value)[member].detach().clone().contiguous() for name, value in state.items()}

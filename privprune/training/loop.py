@@ -1,4 +1,4 @@
-"""The one training loop: every defence and pruning method is a term, a mask or a gradient transform handed to it."""
+"""The training loop; every defence and pruning method is a term, a mask or a gradient transform passed to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OptimiserSettings:
     weight_decay: NonNegative
 
     def __post_init__(self) -> None:
-        """Refuse an option that would do nothing."""
+        """Refuse an option without effect."""
         if self.name == "adam" and self.momentum:
             raise ValueError("momentum: found a value for adam, allowed 0 (adam has its own)")
 
@@ -41,7 +41,7 @@ class OptimiserSettings:
 class ScheduleSettings:
     """How the learning rate falls: multiplied by `factor` at each milestone (epochs), or along a half cosine to 0.
 
-    `multistep_idle_first` is `multistep` with a first epoch at rate 0, a slip of CEM's released code.
+    `multistep_idle_first` is `multistep` with a first epoch at rate 0, as by a mistake in CEM's released code.
     """
 
     name: Literal["constant", "multistep", "multistep_idle_first", "cosine"]
@@ -61,7 +61,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """One training phase: how long, in which steps, how the images are varied, in which precision."""
+    """One training phase: length, batch size, optimiser, learning rate schedule, augmentation and precision."""
 
     epochs: Count
     batch: AtLeastOne
@@ -73,16 +73,16 @@ class TrainingPlan:
 
 @dataclass
 class Step:
-    """What a term sees of one step; M members, batches flattened member after member.
+    """The data of one step that terms can read; M members, whose batches are concatenated.
 
     Attributes:
         ensemble: the networks.
         inputs: float [M * batch, channels, height, width].
         labels: int64 [M * batch].
-        logits: float [M * batch, classes], with their graph.
-        features: float [batch, channels, height, width], with their graph: what the edge of a network with a cut
-            computes, before noise; None for whole networks.
-        sent: the same as it leaves the edge; None for whole networks.
+        logits: float [M * batch, classes], with their autograd graph.
+        features: float [batch, channels, height, width], with their autograd graph: output of the edge of a network
+            with a cut, before the wire; None for whole networks.
+        sent: of the same shape, output of the wire; None for whole networks.
         learning_rate: of this step.
         epoch: counted from 0.
         last_of_epoch: whether the epoch ends with this step.
@@ -101,47 +101,47 @@ class Step:
 
 
 class Term:
-    """A defence or a pruning method as the loop sees it. All moves are optional.
+    """A defence or a pruning method, as the loop calls it. Every method is optional.
 
-    What it remembers stands in its attributes: a training that was killed goes on with them, see `snapshots`.
+    Its state is in its attributes, from which an interrupted training is resumed (see `checkpoints.state`).
     """
 
     def start(self, ensemble: Ensemble) -> None:
-        """Look at the networks once, before the first step; a training that goes on begins with it too."""
+        """Prepare for the networks, before the first step; also called when an interrupted training is resumed."""
 
     @property
     def warm_ups(self) -> int:
-        """How often `warm_up` is to be called."""
+        """How often the loop calls `warm_up`."""
         return 0
 
     def warm_up(self, ensemble: Ensemble) -> None:
-        """Do a part of the work that is due between `start` and the first step."""
+        """Do one part of the work between `start` and the first step; after each part a checkpoint can be written."""
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return a scalar to add to the batch's task loss, summed over the members."""
 
     def update(self, step: Step) -> None:
-        """Make a move of its own after the optimiser's: an adversary's step, a dual step."""
+        """Update the term's own state after the optimiser's step, for example by an adversary's step or a dual step."""
 
     def stop(self, ensemble: Ensemble) -> None:
-        """Let go of the networks once, after the last step."""
+        """Clean up after the last step, for example by removing hooks from the networks."""
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return what to log of the epoch that has just ended: name -> [members]."""
+        """Return measurements of the epoch that has just ended: name -> [members]."""
         return {}
 
 
 class GradientTransform(Protocol):
-    """Changes the gradients between backward and step (DP-SGD); brings its own sampling of batches."""
+    """Changes the gradients between backward pass and optimiser step (DP-SGD); it also samples the batches."""
 
     def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
-        """Wrap network and optimiser."""
+        """Prepare the network, and return the optimiser that replaces the given one."""
 
     def batches(self, data: TrainingData, batch: int) -> Iterator[Tensor]:
         """Draw one epoch of batches: positions [members, b] into `data.indices`."""
 
     def detach(self, ensemble: Ensemble) -> None:
-        """Give the plain network back."""
+        """Restore the plain network."""
 
 
 def train(
@@ -164,17 +164,17 @@ def train(
         ensemble: the networks, changed in place.
         data: the records of each member.
         plan: length, batch, optimiser, schedule, augmentation, precision.
-        generators: one per member; order and augmentation of its batches come from it alone.
-        terms: defences and pruning methods, asked in this order at every step.
-        masks: weights to hold at zero, through momentum and weight decay too.
+        generators: one per member; order and augmentation of its batches depend on it alone.
+        terms: defences and pruning methods, called in this order at every step.
+        masks: true for the weights that train; the others stay zero, whatever momentum and weight decay do.
         transform: changes the gradients, for differential privacy.
-        reporter: told once per epoch.
-        task: draws the batches and gives their loss; None for classification.
-        checkpoints: where the state is kept between two epochs; a training that was killed goes on from there.
-        name: of the phase among them.
+        reporter: called after each epoch.
+        task: draws the batches and computes their loss; None for classification.
+        checkpoints: where the state is saved between epochs; an interrupted training is resumed from there.
+        name: of the phase, unique among the checkpoints.
 
     Returns:
-        loss, accuracy (both on the batches as they were trained on), learning rate and the terms' measurements.
+        loss and accuracy on the training batches, learning rate, and the measurements of the terms.
 
     """
     optimiser, task = _optimiser(ensemble, plan.optimiser), task or Classification()
@@ -205,7 +205,7 @@ def train(
 
 @dataclass(frozen=True)
 class _Phase:
-    """What stays the same from step to step."""
+    """A training phase: what is the same for all of its steps."""
 
     ensemble: Ensemble
     data: TrainingData
@@ -217,7 +217,7 @@ class _Phase:
     task: Task
 
     def run_epoch(self, epoch: int, order: list[Tensor]) -> dict[str, Tensor]:
-        """Pass once over the batches; returns the measurements of the epoch, each [members], on the device."""
+        """Train on all batches once, and return the measurements of the epoch, each [members], on the device."""
         self.ensemble.train()
         sums = torch.zeros(3, self.ensemble.members, device=self.data.images.device)
         for number, positions in enumerate(order):
@@ -232,7 +232,7 @@ class _Phase:
         return measured
 
     def _step(self, epoch: int, positions: Tensor, *, last: bool) -> Tensor:
-        """Forward, one backward, one move of the optimiser, then the terms' own; sums of loss, hits, records."""
+        """Run forward, backward, optimiser and terms; return sums of loss, hits and records, [3, members]."""
         members = self.ensemble.members
         records = self.data.indices.gather(1, positions).flatten()
         inputs = augmented(self.data.images[records], self.plan.augmentation, self.generators)
@@ -281,7 +281,7 @@ def _optimiser(ensemble: Ensemble, settings: OptimiserSettings) -> torch.optim.O
 
 
 def _kept(ensemble: Ensemble, masks: Masks | None) -> tuple[list[Tensor], list[Tensor]]:
-    """Zero the masked weights now, and return the pairs that the loop multiplies after every step."""
+    """Zero the pruned weights, and return weights and masks, which the loop multiplies after every step."""
     weights = ensemble.weights()
     pairs = [(weights[name].data, mask.to(weights[name].dtype)) for name, mask in (masks or {}).items()]
     for weight, mask in pairs:
@@ -290,7 +290,7 @@ def _kept(ensemble: Ensemble, masks: Masks | None) -> tuple[list[Tensor], list[T
 
 
 def _note(history: History, measured: dict[str, Tensor]) -> None:
-    """Append one epoch's values; the only transfer from the device in an epoch."""
+    """Append the values of one epoch; this is the only transfer from the device in an epoch."""
     names = list(measured)
     rows = torch.stack([measured[name].to(torch.float32).cpu() for name in names]).tolist()
     for name, row in zip(names, rows, strict=True):

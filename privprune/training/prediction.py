@@ -1,4 +1,4 @@
-"""What trained networks say of records, without training."""
+"""Predictions of trained networks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble, side_of
 
-_VALUES_AT_ONCE = 6_200_000  # of images: 2000 of CIFAR, or 41 of ImageNet
+_VALUES_AT_ONCE = 6_200_000  # pixel values in one batch: 2000 images of CIFAR, or 41 of ImageNet
 
 
 @torch.no_grad()
 def predict(ensemble: Ensemble, images: Tensor, records: Tensor, batch: int = 2000) -> Tensor:
-    """Logits of every member on the same records, in evaluation mode, without augmentation.
+    """Return the logits of every member on the same records, in evaluation mode, without augmentation.
 
     Args:
         ensemble: the networks.
         images: uint8 [all, channels, height, width].
-        records: int64 [n], which of them.
-        batch: records at once, fewer of large images; it changes speed and memory only.
+        records: int64 [n], indices of images.
+        batch: records in one forward pass, at most; it affects speed and memory only.
 
     Returns:
         float32 [members, n, classes].

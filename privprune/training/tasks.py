@@ -1,4 +1,4 @@
-"""What networks are trained for: how an epoch's batches are drawn, and the loss of one."""
+"""The tasks that networks are trained for: how the batches of an epoch are drawn, and their loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from privprune.training.ensemble import side_of
 
 
 class Task(Protocol):
-    """What the training loop asks of a task."""
+    """The interface of a task for the training loop."""
 
     def batches(self, data: TrainingData, batch: int, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
         """Draw one epoch of batches: positions [members, b] into `data.indices`."""
@@ -34,10 +34,10 @@ class Task(Protocol):
 
 
 class Classification:
-    """Cross-entropy over every record once an epoch."""
+    """Cross-entropy; every epoch has each record once."""
 
     def batches(self, data: TrainingData, batch: int, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
-        """Shuffle."""
+        """Draw the records in random order."""
         return shuffled(data, batch, generators)
 
     def losses(self, logits: Tensor, pooled: Tensor | None, labels: Tensor, members: int) -> Tensor:
@@ -46,7 +46,7 @@ class Classification:
 
 
 class Reidentification:
-    """Cross-entropy of the identities behind BNNeck and the batch-hard triplet loss before it, over P x K records.
+    """Cross-entropy over identities after BNNeck, and batch-hard triplet loss before it, on batches of P x K records.
 
     Bag of tricks (Luo et al., CVPR workshops 2019), without its random erasing and warm-up.
     """
@@ -58,7 +58,7 @@ class Reidentification:
         """Draw P identities and K images of each for every batch.
 
         Raises:
-            ValueError: `batch` is not P x K, or the records cannot fill it; says why.
+            ValueError: `batch` is not P x K, or too few identities have several records.
 
         """
         own = self._settings
@@ -70,7 +70,7 @@ class Reidentification:
         """Return the weighted sum of both losses of a single network, [1].
 
         Raises:
-            ValueError: the network has no BNNeck, or there are several side by side.
+            ValueError: the network has no BNNeck, or there are several members.
 
         """
         if pooled is None:
@@ -81,5 +81,5 @@ class Reidentification:
 
 
 def task_of(settings: ReidentificationSettings | None) -> Task:
-    """Return what networks with these settings are trained for."""
+    """Return the task of networks with these settings; None is for classifiers."""
     return Classification() if settings is None else Reidentification(settings)

@@ -19,12 +19,12 @@ from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.metrics.reidentification import QueryRanks, rank_queries
 from privprune.models import (
-    PRETRAINED,
     BlockNet,
     CutSettings,
     ReidentificationSettings,
     count_weights,
     embedder,
+    pretrained_models,
     prunable,
 )
 from privprune.settings import AtLeastOne, Count
@@ -70,9 +70,9 @@ class NetworkSettings:
             raise ValueError(f"seeds: found {list(self.seeds)}, allowed at least one, all different")
         if self.shadows and self.protocol == "paper":
             raise ValueError("shadows: found some with protocol paper, allowed 0 (every network has the same members)")
-        if self.pretrained is not None and (self.model not in PRETRAINED or self.small_dense is not None):
+        if self.pretrained is not None and (self.small_dense is not None or self.model not in pretrained_models()):
             raise ValueError(
-                f"pretrained: found {self.pretrained}, allowed null, but for a whole {' or '.join(PRETRAINED)}"
+                f"pretrained: found {self.pretrained}, allowed null, but for a whole {' or '.join(pretrained_models())}"
             )
         if self.cut is not None and (self.small_dense is not None or self.pretrained is not None):
             raise ValueError("cut: found one with small_dense or pretrained, allowed null for these")

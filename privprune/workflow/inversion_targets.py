@@ -12,7 +12,6 @@ from privprune.attacks.inversion import AttackerData, Inversion, ThreatModel
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.models import Halves, cut_in_two, reseed
-from privprune.models.wire import DropoutSettings
 from privprune.workflow.context import DataContext
 
 KNOWN_SHARE = 0.9  # of the test records, known to an attacker of attacker_data: infer; the first of them, as in CEM
@@ -195,6 +194,6 @@ def target(cell: Cell, number: int, cut: str | int | None, context: DataContext,
         deviation=wire.noise_deviation if wire is not None else 0.0,
         random=own is not None and own.random,
         random_edge=own is not None and own.random_edge,
-        share=1 - wire.rate if isinstance(wire, DropoutSettings) else 1.0,
+        share=wire.share if wire is not None else 1.0,
         surrogate=cell.surrogates[number],
     )

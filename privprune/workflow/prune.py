@@ -20,23 +20,22 @@ from privprune.defences import AnyDefence, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.metrics.membership import gain
-from privprune.models import BlockNet, prunable, reseed, structure_of
+from privprune.models import prunable, reseed, structure_of
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
     BudgetSettings,
     Candidate,
     Fit,
     PruningSettings,
-    Removable,
     SearchSettings,
-    SoftMaskSettings,
-    check_threshold,
     choose_budget,
     count_kept,
     prune,
-    soft_mask,
+    pruning_settings,
+    removal_method,
+    removal_methods,
 )
-from privprune.settings import AtLeastOne, Key
+from privprune.settings import AtLeastOne, Key, OneOf
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 from privprune.training.prediction import predict
@@ -85,7 +84,7 @@ class PruneEntry:
     paper: str
     data: str
     origin: Annotated[str, Key("from")]
-    method: PruningSettings
+    method: Annotated[PruningSettings, OneOf(pruning_settings)]
     budget: BudgetSettings | None
     search: SearchEntry | None
     defence: AnyDefence | None
@@ -96,12 +95,15 @@ class PruneEntry:
     def __post_init__(self) -> None:
         """Pruning starts from trained networks."""
         check_origin(self.origin, self.data, "models")
-        removing = isinstance(self.method, SoftMaskSettings)
+        removing = removal_method(self.method) is not None
         if removing != (self.budget is None):
             found = "null" if self.budget is None else "one"
-            raise ValueError(f"budget: found {found} with {self.method.name}, allowed null exactly for soft_mask")
+            removals = ", ".join(removal_methods())
+            raise ValueError(f"budget: found {found} with {self.method.name}, allowed null exactly for {removals}")
         if removing and (self.search is not None or self.stack != 1):
-            raise ValueError("search and stack: allowed null and 1 with soft_mask, whose networks differ in shape")
+            raise ValueError(
+                f"search and stack: allowed null and 1 with {self.method.name}, whose networks differ in shape"
+            )
         if self.search is not None:
             build_attack(ATTACKS, self.search.inference, "search.inference")
 
@@ -198,7 +200,6 @@ def _phases(context: DataContext, manifest: Manifest, group: Sequence[int], labe
 def _prune_group(
     entry: PruneEntry, budget: BudgetSettings, context: DataContext, start: Cell, label: str, group: Sequence[int]
 ) -> Outcome:
-    assert not isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (it has no budget)
     ensemble = ensemble_of(start.manifest, context, group, start)
     counts = count_kept(budget, prunable(start.models(group[:1])[0]))
     defence, phases = (
@@ -213,12 +214,13 @@ def _prune_group(
 
 def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: str, group: Sequence[int]) -> Outcome:
     """Train one network with its masks, remove what they say, and retrain the smaller one with the defence afresh."""
-    assert isinstance(entry.method, SoftMaskSettings)  # noqa: S101 (the others have a budget)
+    method = removal_method(entry.method)
+    assert method is not None  # noqa: S101 (methods that find a mask have a budget)
     manifest, (number,) = start.manifest, group
     ensemble, phases = ensemble_of(manifest, context, group, start), _phases(context, manifest, group, label)
-    fit = phases.fit(ensemble, _defence(entry, entry.method.plan, context, start, group))
+    fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
     dense = manifest.fresh(torch.Generator())
-    removed = soft_mask(entry.method, ensemble, dense, context.image_shape, fit)
+    removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
     model = removed.model.to(context.device).to(memory_format=torch.channels_last)
     reseed(model, generator(manifest.model_seeds()[number], number, NOISE).initial_seed())
     smaller = Ensemble([model])
@@ -234,22 +236,6 @@ def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: s
         surrogates=surrogates_of(defence),
         structures=(structure_of(dense, removed.model),),
     )
-
-
-def check_removal(method: PruningSettings, parts: Removable, model: BlockNet) -> None:
-    """Hold a soft mask against an architecture, before anything is trained; other methods are let through.
-
-    Args:
-        method: of pruning.
-        parts: what can be removed of the network.
-        model: a network like the cell's, with any weights.
-
-    Raises:
-        ValueError: there is nothing that it could remove, or less than its share.
-
-    """
-    if isinstance(method, SoftMaskSettings):
-        check_threshold(method.threshold, parts.only(method.structures), model)
 
 
 def _defence(entry: PruneEntry, plan: TrainingPlan, context: DataContext, start: Cell, group: Sequence[int]) -> Defence:

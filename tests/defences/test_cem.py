@@ -13,7 +13,11 @@ from privprune.defences import Defence, DefenceContext
 from privprune.defences.cem import CemSettings, cem, needs_noise
 from privprune.metrics.conditional_entropy import information
 from privprune.models import BlockNet, CutSettings, build, reseed
-from privprune.models.wire import DropoutSettings, GaussianSettings, LocalDpSettings, PlainSettings, WireSettings
+from privprune.models.wire import WireSettings
+from privprune.models.wire.dropout import DropoutSettings
+from privprune.models.wire.gaussian import GaussianSettings
+from privprune.models.wire.local_dp import LocalDpSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.settings import read
 from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble

@@ -16,7 +16,7 @@ from privprune.errors import UserError
 from privprune.metrics.lipschitz import local_lipschitz
 from privprune.models import BlockNet, CutSettings, build, edge_parts, reseed
 from privprune.models.skip import RandomBlocksSettings
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.settings import read
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble

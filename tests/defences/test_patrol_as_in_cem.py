@@ -19,7 +19,7 @@ from privprune.defences.patrol_as_in_cem import (
 )
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, count_parameters, edge_of
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import ScheduleSettings
 

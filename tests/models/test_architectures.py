@@ -114,7 +114,7 @@ def test_torchvisions_weights_give_torchvisions_logits(name: str, suffix: str, t
     same_logits(ours, theirs, images(64), normalised)
 
 
-def test_weights_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_in_one_line(tmp_path: Path) -> None:
     """A missing file, one that is no file of weights, another architecture, a network without pretrained weights."""
     ours = built("resnet18_imagenet", 1000, 64)
     missing, broken, other = (tmp_path / f"{kind}.pth" for kind in ("missing", "broken", "other"))
@@ -127,5 +127,5 @@ def test_weights_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
         load_pretrained(ours, "resnet18_imagenet", broken)
     with pytest.raises(UserError, match=r"other\.pth: bn1\.weight is \(3,\), expected \(64,\) for resnet18_imagenet"):
         load_pretrained(ours, "resnet18_imagenet", other)
-    with pytest.raises(UserError, match="exist for resnet18_imagenet, mobilenet_v2_imagenet"):
+    with pytest.raises(UserError, match="exist for mobilenet_v2_imagenet, resnet18_imagenet"):
         load_pretrained(ours, "resnet18", other)

@@ -5,9 +5,9 @@ import torch
 
 from privprune.errors import UserError
 from privprune.models import (
-    KNOWN_COUNTS,
     MODELS,
     BlockNet,
+    KnownCount,
     build,
     catalogue,
     count_parameters,
@@ -17,43 +17,32 @@ from privprune.models import (
     split,
 )
 from privprune.models.block_net import Shape
-from privprune.models.counts import KnownCount
 from privprune.models.random_layers import RandomDropout
 from privprune.training.ensemble import Ensemble
 
-SHAPES = {
-    "digits_cnn": Shape(1, 8, 10),
-    "lenet5": Shape(1, 28, 10),
-    "four_layer_cnn": Shape(3, 12, 10),
-    "photos_cnn": Shape(3, 16, 10),
-    "vgg11_bn": Shape(3, 32, 10),
-    "resnet20": Shape(3, 16, 10),
-    "vgg16": Shape(3, 32, 10),
-    "resnet18": Shape(3, 16, 10),
-    "photos_resnet": Shape(3, 32, 10),
-    "resnet18_reid": Shape(3, 32, 10),
-    "mobilenet_v2": Shape(3, 16, 10),
-    "resnet18_imagenet": Shape(3, 32, 7),
-    "mobilenet_v2_imagenet": Shape(3, 32, 7),
-}
+KNOWN = [
+    pytest.param(name, known, id=f"{name}-{known.image_size}-{known.classes}")
+    for name, spec in MODELS.items()
+    for known in spec.known_counts
+]
 
 
 def narrow(name: str, seed: int) -> BlockNet:
     """Build an eighth of a network's width, in milliseconds, the way that `build` does."""
-    return catalogue._build(name, SHAPES[name], 0.125, torch.Generator().manual_seed(seed))
+    return catalogue._build(name, MODELS[name].example, 0.125, torch.Generator().manual_seed(seed))
 
 
 def images_for(name: str, count: int) -> torch.Tensor:
     """Return images of the network's shape."""
-    shape = SHAPES[name]
+    shape = MODELS[name].example
     generator = torch.Generator().manual_seed(7)
     return torch.rand(count, shape.in_channels, shape.image_size, shape.image_size, generator=generator) * 2 - 1
 
 
-@pytest.mark.parametrize("known", KNOWN_COUNTS, ids=lambda known: f"{known.model}-{known.image_size}-{known.classes}")
-def test_every_network_has_its_known_size(known: KnownCount) -> None:
+@pytest.mark.parametrize(("name", "known"), KNOWN)
+def test_every_network_has_its_known_size(name: str, known: KnownCount) -> None:
     """Weights as counted by hand from the layers, parameters as published for the architecture."""
-    model = catalogue._skeleton(known.model, Shape(known.in_channels, known.image_size, known.classes), 1.0)
+    model = catalogue._skeleton(name, Shape(known.in_channels, known.image_size, known.classes), 1.0)
     assert (count_weights(model), count_parameters(model)) == (known.weights, known.parameters)
 
 
@@ -76,14 +65,14 @@ def test_uniform_initialisation_is_pytorchs_own(name: str) -> None:
     ours = narrow(name, 5).state_dict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        theirs = MODELS[name].builder(SHAPES[name], 0.125).state_dict()
+        theirs = MODELS[name].builder(MODELS[name].example, 0.125).state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "resnet18", "mobilenet_v2"])
 def test_convolutions_keep_the_variance_of_what_flows_back(name: str) -> None:
     """A convolution's weights have the deviation sqrt(2 / fan out), as torchvision draws them."""
-    model = catalogue._build(name, SHAPES[name], 1.0, torch.Generator().manual_seed(0))
+    model = catalogue._build(name, MODELS[name].example, 1.0, torch.Generator().manual_seed(0))
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d) and module.weight.numel() > 50_000:
             fan_out = module.out_channels * module.kernel_size[0] ** 2
@@ -116,7 +105,7 @@ def test_edge_and_cloud_compose_to_the_network(name: str) -> None:
 
 
 @pytest.mark.parametrize("cut", ["conv9", "fc2", 0, 4, -1])
-def test_a_cut_that_does_not_exist_is_told_with_those_that_do(cut: str | int) -> None:
+def test_a_cut_that_does_not_exist_is_refused_with_those_that_do(cut: str | int) -> None:
     """Behind the last block, before the first, or at an unknown name there is no cut."""
     with pytest.raises(UserError, match="allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"):
         split(narrow("digits_cnn", 0), cut)
@@ -149,7 +138,7 @@ def test_stacked_networks_give_what_each_gives_alone(name: str, training: bool) 
 @pytest.mark.parametrize(("name", "weights"), [("lenet5", 3896), ("vgg16", 1_000_000), ("mobilenet_v2", 340_000)])
 def test_a_small_dense_network_has_about_the_wanted_weights(name: str, weights: int) -> None:
     """The nearest width misses by less than five percent, and has the whole network's blocks."""
-    shape = SHAPES[name]
+    shape = MODELS[name].example
     sizes = {"in_channels": shape.in_channels, "image_size": shape.image_size, "classes": shape.classes}
     model = small_dense(name, weights, **sizes, generator=torch.Generator().manual_seed(0))
     assert count_weights(model) == pytest.approx(weights, rel=0.05)
@@ -168,14 +157,14 @@ def test_no_width_gives_fewer_weights_than_one_channel_or_more_than_all(weights:
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("lenet", Shape(1, 28, 10), "model: found 'lenet', allowed digits_cnn, lenet5"),
+        ("lenet", Shape(1, 28, 10), "model: found 'lenet', allowed digits_cnn, four_layer_cnn, lenet5, mobilenet_v2"),
         ("lenet5", Shape(1, 24, 10), "lenet5: found images of 24 pixels, allowed 28 and 32"),
         ("vgg16", Shape(3, 28, 10), "vgg16: found images of 28 pixels, allowed multiples of 32"),
         ("resnet18", Shape(3, 0, 10), "resnet18: found images of 0 pixels, allowed multiples of 8"),
         ("resnet18_imagenet", Shape(1, 224, 10), "resnet18_imagenet: found images of 1 channels, allowed 3"),
     ],
 )
-def test_a_network_that_cannot_be_built_is_told_in_one_line(name: str, shape: Shape, message: str) -> None:
+def test_a_network_that_cannot_be_built_is_refused_in_one_line(name: str, shape: Shape, message: str) -> None:
     """Unknown names and images that do not fit name what was found and what is allowed."""
     with pytest.raises(UserError, match=message):
         build(

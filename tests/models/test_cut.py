@@ -5,7 +5,9 @@ import torch
 
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, count_parameters, edge_of, reseed, split
-from privprune.models.wire import GaussianSettings, PlainSettings, WireSettings
+from privprune.models.wire import WireSettings
+from privprune.models.wire.gaussian import GaussianSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.training.ensemble import Ensemble
 
 PLAIN = PlainSettings("plain")

@@ -8,7 +8,7 @@ from toy import Toy
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, ReidentificationSettings, build, count_parameters, embedder, split
 from privprune.models.reidentification import Neck, batch_hard_triplet
-from privprune.models.wire import PlainSettings
+from privprune.models.wire.plain import PlainSettings
 from privprune.training.batches import by_identity
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import train

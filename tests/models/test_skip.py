@@ -12,7 +12,8 @@ from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, edge_parts, prunable, reseed
 from privprune.models.random_layers import repeatable
 from privprune.models.skip import NoShortcutsSettings, RandomBlocksSettings, SkipSettings
-from privprune.models.wire import GaussianSettings, PlainSettings
+from privprune.models.wire.gaussian import GaussianSettings
+from privprune.models.wire.plain import PlainSettings
 
 NO_SHORTCUTS = NoShortcutsSettings("no_shortcuts")
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,27 +14,17 @@ from privprune.models.random_layers import RandomDropout, RandomLayer, reseed
 from privprune.models.wire import WIRES, WireSettings, build_wire
 from privprune.settings import read
 
-ALL: list[dict[str, Any]] = [
-    {"name": "plain"},
-    {"name": "gaussian", "deviation": 0.1},
-    {"name": "laplace", "scale": 0.1},
-    {"name": "dropout", "rate": 0.3, "deviation": 0.0},
-    {"name": "dropout", "rate": 0.3, "deviation": 0.1},
-    {"name": "top_k", "dropped": 0.25},
-    {"name": "local_dp", "epsilon": 2.0, "noise": "gaussian"},
-    {"name": "local_dp", "epsilon": 2.0, "noise": "laplace"},
-]
-wires = pytest.mark.parametrize("found", ALL, ids=lambda found: found["name"] + found.get("noise", ""))
+ALL = [example for method in WIRES.values() for example in method.examples]
+wires = pytest.mark.parametrize("found", ALL, ids=lambda found: "-".join(map(str, found.values())))
 
 
-def settings_of(found: dict[str, Any]) -> WireSettings:
+def settings_of(found: Mapping[str, Any]) -> WireSettings:
     """Read settings as a suite's entry does."""
-    kind = next(kind for kind in WIRES if f"'{found['name']}'" in kind.__annotations__["name"].replace('"', "'"))
-    settings: WireSettings = read(kind, found, "suite.yaml")
+    settings: WireSettings = read(WIRES[found["name"]].settings, found, "suite.yaml")
     return settings
 
 
-def seeded(found: dict[str, Any], seed: int) -> nn.Module:
+def seeded(found: Mapping[str, Any], seed: int) -> nn.Module:
     """Build a wire that draws from its own seed."""
     wire = build_wire(settings_of(found))
     reseed(wire, seed)
@@ -45,13 +36,14 @@ def features(*shape: int) -> torch.Tensor:
     return 0.1 + 0.9 * torch.rand(shape, generator=torch.Generator().manual_seed(4))
 
 
-def test_every_wire_is_tested() -> None:
-    """The table above covers the registry."""
-    assert {type(settings_of(found)) for found in ALL} == set(WIRES)
+@pytest.mark.parametrize("name", WIRES)
+def test_every_wire_brings_examples_of_its_own(name: str) -> None:
+    """The shared tests below leave no wire out, and an example is of the wire that declares it."""
+    assert {example["name"] for example in WIRES[name].examples} == {name}
 
 
 @wires
-def test_a_wire_says_whether_it_is_random_and_how_much_noise_it_adds(found: dict[str, Any]) -> None:
+def test_a_wire_says_whether_it_is_random_and_how_much_noise_it_adds(found: Mapping[str, Any]) -> None:
     """Two queries differ exactly where the settings say so; what is not dropped carries the promised noise."""
     settings, wire, sent_of = settings_of(found), seeded(found, 1), features(1000, 2, 8, 8)
     first, second = wire(sent_of), wire(sent_of)
@@ -63,7 +55,17 @@ def test_a_wire_says_whether_it_is_random_and_how_much_noise_it_adds(found: dict
 
 
 @wires
-def test_a_wire_is_the_same_in_training_and_in_evaluation(found: dict[str, Any]) -> None:
+def test_a_wire_says_which_share_of_a_feature_it_sends(found: Mapping[str, Any]) -> None:
+    """Least squares of repeated queries on the features that are ever sent: the slope is the promised share."""
+    wire, sent_of = seeded(found, 3), features(100, 2, 8, 8)
+    mean = torch.stack([wire(sent_of) for _ in range(100)]).mean(0)
+    ever = mean != 0
+    slope = (mean[ever] * sent_of[ever]).sum() / sent_of[ever].square().sum()
+    assert slope.item() == pytest.approx(settings_of(found).share, abs=0.01)
+
+
+@wires
+def test_a_wire_is_the_same_in_training_and_in_evaluation(found: Mapping[str, Any]) -> None:
     """The mode changes nothing, the seed everything that is drawn, and no wire touches the global source of chance."""
     state, sent_of = torch.get_rng_state(), features(3, 2, 4, 4)
     trained, evaluated = seeded(found, 5).train(), seeded(found, 5).eval()
@@ -75,7 +77,7 @@ def test_a_wire_is_the_same_in_training_and_in_evaluation(found: dict[str, Any])
 
 
 @wires
-def test_a_random_wire_without_a_seed_says_so(found: dict[str, Any]) -> None:
+def test_a_random_wire_without_a_seed_says_so(found: Mapping[str, Any]) -> None:
     """A random layer never falls back to another source of chance."""
     wire = build_wire(settings_of(found))
     if not settings_of(found).random:
@@ -86,7 +88,7 @@ def test_a_random_wire_without_a_seed_says_so(found: dict[str, Any]) -> None:
 
 
 @wires
-def test_a_wire_lets_the_gradient_through(found: dict[str, Any]) -> None:
+def test_a_wire_lets_the_gradient_through(found: Mapping[str, Any]) -> None:
     """The gradient of the sum is 1 for what is sent and 0 for what is dropped."""
     sent_of = features(4, 2, 4, 4).requires_grad_()
     sent = seeded(found, 2)(sent_of)
@@ -107,7 +109,7 @@ def test_a_wire_lets_the_gradient_through(found: dict[str, Any]) -> None:
     ],
     ids=["gaussian", "laplace", "local_dp gaussian", "local_dp laplace"],
 )
-def test_the_noise_has_its_law(found: dict[str, Any], law: Any) -> None:
+def test_the_noise_has_its_law(found: Mapping[str, Any], law: Any) -> None:
     """A Kolmogorov-Smirnov test cannot tell 50,000 draws from SciPy's law."""
     added = seeded(found, 7)(torch.zeros(1, 50_000)).flatten().numpy()
     assert stats.kstest(added, law.cdf).pvalue > 0.01

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 
 from privprune.errors import UserError
-from privprune.pruning import AdmmSettings, AdmmTerm, Counts, magnitude_mask
-from privprune.pruning.admm import admm, project
+from privprune.pruning import Counts
+from privprune.pruning.admm import AdmmSettings, AdmmTerm, admm, project
+from privprune.pruning.magnitude import magnitude_mask
 from privprune.settings import read
 from privprune.training.batches import as_input, shuffled
 from privprune.training.ensemble import Ensemble

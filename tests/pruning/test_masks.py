@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from privprune.errors import UserError
-from privprune.pruning import Mask, magnitude_mask, random_mask
+from privprune.pruning import Mask
+from privprune.pruning.magnitude import magnitude_mask
+from privprune.pruning.random_mask import random_mask
 
 
 def layers(members: int, *, tied: bool) -> dict[str, torch.Tensor]:
@@ -63,7 +65,7 @@ def test_random_masks_keep_exact_counts_whatever_the_weights() -> None:
         assert not torch.equal(drawn[0].kept[name][0], drawn[0].kept[name][1])
 
 
-def test_random_masks_prefer_no_place() -> None:
+def test_random_masks_prefer_no_position() -> None:
     """Over 400 networks each of 77 places is kept a quarter of the time, within five standard deviations."""
     weights = {"linear": torch.zeros(400, 7, 11)}
     generators = [torch.Generator().manual_seed(seed) for seed in range(400)]

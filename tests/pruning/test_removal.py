@@ -12,13 +12,14 @@ from privprune.errors import UserError
 from privprune.models import WIRE, BlockNet, count_parameters, edge_of, shrunk, structure_of
 from privprune.models.block_net import block
 from privprune.models.random_layers import RandomLayer
-from privprune.models.wire import GaussianSettings, build_wire
+from privprune.models.wire import build_wire
+from privprune.models.wire.gaussian import GaussianSettings
 from privprune.pruning.channel_groups import Removable, Structures, removable
 from privprune.pruning.removal import (
     FixedThreshold,
-    Kept,
-    Masks,
+    Selection,
     ShareThreshold,
+    StructureMasks,
     at_threshold,
     check_threshold,
     choose,
@@ -31,20 +32,20 @@ TOYS: list[Callable[[], BlockNet]] = [residual, lambda: residual(bottleneck=True
 EVERY: tuple[Structures, ...] = ("channels", "blocks", "both")
 
 
-def drawn(parts: Removable, seed: int) -> Masks:
+def drawn(parts: Removable, seed: int) -> StructureMasks:
     """Return random masks between 0 and 1."""
     chance = torch.Generator().manual_seed(seed)
     channels = {group.name: torch.rand(group.channels, generator=chance) for group in parts.groups}
-    return Masks(channels, {name: torch.rand((), generator=chance) for name in parts.blocks})
+    return StructureMasks(channels, {name: torch.rand((), generator=chance) for name in parts.blocks})
 
 
-def zeroed(masks: Masks, kept: Kept) -> Masks:
+def zeroed(masks: StructureMasks, kept: Selection) -> StructureMasks:
     """Return the masks with 0 for all that does not stay."""
     channels = {name: mask * kept.channels[name] for name, mask in masks.channels.items()}
-    return Masks(channels, {name: mask * (name not in kept.removed) for name, mask in masks.blocks.items()})
+    return StructureMasks(channels, {name: mask * (name not in kept.removed) for name, mask in masks.blocks.items()})
 
 
-def masked(model: BlockNet, parts: Removable, masks: Masks, images: torch.Tensor) -> torch.Tensor:
+def masked(model: BlockNet, parts: Removable, masks: StructureMasks, images: torch.Tensor) -> torch.Tensor:
     """Run a network with every normalisation's output multiplied by its masks, one after another."""
     twin = copy.deepcopy(model)
     factors = [(norm, masks.channels[group.name]) for group in parts.groups for norm in group.norms]
@@ -88,7 +89,7 @@ def test_the_smaller_network_computes_what_the_masked_one_does(
 
 
 def test_folding_alone_changes_no_output() -> None:
-    """Masks in scale and shift are the masks behind the normalisation."""
+    """StructureMasks in scale and shift are the masks behind the normalisation."""
     model = settled(residual(), 1)
     parts = removable(model, SHAPE)
     images, masks = torch.randn(4, *SHAPE), drawn(parts, 5)
@@ -125,7 +126,7 @@ def test_looking_for_groups_draws_nothing() -> None:
     model.wire = build_wire(GaussianSettings("gaussian", 0.5))
     model.block1.shortcut = NoiseOfItsOwn()
     assert removable(model, SHAPE) == quiet
-    kept = Kept({group.name: torch.arange(group.channels) < 2 for group in quiet.groups}, ())
+    kept = Selection({group.name: torch.arange(group.channels) < 2 for group in quiet.groups}, ())
     smaller = remove(model, quiet, kept, SHAPE)
     assert isinstance(smaller.wire, type(model.wire))
     assert isinstance(smaller.block1.shortcut, NoiseOfItsOwn)
@@ -162,34 +163,36 @@ def test_one_channel_of_every_group_stays() -> None:
         choose(ShareThreshold("share", 0.999), drawn(parts, 1), parts, model, dense)
 
 
-def _one_each(parts: Removable) -> Kept:
+def _one_each(parts: Removable) -> Selection:
     first = {group.name: torch.arange(group.channels) == 0 for group in parts.groups}
     inside = {group.name for group in parts.groups if any(group.inside(name) for name in parts.blocks)}
     kept = {name: torch.ones_like(mask) if name in inside else mask for name, mask in first.items()}
-    return Kept(kept, tuple(parts.blocks))
+    return Selection(kept, tuple(parts.blocks))
 
 
 def test_a_threshold_that_removes_nothing_or_a_whole_stage_is_refused() -> None:
     """One line each, with the smallest or the stage's largest mask; a branch that goes takes its inside along."""
     model = settled(residual(), 1)
     parts = removable(model, SHAPE)
-    ones = Masks({group.name: torch.ones(group.channels) for group in parts.groups}, {"block1": torch.tensor(1.0)})
+    ones = StructureMasks(
+        {group.name: torch.ones(group.channels) for group in parts.groups}, {"block1": torch.tensor(1.0)}
+    )
     parts = Removable(parts.groups, {"block1": "block1.norm2"})
     dense = count_parameters(edge_of(model))
 
-    def chosen(masks: Masks) -> Kept:
+    def chosen(masks: StructureMasks) -> Selection:
         return choose(FixedThreshold("fixed", 0.5), masks, parts, model, dense)
 
     with pytest.raises(ValueError, match=r"found 0\.5, which removes nothing, allowed above the smallest mask, 1$"):
         chosen(ones)
-    gone = Masks({**ones.channels, "block1.conv1": torch.full((6,), 0.25)}, ones.blocks)
+    gone = StructureMasks({**ones.channels, "block1.conv1": torch.full((6,), 0.25)}, ones.blocks)
     with pytest.raises(
         ValueError, match=r"removes the whole stage block1\.conv1, allowed up to its largest mask, 0\.25"
     ):
         chosen(gone)
-    assert chosen(Masks(gone.channels, {"block1": torch.tensor(0.1)})).removed == ("block1",)
+    assert chosen(StructureMasks(gone.channels, {"block1": torch.tensor(0.1)})).removed == ("block1",)
     with pytest.raises(UserError, match="not finite"):
-        chosen(Masks(ones.channels, {"block1": torch.tensor(float("nan"))}))
+        chosen(StructureMasks(ones.channels, {"block1": torch.tensor(float("nan"))}))
 
 
 def test_an_edge_with_nothing_to_remove_is_refused() -> None:

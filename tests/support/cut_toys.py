@@ -8,7 +8,7 @@ from toy import Toy
 
 from privprune.defences import DefenceContext
 from privprune.models import CutSettings, build, reseed
-from privprune.models.wire import GaussianSettings
+from privprune.models.wire.gaussian import GaussianSettings
 from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Step, Term, train

@@ -1,7 +1,7 @@
 """Dropout on the wire (He et al., IEEE Internet of Things Journal 2020), as the released code of CEM has it.
 
-Other than dropout against over-fitting it acts in evaluation too, and what is left is not scaled up. The released
-code's own attacks see the features before it; here an attacker sees what is sent.
+Unlike dropout against over-fitting, it acts in evaluation too, and the features that are sent are not scaled up. The
+released code attacks the features before the dropout; here an attacker sees what is sent.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 
 from privprune.models.random_layers import RandomLayer
+from privprune.models.wire.method import WireMethod
 from privprune.settings import NonNegative, Range
 
 
 @dataclass(frozen=True)
 class DropoutSettings:
-    """Each feature is sent as 0 with probability `rate`, at every query anew; the others with Gaussian noise.
+    """Each feature is sent as 0 with probability `rate`, drawn at every query; the others are sent with Gaussian noise.
 
     Attributes:
         rate: the probability.
-        deviation: standard deviation of the noise, which CEM's tables have on every wire; 0 for none.
+        deviation: standard deviation of the noise, which every wire in CEM's tables has; 0 for none.
 
     """
 
@@ -32,7 +33,7 @@ class DropoutSettings:
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ, so that an attacker averages them."""
+        """Whether two queries with the same image differ, so that an attacker can average them."""
         return True
 
     @property
@@ -40,24 +41,39 @@ class DropoutSettings:
         """Standard deviation of the noise that is added to each feature, before some are dropped."""
         return self.deviation
 
+    @property
+    def share(self) -> float:
+        """The share of each feature that is sent on average over repeated queries: those in which it is not dropped."""
+        return 1 - self.rate
+
 
 class WireDropout(RandomLayer):
     """Add noise, then zero each feature with probability `rate`, without scaling, in training and in evaluation."""
 
     def __init__(self, rate: float, deviation: float) -> None:
-        """Take the probability, and the standard deviation of the noise in units of the features."""
+        """Store the probability, and the standard deviation of the noise in units of the features."""
         super().__init__()
         self.rate, self.deviation = rate, deviation
 
     def forward(self, features: Tensor) -> Tensor:
         """Send features [batch, ...]."""
-        kept = self.uniform(features) >= self.rate
+        sent = self.uniform(features) >= self.rate
         if not self.deviation:
-            return features * kept
+            return features * sent
         noise = torch.randn(features.shape, generator=self.generator, device=features.device)
-        return (features + self.deviation * noise) * kept
+        return (features + self.deviation * noise) * sent
 
 
 def dropout(settings: DropoutSettings) -> WireDropout:
     """Build the wire."""
     return WireDropout(settings.rate, settings.deviation)
+
+
+METHOD = WireMethod(
+    settings=DropoutSettings,
+    build=dropout,
+    examples=(
+        {"name": "dropout", "rate": 0.3, "deviation": 0.0},
+        {"name": "dropout", "rate": 0.3, "deviation": 0.1},
+    ),
+)

@@ -1,7 +1,7 @@
-"""Gaussian noise on the wire, that of CEM (arXiv 2503.00383, Section 4: z = F_e(x) + epsilon).
+"""Gaussian noise on the wire, as in CEM (arXiv 2503.00383, Section 4: z = F_e(x) + epsilon).
 
-The paper calls its number the variance in one place and the standard deviation in another; in the released code it is
-the standard deviation, and so it is here.
+The paper calls its number the variance in one place and the standard deviation in another; in the released code, as
+here, it is the standard deviation.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ import torch
 from torch import Tensor
 
 from privprune.models.random_layers import RandomLayer
+from privprune.models.wire.method import WireMethod
 from privprune.settings import Positive
 
 
 @dataclass(frozen=True)
 class GaussianSettings:
-    """Noise of standard deviation `deviation` on each feature; without noise the wire is `plain`."""
+    """Noise of standard deviation `deviation` on each feature; for no noise, use the wire `plain`."""
 
     name: Literal["gaussian"]
     deviation: Positive
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ, so that an attacker averages them."""
+        """Whether two queries with the same image differ, so that an attacker can average them."""
         return True
 
     @property
@@ -33,17 +34,22 @@ class GaussianSettings:
         """Standard deviation of the noise that is added to each feature."""
         return self.deviation
 
+    @property
+    def share(self) -> float:
+        """The share of each feature that is sent on average over repeated queries."""
+        return 1.0
+
 
 class GaussianNoise(RandomLayer):
     """Add independent N(0, deviation^2) to each feature, in training and in evaluation."""
 
     def __init__(self, deviation: float) -> None:
-        """Take the standard deviation, in units of the features."""
+        """Store the standard deviation, in units of the features."""
         super().__init__()
         self.deviation = deviation
 
     def forward(self, features: Tensor) -> Tensor:
-        """Send features [batch, ...]; the sum is of float32 at least, since bfloat16 would round the noise."""
+        """Send features [batch, ...] with noise, in float32 at least, since bfloat16 would round the noise away."""
         noise = torch.randn(features.shape, generator=self.generator, device=features.device)
         return features + self.deviation * noise
 
@@ -51,3 +57,6 @@ class GaussianNoise(RandomLayer):
 def gaussian(settings: GaussianSettings) -> GaussianNoise:
     """Build the wire."""
     return GaussianNoise(settings.deviation)
+
+
+METHOD = WireMethod(settings=GaussianSettings, build=gaussian, examples=({"name": "gaussian", "deviation": 0.1},))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from privprune.models.random_layers import RandomLayer
+from privprune.models.wire.method import WireMethod
 from privprune.settings import Positive
 
 
@@ -22,7 +23,7 @@ class LaplaceSettings:
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ, so that an attacker averages them."""
+        """Whether two queries with the same image differ, so that an attacker can average them."""
         return True
 
     @property
@@ -30,20 +31,25 @@ class LaplaceSettings:
         """Standard deviation of the noise that is added to each feature: sqrt(2) times the scale."""
         return math.sqrt(2) * self.scale
 
+    @property
+    def share(self) -> float:
+        """The share of each feature that is sent on average over repeated queries."""
+        return 1.0
+
 
 class LaplaceNoise(RandomLayer):
     """Add independent Laplace noise to each feature, in training and in evaluation."""
 
     def __init__(self, scale: float) -> None:
-        """Take the scale, in units of the features."""
+        """Store the scale, in units of the features."""
         super().__init__()
         self.scale = scale
 
     def forward(self, features: Tensor) -> Tensor:
-        """Send features [batch, ...]; the sum is of float32 at least, since bfloat16 would round the noise.
+        """Send features [batch, ...] with noise, in float32 at least, since bfloat16 would round the noise away.
 
-        The difference of two exponential draws has the Laplace law; turning one uniform draw into it would give
-        infinity once in 2^24 times.
+        The difference of two exponential draws has a Laplace distribution. The inverse of its distribution function,
+        applied to a uniform draw, would give infinity once in 2^24 draws.
         """
         draws = torch.empty((2, *features.shape), device=features.device).exponential_(generator=self.generator)
         return features + self.scale * (draws[0] - draws[1])
@@ -52,3 +58,6 @@ class LaplaceNoise(RandomLayer):
 def laplace(settings: LaplaceSettings) -> LaplaceNoise:
     """Build the wire."""
     return LaplaceNoise(settings.scale)
+
+
+METHOD = WireMethod(settings=LaplaceSettings, build=laplace, examples=({"name": "laplace", "scale": 0.1},))

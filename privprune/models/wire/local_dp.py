@@ -1,7 +1,7 @@
-"""Noise on the wire of the size that local differential privacy would ask for, as the released code of CEM sets it.
+"""Noise on the wire, scaled by the formulas of local differential privacy, as in the released code of CEM.
 
-The code takes one feature's sensitivity to be 1, as a sigmoid before the wire makes it, and counts each feature alone:
-for the vector of all features epsilon is no guarantee.
+The code assumes that a feature has sensitivity 1, as after a sigmoid, and accounts for each feature alone: epsilon is
+no guarantee for the vector of all features.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Literal
 from privprune.models.random_layers import RandomLayer
 from privprune.models.wire.gaussian import GaussianNoise
 from privprune.models.wire.laplace import LaplaceNoise
+from privprune.models.wire.method import WireMethod
 from privprune.settings import Positive
 
-DELTA = 1e-4  # of the Gaussian mechanism; the code writes 10e-5
+DELTA = 1e-4  # of the Gaussian mechanism; written 10e-5 in the released code
 
 
 @dataclass(frozen=True)
 class LocalDpSettings:
-    """Noise for (epsilon, 1e-4)-differential privacy of each feature if Gaussian, for epsilon if Laplace."""
+    """Noise for differential privacy of each feature: (epsilon, 1e-4) if Gaussian, (epsilon, 0) if Laplace."""
 
     name: Literal["local_dp"]
     epsilon: Positive
@@ -28,7 +29,7 @@ class LocalDpSettings:
 
     @property
     def random(self) -> bool:
-        """Whether two queries with one image differ, so that an attacker averages them."""
+        """Whether two queries with the same image differ, so that an attacker can average them."""
         return True
 
     @property
@@ -41,9 +42,24 @@ class LocalDpSettings:
             return math.sqrt(2 * math.log(1.25 / DELTA)) / self.epsilon
         return math.sqrt(2) / self.epsilon
 
+    @property
+    def share(self) -> float:
+        """The share of each feature that is sent on average over repeated queries."""
+        return 1.0
+
 
 def local_dp(settings: LocalDpSettings) -> RandomLayer:
     """Build the wire."""
     if settings.noise == "gaussian":
         return GaussianNoise(settings.noise_deviation)
     return LaplaceNoise(1 / settings.epsilon)
+
+
+METHOD = WireMethod(
+    settings=LocalDpSettings,
+    build=local_dp,
+    examples=(
+        {"name": "local_dp", "epsilon": 2.0, "noise": "gaussian"},
+        {"name": "local_dp", "epsilon": 2.0, "noise": "laplace"},
+    ),
+)
