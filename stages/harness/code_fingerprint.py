@@ -1,9 +1,9 @@
 """Which code an entry of the suite runs, with a fingerprint of each file that comments and docstrings do not change.
 
 DVC knows files, not imports. So `check`, which runs first, follows the imports and writes for each entry a list of the
-files that it runs, `data/code/<stage>/<entry>.json`, on which the entry's stage depends: the stage's script, the
-training loop, and the methods that the entry names, each with what it imports. A change of a listed file reruns the entry; a
-method that the entry does not name is not in its list. Stages that read records have one list for all entries.
+files that it runs, `data/code/<stage>/<entry>.json`, on which the stage of the entry depends: the stage's script, the
+training loop, and the methods that the entry names, each with what it imports. A change of a listed file reruns the
+entry; a method that the entry does not name is not in its list. Stages that read records have one list for all entries.
 """
 
 from __future__ import annotations
