@@ -7,7 +7,7 @@ The names listed here are the library's front door; each is imported from its mo
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
+import pkgutil
 from typing import Any
 
 _MODULES = {  # name -> the module that defines or re-exports it
@@ -41,8 +41,10 @@ _MODULES = {  # name -> the module that defines or re-exports it
     "train": "privprune.training.loop",
 }
 
+_PARTS = [part.name for part in pkgutil.iter_modules(__path__)]  # attributes too, and chapters of the API reference
+
 __version__: str
-__all__ = list(_MODULES)
+__all__ = [name for names in (_MODULES, _PARTS) for name in names]
 
 
 def __getattr__(name: str) -> Any:
@@ -53,9 +55,13 @@ def __getattr__(name: str) -> Any:
 
     """
     if name == "__version__":
-        value: Any = importlib.metadata.version("privprune")
+        from importlib.metadata import version  # noqa: PLC0415 (slow to import, and few need it)
+
+        value: Any = version("privprune")
     elif name in _MODULES:
         value = getattr(importlib.import_module(_MODULES[name]), name)
+    elif name in _PARTS:
+        value = importlib.import_module(f"privprune.{name}")
     else:
         raise AttributeError(f"module 'privprune' has no attribute {name!r}")
     globals()[name] = value
