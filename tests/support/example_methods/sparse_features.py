@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.defences.method import DefenceMethod
 from torch import Tensor
 
 from privprune.defences.at_the_cut import features_of
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.method import DefenceMethod
 from privprune.settings import NonNegative
 from privprune.training.loop import Step, Term
 
