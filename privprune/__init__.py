@@ -11,11 +11,12 @@ import pkgutil
 from typing import Any
 
 _MODULES = {  # name -> the module that defines or re-exports it
-    "ATTACKS": "privprune.attacks.membership",
-    "DATASETS": "privprune.datasets",
+    "DATASETS": "privprune.datasets.catalogue",
     "DEFENCES": "privprune.defences",
-    "INVERSIONS": "privprune.attacks.inversion",
+    "INVERSION_ATTACKS": "privprune.attacks.inversion",
+    "MEMBERSHIP_ATTACKS": "privprune.attacks.membership",
     "MODELS": "privprune.models",
+    "PRUNING": "privprune.pruning",
     "WIRES": "privprune.models.wire",
     "ConditionalEntropy": "privprune.metrics.conditional_entropy",
     "CutSettings": "privprune.models",

@@ -28,12 +28,12 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("defences", "privprune.defences", "DEFENCES"),
-    Kind("pruning methods", "privprune.pruning", "PRUNING_METHODS"),
-    Kind("membership attacks", "privprune.attacks.membership", "ATTACKS"),
-    Kind("inversion attacks", "privprune.attacks.inversion", "INVERSIONS"),
+    Kind("pruning methods", "privprune.pruning", "PRUNING"),
+    Kind("membership attacks", "privprune.attacks.membership", "MEMBERSHIP_ATTACKS"),
+    Kind("inversion attacks", "privprune.attacks.inversion", "INVERSION_ATTACKS"),
     Kind("wires", "privprune.models.wire", "WIRES"),
     Kind("models", "privprune.models", "MODELS"),
-    Kind("datasets", "privprune.datasets", "DATASETS"),
+    Kind("datasets", "privprune.datasets.catalogue", "DATASETS"),
 )
 
 
