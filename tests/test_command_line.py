@@ -73,15 +73,20 @@ def test_all_kinds_of_methods_are_listed(capsys: pytest.CaptureFixture[str]) -> 
         assert named[name], name
 
 
-def test_a_valid_suite(capsys: pytest.CaptureFixture[str]) -> None:
-    """`privprune check` accepts the tests' suite and says what is in it."""
+def test_a_valid_suite(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`privprune check` accepts the tests' suite and says what is in it; plugins may be in the working directory."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     assert command_line.main(["check", str(ROOT / "tests" / "suites" / "tiny.yaml")]) == 0
     assert "tiny.yaml: valid" in capsys.readouterr().out
+    assert sys.path[0] == str(Path.cwd())
 
 
 @pytest.mark.parametrize("mistake", ["missing file", "unknown section"])
-def test_a_mistake_is_one_line(mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_one_line(
+    mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A suite with a mistake gives one line that begins with `error:` and names the file, and exit status 1."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "mine.yaml"
     if mistake == "unknown section":
         file.write_text("hardening: {}\n", encoding="utf-8")
