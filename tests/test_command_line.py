@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from locations import ROOT
+
+import privprune
+from privprune import command_line
+from privprune.registry import Registry
+
+
+def imports_torch(code: str) -> bool:
+    """Run code in a new interpreter and return whether it has imported torch."""
+    probe = f"{code}\nimport sys\nsys.stderr.write(str('torch' in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603 (our own code)
+    return done.stderr == "True"
+
+
+def test_importing_the_package_is_cheap() -> None:
+    """`import privprune` and the command's own module import no torch; the first use of a name that needs it does."""
+    assert not imports_torch("import privprune, privprune.command_line; privprune.UserError")
+    assert imports_torch("import privprune; privprune.Ensemble")
+
+
+def test_every_public_name_is_there() -> None:
+    """Each name in `__all__` can be imported, is listed by `dir`, and another one is an AttributeError."""
+    assert all(getattr(privprune, name) is not None for name in privprune.__all__)
+    assert {*privprune.__all__, "__version__"} <= set(dir(privprune))
+    with pytest.raises(AttributeError, match="nothing_like_this"):
+        _ = privprune.nothing_like_this
+
+
+def test_one_version() -> None:
+    """The package, pyproject.toml and CITATION.cff give the same version, authors and keywords."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert privprune.__version__ == project["version"] == citation["version"]
+    assert (project["authors"], project["keywords"]) == (citation["authors"], citation["keywords"])
+
+
+def test_version_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """`privprune --version` prints name and version and ends well."""
+    with pytest.raises(SystemExit, match="0"):
+        command_line.main(["--version"])
+    assert capsys.readouterr().out == f"privprune {privprune.__version__}\n"
+
+
+def test_methods_are_listed_with_their_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method's line is its name and the first line of the docstring of the module that declares it."""
+    module: Any = ModuleType("example_methods", "First line.\n\nMore.")
+    module.METHODS = (SimpleNamespace(name="one"), SimpleNamespace(name="three"))
+    monkeypatch.setitem(sys.modules, "example_methods", module)
+    registry: Registry[Any] = Registry("tests.no_such_folder", SimpleNamespace, "privprune.tests")
+    registry._declared = {}
+    registry.add(module)
+    assert list(command_line.method_lines(registry)) == ["  one    First line.", "  three  First line."]
+
+
+def test_all_kinds_of_methods_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`privprune methods` has a heading per kind, and a described method of each."""
+    assert command_line.main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(":")] == [f"{kind.heading}:" for kind in command_line.KINDS]
+    named = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("  ")}
+    for name in ("cem", "soft_mask", "lira", "decoder", "gaussian", "lenet5", "digits"):
+        assert named[name], name
+
+
+def test_a_valid_suite(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`privprune check` accepts the tests' suite and says what is in it; plugins may be in the working directory."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert command_line.main(["check", str(ROOT / "tests" / "suites" / "tiny.yaml")]) == 0
+    assert "tiny.yaml: valid" in capsys.readouterr().out
+    assert sys.path[0] == str(Path.cwd())
+
+
+@pytest.mark.parametrize("mistake", ["missing file", "unknown section"])
+def test_a_mistake_is_one_line(
+    mistake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite with a mistake gives one line that begins with `error:` and names the file, and exit status 1."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    file = tmp_path / "mine.yaml"
+    if mistake == "unknown section":
+        file.write_text("hardening: {}\n", encoding="utf-8")
+    assert command_line.main(["check", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {file}: ")
+    assert printed.err.count("\n") == 1
+    assert not printed.out
