@@ -25,9 +25,9 @@ from privprune.models import (
     shrunk,
     small_dense,
 )
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 
-NOISE = 5  # purpose of the generators behind noise on the wire and dropout; the others stand in workflow.world
 _KEY = re.compile(r"(?P<number>\d+)/(?P<kind>weights|mask|surrogate)/(?P<name>.+)")
 
 
@@ -129,7 +129,7 @@ class Cell:
         for number in numbers:
             model = self.manifest.fresh(torch.Generator().manual_seed(0), number)
             model.load_state_dict(self.states[number])
-            reseed(model, generator(self.manifest.model_seeds()[number], number, NOISE).initial_seed())
+            reseed(model, generator(self.manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
             models.append(model)
         return models
 
@@ -211,11 +211,3 @@ def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], pat
 
 def _shapes(model: BlockNet) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
-
-
-def generator(*numbers: int) -> torch.Generator:
-    """Return a generator of its own for one purpose: the numbers are seed, network and purpose."""
-    mixed = 0
-    for number in numbers:  # a linear congruential mix keeps streams of neighbouring numbers apart
-        mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
-    return torch.Generator().manual_seed(mixed)

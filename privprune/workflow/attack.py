@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,17 +19,16 @@ from privprune.attacks.membership import (
     attack_each,
     evidence_about,
 )
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.checkpoints.store import Checkpoints
 from privprune.metrics.membership import Measured, Scores, measure
+from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.settings import AtLeastOne, Positive
 from privprune.training.ensemble import Ensemble
 from privprune.training.prediction import predict
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.stacks import as_arrays, as_tensors
 from privprune.workflow.workers import side_by_side
-
-ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.context
 
 
 @dataclass(frozen=True)
@@ -166,17 +163,19 @@ def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
     return entry.base_rates.odds if label in entry.base_rates.attacks else ()
 
 
-def _purpose(label: str, odds: float | None) -> tuple[int, ...]:
-    """Return what the random numbers of a method hang on beside the seed: its label alone, and the odds."""
-    own = zlib.crc32(label.encode())
-    return (ATTACK, own) if odds is None else (REPLAY, own, round(1000 * odds))
+def _purpose(label: str, odds: float | None) -> tuple[Purpose, tuple[int | str, ...]]:
+    """Return what the generators of a method depend on beside seed and target: its label, and the odds of a replay."""
+    if odds is None:
+        return Purpose.MEMBERSHIP_ATTACK, (label,)
+    return Purpose.BASE_RATE_REPLAY, (label, round(1000 * odds))
 
 
 def _attack(
     entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], job: _Job, checkpoints: Checkpoints
 ) -> list[Scores]:
     """Run a job."""
-    generators = [generator(entry.seed, target, *_purpose(job.label, job.odds)) for target in job.targets]
+    purpose, details = _purpose(job.label, job.odds)
+    generators = [generator(entry.seed, purpose, target, *details) for target in job.targets]
     own = [evidences[target] for target in job.targets]
     if job.odds is not None:
         own = [at_odds(one, job.odds, drawn) for one, drawn in zip(own, generators, strict=True)]
@@ -185,7 +184,8 @@ def _attack(
 
 def _measured(entry: AttackEntry, label: str, odds: float | None, found: Sequence[Scores]) -> Measured:
     """Measure a method on all targets."""
-    return measure(found, entry.resamples, np.random.default_rng([entry.seed, *_purpose(label, odds)]))
+    purpose, details = _purpose(label, odds)
+    return measure(found, entry.resamples, numpy_generator(entry.seed, purpose, *details))
 
 
 def gather(cell: Cell, context: DataContext) -> list[Evidence]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from privprune.cells import Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.datasets import Dataset, Split, load_dataset, load_split
 from privprune.defences.defence import DefenceContext
@@ -25,14 +25,13 @@ from privprune.models import (
     embedder,
     prunable,
 )
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Count
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan
 from privprune.training.prediction import predict
 from privprune.workflow.workers import side_by_side
-
-INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class DataContext:
             batch=plan.batch,
             precision=plan.precision,
             target_accuracy=target_accuracy,
-            generators=[generator(seeds[number], number, DEFENCE) for number in networks],
+            generators=[generator(seeds[number], Purpose.DEFENCE, number) for number in networks],
         )
 
     def utility(self, cell: Cell) -> dict[str, list[float]]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.metrics.conditional_entropy import image_entropy, information, mse_bound
 from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
 from privprune.models import BlockNet, count_parameters, edge_parts, repeatable
+from privprune.randomness import Purpose, generator
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext
 from privprune.workflow.inversion_targets import ScoringPlan, Target, evenly, target
 
-BOUND, CONSTANTS = 7, 8  # purposes of generators, continued from workflow.invert
 _FLOAT = 4  # bytes
 _LEVELS = 255  # images are bytes
 _IMAGES_OF_BOUND = 2_000  # records for H(x): distances between all of them are measured
@@ -27,13 +27,11 @@ _DEVIATION = 0.1  # (ours) of the noise behind Lipschitz constants, of images in
 _IMAGES_OF_CONSTANTS = 500  # members that they are measured on, evenly spaced
 
 
-def facts(
-    seeds: tuple[int, int], cut: str | int | None, cell: Cell, number: int, context: DataContext
-) -> dict[str, float]:
+def facts(seed: int, cut: str | int | None, cell: Cell, number: int, context: DataContext) -> dict[str, float]:
     """Measure what one target sends, and what it tells.
 
     Args:
-        seeds: numbers that all that is random hangs on.
+        seed: of all that is random.
         cut: where a whole network is cut; None for its own cut.
         cell: the networks.
         number: which of them.
@@ -43,8 +41,7 @@ def facts(
         name -> value; the information is infinite without noise.
 
     """
-    seed = (*seeds, BOUND)
-    attacked = target(cell, number, cut, context, *seed, 0)
+    attacked = target(cell, number, cut, context, generator(seed, Purpose.CONDITIONAL_ENTROPY, number, 0))
     members = attacked.pools.members.to(context.device)
     victim = attacked.victim(ScoringPlan(members, members[:1], members[:1], members[:1]), context)
     values = math.prod(attacked.halves.feature_shape(victim.image_shape))
@@ -61,8 +58,9 @@ def facts(
     enough = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
     components = min(_COMPONENTS_PER_CLASS * context.dataset.classes, enough)
     features = victim.features(records).flatten(1)
-    found["mixture_information"] = information(features, attacked.deviation, components, generator(*seed, 1))
-    found |= _lipschitz(attacked, records, context, seeds)
+    draws = generator(seed, Purpose.CONDITIONAL_ENTROPY, number, 1)
+    found["mixture_information"] = information(features, attacked.deviation, components, draws)
+    found |= _lipschitz(attacked, records, context, generator(seed, Purpose.LIPSCHITZ, number))
     return found
 
 
@@ -82,7 +80,7 @@ class Shown:
     def entropy(self, seed: int, number: int, context: DataContext) -> float:
         """Estimate H(x) of one of the sets, in nats per image."""
         images = context.dataset.images[self.sets[number].to(context.device)].float() / _LEVELS
-        return image_entropy(images.flatten(1), generator(seed, BOUND, number))
+        return image_entropy(images.flatten(1), generator(seed, Purpose.CONDITIONAL_ENTROPY, None, number))
 
 
 def shown(cell: Cell, context: DataContext) -> Shown:
@@ -112,12 +110,11 @@ def bounded(found: dict[str, float], entropy: float, dimensions: int) -> dict[st
     return {name: value for name, value in told.items() if math.isfinite(value)}
 
 
-def _lipschitz(attacked: Target, members: Tensor, context: DataContext, seeds: tuple[int, int]) -> dict[str, float]:
+def _lipschitz(attacked: Target, members: Tensor, context: DataContext, draws: torch.Generator) -> dict[str, float]:
     """Measure normalised local Lipschitz constants of the edge and of each of its blocks, see `metrics.lipschitz`."""
     images = as_input(context.dataset.images[evenly(members, _IMAGES_OF_CONSTANTS)])
-    edge = BlockNet(attacked.halves.encoder.named_children())
-    blocks = local_lipschitz(
-        [repeatable(part) for part in edge_parts(edge)], images, _DEVIATION, generator(*seeds, CONSTANTS)
-    )
-    whole = edge_lipschitz(repeatable(attacked.halves.encoder), images, _DEVIATION, generator(*seeds, CONSTANTS))
-    return {"edge_lipschitz": whole, **{f"lipschitz_{number}": one for number, one in enumerate(blocks, 1)}}
+    blocks = [repeatable(part) for part in edge_parts(BlockNet(attacked.halves.encoder.named_children()))]
+    same_noise = torch.Generator().manual_seed(draws.initial_seed())  # the edge and its blocks see the same images
+    constants = local_lipschitz(blocks, images, _DEVIATION, draws)
+    whole = edge_lipschitz(repeatable(attacked.halves.encoder), images, _DEVIATION, same_noise)
+    return {"edge_lipschitz": whole, **{f"lipschitz_{number}": one for number, one in enumerate(constants, 1)}}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion import AttackerData, Inversion, ThreatModel
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.models import Halves, cut_in_two, reseed
 from privprune.models.wire import DropoutSettings
@@ -168,7 +168,7 @@ class Target:
         )
 
 
-def target(cell: Cell, number: int, cut: str | int | None, context: DataContext, *seed: int) -> Target:
+def target(cell: Cell, number: int, cut: str | int | None, context: DataContext, draws: torch.Generator) -> Target:
     """Take one network of a cell apart.
 
     Args:
@@ -176,14 +176,14 @@ def target(cell: Cell, number: int, cut: str | int | None, context: DataContext,
         number: which of them.
         cut: where a whole network is cut; None for its own cut.
         context: its data.
-        seed: numbers that all draws on its wire hang on.
+        draws: its initial seed becomes that of the random layers, of the wire for instance.
 
     Raises:
         UserError: there is no such cut, or the data has too few test records.
 
     """
     model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
-    reseed(model, generator(*seed).initial_seed())
+    reseed(model, draws.initial_seed())
     model.requires_grad_(requires_grad=False).eval()
     own = cell.manifest.cut
     wire = own.wire if own is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,10 +11,11 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion import DecoderAttack, Inversion
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
 from privprune.models import BlockNet, cut_in_two
+from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.feature_metrics import bounded, facts, shown
 from privprune.workflow.inversion_targets import plan, records_of, target
@@ -24,8 +24,6 @@ from privprune.workflow.panels import panel
 from privprune.workflow.workers import side_by_side
 
 Array = np.ndarray[Any, Any]
-
-INVERT = 6  # purpose of generators, continued from privprune.cells; 7 and 8 are in workflow.facts
 
 
 def check_inversion(
@@ -131,7 +129,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
             return _inverted(entry, attacks[job.label], job.label, cell, job.number, context.within(job.part))
         if job.kind == "entropy":
             return learnt.entropy(entry.seed, job.number, context)
-        return facts((entry.seed, job.number), entry.cut, cell, job.number, context)
+        return facts(entry.seed, entry.cut, cell, job.number, context)
 
     done = side_by_side(lambda job: context.checkpoints.done(job.part, lambda: work(job)), jobs)
     entropies = [one for one in done if isinstance(one, float)]
@@ -173,11 +171,11 @@ def _inverted(
     entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, context: DataContext
 ) -> _Found:
     """Run one attack on one target; its random numbers hang on its label alone."""
-    seed = (entry.seed, number, INVERT, zlib.crc32(label.encode()))
-    attacked = target(cell, number, entry.cut, context, *seed, 0)
+    wire_draws, attack_draws = (generator(entry.seed, Purpose.INVERSION, number, label, part) for part in (0, 1))
+    attacked = target(cell, number, entry.cut, context, wire_draws)
     own = plan(attack, attacked.pools, entry.images)
     victim = attacked.victim(own, context)
-    made = attack(victim, generator(*seed, 1))
+    made = attack(victim, attack_draws)
     quality = Quality.of(victim.targets(victim.scored), made.images)
     return _Found(
         images=(made.images * 255).round().to(torch.uint8).cpu().numpy(),
@@ -192,7 +190,7 @@ def _inverted(
 
 def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dict[str, Any]:
     """Measure one attack on all targets, as a record holds it."""
-    draws = np.random.default_rng([entry.seed, INVERT, zlib.crc32(label.encode())])
+    draws = numpy_generator(entry.seed, Purpose.INVERSION, label)
     metrics: dict[str, Any] = {}
     for ending, part in (("", "released"), ("_as_written", "written")):
         measured = measure([getattr(one, part) for one in targets], entry.resamples, draws)

@@ -15,7 +15,7 @@ import torch
 
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
-from privprune.cells import NOISE, Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
 from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
@@ -36,6 +36,7 @@ from privprune.pruning import (
     prune,
     soft_mask,
 )
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
@@ -44,8 +45,6 @@ from privprune.training.tasks import task_of
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.stacks import Outcome, one_after_another, part_of, side_by_side, surrogates_of
 from privprune.workflow.train import check_origin, ensemble_of, group_label
-
-PRUNING, GAIN = 5, 6  # purposes of generators
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ class _Phases:
 
 def _phases(context: DataContext, manifest: Manifest, group: Sequence[int], label: str) -> _Phases:
     seeds = manifest.model_seeds()
-    generators = [generator(seeds[number], number, PRUNING) for number in group]
+    generators = [generator(seeds[number], Purpose.PRUNING, number) for number in group]
     return _Phases(context, manifest, group, label, generators, [])
 
 
@@ -220,7 +219,7 @@ def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: s
     dense = manifest.fresh(torch.Generator())
     removed = soft_mask(entry.method, ensemble, dense, context.image_shape, fit)
     model = removed.model.to(context.device).to(memory_format=torch.channels_last)
-    reseed(model, generator(manifest.model_seeds()[number], number, NOISE).initial_seed())
+    reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     smaller = Ensemble([model])
     defence = _defence(entry, entry.retrain, context, start, group)
     phases.fit(smaller, defence)("retrain", entry.retrain, (), {})
@@ -290,7 +289,7 @@ def _judged(ratio: float, cell: Cell, search: SearchEntry, context: DataContext)
         accuracies.append(context.accuracy(ensemble, own.selection_nonmembers))
         pools = [_outputs(ensemble, context, records) for records in (own.selection_members, own.selection_nonmembers)]
         evidences.append(evidence_from_halves(*pools))
-    generators = [generator(search.seed, number, GAIN) for number in range(len(evidences))]
+    generators = [generator(search.seed, Purpose.SEARCH_GAIN, number) for number in range(len(evidences))]
     gains = [gain(scores.members, scores.nonmembers) for scores in attack_each(attack, evidences, generators)]
     return Candidate(ratio, tuple(accuracies), tuple(gains))
 

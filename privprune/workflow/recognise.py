@@ -8,27 +8,25 @@ judge looks for each rebuilt test picture in the true gallery; of a classificati
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
+from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.settings import AtLeastOne
 from privprune.training.batches import as_input
 from privprune.workflow.attack_outputs import Rebuilt
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.inversions import InversionEntry
 
-JUDGE = 8  # purpose of a generator, continued from privprune.workflow.invert
 _VALUES_AT_ONCE = 6_200_000  # of the images that the judge looks at together
 
 
@@ -176,7 +174,7 @@ def recognise(
     """
     check_same_data(judge, context, f"{where}.judge: {entry.judge}")
     model = judge.models([0])[0].to(context.device)
-    reseed(model, generator(entry.seed, JUDGE).initial_seed())
+    reseed(model, generator(entry.seed, Purpose.RECOGNITION).initial_seed())
     looking = Judge(model, context)
     return {
         f"{target}/{label}": _result(entry, looking, context, networks, f"{target}/{label}")
@@ -197,7 +195,7 @@ def _result(
     judged = min(len(values) for per_network in scores.values() for values in per_network)
     if not judged:
         raise UserError(f"{name}: none of its records can be judged: no other camera has their identity in the gallery")
-    draws = np.random.default_rng([entry.seed, JUDGE, zlib.crc32(name.encode())])
+    draws = numpy_generator(entry.seed, Purpose.RECOGNITION, name)
     metrics = {
         metric: bootstrap_of_means(per_network, entry.resamples, draws).within(0.0, 1.0).as_record()
         for metric, per_network in scores.items()

@@ -11,18 +11,19 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from privprune.cells import NOISE, Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
 from privprune.datasets.source import VARIABLE
 from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
 from privprune.progress.reporter import Progress
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
-from privprune.workflow.context import INITIAL, ORDER, DataContext, NetworkSettings, check_same_data
+from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.stacks import Outcome, part_of, side_by_side, surrogates_of
 
 
@@ -159,7 +160,7 @@ def _train_group(
         ensemble,
         data,
         plan,
-        [generator(seeds[number], number, ORDER) for number in group],
+        [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
         terms=defence.terms,
         masks={name: mask.to(context.device) for name, mask in masks.items()},
         transform=defence.transform,
@@ -189,14 +190,14 @@ def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], 
     """
     seeds = manifest.model_seeds()
     if start is None:
-        models = [manifest.fresh(generator(seeds[number], number, INITIAL), number) for number in group]
+        models = [manifest.fresh(generator(seeds[number], Purpose.INITIAL_WEIGHTS, number), number) for number in group]
         if manifest.pretrained is not None:
             for model in models:
                 load_pretrained(model, manifest.model, _checkpoint(manifest.pretrained))
     else:
         models = start.models(group)
     for model, number in zip(models, group, strict=True):
-        reseed(model, generator(seeds[number], number, NOISE).initial_seed())
+        reseed(model, generator(seeds[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     return Ensemble([model.to(context.device).to(memory_format=torch.channels_last) for model in models])
 
 

@@ -11,11 +11,12 @@ import onnx
 import pytest
 import torch
 
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.models import BlockNet, edge_of, embedder
 from privprune.models.random_layers import RandomDropout
 from privprune.models.wire.gaussian import GaussianNoise
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import deploy
 from privprune.workflow.context import DataContext, NetworkSettings
@@ -34,7 +35,7 @@ def entry(tiny: Tiny, **changed: Any) -> DeployEntry:
 def cell_of(context: DataContext, tiny: Tiny, name: str) -> Cell:
     """Return a cell of two targets with first weights, whose normalisation has seen no data."""
     manifest = context.manifest(read(NetworkSettings, tiny["train"][name]["network"], "tiny"))
-    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.model_seeds()]
+    states = [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.model_seeds()]
     return Cell(manifest, states, [{} for _ in states])
 
 
@@ -142,7 +143,7 @@ def test_a_network_that_finds_identities_ends_with_its_embedding(context: DataCo
     task = {"identities": 2, "images": 2, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
     network = {**tiny["train"]["cut"]["network"], "model": "photos_resnet", "cut": cut, "reidentification": task}
     manifest = context.manifest(read(NetworkSettings, {**network, "seeds": [0]}, "tiny"))
-    cell = Cell(manifest, [manifest.fresh(generator(0)).state_dict()], [{}])
+    cell = Cell(manifest, [manifest.fresh(generator(0, Purpose.INITIAL_WEIGHTS)).state_dict()], [{}])
     _, cloud = deploy._halves(cell, entry(tiny), WHERE)
     model = embedder(cell.models([0])[0]).eval()
     assert [name for name, _ in cloud.named_children()] == ["block3", "block4", "mean", "neck"]

@@ -14,11 +14,12 @@ from PIL import Image
 
 from privprune.attacks.choice import build_attack
 from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Inversion
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.datasets import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder, cut_in_two
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext, NetworkSettings
@@ -89,7 +90,7 @@ def untrained(context: DataContext, tiny: Tiny, cut: dict[str, Any] | None) -> C
     """Return a cell of two targets with first weights."""
     network = {**tiny["train"]["base"]["network"], "shadows": 0, "cut": cut}
     manifest = context.manifest(read(NetworkSettings, network, "tiny"))
-    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds]
+    states = [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.seeds]
     return Cell(manifest, states, [{}, {}])
 
 
@@ -213,7 +214,7 @@ def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found
 
 def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: Cell) -> None:
     """No layer of the victim learns, and two queries differ by the noise on the wire."""
-    attacked = target(cell, 0, None, context, 1)
+    attacked = target(cell, 0, None, context, torch.Generator().manual_seed(1))
     own = plan(attack(**RMLE), attacked.pools, 4)
     victim = attacked.victim(own, context)
     assert not any(module.training for module in victim.encoder.modules())
@@ -227,7 +228,7 @@ def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: 
 def test_dropout_lets_a_share_through(context: DataContext, tiny: Tiny) -> None:
     """The mean of many answers is the features times what is kept."""
     dropping = untrained(context, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
-    attacked = target(dropping, 0, None, context, 1)
+    attacked = target(dropping, 0, None, context, torch.Generator().manual_seed(1))
     victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), context)
     features = victim.features(victim.scored)
     assert torch.allclose(victim.sent(features, 4000), victim.expected(features), atol=0.05)
@@ -307,12 +308,14 @@ def test_a_surrogate_is_handed_to_the_attacker_of_its_target(context: DataContex
     made = attack(**{**DECODER, "start": "surrogate"})
     assert isinstance(made, DecoderAttack)
     surrogates = [
-        build_decoder((2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed)).state_dict()
+        build_decoder(
+            (2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed, Purpose.INITIAL_WEIGHTS)
+        ).state_dict()
         for seed in (0, 1)
     ]
     against = replace(cell, surrogates=surrogates)
     for number in (0, 1):
-        handed = target(against, number, None, context, 3).surrogate
+        handed = target(against, number, None, context, torch.Generator().manual_seed(3)).surrogate
         assert all(torch.equal(value, surrogates[number][name]) for name, value in handed.items())
     asked = {"inversions": {"adaptive_decoder": {**DECODER, "start": "surrogate", "rescale": True}}}
     assert list(inverted(context, against, **asked).results) == ["adaptive_decoder"]

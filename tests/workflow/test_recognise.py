@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from privprune.cells import Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
 from privprune.datasets import Dataset
 from privprune.errors import UserError
 from privprune.models import BlockNet
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.training.ensemble import Ensemble
 from privprune.workflow import recognise as module
@@ -34,7 +35,11 @@ def entry(tiny: Tiny, **changed: Any) -> RecogniseEntry:
 def judge_of(context: DataContext, tiny: Tiny) -> Cell:
     """Return a cell of two targets with first weights."""
     manifest = context.manifest(read(NetworkSettings, {**tiny["train"]["base"]["network"], "shadows": 0}, "tiny"))
-    return Cell(manifest, [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds], [{}, {}])
+    return Cell(
+        manifest,
+        [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.seeds],
+        [{}, {}],
+    )
 
 
 def test_untouched_images_are_judged_like_the_originals(context: DataContext, tiny: Tiny) -> None:
