@@ -16,7 +16,7 @@ from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
 from privprune.models.resnet import resnet18_imagenet
 from privprune.workflow.onnx_export import Session, export
-from privprune.workflow.workers import side_by_side
+from privprune.workflow.workers import run_in_workers
 
 NAME = "edge-speed"
 AIM = 3.0
@@ -69,8 +69,10 @@ def measure(size: Size) -> list[Result]:
     edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
     example = image.expand(2, -1, -1, -1)
-    files = side_by_side(  # forked, which keeps the exporter's state out: later workers of this process would die of it
-        lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
+    files = (
+        run_in_workers(  # forked, which keeps the exporter's state out: later workers of this process would die of it
+            lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
+        )
     )
     sides: dict[str, Callable[[], object]] = {}
     for (name, model), file in zip(edges.items(), files, strict=True):

@@ -75,7 +75,7 @@ def one_after_another(shadows: Shadows, networks: int, threads: int) -> list[flo
 def side_by_side(shadows: Shadows, networks: int, stack: int) -> list[float]:
     """Train stacks of networks, as many stacks at once as there are cores; a single stack has all cores."""
     groups = [range(first, min(first + stack, networks)) for first in range(0, networks, stack)]
-    return workers.side_by_side(shadows.train, groups)
+    return workers.run_in_workers(shadows.train, groups)
 
 
 def measure(size: Size) -> list[Result]:

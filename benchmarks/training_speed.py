@@ -105,8 +105,8 @@ def measure(size: Size) -> list[Result]:
     sides: dict[str, Callable[[], object]] = {
         "customary": partial(customary_epoch, images, labels, size.batch, DEFAULT_THREADS),
         "customary, one thread": partial(customary_epoch, images, labels, size.batch, 1),
-        "ours, one network": lambda: workers.side_by_side(ours, [0]),
-        "ours, two networks": lambda: workers.side_by_side(ours, [0, 1]),
+        "ours, one network": lambda: workers.run_in_workers(ours, [0]),
+        "ours, two networks": lambda: workers.run_in_workers(ours, [0, 1]),
     }
     timing = by_turns(sides, size.rounds)
     results = [

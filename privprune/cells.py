@@ -1,4 +1,4 @@
-"""A cell: the trained networks of one table row, all its seeds and their shadow models together."""
+"""A cell: the trained networks of one table row, targets of all seeds and their shadow models."""
 
 from __future__ import annotations
 
@@ -25,30 +25,32 @@ from privprune.models import (
     shrunk,
     small_dense,
 )
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 
-NOISE = 5  # purpose of the generators behind noise on the wire and dropout; the others stand in workflow.world
 _KEY = re.compile(r"(?P<number>\d+)/(?P<kind>weights|mask|surrogate)/(?P<name>.+)")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the networks of a cell are. Targets come first, then shadows; model k uses split k of the dataset.
+    """Description of the networks of a cell. Targets come first, then shadow models; network k uses split k.
 
     Attributes:
         data: name of the dataset.
         fingerprint: of that dataset.
         protocol: `paper` or `clean`.
         model: name of the architecture.
-        in_channels, image_size, classes: what it is built for.
-        seeds: one per target; shadow models continue from the last one plus 1.
+        in_channels: channels of the images.
+        image_size: height and width of the images, pixels.
+        classes: number of classes.
+        seeds: one per target; shadow models have the seeds from the largest of them plus 1 on.
         shadows: number of shadow models.
-        reserve_reference: whether the reference records were kept out of training.
+        reserve_reference: whether the reference records were not used for training.
         small_dense: number of weights of a narrower network, or None.
         pretrained: file of weights in `$PRIVPRUNE_DATA/weights` that training starts from, or None.
         cut: where the networks are cut into edge and cloud, or None.
-        structures: what is left of each network where channels or blocks were removed, or None.
-        reidentification: how they learn to find identities again, or None for classifiers.
+        structures: channels and blocks that remain of each network; None where none were removed.
+        reidentification: losses and batches of re-identification networks, or None for classifiers.
 
     """
 
@@ -79,15 +81,22 @@ class Manifest:
         return self.targets + self.shadows
 
     def model_seeds(self) -> list[int]:
-        """Return one seed per network."""
+        """Return one seed per network, targets first."""
         return [*self.seeds, *range(max(self.seeds) + 1, max(self.seeds) + 1 + self.shadows)]
 
     def fresh(self, generator: torch.Generator, number: int | None = None) -> BlockNet:
-        """Build network `number` of the cell, initialised from the generator; None for one with nothing removed."""
-        model = self._dense(generator)
+        """Build a network of the cell.
+
+        Args:
+            generator: draws the initial weights.
+            number: which network, without its removed channels and blocks; None for the whole architecture.
+
+        """
+        model = self._whole(generator)
         return model if self.structures is None or number is None else shrunk(model, self.structures[number])
 
-    def _dense(self, generator: torch.Generator) -> BlockNet:
+    def _whole(self, generator: torch.Generator) -> BlockNet:
+        """Build the architecture, with nothing removed."""
         shape = {"in_channels": self.in_channels, "image_size": self.image_size, "classes": self.classes}
         if self.small_dense is not None:
             return small_dense(self.model, self.small_dense, **shape, generator=generator)
@@ -99,10 +108,10 @@ class Cell:
     """The networks of one table row with their masks.
 
     Attributes:
-        manifest: what they are.
+        manifest: description of the networks.
         states: one state dict per network.
-        masks: per network, weight name -> bool of the weight's shape; empty where no weight is.
-        surrogates: per network, the weights of the decoder that it was trained against; empty where there was none.
+        masks: per network, weight name -> bool of the weight's shape; empty for a network without masks.
+        surrogates: per network, the state dict of the decoder that it was trained against; empty where there was none.
 
     """
 
@@ -112,33 +121,41 @@ class Cell:
     surrogates: list[dict[str, Tensor]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Let a cell that says nothing of surrogates have none."""
+        """Fill in empty surrogates where none are given."""
         if not self.surrogates:
             self.surrogates.extend({} for _ in self.states)
 
     def targets_only(self) -> Cell:
-        """Leave the shadow models out."""
+        """Return the cell without its shadow models."""
         targets = self.manifest.targets
         structures = self.manifest.structures
-        alone = replace(self.manifest, shadows=0, structures=None if structures is None else structures[:targets])
-        return Cell(alone, self.states[:targets], self.masks[:targets], self.surrogates[:targets])
+        manifest = replace(self.manifest, shadows=0, structures=None if structures is None else structures[:targets])
+        return Cell(manifest, self.states[:targets], self.masks[:targets], self.surrogates[:targets])
 
     def models(self, numbers: Sequence[int]) -> list[BlockNet]:
-        """Build the given networks with their weights."""
+        """Build some networks with their weights, on the CPU; their random layers are seeded."""
         models = []
         for number in numbers:
             model = self.manifest.fresh(torch.Generator().manual_seed(0), number)
             model.load_state_dict(self.states[number])
-            reseed(model, generator(self.manifest.model_seeds()[number], number, NOISE).initial_seed())
+            reseed(model, generator(self.manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
             models.append(model)
         return models
 
     def stacked_masks(self, numbers: Sequence[int]) -> dict[str, Tensor]:
-        """Return the masks of the given networks: weight name -> bool [networks, *weight.shape]."""
+        """Stack the masks of some networks: weight name -> bool [networks, *weight.shape]; empty without masks."""
         return {name: torch.stack([self.masks[number][name] for number in numbers]) for name in self.masks[0]}
 
     def save(self, folder: Path) -> None:
-        """Write the cell all or nothing."""
+        """Write the cell, all or nothing.
+
+        Args:
+            folder: gets `models.safetensors` and `manifest.json`; replaced if it exists.
+
+        Raises:
+            UserError: the folder cannot be written, or its disk is full.
+
+        """
         tensors: dict[str, Tensor] = {}
         for kind, parts in (("weights", self.states), ("mask", self.masks), ("surrogate", self.surrogates)):
             for number, part in enumerate(parts):
@@ -152,24 +169,24 @@ def load_cell(folder: Path) -> Cell:
     """Read a cell.
 
     Raises:
-        UserError: it is missing, damaged, or its weights do not fit the architecture that its manifest names.
+        UserError: a file is missing or damaged, or the weights do not fit the architecture that the manifest names.
 
     """
     manifest = _read_manifest(folder / "manifest.json")
     path = folder / "models.safetensors"
     try:
         tensors = load_file(path)
-    except (OSError, SafetensorError) as broken:
-        raise UserError(f"{path}: missing or damaged ({broken}), remove {folder} and run `dvc repro` again") from None
+    except (OSError, SafetensorError) as failure:
+        raise UserError(f"{path}: missing or damaged ({failure}), remove {folder} and run `dvc repro` again") from None
     parts: dict[str, list[dict[str, Tensor]]] = {
         kind: [{} for _ in range(manifest.networks)] for kind in ("weights", "mask", "surrogate")
     }
     for key, value in tensors.items():
-        found = _KEY.fullmatch(key)
-        if found is None or int(found["number"]) >= manifest.networks:
+        parsed = _KEY.fullmatch(key)
+        if parsed is None or int(parsed["number"]) >= manifest.networks:
             last = manifest.networks - 1
             raise UserError(f"{path}: {key}: found this name, allowed weights and masks of networks 0 to {last}")
-        parts[found["kind"]][int(found["number"])][found["name"]] = value
+        parts[parsed["kind"]][int(parsed["number"])][parsed["name"]] = value
     _check_architecture(manifest, parts["weights"], path)
     return Cell(manifest, parts["weights"], parts["mask"], parts["surrogate"])
 
@@ -179,27 +196,27 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         cut = None if content["cut"] is None else read(CutSettings, content["cut"], f"{path}: cut")
         structures = _structures(content["structures"], f"{path}: structures")
-        found, place = content["reidentification"], f"{path}: reidentification"
-        reidentification = None if found is None else read(ReidentificationSettings, found, place)
+        written, where = content["reidentification"], f"{path}: reidentification"
+        reidentification = None if written is None else read(ReidentificationSettings, written, where)
         settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
         return Manifest(**{**content, **settings, "structures": structures})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 
 
-def _structures(found: Any, where: str) -> tuple[Structure, ...] | None:
-    return None if found is None else tuple(read(Structure, one, where) for one in found)
+def _structures(written: Any, where: str) -> tuple[Structure, ...] | None:
+    return None if written is None else tuple(read(Structure, one, where) for one in written)
 
 
 def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], path: Path) -> None:
-    """Refuse a checkpoint of another architecture, naming the first weight that does not fit."""
+    """Check that weights fit the architecture; the error names the first weight that does not."""
     if manifest.structures is not None and len(manifest.structures) != manifest.networks:
         raise UserError(f"{path}: found {len(manifest.structures)} structures, allowed {manifest.networks}")
-    dense = manifest.fresh(torch.Generator().manual_seed(0))
-    expected = _shapes(dense)
+    whole = manifest.fresh(torch.Generator().manual_seed(0))
+    expected = _shapes(whole)
     for number, state in enumerate(states):
         if manifest.structures is not None:
-            expected = _shapes(shrunk(dense, manifest.structures[number]))
+            expected = _shapes(shrunk(whole, manifest.structures[number]))
         found = {name: tuple(value.shape) for name, value in state.items()}
         if found != expected:
             wrong = min(set(found.items()) ^ set(expected.items()))[0]
@@ -211,11 +228,3 @@ def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], pat
 
 def _shapes(model: BlockNet) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
-
-
-def generator(*numbers: int) -> torch.Generator:
-    """Return a generator of its own for one purpose: the numbers are seed, network and purpose."""
-    mixed = 0
-    for number in numbers:  # a linear congruential mix keeps streams of neighbouring numbers apart
-        mixed = (mixed * 6364136223846793005 + number + 1442695040888963407) % 2**63
-    return torch.Generator().manual_seed(mixed)

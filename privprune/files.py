@@ -1,4 +1,4 @@
-"""Write files and folders all or nothing: a reader never meets a half-written one."""
+"""Write files and folders all or nothing, so that no reader sees a half-written one; read JSON."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ _TEXT_OR_INNER_LIST = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]{}"]*\]')
 
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """Fill a temporary folder beside the target; it takes the target's name when all went well, else it is removed.
+    """Give a temporary folder beside the target; after the block it replaces the target, after an error it is removed.
+
+    Args:
+        target: path of the folder, which may exist.
+
+    Yields:
+        path of the empty temporary folder.
 
     Raises:
-        UserError: the place cannot be written to, or its disk is full.
+        UserError: the target cannot be written, or its disk is full.
 
     """
-    with _told(target):
+    with _write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
@@ -44,7 +50,7 @@ def write_text(target: Path, text: str) -> None:
     """Write a text file all or nothing.
 
     Raises:
-        UserError: the place cannot be written to, or its disk is full.
+        UserError: the file cannot be written, or its disk is full.
 
     """
     write_bytes(target, text.encode())
@@ -54,10 +60,10 @@ def write_bytes(target: Path, content: bytes) -> None:
     """Write a file all or nothing.
 
     Raises:
-        UserError: the place cannot be written to, or its disk is full.
+        UserError: the file cannot be written, or its disk is full.
 
     """
-    with _told(target):
+    with _write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f".{target.name}.{os.getpid()}"
         try:
@@ -68,18 +74,24 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 
 def write_json(target: Path, content: Any) -> None:
-    """Write JSON that is the same bytes for the same content, with lists of plain values on one line."""
+    """Write JSON, the same bytes for the same content, with innermost lists on one line.
+
+    Raises:
+        UserError: the file cannot be written, or its disk is full.
+        ValueError: a number is NaN or infinite.
+
+    """
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(target, _TEXT_OR_INNER_LIST.sub(_on_one_line, text) + "\n")
 
 
-def _on_one_line(found: re.Match[str]) -> str:
-    part = found.group()
+def _on_one_line(match: re.Match[str]) -> str:
+    part = match.group()
     return part if part.startswith('"') else " ".join(part.split())
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of ours.
+    """Read a JSON file that a stage wrote.
 
     Raises:
         UserError: it is missing or damaged.
@@ -94,10 +106,11 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _told(target: Path) -> Iterator[None]:
+def _write_errors(target: Path) -> Iterator[None]:
+    """Raise errors of the file system as a UserError that names the target."""
     try:
         yield
     except OSError as failure:
         raise UserError(f"{target}: could not be written, {failure.strerror or failure}") from failure
-    except SafetensorError as failure:  # how safetensors tells of a full disk
+    except SafetensorError as failure:  # raised by safetensors where a disk is full
         raise UserError(f"{target}: could not be written, {failure}") from failure

@@ -1,4 +1,4 @@
-"""One record per measurement: a small JSON file that stands in git, from which every table and figure is rebuilt."""
+"""Records: small JSON files, one per measurement, tracked in git; every table and figure is made from them."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from privprune.errors import UserError
 from privprune.files import read_json, write_json
 
 Stage = Literal["train", "prune", "harden", "attack", "recognise", "deploy"]
-MAKING = ("train", "prune", "harden")  # the stages whose record is about how a cell was made
-PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")
+MAKING = ("train", "prune", "harden")  # the stages that make cells
+PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")  # that compute results
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one stage measured on one cell. Fractions are in [0, 1]; no time, host or date stands in a record.
+    """What one stage measured on one cell. Fractions are in [0, 1]; a record has no time, host name or date.
 
     Attributes:
         suite: name of the suite.
-        paper: the paper whose row it is.
+        paper: the paper whose row it belongs to.
         stage: the stage that wrote it.
         cell: the cell; for attacks, recognition and deployment the name of the entry.
-        parameters: the suite's entry for it, whole.
-        data: name, fingerprint and note of the dataset.
+        parameters: the entry as it is written in the suite.
+        data: name, source, fingerprint and note of the dataset.
         model: name of the architecture.
         protocol: how members and non-members were divided.
         origin: what the stage started from, `datasets/NAME` or `models/CELL`.
-        seeds: the target's seeds, in the order of all lists per target.
-        shadows: number of shadow models beside the targets.
+        seeds: one per target, in the order of all lists of values per target.
+        shadows: number of shadow models.
         metrics: name -> one value per target.
-        history: name -> epochs x targets.
+        history: curve -> [epochs][targets].
         phases: name and number of epochs of each training phase, in order.
         histograms: `edges`, and counts of the first target's non-zero weights per layer and for `all`.
-        search: candidates of Algorithm 1's outer search, if it ran.
-        attacks: results of each attack, if the stage attacked.
-        panels: label of an inversion attack, or `original` -> what it made of the same images of the first target, as a
-            PNG in base64.
-        versions: of Python and the packages that compute.
-        device: where it ran, `cpu` or the GPU's name.
+        search: candidates of the search for a sparsity (MIA-Pruning, Algorithm 1); empty without a search.
+        attacks: label -> results of the attack; empty for stages that do not attack.
+        panels: label of an inversion attack, or `original` -> the same images of the first target, reconstructed by it
+            or true, as a PNG in base64.
+        versions: of Python and of the packages that compute.
+        device: `cpu`, or the name of the GPU.
 
     """
 
@@ -67,12 +67,12 @@ class Record:
     device: str = "cpu"
 
     def write(self, root: Path) -> None:
-        """Write it to its place under the reports folder."""
+        """Write the record to its path below the folder of the reports."""
         write_json(record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self)))
 
 
 def _rounded(content: Any) -> Any:
-    """Keep six significant digits of every number: more than any interval here resolves, and a readable file."""
+    """Round every float to six significant digits, more than any interval of a record resolves."""
     if isinstance(content, float):
         return float(f"{content:.6g}")
     if isinstance(content, dict):
@@ -83,7 +83,7 @@ def _rounded(content: Any) -> Any:
 
 
 def record_path(root: Path, suite: str, paper: str, stage: str, cell: str) -> Path:
-    """Where a record stands: `<root>/<suite>/records/<paper>/<stage>/<cell>.json`."""
+    """Return the path of a record: `<root>/<suite>/records/<paper>/<stage>/<cell>.json`."""
     return root / suite / "records" / paper / stage / f"{cell}.json"
 
 
@@ -105,6 +105,6 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def versions(*more: str) -> dict[str, str]:
-    """Return the versions of Python and of the packages that compute, and of more that a stage uses."""
-    found = {name: importlib.metadata.version(name) for name in (*PACKAGES, *more)}
-    return {"python": platform.python_version(), **found}
+    """Return the versions of Python, of the packages that compute, and of further packages."""
+    packages = {name: importlib.metadata.version(name) for name in (*PACKAGES, *more)}
+    return {"python": platform.python_version(), **packages}

@@ -18,22 +18,24 @@ KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, 
 
 
 def main(name: str) -> Path:
-    """Attack as `attack.<name>` says; write scores or images to `data/attacks/<paper>/<name>`, and the record."""
+    """Run the attacks of `attack.<name>`; write scores or images to `data/attacks/<paper>/<name>`, and the record."""
     suite, settings, written = entry(KINDS, "attack", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     cell = load_cell(DATA / "models" / settings.target)
-    place = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
+    location = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    with kept(place, context) as lasting:
+    with kept(location, context) as checkpoints:
         if isinstance(settings, InversionEntry):
-            made = invert_cell(settings, settings.built(where), cell, lasting)
-            images, labels = made.reconstructions, list(made.results)
-            save_attack(folder, RECONSTRUCTIONS, images, settings.target, cell.manifest, labels)
-            return write_record(place, context, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
-        results = attack_cell(settings, settings.built(where), cell, lasting)
-        save_attack(folder, SCORES, results.scores, settings.target, cell.manifest, list(results.results))
-        return write_record(place, context, cell, attacks=results.results)
+            inverted = invert_cell(settings, settings.built(where), cell, context, checkpoints)
+            results, metrics = inverted.results, inverted.metrics
+            save_attack(
+                folder, RECONSTRUCTIONS, inverted.reconstructions, settings.target, cell.manifest, list(results)
+            )
+            return write_record(location, context, cell, attacks=results, metrics=metrics, panels=inverted.panels)
+        attacked = attack_cell(settings, settings.built(where), cell, context, checkpoints)
+        save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
+        return write_record(location, context, cell, attacks=attacked.results)
 
 
 if __name__ == "__main__":

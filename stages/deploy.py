@@ -16,18 +16,21 @@ from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, r
 def main(name: str) -> tuple[Path, Mapping[str, float]]:
     """Read `deploy.<name>` and its cell, write `edge.onnx` and `cloud.onnx` to `data/deployed/<name>`, and the record.
 
-    Times and memory go beside the record's own time, where nothing depends on them.
+    Returns:
+        path of the record, and measured times and memory, which go beside the time of the stage.
+
     """
     suite, settings, written = entry(DeployEntry, "deploy", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     cell = load_cell(DATA / "models" / settings.cell)
-    made = deploy_cell(settings, cell, context, f"{PARAMS}: deploy.{name}")
+    deployment = deploy_cell(settings, cell, context, f"{PARAMS}: deploy.{name}")
     with new_folder(DATA / "deployed" / name) as unfinished:
-        for file, content in made.files.items():
+        for file, content in deployment.files.items():
             (unfinished / file).write_bytes(content)
-    place = RecordLocation(REPORTS, suite, "deploy", name, written, origin=f"models/{settings.cell}")
+    location = RecordLocation(REPORTS, suite, "deploy", name, written, origin=f"models/{settings.cell}")
     networks, packages = [settings.network], ("onnx", "onnxruntime", "onnxscript")
-    return write_record(place, context, cell, networks=networks, packages=packages, metrics=made.metrics), made.timings
+    metrics, timings = deployment.metrics, deployment.timings
+    return write_record(location, context, cell, networks=networks, packages=packages, metrics=metrics), timings
 
 
 if __name__ == "__main__":

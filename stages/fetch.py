@@ -1,4 +1,4 @@
-"""Make one dataset ready: `python -m stages.fetch NAME`."""
+"""Fetch one dataset and prepare it: `python -m stages.fetch NAME`."""
 
 from __future__ import annotations
 

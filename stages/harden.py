@@ -13,16 +13,16 @@ from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, d
 
 
 def main(name: str) -> Path:
-    """Read `harden.<name>` and what it starts from, write `data/models/<name>` and the record."""
+    """Read `harden.<name>` and the dataset or cell that it starts from, write `data/models/<name>` and the record."""
     suite, settings, written = entry(HardenEntry, "harden", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin) if settings.network is None else None
-    place = RecordLocation(REPORTS, suite, "harden", name, written, origin=settings.origin)
-    with kept(place, context) as lasting:
+    location = RecordLocation(REPORTS, suite, "harden", name, written, origin=settings.origin)
+    with kept(location, context) as checkpoints:
         with as_user_error(f"{PARAMS}: harden.{name}"), streamed(suite, settings.paper, "harden", name):
-            cell, outcome = harden_cell(settings, lasting, start, name)
+            cell, outcome = harden_cell(settings, context, start, name, checkpoints)
         cell.save(DATA / "models" / name)
-        return write_cell_record(place, context, cell, outcome, search=[])
+        return write_cell_record(location, context, cell, outcome, search=[])
 
 
 if __name__ == "__main__":

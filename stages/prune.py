@@ -17,12 +17,12 @@ def main(name: str) -> Path:
     suite, settings, written = entry(PruneEntry, "prune", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
-    place = RecordLocation(REPORTS, suite, "prune", name, written, origin=settings.origin)
-    with kept(place, context) as lasting:
+    location = RecordLocation(REPORTS, suite, "prune", name, written, origin=settings.origin)
+    with kept(location, context) as checkpoints:
         with as_user_error(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
-            pruned = prune_cell(settings, lasting, start, name)
+            pruned = prune_cell(settings, context, start, name, checkpoints)
         pruned.cell.save(DATA / "models" / name)
-        return write_cell_record(place, context, pruned.cell, pruned.outcome, pruned.search)
+        return write_cell_record(location, context, pruned.cell, pruned.outcome, pruned.search)
 
 
 if __name__ == "__main__":

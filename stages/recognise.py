@@ -1,11 +1,11 @@
-"""Let an independent network look at what inversion attacks rebuilt: `python -m stages.recognise NAME`."""
+"""Let an independent network judge the reconstructions of inversion attacks: `python -m stages.recognise NAME`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from privprune.cells import load_cell
-from privprune.workflow.attack_outputs import read_rebuilt
+from privprune.workflow.attack_outputs import read_reconstructions
 from privprune.workflow.context import open_context
 from privprune.workflow.recognise import RecogniseEntry, recognise
 from privprune.workflow.record import RecordLocation, write_record
@@ -17,10 +17,10 @@ def main(name: str) -> Path:
     suite, settings, written = entry(RecogniseEntry, "recognise", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     judge = load_cell(DATA / "models" / settings.judge)
-    rebuilt = read_rebuilt(DATA / "attacks" / settings.paper, settings.inversions, context)
-    results = recognise(settings, judge, context, rebuilt, f"{PARAMS}: recognise.{name}")
-    place = RecordLocation(REPORTS, suite, "recognise", name, written, origin=f"models/{settings.judge}")
-    return write_record(place, context, judge, networks=[0], attacks=results)
+    reconstructions = read_reconstructions(DATA / "attacks" / settings.paper, settings.inversions, context)
+    results = recognise(settings, judge, context, reconstructions, f"{PARAMS}: recognise.{name}")
+    location = RecordLocation(REPORTS, suite, "recognise", name, written, origin=f"models/{settings.judge}")
+    return write_record(location, context, judge, networks=[0], attacks=results)
 
 
 if __name__ == "__main__":

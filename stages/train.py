@@ -15,12 +15,12 @@ def main(name: str) -> Path:
     """Read `train.<name>` and its dataset, write `data/models/<name>` and the record."""
     suite, settings, written = entry(TrainEntry, "train", name)
     context = open_context(DATA / "datasets" / settings.data, device())
-    place = RecordLocation(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
-    with kept(place, context) as lasting:
+    location = RecordLocation(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
+    with kept(location, context) as checkpoints:
         with streamed(suite, settings.paper, "train", name):
-            cell, outcome = train_cell(settings, lasting, name)
+            cell, outcome = train_cell(settings, context, name, checkpoints)
         cell.save(DATA / "models" / name)
-        return write_cell_record(place, context, cell, outcome, search=[])
+        return write_cell_record(location, context, cell, outcome, search=[])
 
 
 if __name__ == "__main__":

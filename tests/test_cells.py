@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from privprune.cells import Cell, Manifest, generator, load_cell
+from privprune.cells import Cell, Manifest, load_cell
 from privprune.errors import UserError
 from privprune.files import read_json, write_json
 from privprune.models import Structure, prunable
+from privprune.randomness import Purpose, generator
 
 MANIFEST = Manifest(
     data="digits",
@@ -36,7 +37,7 @@ MANIFEST = Manifest(
 @pytest.fixture
 def cell() -> Cell:
     """Return a pruned cell of two targets and a shadow model."""
-    networks = [MANIFEST.fresh(generator(seed)) for seed in MANIFEST.model_seeds()]
+    networks = [MANIFEST.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)) for seed in MANIFEST.model_seeds()]
     masks = [{name: weight > 0 for name, weight in prunable(network).items()} for network in networks]
     return Cell(MANIFEST, [dict(network.state_dict()) for network in networks], masks)
 
@@ -89,7 +90,9 @@ def test_smaller_networks_survive_their_folder(tmp_path: Path) -> None:
     sizes = (5, 16, 9)
     structures = tuple(Structure((), {"conv2.conv": (16, size), "fc1.linear": (4 * size, 64)}) for size in sizes)
     manifest = replace(MANIFEST, structures=structures)
-    states = [dict(manifest.fresh(generator(number), number).state_dict()) for number in range(3)]
+    states = [
+        dict(manifest.fresh(generator(number, Purpose.INITIAL_WEIGHTS), number).state_dict()) for number in range(3)
+    ]
     surrogates = [{"decoder.weight": torch.rand(2, 3)}, {}, {}]
     Cell(manifest, states, [{}, {}, {}], surrogates).save(tmp_path)
     found = load_cell(tmp_path)
@@ -186,11 +189,3 @@ def test_a_full_disk_leaves_the_old_cell(cell: Cell, tmp_path: Path) -> None:
     assert "\n" not in str(told.value)
     assert [path.name for path in tmp_path.iterdir()] == ["cell"]
     assert (tmp_path / "cell" / "models.safetensors").read_bytes() == before
-
-
-def test_generators_of_different_purposes_differ() -> None:
-    """Same numbers give the same stream; seed, network and purpose each make another, in their order."""
-    numbers = [(), (0,), (0, 0), (0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0, 0)]
-    draws = {tuple(torch.rand(4, generator=generator(*key)).tolist()) for key in numbers}
-    assert len(draws) == len(numbers)
-    assert torch.equal(torch.rand(4, generator=generator(3, 1, 2)), torch.rand(4, generator=generator(3, 1, 2)))

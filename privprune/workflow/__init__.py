@@ -1,1 +1,1 @@
-"""What each stage does, as one function over settings and data; `stages/` only reads, calls and writes."""
+"""What each stage computes, as one function of settings and data; `stages/` reads, calls and writes."""

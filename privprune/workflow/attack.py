@@ -1,13 +1,11 @@
-"""Attack the targets of a cell for membership: every method of the entry, every target, with base-rate replays."""
+"""Attack the targets of a cell for membership, with every method of an entry, at equal and at other base rates."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,25 +19,24 @@ from privprune.attacks.membership import (
     attack_each,
     evidence_about,
 )
-from privprune.cells import Cell, generator
-from privprune.checkpoints.store import Checkpoints
+from privprune.cells import Cell
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.metrics.membership import Measured, Scores, measure
+from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.settings import AtLeastOne, Positive
 from privprune.training.ensemble import Ensemble
 from privprune.training.prediction import predict
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.stacks import as_arrays, as_tensors
-from privprune.workflow.workers import side_by_side
-
-ATTACK, REPLAY = 3, 4  # purposes of generators, continued from workflow.context
+from privprune.workflow.stacks import as_array, as_tensor
+from privprune.workflow.workers import run_in_workers
 
 
 @dataclass(frozen=True)
 class BaseRates:
-    """Replays of attacks where members outnumber non-members.
+    """Further runs of attacks where members outnumber non-members.
 
     Attributes:
-        attacks: labels of the methods to replay.
+        attacks: labels of the methods that are run again.
         odds: members per non-member, each at least 1.
 
     """
@@ -56,10 +53,10 @@ class AttackEntry:
         paper: the paper whose row it belongs to.
         data: name of the dataset.
         target: the cell that is attacked.
-        methods: label -> settings, whose key `attack` names the method; a label is what tables and rows call it.
-        base_rates: replays at other ratios of members to non-members.
-        resamples: of the bootstrap behind the intervals.
-        seed: of all that is random in attacking.
+        methods: label -> settings, whose key `attack` names the method; tables show the label.
+        base_rates: further runs at other ratios of members to non-members.
+        resamples: number of bootstrap samples behind each interval.
+        seed: of all random numbers of the attacks.
 
     """
 
@@ -72,16 +69,19 @@ class AttackEntry:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse a replay of a method that is not there."""
+        """Check that the methods that are run at other base rates exist."""
         for label in self.base_rates.attacks:
             if label not in self.methods:
                 raise ValueError(f"base_rates.attacks: found {label!r}, allowed {', '.join(self.methods)}")
 
     def built(self, where: str) -> dict[str, Attack]:
-        """Build the attacks.
+        """Build the attacks, by their labels.
+
+        Args:
+            where: place of the entry, for the message.
 
         Raises:
-            UserError: an unknown attack, or settings that it does not take.
+            UserError: an attack is unknown, or its settings are wrong.
 
         """
         return {
@@ -92,11 +92,11 @@ class AttackEntry:
 
 @dataclass(frozen=True)
 class AttackResults:
-    """What all attacks on a cell gave.
+    """Results of all membership attacks on a cell.
 
     Attributes:
-        results: label -> metrics with intervals, ROC, history, as a record holds them.
-        scores: `<label>/<target>/members|nonmembers` -> float64 scores.
+        results: label -> metrics with intervals, ROC curve and history, in the form of a record.
+        scores: `<label>/<target>/members|nonmembers` -> float64 [n], scores of the evaluation records.
 
     """
 
@@ -104,44 +104,65 @@ class AttackResults:
     scores: dict[str, Any]
 
 
-def attack_cell(entry: AttackEntry, attacks: Mapping[str, Attack], cell: Cell, context: DataContext) -> AttackResults:
+def attack_cell(
+    entry: AttackEntry,
+    attacks: Mapping[str, Attack],
+    cell: Cell,
+    context: DataContext,
+    checkpoints: Checkpoints = NONE,
+) -> AttackResults:
     """Attack every target of a cell.
 
+    Args:
+        entry: seed, base rates and resamples.
+        attacks: label -> attack, see `AttackEntry.built`.
+        cell: the networks.
+        context: the data that they were trained on.
+        checkpoints: where the work is stored, so that it can be resumed.
+
     Raises:
-        UserError: the cell was trained on other data, or an attack needs shadow models and there are none.
+        UserError: the cell was trained on other data, or an attack needs shadow models and the cell has none.
 
     """
     check_same_data(cell, context, f"target: {entry.target}")
-    evidences = gather(cell, context)
+    evidences = gather_evidence(cell, context)
     jobs = [
         _Job(label, odds, targets)
         for label, attack in attacks.items()
-        for odds in (None, *_replayed(entry, label))
-        for targets in _together(attack, len(evidences), context.device)
+        for odds in (None, *_odds_of(entry, label))
+        for targets in _targets_per_job(attack, len(evidences), context.device)
     ]
 
     def work(job: _Job) -> list[Scores]:
-        own = context.checkpoints
-        return own.done(job.part, lambda: _attack(entry, attacks[job.label], evidences, job, own.within(job.part)))
+        within = checkpoints.within(job.part)
+        return checkpoints.done(job.part, lambda: _attack(entry, attacks[job.label], evidences, job, within))
 
-    found: dict[tuple[str, float | None], list[Scores]] = {}
-    for job, made in zip(jobs, side_by_side(work, jobs), strict=True):
-        found.setdefault((job.label, job.odds), []).extend(made)
-    measured = side_by_side(lambda key: _measured(entry, *key, found[key]), list(found))
+    scores_of: dict[tuple[str, float | None], list[Scores]] = {}
+    for job, scores in zip(jobs, run_in_workers(work, jobs), strict=True):
+        scores_of.setdefault((job.label, job.odds), []).extend(scores)
+    measured = run_in_workers(lambda run: _measure(entry, *run, scores_of[run]), list(scores_of))
+    return _results(scores_of, measured)
+
+
+def _results(
+    scores_of: Mapping[tuple[str, float | None], Sequence[Scores]], measured: Sequence[Measured]
+) -> AttackResults:
+    """Sort the scores and measurements of all runs, (label, odds), by their labels."""
     results: dict[str, Any] = {}
-    scores: dict[str, Any] = {}
-    for ((label, odds), own), one in zip(found.items(), measured, strict=True):
+    arrays: dict[str, Any] = {}
+    for ((label, odds), scores), measurement in zip(scores_of.items(), measured, strict=True):
         if odds is not None:
-            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = one.metrics["accuracy"].as_record()
+            accuracy = measurement.metrics["accuracy"].as_record()
+            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = accuracy
             continue
-        results[label] = one.as_record()
-        for target, score in enumerate(own):
-            scores |= {f"{label}/{target}/members": score.members, f"{label}/{target}/nonmembers": score.nonmembers}
-    return AttackResults(results, scores)
+        results[label] = measurement.as_record()
+        for target, score in enumerate(scores):
+            arrays |= {f"{label}/{target}/members": score.members, f"{label}/{target}/nonmembers": score.nonmembers}
+    return AttackResults(results, arrays)
 
 
 class _Job(NamedTuple):
-    """What a worker does: a method against some of the targets, as it is or at other odds."""
+    """The work of one worker process: a method against some targets, at equal base rates (None) or at other odds."""
 
     label: str
     odds: float | None
@@ -149,65 +170,76 @@ class _Job(NamedTuple):
 
     @property
     def part(self) -> str:
-        """Its name, as a part of the work."""
-        whom = " ".join(map(str, self.targets))
-        return f"{self.label} on {whom}" if self.odds is None else f"{self.label} at {self.odds:g} to 1 on {whom}"
+        """Name of the job in checkpoints."""
+        targets = " ".join(map(str, self.targets))
+        return f"{self.label} on {targets}" if self.odds is None else f"{self.label} at {self.odds:g} to 1 on {targets}"
 
 
-def _together(attack: Attack, targets: int, device: torch.device) -> list[Sequence[int]]:
-    """Divide targets into those of one job: one by one for an attack that trains, whose stacks pay on a GPU alone."""
+def _targets_per_job(attack: Attack, targets: int, device: torch.device) -> list[Sequence[int]]:
+    """Divide the targets into jobs: on the CPU one by one for attacks that train, else all in one job.
+
+    Attack networks of several targets can be trained as one stack, which is faster on a GPU only.
+    """
     if isinstance(attack, TrainsTogether) and device.type == "cpu":
         return [[target] for target in range(targets)]
     return [range(targets)]
 
 
-def _replayed(entry: AttackEntry, label: str) -> tuple[float, ...]:
-    """Return the odds at which a method is replayed."""
+def _odds_of(entry: AttackEntry, label: str) -> tuple[float, ...]:
+    """Return the odds at which a method is run again."""
     return entry.base_rates.odds if label in entry.base_rates.attacks else ()
 
 
-def _purpose(label: str, odds: float | None) -> tuple[int, ...]:
-    """Return what the random numbers of a method hang on beside the seed: its label alone, and the odds."""
-    own = zlib.crc32(label.encode())
-    return (ATTACK, own) if odds is None else (REPLAY, own, round(1000 * odds))
+def _purpose(label: str, odds: float | None) -> tuple[Purpose, tuple[int | str, ...]]:
+    """Return purpose and details of a method's generators: its label alone, so that other methods change nothing."""
+    if odds is None:
+        return Purpose.MEMBERSHIP_ATTACK, (label,)
+    return Purpose.BASE_RATE_REPLAY, (label, round(1000 * odds))
 
 
 def _attack(
     entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], job: _Job, checkpoints: Checkpoints
 ) -> list[Scores]:
-    """Run a job."""
-    generators = [generator(entry.seed, target, *_purpose(job.label, job.odds)) for target in job.targets]
-    own = [evidences[target] for target in job.targets]
+    """Run a job; returns the scores of each of its targets."""
+    purpose, details = _purpose(job.label, job.odds)
+    generators = [generator(entry.seed, purpose, target, *details) for target in job.targets]
+    selected = [evidences[target] for target in job.targets]
     if job.odds is not None:
-        own = [at_odds(one, job.odds, drawn) for one, drawn in zip(own, generators, strict=True)]
-    return attack_each(attack, own, generators, checkpoints)
+        selected = [at_odds(one, job.odds, draws) for one, draws in zip(selected, generators, strict=True)]
+    return attack_each(attack, selected, generators, checkpoints)
 
 
-def _measured(entry: AttackEntry, label: str, odds: float | None, found: Sequence[Scores]) -> Measured:
-    """Measure a method on all targets."""
-    return measure(found, entry.resamples, np.random.default_rng([entry.seed, *_purpose(label, odds)]))
+def _measure(entry: AttackEntry, label: str, odds: float | None, scores: Sequence[Scores]) -> Measured:
+    """Measure a method over all targets."""
+    purpose, details = _purpose(label, odds)
+    return measure(scores, entry.resamples, numpy_generator(entry.seed, purpose, *details))
 
 
-def gather(cell: Cell, context: DataContext) -> list[Evidence]:
-    """Ask every network of a cell about every record, once; then sort the answers by what the attacker may know."""
+def gather_evidence(cell: Cell, context: DataContext) -> list[Evidence]:
+    """Query every network of a cell once with every record, and sort the outputs by what an attacker may know.
+
+    Returns:
+        one per target.
+
+    """
     manifest = cell.manifest
-    answers = side_by_side(lambda number: as_arrays(_answers(cell, context, number)), range(manifest.networks))
-    logits = torch.stack([as_tensors(answer) for answer in answers])
+    outputs = run_in_workers(lambda number: as_array(_logits(cell, context, number)), range(manifest.networks))
+    logits = torch.stack([as_tensor(output) for output in outputs])
     labels = context.dataset.labels.cpu()
     members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
     for number in range(manifest.networks):
         members[number, context.members(manifest, number)] = True
     evidences = []
     for target in range(manifest.targets):
-        own = context.split(manifest, target)
-        population = torch.cat([own.reference, own.selection_nonmembers]) if manifest.shadows else None
+        split = context.split(manifest, target)
+        population = torch.cat([split.reference, split.selection_nonmembers]) if manifest.shadows else None
         shadows = members if manifest.shadows else None
-        evidences.append(evidence_about(target, logits, labels, own, shadows, population))
+        evidences.append(evidence_about(target, logits, labels, split, shadows, population))
     return evidences
 
 
-def _answers(cell: Cell, context: DataContext, number: int) -> Tensor:
-    """Logits of one network on all records, float [N, classes]."""
+def _logits(cell: Cell, context: DataContext, number: int) -> Tensor:
+    """Compute the logits of one network on all records, float [N, classes]."""
     model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
     everything = torch.arange(len(context.dataset.labels), device=context.device)
     return predict(Ensemble([model]), context.dataset.images, everything)[0].cpu()

@@ -1,4 +1,4 @@
-"""What attacks leave on disk, and reading it again: scores, or the images that they rebuilt."""
+"""Files of attacks, written and read: scores of records, or reconstructed images."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from privprune.files import new_folder, read_json, write_json
 from privprune.workflow.context import DataContext
 
 SCORES, RECONSTRUCTIONS = "scores.npz", "reconstructions.npz"
-_ENTRY = "entry.json"  # beside either: which attacks on which networks
+_ENTRY = "entry.json"  # beside either: names the attacks and the networks
 
 
 def save_attack(
     folder: Path, file: str, arrays: Mapping[str, Any], target: str, manifest: Manifest, labels: Sequence[str]
 ) -> None:
-    """Write what an entry's attacks gave, all or nothing.
+    """Write the results of an entry's attacks, all or nothing.
 
     Args:
-        folder: of the entry.
+        folder: of the entry; replaced if it exists.
         file: `SCORES` or `RECONSTRUCTIONS`.
         arrays: name -> array.
-        target: the cell that was attacked.
-        manifest: what its networks are.
+        target: name of the cell that was attacked.
+        manifest: of that cell.
         labels: of the attacks.
 
+    Raises:
+        UserError: the folder cannot be written.
+
     """
-    facts = {
+    description = {
         "target": target,
         "data": manifest.data,
         "fingerprint": manifest.fingerprint,
@@ -44,16 +47,16 @@ def save_attack(
     }
     with new_folder(folder) as unfinished:
         np.savez(unfinished / file, allow_pickle=False, **arrays)
-        write_json(unfinished / _ENTRY, facts)
+        write_json(unfinished / _ENTRY, description)
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """What one attack made of the test records of one network.
+class Reconstructions:
+    """Test images of one network that one attack reconstructed.
 
     Attributes:
         images: uint8 [n, C, H, W].
-        records: int64 [n], test records of the dataset.
+        records: int64 [n], the test records of the dataset that they reconstruct.
 
     """
 
@@ -61,8 +64,10 @@ class Rebuilt:
     records: Tensor
 
 
-def read_rebuilt(folder: Path, labels: Sequence[str], context: DataContext) -> dict[tuple[str, str], list[Rebuilt]]:
-    """Read what the attacks of a paper on this data made.
+def read_reconstructions(
+    folder: Path, labels: Sequence[str], context: DataContext
+) -> dict[tuple[str, str], list[Reconstructions]]:
+    """Read the reconstructions of test records by the attacks of a paper on one dataset.
 
     Args:
         folder: of the paper's attacks, with a folder for each of their entries.
@@ -73,35 +78,35 @@ def read_rebuilt(folder: Path, labels: Sequence[str], context: DataContext) -> d
         (target, label) -> one per network of the target.
 
     Raises:
-        UserError: nothing is there, a file is damaged, or two attacks have the same target and label.
+        UserError: there are no such attacks, a file is damaged, or two attacks have the same target and label.
 
     """
-    found: dict[tuple[str, str], list[Rebuilt]] = {}
+    reconstructions: dict[tuple[str, str], list[Reconstructions]] = {}
     for path in sorted(folder.glob(f"*/{RECONSTRUCTIONS}")):
-        facts = read_json(path.parent / _ENTRY)
-        if facts["fingerprint"] != context.dataset.fingerprint:
+        entry = read_json(path.parent / _ENTRY)
+        if entry["fingerprint"] != context.dataset.fingerprint:
             continue
-        for label in (label for label in labels if label in facts["attacks"]):
-            place = facts["target"], label
-            if place in found:
-                raise UserError(f"{folder}: found two attacks {label} on {place[0]}, remove what the suite has no more")
-            found[place] = _read(path, label, len(facts["seeds"]), context)
-    if not found:
+        for label in (label for label in labels if label in entry["attacks"]):
+            key = entry["target"], label
+            if key in reconstructions:
+                raise UserError(f"{folder}: found two attacks {label} on {key[0]}, remove what the suite has no more")
+            reconstructions[key] = _read_attack(path, label, len(entry["seeds"]), context)
+    if not reconstructions:
         raise UserError(f"{folder}: no {' or '.join(labels)} of {context.folder.name}, run `dvc repro` to make them")
-    return found
+    return reconstructions
 
 
-def _read(path: Path, label: str, networks: int, context: DataContext) -> list[Rebuilt]:
-    """Read one attack's images of test records, network by network."""
-    made = []
+def _read_attack(path: Path, label: str, networks: int, context: DataContext) -> list[Reconstructions]:
+    """Read one attack's reconstructions of test records, one per network."""
+    reconstructions = []
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for number in range(networks):
                 records = torch.from_numpy(arrays[f"{label}/{number}/records"])
                 images = torch.from_numpy(arrays[f"{label}/{number}/images"])
-                unseen = records >= context.dataset.official_train
-                made.append(Rebuilt(images[unseen], records[unseen]))
-    except (OSError, KeyError, ValueError, BadZipFile) as broken:
-        told = " ".join(str(broken).split())
-        raise UserError(f"{path}: missing or damaged ({told}), remove it and run `dvc repro` again") from None
-    return made
+                test = records >= context.dataset.official_train
+                reconstructions.append(Reconstructions(images[test], records[test]))
+    except (OSError, KeyError, ValueError, BadZipFile) as failure:
+        reason = " ".join(str(failure).split())
+        raise UserError(f"{path}: missing or damaged ({reason}), remove it and run `dvc repro` again") from None
+    return reconstructions

@@ -1,40 +1,26 @@
-"""A dataset as the stages use it: resident images, the records of each network, utility of trained networks."""
+"""One dataset as the stages use it: images on the device, the records of each network, and settings of networks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from privprune.cells import Cell, Manifest, generator
-from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.cells import Cell, Manifest
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.prepare import load_dataset, load_split
 from privprune.datasets.splits import Split
 from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
-from privprune.metrics.reidentification import QueryRanks, rank_queries
-from privprune.models import (
-    BlockNet,
-    CutSettings,
-    ReidentificationSettings,
-    count_weights,
-    embedder,
-    pretrained_models,
-    prunable,
-)
+from privprune.models import CutSettings, ReidentificationSettings, pretrained_models
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Count
 from privprune.training.batches import TrainingData
-from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan
-from privprune.training.prediction import predict
-from privprune.workflow.workers import side_by_side
-
-INITIAL, ORDER, DEFENCE = 0, 1, 2  # purposes of the generators of a network
 
 
 @dataclass(frozen=True)
@@ -45,12 +31,13 @@ class NetworkSettings:
         model: name of the architecture.
         protocol: how members and non-members are divided: `paper`, or `clean` half splits.
         seeds: one per target.
-        shadows: further networks on splits of their own, for attacks with shadow models; `clean` only.
+        shadows: number of shadow models, further networks on splits of their own, for attacks; `clean` only.
         reserve_reference: keep the reference records out of training, for defences that need non-members.
-        small_dense: number of weights of a narrower network of the same family (a control), or null.
-        pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/weights`, to start from, or null.
+        small_dense: number of weights of a narrower network of the same family, a control for pruning; null for none.
+        pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/weights` to start from; null to start from
+            random weights.
         cut: where the networks are cut into edge and cloud, and what is sent; null for whole networks.
-        reidentification: how they learn to find identities again; null for classifiers.
+        reidentification: losses and batches of re-identification networks; null for classifiers.
 
     """
 
@@ -65,7 +52,7 @@ class NetworkSettings:
     reidentification: ReidentificationSettings | None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
+        """Refuse combinations of settings that no experiment supports."""
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: found {list(self.seeds)}, allowed at least one, all different")
         if self.shadows and self.protocol == "paper":
@@ -80,31 +67,33 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class DataContext:
-    """One dataset with its splits, on the device, and where long work with it is kept on the way."""
+    """One dataset with its splits, on the device that computes.
+
+    Attributes:
+        dataset: images and labels, on the device.
+        folder: where `fetch` wrote it; the splits are read from there when they are needed.
+        device: CPU or GPU.
+
+    """
 
     dataset: Dataset
     folder: Path
     device: torch.device
-    checkpoints: Checkpoints = NONE
-
-    def within(self, part: str) -> DataContext:
-        """Return the same context for a part of the work."""
-        return replace(self, checkpoints=self.checkpoints.within(part))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """(C, H, W) of each image."""
         _, channels, height, width = self.dataset.images.shape
         return channels, height, width
 
     def split(self, manifest: Manifest, network: int) -> Split:
-        """Return the split of one network."""
+        """Read the split of one network of a cell."""
         return load_split(self.folder, manifest.protocol, network)
 
     def members(self, manifest: Manifest, network: int) -> Tensor:
-        """Return the records that one network trains on."""
-        own = self.split(manifest, network)
-        return own.members if manifest.reserve_reference else own.members_with_reference(manifest.protocol)
+        """Return the records that one network trains on, int64 [n]."""
+        split = self.split(manifest, network)
+        return split.members if manifest.reserve_reference else split.members_with_reference(manifest.protocol)
 
     def manifest(self, settings: NetworkSettings) -> Manifest:
         """Describe the networks of a cell that starts from this dataset."""
@@ -128,124 +117,51 @@ class DataContext:
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
-        """Return the records of a group of networks."""
+        """Return the training records of a group of networks, on the device."""
         indices = torch.stack([self.members(manifest, number) for number in networks])
         return TrainingData(self.dataset.images, self.dataset.labels, indices.to(self.device))
 
     def defence_context(
         self, manifest: Manifest, networks: Sequence[int], plan: TrainingPlan, target_accuracy: Tensor | None
     ) -> DefenceContext:
-        """Return what a defence may use for a group of networks."""
+        """Collect what a defence may use for a group of networks, with new generators.
+
+        Args:
+            manifest: what the networks are.
+            networks: numbers of those that are trained together.
+            plan: how they are trained.
+            target_accuracy: accuracy that the defence should reach, [networks]; None where it has no such target.
+
+        """
         splits = [self.split(manifest, number) for number in networks]
         seeds = manifest.model_seeds()
         return DefenceContext(
             images=self.dataset.images,
             labels=self.dataset.labels,
             members=self.training_data(manifest, networks).indices,
-            reference=torch.stack([own.reference for own in splits]).to(self.device),
-            selection=torch.stack([own.selection_nonmembers for own in splits]).to(self.device),
+            reference=torch.stack([split.reference for split in splits]).to(self.device),
+            selection=torch.stack([split.selection_nonmembers for split in splits]).to(self.device),
             classes=manifest.classes,
             cut=manifest.cut,
             epochs=plan.epochs,
             batch=plan.batch,
             precision=plan.precision,
             target_accuracy=target_accuracy,
-            generators=[generator(seeds[number], number, DEFENCE) for number in networks],
+            generators=[generator(seeds[number], Purpose.DEFENCE, number) for number in networks],
         )
 
-    def utility(self, cell: Cell) -> dict[str, list[float]]:
-        """Measure how well each target serves, and its size.
-
-        Of classifiers: accuracy on their members, the selection records and the official test set. Of networks that
-        find identities again: accuracy on their members, and how the official queries rank the official gallery.
-        `weights` is the architecture's number; `weights_left` is that of the weights that are not zero.
-        """
-        dense = float(count_weights(cell.manifest.fresh(torch.Generator())))
-
-        def measure(number: int) -> dict[str, float]:
-            model = cell.models([number])[0].to(self.device)
-            left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
-            return {
-                "train_accuracy": self.accuracy(Ensemble([model]), self.members(cell.manifest, number)),
-                **self._tested(cell.manifest, model, number),
-                "weights": dense,
-                "weights_left": float(left),
-            }
-
-        targets = side_by_side(measure, range(cell.manifest.targets))
-        return {name: [one[name] for one in targets] for name in targets[0]}
-
-    def _tested(self, manifest: Manifest, model: BlockNet, number: int) -> dict[str, float]:
-        """Measure a network on records that it was not trained on."""
-        own, ensemble = self.split(manifest, number), Ensemble([model])
-        if manifest.reidentification is None:
-            return {
-                "selection_accuracy": self.accuracy(ensemble, own.selection_nonmembers),
-                "test_accuracy": self.accuracy(ensemble, own.test),
-            }
-        ranking = self.ranks(model).summary()
-        names = ("rank_1", "rank_5", "mean_average_precision")
-        return {name: getattr(ranking, name) for name in names}
-
-    def embeddings(self, model: BlockNet, images: Tensor) -> Tensor:
-        """Return what a network with BNNeck compares images by.
-
-        Args:
-            model: on the device.
-            images: uint8 [n, channels, height, width], of any origin.
-
-        Returns:
-            float32 [n, D], on the device.
-
-        """
-        everything = torch.arange(len(images), device=self.device)
-        return predict(Ensemble([embedder(model)]), images.to(self.device), everything)[0]
-
-    def ranks(self, model: BlockNet, probes: Tensor | None = None, records: Tensor | None = None) -> QueryRanks:
-        """Rank the official gallery, with the standard exclusion.
-
-        Args:
-            model: a network with BNNeck, on the device.
-            probes: uint8 [n, channels, height, width], images that are looked for; None for the official queries.
-            records: int64 [n], whose identities and cameras the probes have; needed with them. Test records.
-
-        """
-        dataset, first = self.dataset, self.dataset.official_train
-        assert dataset.cameras is not None  # noqa: S101 (checked when it was fetched)
-        gallery = torch.arange(first + dataset.queries, len(dataset.labels), device=self.device)
-        if probes is None or records is None:
-            records = torch.arange(first, first + dataset.queries)
-            looked_for = self._embedded(model, records)
-        else:
-            looked_for = self.embeddings(model, probes)
-        records = records.to(self.device)
-        parts = (looked_for, dataset.labels[records], dataset.cameras[records])
-        return rank_queries(*parts, self._embedded(model, gallery), dataset.labels[gallery], dataset.cameras[gallery])
-
-    def _embedded(self, model: BlockNet, records: Tensor) -> Tensor:
-        return predict(Ensemble([embedder(model)]), self.dataset.images, records.to(self.device))[0]
-
-    def accuracy(self, ensemble: Ensemble, records: Tensor) -> float:
-        """Return the accuracy of a single network on some records; 0 where there are none."""
-        if not len(records):
-            return 0.0
-        records = records.to(self.device)
-        hits = predict(ensemble, self.dataset.images, records)[0].argmax(1) == self.dataset.labels[records]
-        return hits.float().mean().item()
-
-    def described(self) -> dict[str, str]:
-        """Return name, fingerprint and note of the dataset, as a record holds them."""
-        source = self.dataset.name
+    def as_record(self) -> dict[str, str]:
+        """Describe the dataset for a record: its name in the suite, its source, fingerprint and note."""
         return {
             "name": self.folder.name,
-            "source": source,
+            "source": self.dataset.name,
             "fingerprint": self.dataset.fingerprint,
             "note": self.dataset.note,
         }
 
 
 def open_context(folder: Path, device: torch.device) -> DataContext:
-    """Load a dataset that `fetch` has made, and move it to the device.
+    """Load a dataset that `fetch` wrote, and move it to the device.
 
     Raises:
         UserError: it is missing or damaged.
@@ -255,21 +171,16 @@ def open_context(folder: Path, device: torch.device) -> DataContext:
     return DataContext(dataset.to(device), folder, device)
 
 
-def weight_histograms(cell: Cell, bins: int = 101) -> dict[str, list[float]]:
-    """Histogram of the first target's non-zero weights, per layer and over all (MIA-Pruning, Figure 3)."""
-    weights: dict[str, Any] = prunable(cell.models([0])[0])
-    reach = max(float(weight.detach().abs().max()) for weight in weights.values())
-    edges = torch.linspace(-reach, reach, bins)
-    counts = {name: torch.histogram(weight[weight != 0].detach(), edges).hist for name, weight in weights.items()}
-    total = torch.stack(list(counts.values())).sum(0)
-    return {"edges": edges.tolist(), "all": total.tolist(), **{name: count.tolist() for name, count in counts.items()}}
-
-
 def check_same_data(cell: Cell, context: DataContext, where: str) -> None:
-    """Refuse to go on from networks of another dataset.
+    """Check that a cell was trained on the data of a context.
+
+    Args:
+        cell: the networks.
+        context: the data.
+        where: place in the suite that names the cell, for the message.
 
     Raises:
-        UserError: names both.
+        UserError: the fingerprints differ; names both datasets.
 
     """
     if cell.manifest.fingerprint != context.dataset.fingerprint:

@@ -1,4 +1,4 @@
-"""The two halves of a trained network as ONNX files, checked against PyTorch, with what they cost on the device."""
+"""Export the two halves of a trained network to ONNX, compare them with PyTorch, and measure their cost."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from privprune.models.reidentification import NECK
 from privprune.settings import AtLeastOne, Count, Positive, Range
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
-from privprune.workflow.inversion_targets import evenly
-from privprune.workflow.onnx_export import Session, export, without_chance
-from privprune.workflow.workers import side_by_side
+from privprune.workflow.inversion_targets import evenly_spaced
+from privprune.workflow.onnx_export import Session, export, without_random_layers
+from privprune.workflow.workers import run_in_workers
 
 _COMPARED = 64  # test images, evenly spaced, on which PyTorch and ONNX Runtime are compared
 EDGE, CLOUD = "edge", "cloud"
@@ -35,10 +35,10 @@ class DeployEntry:
     Attributes:
         paper: the paper whose row it belongs to.
         data: name of the dataset.
-        cell: whose network is exported.
-        network: which of its targets, counted from 0.
+        cell: the cell whose network is exported.
+        network: number of the target, counted from 0.
         opset: version of ONNX's operators.
-        tolerance: by how much any feature or output may differ between PyTorch and ONNX Runtime.
+        tolerance: largest absolute difference of a feature or output between PyTorch and ONNX Runtime.
         repeats: how often each half is timed.
 
     """
@@ -53,16 +53,16 @@ class DeployEntry:
 
 
 def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkSettings | None, where: str) -> None:
-    """Hold an entry against the suite, before anything is trained.
+    """Check an entry against the suite.
 
     Args:
-        entry: what was asked for.
+        entry: cell and network.
         cells: name of each cell -> name of its dataset.
-        network: the networks of the entry's cell; None where there is no such cell.
-        where: the place of the entry, for the message.
+        network: settings of the networks of the entry's cell; None where there is no such cell.
+        where: place of the entry, for the message.
 
     Raises:
-        UserError: no such cell or network, other data, or a network without a cut.
+        UserError: there is no such cell or network, the cell is of other data, or its networks have no cut.
 
     """
     if network is None:
@@ -76,12 +76,12 @@ def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkS
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """What came out.
+class Deployment:
+    """Two exported halves and their cost.
 
     Attributes:
-        files: name -> content of the two ONNX files.
-        metrics: parameters, operations, bytes and errors, one value each; the same on each run.
+        files: `edge.onnx` and `cloud.onnx` -> content.
+        metrics: parameters, operations, bytes and errors -> one value each; the same on each run.
         timings: milliseconds and bytes of memory, which differ from run to run.
 
     """
@@ -93,118 +93,126 @@ class Deployed:
 
 @dataclass(frozen=True)
 class _Half:
-    """One half with what it was given and gave: float32 [n, ...] each."""
+    """One half of a network, with an example of its input and output: float32 [n, ...] each."""
 
     model: nn.Module
     onnx: bytes
-    given: Tensor
-    made: Tensor
+    inputs: Tensor
+    outputs: Tensor
 
 
-def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str) -> Deployed:
-    """Export one network of a cell, prove that nothing was lost, measure what it costs.
+def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str) -> Deployment:
+    """Export one network of a cell, compare the files with PyTorch, and measure their cost.
 
-    A layer that draws random numbers, such as noise on the wire, is left out of the files: the device adds it to the
-    features by itself, from a source of randomness that it trusts.
+    Layers that draw random numbers, such as noise on the wire, are not exported: the device adds the noise to the
+    features itself, from a source of randomness that it trusts.
+
+    Args:
+        entry: which network, and how it is exported and timed.
+        cell: the networks.
+        context: the data; the halves are compared on 64 test images.
+        where: place of the entry, for messages.
 
     Raises:
-        UserError: the cell is of other data or not cut, or ONNX Runtime computes something else than PyTorch.
+        UserError: the cell was trained on other data or has no cut, or PyTorch and ONNX Runtime differ by more than the
+            tolerance.
 
     """
     check_same_data(cell, context, f"{where}.cell: {entry.cell}")
-    images = as_input(context.dataset.images[evenly(_test(context), _COMPARED).to(context.device)]).cpu()
+    compared = evenly_spaced(_test_records(context), _COMPARED)
+    images = as_input(context.dataset.images[compared.to(context.device)]).cpu()
     edge, cloud = _halves(cell, entry, where)
     with torch.no_grad():
         features = edge(images)
-        logits = cloud(features)
-    asked = [(edge, images, ("images", "features")), (cloud, features, ("features", _output(cell)))]
-    made = side_by_side(
-        lambda one: export(*one, entry.opset), asked
-    )  # forked, which also keeps the exporter's state out
-    parts = {EDGE: _Half(edge, made[0], images, features), CLOUD: _Half(cloud, made[1], features, logits)}
-    errors = _errors(parts)
+        outputs = cloud(features)
+    exports = [(edge, images, ("images", "features")), (cloud, features, ("features", _output_name(cell)))]
+    # The exporter leaves state behind, which in a forked process is lost.
+    onnx_edge, onnx_cloud = run_in_workers(lambda arguments: export(*arguments, entry.opset), exports)
+    halves = {EDGE: _Half(edge, onnx_edge, images, features), CLOUD: _Half(cloud, onnx_cloud, features, outputs)}
+    errors = _errors(halves)
     for name, error in errors.items():
         if not error <= entry.tolerance:
             raise UserError(
                 f"{where}.tolerance: {name} {error:.2g} between PyTorch and ONNX Runtime, "
                 f"allowed at most {entry.tolerance:g}"
             )
-    return Deployed(
-        files={f"{name}.onnx": half.onnx for name, half in parts.items()},
-        metrics={name: [float(value)] for name, value in {**_facts(parts), **errors}.items()},
-        timings=_timings(parts, entry.repeats),
+    return Deployment(
+        files={f"{name}.onnx": half.onnx for name, half in halves.items()},
+        metrics={name: [float(value)] for name, value in {**_costs(halves), **errors}.items()},
+        timings=_timings(halves, entry.repeats),
     )
 
 
-def _test(context: DataContext) -> Tensor:
+def _test_records(context: DataContext) -> Tensor:
     return torch.arange(context.dataset.official_train, len(context.dataset.labels))
 
 
 def _halves(cell: Cell, entry: DeployEntry, where: str) -> tuple[nn.Module, nn.Module]:
-    """Cut one network behind its wire, without what is random; a re-identification network ends with its embedding."""
+    """Cut one network behind its wire, without random layers; a re-identification network ends with its embedding."""
     model = cell.models([entry.network])[0]
     if WIRE not in model.block_names:
         raise UserError(f"{where}.cell: found {entry.cell}, whose networks are whole, allowed one with network.cut")
     edge, cloud = split(model, WIRE)
-    if _output(cell) == "embedding":
+    if _output_name(cell) == "embedding":
         cloud, _ = split(cloud, NECK)
-    return without_chance(edge), without_chance(cloud)
+    return without_random_layers(edge), without_random_layers(cloud)
 
 
-def _errors(parts: Mapping[str, _Half]) -> dict[str, float]:
-    """Largest absolute difference of the features, and of the outputs that both files in a row give."""
-    features = Session(parts[EDGE].onnx)(parts[EDGE].given.numpy())
-    outputs = Session(parts[CLOUD].onnx)(features)
+def _errors(halves: Mapping[str, _Half]) -> dict[str, float]:
+    """Compute the largest absolute difference of the features, and of the outputs of both files in a row."""
+    features = Session(halves[EDGE].onnx)(halves[EDGE].inputs.numpy())
+    outputs = Session(halves[CLOUD].onnx)(features)
     return {
-        "features_error": float((torch.from_numpy(features) - parts[EDGE].made).abs().max()),
-        "outputs_error": float((torch.from_numpy(outputs) - parts[CLOUD].made).abs().max()),
+        "features_error": float((torch.from_numpy(features) - halves[EDGE].outputs).abs().max()),
+        "outputs_error": float((torch.from_numpy(outputs) - halves[CLOUD].outputs).abs().max()),
     }
 
 
-def _facts(parts: Mapping[str, _Half]) -> dict[str, int]:
-    """Count what each half holds and does, per image."""
-    facts = {}
-    for name, half in parts.items():
-        facts[f"{name}_parameters"] = count_parameters(half.model)
-        facts[f"{name}_operations"] = multiply_accumulates(half.model, half.given[:1])
-        facts[f"{name}_file_bytes"] = len(half.onnx)
-    values = parts[EDGE].made[0].numel()
-    return {**facts, **{f"wire_bytes_{kind}": count for kind, count in bytes_on_wire(values).items()}}
+def _costs(halves: Mapping[str, _Half]) -> dict[str, int]:
+    """Count parameters, multiply-accumulate operations per image, and bytes of file and wire."""
+    costs = {}
+    for name, half in halves.items():
+        costs[f"{name}_parameters"] = count_parameters(half.model)
+        costs[f"{name}_operations"] = multiply_accumulates(half.model, half.inputs[:1])
+        costs[f"{name}_file_bytes"] = len(half.onnx)
+    values = halves[EDGE].outputs[0].numel()
+    return {**costs, **{f"wire_bytes_{kind}": count for kind, count in bytes_on_wire(values).items()}}
 
 
-def _timings(parts: Mapping[str, _Half], repeats: int) -> dict[str, float]:
-    """Measure median milliseconds for one image on one thread, and the peak of memory in ONNX Runtime."""
+def _timings(halves: Mapping[str, _Half], repeats: int) -> dict[str, float]:
+    """Measure median milliseconds for one image on one thread, and the peak memory in ONNX Runtime."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            seconds = seconds_by_turns(_sides(parts), repeats)
+            seconds = seconds_by_turns(_runs(halves), repeats)
     finally:
         torch.set_num_threads(threads)
-    measured = {f"{side}_milliseconds": round(1000 * taken, 4) for side, taken in seconds.items()}
-    for name, half in parts.items():
-        held = _peak(half)
-        measured |= {} if held is None else {f"{name}_peak_memory_bytes": held}
+    measured = {f"{run}_milliseconds": round(1000 * taken, 4) for run, taken in seconds.items()}
+    for name, half in halves.items():
+        peak = _peak(half)
+        measured |= {} if peak is None else {f"{name}_peak_memory_bytes": peak}
     return measured
 
 
-def _sides(parts: Mapping[str, _Half]) -> dict[str, Callable[[], object]]:
-    """Return each half as PyTorch and as ONNX Runtime run it, on one image."""
-    sides: dict[str, Callable[[], object]] = {}
-    for name, half in parts.items():
-        one = half.given[:1].contiguous()
-        sides[f"{name}_torch"] = partial(half.model, one)
-        sides[f"{name}_onnx_runtime"] = partial(Session(half.onnx), one.numpy())
-    return sides
+def _runs(halves: Mapping[str, _Half]) -> dict[str, Callable[[], object]]:
+    """Return functions that run each half on one image, in PyTorch and in ONNX Runtime."""
+    runs: dict[str, Callable[[], object]] = {}
+    for name, half in halves.items():
+        image = half.inputs[:1].contiguous()
+        runs[f"{name}_torch"] = partial(half.model, image)
+        runs[f"{name}_onnx_runtime"] = partial(Session(half.onnx), image.numpy())
+    return runs
 
 
 def _peak(half: _Half) -> int | None:
+    """Measure the peak memory of a half in ONNX Runtime, bytes; None where the system cannot tell."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "half.onnx"
         file.write_bytes(half.onnx)
-        return peak_memory(file, (1, *half.given.shape[1:]))
+        return peak_memory(file, (1, *half.inputs.shape[1:]))
 
 
-def _output(cell: Cell) -> str:
-    """Name what the cloud gives: an embedding of a re-identification network, else logits."""
+def _output_name(cell: Cell) -> str:
+    """Name the output of the cloud: an embedding of a re-identification network, else logits."""
     return "embedding" if cell.manifest.reidentification is not None else "logits"

@@ -1,4 +1,4 @@
-"""Targets as an inversion attacker meets them: cut in two, with the records that he knows and those he is scored on."""
+"""Targets of inversion attacks: networks cut in two, with the records that an attacker knows and is scored on."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion import AttackerData, Inversion, ThreatModel
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.models import Halves, cut_in_two, reseed
 from privprune.workflow.context import DataContext
 
-KNOWN_SHARE = 0.9  # of the test records, known to an attacker of attacker_data: infer; the first of them, as in CEM
-FEWEST = 10  # test records, so that both parts have some
-SHOWN = (2, 8)  # rows and columns of a panel, where a dataset has no mosaic
+_KNOWN_SHARE = 0.9  # of the test records, the first of them, for an attacker with attacker_data `infer`, as in CEM
+_FEWEST_TEST_RECORDS = 10  # so that both parts have some
+_PANEL = (2, 8)  # rows and columns of a panel of images, where the dataset has no mosaic
 
 
 @dataclass(frozen=True)
-class Pools:
-    """The records of one target by what an inversion attacker may do with them, int64 each.
+class TargetRecords:
+    """The records of one target by what they mean to an inversion attacker, int64 each.
 
     Attributes:
-        members: what the target was trained on.
+        members: training records of the target.
         test: the official test records.
-        known_test: the first 90 % of them, without those that a panel shows.
-        unseen_test: the last 10 %.
-        shown: [rows, columns], what a panel shows: the dataset's mosaic, or evenly spaced records of `unseen_test`.
+        known_test: the first 90 % of the test records, without those in the panel.
+        unseen_test: the last 10 % of the test records.
+        panel: [rows, columns], records that figures show: the dataset's mosaic, or evenly spaced records of
+            `unseen_test`.
 
     """
 
@@ -36,121 +38,137 @@ class Pools:
     test: Tensor
     known_test: Tensor
     unseen_test: Tensor
-    shown: Tensor
+    panel: Tensor
 
 
-def pools(members: Tensor, test: Tensor, mosaic: Sequence[Sequence[int]]) -> Pools:
-    """Sort records.
+def divide_records(members: Tensor, test: Tensor, mosaic: Sequence[Sequence[int]]) -> TargetRecords:
+    """Divide the records of a target.
+
+    Args:
+        members: int64 [n], its training records.
+        test: int64 [m], the official test records.
+        mosaic: rows of records that make up a photograph; empty where the dataset has none.
 
     Raises:
-        UserError: there are too few test records.
+        UserError: there are fewer than 10 test records.
 
     """
-    if len(test) < FEWEST:
-        raise UserError(f"inversions: found {len(test)} test records, allowed at least {FEWEST}")
-    known, unseen = test.tensor_split([int(KNOWN_SHARE * len(test))])
-    rows, columns = SHOWN
-    strip = evenly(unseen, rows * columns)
-    shown = torch.tensor(mosaic) if mosaic else strip.view(rows if len(strip) == rows * columns else 1, -1)
-    return Pools(members, test, known[~torch.isin(known, shown)], unseen, shown)
+    if len(test) < _FEWEST_TEST_RECORDS:
+        raise UserError(f"inversions: found {len(test)} test records, allowed at least {_FEWEST_TEST_RECORDS}")
+    known, unseen = test.tensor_split([int(_KNOWN_SHARE * len(test))])
+    rows, columns = _PANEL
+    strip = evenly_spaced(unseen, rows * columns)
+    panel = torch.tensor(mosaic) if mosaic else strip.view(rows if len(strip) == rows * columns else 1, -1)
+    return TargetRecords(members, test, known[~torch.isin(known, panel)], unseen, panel)
 
 
-def records_of(cell: Cell, number: int, context: DataContext) -> Pools:
-    """Sort the records of one network of a cell.
+def target_records(cell: Cell, number: int, context: DataContext) -> TargetRecords:
+    """Divide the records of one network of a cell.
 
     Raises:
-        UserError: there are too few test records.
+        UserError: there are fewer than 10 test records.
 
     """
     test = context.split(cell.manifest, number).test
-    return pools(context.members(cell.manifest, number), test, context.dataset.mosaic)
+    return divide_records(context.members(cell.manifest, number), test, context.dataset.mosaic)
 
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """The records of one attack, int64 each.
+    """The records of one attack on one target, int64 each.
 
     Attributes:
-        known: what the attacker trains on.
-        released: what CEM's released code would score him on: records of the test set that he has not seen.
-        written: what the paper's words say: an attacker who knows the training records is scored on these.
-        shown: what is shown of his work.
+        known: records that the attacker trains on.
+        released: records that CEM's released code scores: test records that the attacker has not seen.
+        as_written: records that CEM's paper scores: training records for an attacker that knows them.
+        panel: records that figures show.
 
     """
 
     known: Tensor
     released: Tensor
-    written: Tensor
-    shown: Tensor
+    as_written: Tensor
+    panel: Tensor
 
     @property
     def scored(self) -> Tensor:
-        """All that is inverted, each record once, in ascending order."""
-        scored: Tensor = torch.cat([self.released, self.written, self.shown]).unique()
+        """All records that are inverted, each once, in ascending order."""
+        scored: Tensor = torch.cat([self.released, self.as_written, self.panel]).unique()
         return scored
 
-    def rows(self, records: Tensor) -> Tensor:
-        """Return the places of some records in `scored`."""
+    def positions(self, records: Tensor) -> Tensor:
+        """Return the positions of some records in `scored`."""
         return torch.searchsorted(self.scored, records)
 
 
-def plan(attack: Inversion, own: Pools, images: int | None) -> ScoringPlan:
-    """Decide what an attack knows and is scored on.
+def plan_scoring(attack: Inversion, records: TargetRecords, images: int | None) -> ScoringPlan:
+    """Decide what an attacker knows and which records it is scored on.
 
-    Released code (decoding-based attack): `train` trains on the training records and is scored on the test set, `infer`
-    trains on the first 90 % of the test set and is scored on the last 10 %. The paper speaks of reconstructing training
-    and inference images: `train` is scored on training records; for `infer` there is no other choice than unseen test
-    records. An attack that trains on nothing, which CEM has not, is scored on the test set under both names; one with a
-    limit, on as many of the shown records.
+    CEM's released code (decoding-based attack): `train` trains on the training records and is scored on the test set;
+    `infer` trains on the first 90 % of the test set and is scored on the last 10 %. The paper reconstructs training and
+    inference images, so `train` is also scored on training records; for `infer` both are the unseen test records.
+    An attack without training (none in CEM) is scored on the test set both times. An attack with a limit is scored on
+    that many records of the panel.
 
     Args:
         attack: what it trains on, and how many images it inverts at most.
-        own: the target's records.
-        images: how many are scored at most, evenly spaced; None for all.
+        records: of the target.
+        images: how many records are scored at most, evenly spaced; None for all.
 
     """
-    shown = own.shown.flatten()
+    panel = records.panel.flatten()
     if attack.limit is not None:
-        shown = evenly(shown, attack.limit)
-        return ScoringPlan(own.members[:0], shown, shown, shown)
-    known: dict[AttackerData | None, Tensor] = {"train": own.members, "infer": own.known_test, None: own.members[:0]}
-    released = evenly(own.unseen_test if attack.attacker_data == "infer" else own.test, images)
-    written = evenly(own.members, images) if attack.attacker_data == "train" else released
-    return ScoringPlan(known[attack.attacker_data], released, written, shown)
+        panel = evenly_spaced(panel, attack.limit)
+        return ScoringPlan(records.members[:0], panel, panel, panel)
+    known: dict[AttackerData | None, Tensor] = {
+        "train": records.members,
+        "infer": records.known_test,
+        None: records.members[:0],
+    }
+    released = evenly_spaced(records.unseen_test if attack.attacker_data == "infer" else records.test, images)
+    as_written = evenly_spaced(records.members, images) if attack.attacker_data == "train" else released
+    return ScoringPlan(known[attack.attacker_data], released, as_written, panel)
 
 
-def evenly(records: Tensor, most: int | None) -> Tensor:
-    """Keep `most` of the records at most, evenly spaced."""
+def evenly_spaced(records: Tensor, most: int | None) -> Tensor:
+    """Return at most `most` of the records, evenly spaced; all of them for None."""
     if most is None or most >= len(records):
         return records
     return records[torch.arange(most, device=records.device) * len(records) // most]
 
 
 @dataclass(frozen=True)
-class Target:
-    """One network of a cell, cut and ready to be attacked.
+class InversionTarget:
+    """One network of a cell, cut in two for an attack.
 
     Attributes:
-        halves: the network, on the device, in evaluation mode, without gradients of its own.
-        pools: its records.
-        deviation: of the noise that its wire adds to each feature.
+        halves: the network, on the device, in evaluation mode, without gradients for its weights.
+        records: of the target.
+        deviation: standard deviation of the noise that the wire adds to each feature.
         random: whether two queries with one image differ.
-        random_edge: whether they do before the wire already.
+        random_edge: whether they differ before the wire already.
         share: of each feature that a random wire lets through on average.
-        surrogate: state dict of the decoder that it was trained against; empty where there was none.
+        surrogate: state dict of the decoder that the target was trained against; empty where there was none.
 
     """
 
     halves: Halves
-    pools: Pools
+    records: TargetRecords
     deviation: float
     random: bool
     random_edge: bool
     share: float
     surrogate: dict[str, Tensor]
 
-    def victim(self, own: ScoringPlan, context: DataContext) -> ThreatModel:
-        """Hand over what an attacker may have."""
+    def threat_model(self, plan: ScoringPlan, context: DataContext, checkpoints: Checkpoints = NONE) -> ThreatModel:
+        """Collect what an attacker may use.
+
+        Args:
+            plan: what the attacker knows and is scored on.
+            context: the data.
+            checkpoints: where the attacker stores its work, so that it can be resumed.
+
+        """
         device = context.device
         return ThreatModel(
             encoder=self.halves.encoder,
@@ -159,41 +177,43 @@ class Target:
             random_edge=self.random_edge,
             share=self.share,
             images=context.dataset.images,
-            known=own.known.to(device),
-            leak=self.pools.known_test.to(device),
-            scored=own.scored.to(device),
+            known=plan.known.to(device),
+            leak=self.records.known_test.to(device),
+            scored=plan.scored.to(device),
             surrogate=self.surrogate,
-            checkpoints=context.checkpoints,
+            checkpoints=checkpoints,
         )
 
 
-def target(cell: Cell, number: int, cut: str | int | None, context: DataContext, *seed: int) -> Target:
-    """Take one network of a cell apart.
+def prepare_target(
+    cell: Cell, number: int, cut: str | int | None, context: DataContext, draws: torch.Generator
+) -> InversionTarget:
+    """Cut one network of a cell in two for an attack.
 
     Args:
         cell: the networks.
         number: which of them.
-        cut: where a whole network is cut; None for its own cut.
-        context: its data.
-        seed: numbers that all draws on its wire hang on.
+        cut: where a whole network is cut; None for a network with a cut of its own.
+        context: the data.
+        draws: the random layers, of the wire for instance, are seeded with its initial seed.
 
     Raises:
-        UserError: there is no such cut, or the data has too few test records.
+        UserError: there is no such cut, or the data has fewer than 10 test records.
 
     """
     model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
-    reseed(model, generator(*seed).initial_seed())
+    reseed(model, draws.initial_seed())
     model.requires_grad_(requires_grad=False).eval()
-    own = cell.manifest.cut
-    wire = own.wire if own is not None else None
-    parts = cut_in_two(model, cut)
-    parts.encoder.eval()  # the blocks are already, their new container is not
-    return Target(
-        halves=parts,
-        pools=records_of(cell, number, context),
+    trained_cut = cell.manifest.cut
+    wire = trained_cut.wire if trained_cut is not None else None
+    halves = cut_in_two(model, cut)
+    halves.encoder.eval()  # its blocks are in evaluation mode already, their new container is not
+    return InversionTarget(
+        halves=halves,
+        records=target_records(cell, number, context),
         deviation=wire.noise_deviation if wire is not None else 0.0,
-        random=own is not None and own.random,
-        random_edge=own is not None and own.random_edge,
+        random=trained_cut is not None and trained_cut.random,
+        random_edge=trained_cut is not None and trained_cut.random_edge,
         share=wire.share if wire is not None else 1.0,
         surrogate=cell.surrogates[number],
     )

@@ -1,4 +1,4 @@
-"""An entry of the suite with attacks that reconstruct images, and what can be told of it before anything is trained."""
+"""Settings of attacks that reconstruct images, and their check against the shape of features."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class InversionEntry:
             has a cut of its own.
         inversions: label -> settings, whose key `attack` names the attack.
         images: how many images are scored at most, evenly spaced; null for all.
-        resamples: of the bootstrap behind the intervals.
-        seed: of all that is random in attacking.
+        resamples: number of bootstrap samples behind each interval.
+        seed: of all random numbers of the attacks.
 
     """
 
@@ -39,7 +39,7 @@ class InversionEntry:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse a cut that is neither a name nor a number, and labels that a record keeps for itself."""
+        """Check the type of the cut, and that no label is `original`, which names the panel of the true images."""
         if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
             raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
         if not self.inversions or "original" in self.inversions:
@@ -48,10 +48,13 @@ class InversionEntry:
             )
 
     def built(self, where: str) -> dict[str, Inversion]:
-        """Build the attacks.
+        """Build the attacks, by their labels.
+
+        Args:
+            where: place of the entry, for the message.
 
         Raises:
-            UserError: an unknown attack, or settings that it does not take.
+            UserError: an attack is unknown, or its settings are wrong.
 
         """
         return {
@@ -63,16 +66,16 @@ class InversionEntry:
 def check_features(
     attacks: Mapping[str, Inversion], feature_shape: tuple[int, ...], image_shape: tuple[int, int, int], where: str
 ) -> None:
-    """Hold attacks against what they are to invert.
+    """Check that attacks can invert features of a shape.
 
     Args:
         attacks: label -> attack.
         feature_shape: of one image's features, (c, h, w) or (c,).
         image_shape: (C, H, W).
-        where: the place of the attacks' entry, for the message.
+        where: place of the attacks' entry, for the message.
 
     Raises:
-        UserError: features that an attack cannot invert.
+        UserError: an attack cannot invert them; the message starts with its label.
 
     """
     for label, attack in attacks.items():

@@ -1,8 +1,8 @@
-"""Invert the features that the targets of a cell send: every attack of the entry, every target, and the bound."""
+"""Invert the features that the targets of a cell send, with every attack of an entry, and bound the error of any."""
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,38 +12,39 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.inversion import DecoderAttack, Inversion
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
 from privprune.models import BlockNet, cut_in_two
+from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.feature_metrics import bounded, facts, shown
-from privprune.workflow.inversion_targets import plan, records_of, target
+from privprune.workflow.feature_metrics import collect_training_images, measure_features, with_error_bound
+from privprune.workflow.inversion_targets import plan_scoring, prepare_target, target_records
 from privprune.workflow.inversions import InversionEntry, check_features
 from privprune.workflow.panels import panel
-from privprune.workflow.workers import side_by_side
+from privprune.workflow.workers import run_in_workers
 
 Array = np.ndarray[Any, Any]
-
-INVERT = 6  # purpose of generators, continued from privprune.cells; 7 and 8 are in workflow.facts
 
 
 def check_inversion(
     entry: InversionEntry, model: BlockNet, image_shape: tuple[int, int, int], where: str
 ) -> dict[str, Inversion]:
-    """Hold an entry against the architecture of its target, before anything is trained.
+    """Check an entry against the architecture of its target.
 
     Args:
-        entry: what was asked for.
-        model: a network like the target's, with any weights; left in evaluation mode.
+        entry: the attacks and the cut.
+        model: a network of the target's architecture, with any weights; left in evaluation mode.
         image_shape: (C, H, W) of the data.
-        where: the place of the entry, for the message.
+        where: place of the entry, for the message.
 
     Returns:
-        the attacks.
+        label -> attack.
 
     Raises:
-        UserError: an unknown attack, wrong settings, no such cut, or features that an attack cannot invert.
+        UserError: an attack is unknown, its settings are wrong, the network has no such cut, or an attack cannot invert
+            features of this shape.
 
     """
     attacks = entry.built(where)
@@ -56,11 +57,11 @@ def check_inversion(
 
 
 @dataclass(frozen=True)
-class Inverted:
-    """What all attacks on a cell gave.
+class InversionResults:
+    """Results of all inversion attacks on a cell.
 
     Attributes:
-        results: label -> metrics with intervals, history, numbers of records, as a record holds them.
+        results: label -> metrics with intervals, history and numbers of records, in the form of a record.
         metrics: name -> one value per target: what is sent, and the bound of any attack's error.
         panels: label, and `original` -> PNG in base64, of the first target.
         reconstructions: `<label>/<target>/images|records|mse|psnr|ssim` -> arrays of all inverted images.
@@ -74,15 +75,15 @@ class Inverted:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What one attack gave on one target, without tensors: workers send arrays faster and more safely.
+class _TargetInversion:
+    """Result of one attack on one target, as arrays, which worker processes send by value.
 
     Attributes:
-        images: uint8 [m, C, H, W], all that was inverted.
-        records: int64 [m], of which records.
-        quality: of all of them.
-        released: of those that the released code would score.
-        written: of those that the paper's words say.
+        images: uint8 [m, C, H, W], all reconstructions.
+        records: int64 [m], the records that were inverted.
+        quality: of all reconstructions.
+        released: quality of those that CEM's released code scores.
+        as_written: quality of those that CEM's paper scores.
         known: number of records that the attacker trained on.
         history: the attack's curves.
 
@@ -92,65 +93,81 @@ class _Found:
     records: Array
     quality: Quality
     released: Quality
-    written: Quality
+    as_written: Quality
     known: int
     history: dict[str, list[float]]
 
 
 class _Job(NamedTuple):
-    """What a worker does: an attack on a target, H(x) of one of the sets of images, or the facts of a target."""
+    """The work of one worker process: an attack on a target, the entropy of a set of images, or a target's features."""
 
-    kind: Literal["attack", "entropy", "facts"]
+    kind: Literal["attack", "entropy", "features"]
     label: str
     number: int
 
     @property
     def part(self) -> str:
-        """Its name, as a part of the work."""
+        """Name of the job in checkpoints."""
         return f"{self.kind} {self.label} {self.number}"
 
 
-def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, context: DataContext) -> Inverted:
+def invert_cell(
+    entry: InversionEntry,
+    attacks: Mapping[str, Inversion],
+    cell: Cell,
+    context: DataContext,
+    checkpoints: Checkpoints = NONE,
+) -> InversionResults:
     """Attack every target of a cell.
 
+    Args:
+        entry: seed, cut, resamples, and how many images are scored.
+        attacks: label -> attack, see `InversionEntry.built`.
+        cell: the networks.
+        context: the data that they were trained on.
+        checkpoints: where the work is stored, so that it can be resumed.
+
     Raises:
-        UserError: the cell was trained on other data, cannot be cut so, or sends what an attack cannot invert.
+        UserError: the cell was trained on other data, it has no such cut, or an attack cannot invert its features.
 
     """
     check_same_data(cell, context, f"target: {entry.target}")
-    channels, height, width = context.dataset.images.shape[1:]
-    check_inversion(entry, cell.models([0])[0], (channels, height, width), f"attack of {entry.target}")
-    _check_surrogates(entry, attacks, cell, (channels, height, width))
-    numbers, learnt = range(cell.manifest.targets), shown(cell, context)
-    jobs = [_Job("attack", label, number) for label in attacks for number in numbers]
-    jobs += [_Job("entropy", "", number) for number in range(len(learnt.sets))]
-    jobs += [_Job("facts", "", number) for number in numbers]
+    check_inversion(entry, cell.models([0])[0], context.image_shape, f"attack of {entry.target}")
+    _check_surrogates(entry, attacks, cell, context.image_shape)
+    targets, training_images = range(cell.manifest.targets), collect_training_images(cell, context)
+    jobs = [_Job("attack", label, number) for label in attacks for number in targets]
+    jobs += [_Job("entropy", "", number) for number in range(len(training_images.sets))]
+    jobs += [_Job("features", "", number) for number in targets]
 
-    def work(job: _Job) -> _Found | dict[str, float] | float:
+    def work(job: _Job) -> _TargetInversion | dict[str, float] | float:
         if job.kind == "attack":
-            return _inverted(entry, attacks[job.label], job.label, cell, job.number, context.within(job.part))
+            within = checkpoints.within(job.part)
+            return _invert_target(entry, attacks[job.label], job.label, cell, job.number, context, within)
         if job.kind == "entropy":
-            return learnt.entropy(entry.seed, job.number, context)
-        return facts((entry.seed, job.number), entry.cut, cell, job.number, context)
+            return training_images.entropy(entry.seed, job.number, context)
+        return measure_features(entry.seed, entry.cut, cell, job.number, context)
 
-    done = side_by_side(lambda job: context.checkpoints.done(job.part, lambda: work(job)), jobs)
-    entropies = [one for one in done if isinstance(one, float)]
-    measured = [one for one in done if isinstance(one, dict)]
-    size = channels * height * width
-    told = [bounded(one, entropies[own], size) for one, own in zip(measured, learnt.of, strict=True)]
-    found = {
-        label: [one for job, one in zip(jobs, done, strict=True) if job.label == label and isinstance(one, _Found)]
-        for label in attacks
-    }
-    return Inverted(
-        results={label: _result(entry, label, targets) for label, targets in found.items()},
-        metrics={name: [one[name] for one in told] for name in told[0]},
-        panels=_panels(records_of(cell, 0, context).shown, found, context),
+    results = run_in_workers(lambda job: checkpoints.done(job.part, lambda: work(job)), jobs)
+    entropies = [result for result in results if isinstance(result, float)]
+    features = [result for result in results if isinstance(result, dict)]
+    inversions: dict[str, list[_TargetInversion]] = {label: [] for label in attacks}
+    for job, result in zip(jobs, results, strict=True):
+        if isinstance(result, _TargetInversion):
+            inversions[job.label].append(result)
+    size = math.prod(context.image_shape)
+    bounded = [
+        with_error_bound(metrics, entropies[position], size)
+        for metrics, position in zip(features, training_images.set_of, strict=True)
+    ]
+    return InversionResults(
+        results={label: _result(entry, label, targets) for label, targets in inversions.items()},
+        metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
+        panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions={
             f"{label}/{number}/{name}": values
-            for label, targets in found.items()
-            for number, one in enumerate(targets)
-            for name, values in _arrays(one).items()
+            for label, targets in inversions.items()
+            for number, target in enumerate(targets)
+            for name, values in _arrays(target).items()
         },
     )
 
@@ -158,7 +175,7 @@ def invert_cell(entry: InversionEntry, attacks: Mapping[str, Inversion], cell: C
 def _check_surrogates(
     entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, image_shape: tuple[int, int, int]
 ) -> None:
-    """Refuse to start from surrogates that the targets were not trained against."""
+    """Check, where an attack starts from a surrogate decoder, that the targets were trained against a fitting one."""
     starting = {label: attack for label, attack in attacks.items() if isinstance(attack, DecoderAttack)}
     for number in range(cell.manifest.targets) if starting else ():
         feature_shape = cut_in_two(cell.models([number])[0], entry.cut).feature_shape(image_shape)
@@ -169,33 +186,40 @@ def _check_surrogates(
                 raise UserError(f"attack of {entry.target}.inversions.{label}.{refused}") from None
 
 
-def _inverted(
-    entry: InversionEntry, attack: Inversion, label: str, cell: Cell, number: int, context: DataContext
-) -> _Found:
-    """Run one attack on one target; its random numbers hang on its label alone."""
-    seed = (entry.seed, number, INVERT, zlib.crc32(label.encode()))
-    attacked = target(cell, number, entry.cut, context, *seed, 0)
-    own = plan(attack, attacked.pools, entry.images)
-    victim = attacked.victim(own, context)
-    made = attack(victim, generator(*seed, 1))
+def _invert_target(
+    entry: InversionEntry,
+    attack: Inversion,
+    label: str,
+    cell: Cell,
+    number: int,
+    context: DataContext,
+    checkpoints: Checkpoints,
+) -> _TargetInversion:
+    """Run one attack on one target; its random numbers depend on seed, target and label, not on other attacks."""
+    wire_draws, attack_draws = (generator(entry.seed, Purpose.INVERSION, number, label, part) for part in (0, 1))
+    target = prepare_target(cell, number, entry.cut, context, wire_draws)
+    plan = plan_scoring(attack, target.records, entry.images)
+    victim = target.threat_model(plan, context, checkpoints)
+    made = attack(victim, attack_draws)
     quality = Quality.of(victim.targets(victim.scored), made.images)
-    return _Found(
+    return _TargetInversion(
         images=(made.images * 255).round().to(torch.uint8).cpu().numpy(),
-        records=own.scored.numpy(),
+        records=plan.scored.numpy(),
         quality=quality,
-        released=quality.take(own.rows(own.released)),
-        written=quality.take(own.rows(own.written)),
-        known=len(own.known),
+        released=quality.take(plan.positions(plan.released)),
+        as_written=quality.take(plan.positions(plan.as_written)),
+        known=len(plan.known),
         history=dict(made.history),
     )
 
 
-def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dict[str, Any]:
-    """Measure one attack on all targets, as a record holds it."""
-    draws = np.random.default_rng([entry.seed, INVERT, zlib.crc32(label.encode())])
+def _result(entry: InversionEntry, label: str, targets: Sequence[_TargetInversion]) -> dict[str, Any]:
+    """Measure one attack over all targets, in the form of a record."""
+    draws = numpy_generator(entry.seed, Purpose.INVERSION, label)
     metrics: dict[str, Any] = {}
-    for ending, part in (("", "released"), ("_as_written", "written")):
-        measured = measure([getattr(one, part) for one in targets], entry.resamples, draws)
+    scored = {"": [one.released for one in targets], "_as_written": [one.as_written for one in targets]}
+    for ending, qualities in scored.items():
+        measured = measure(qualities, entry.resamples, draws)
         metrics |= {f"{name}{ending}": interval.as_record() for name, interval in measured.items()}
     history = {
         name: [list(epoch) for epoch in zip(*(one.history[name] for one in targets), strict=True)]
@@ -208,17 +232,19 @@ def _result(entry: InversionEntry, label: str, targets: Sequence[_Found]) -> dic
     return {"kind": "inversion", "metrics": metrics, "history": history, "records": records}
 
 
-def _panels(shown: Tensor, found: Mapping[str, Sequence[_Found]], context: DataContext) -> dict[str, str]:
-    """Show the first target's images beside the originals; labels of attacks, and `original`."""
+def _panels(
+    shown: Tensor, inversions: Mapping[str, Sequence[_TargetInversion]], context: DataContext
+) -> dict[str, str]:
+    """Draw the panel of the first target for every attack, and for the `original` images."""
     records = shown.flatten()
     originals = context.dataset.images[records.to(context.device)].cpu()
-    made = {
+    panels = {
         label: panel(torch.from_numpy(targets[0].images), torch.from_numpy(targets[0].records), shown)
-        for label, targets in found.items()
+        for label, targets in inversions.items()
     }
-    return {"original": panel(originals, records, shown), **made}
+    return {"original": panel(originals, records, shown), **panels}
 
 
-def _arrays(one: _Found) -> dict[str, Any]:
-    """Return all that an attack made of one target's images, for the file beside the record."""
-    return {"images": one.images, "records": one.records, **vars(one.quality)}
+def _arrays(target: _TargetInversion) -> dict[str, Any]:
+    """Return the reconstructions of one target and their qualities, by their names in the file."""
+    return {"images": target.images, "records": target.records, **vars(target.quality)}

@@ -1,4 +1,4 @@
-"""Networks as ONNX files: exported by PyTorch, the same bytes for the same network, run by ONNX Runtime."""
+"""Export networks to ONNX with PyTorch, the same bytes for the same network, and run them in ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ Array = np.ndarray[Any, Any]
 
 
 def export(model: nn.Module, example: Tensor, names: tuple[str, str], opset: int) -> bytes:
-    """Write a network as an ONNX model for batches of any size.
+    """Export a network as an ONNX model for batches of any size.
 
-    Batch normalisation becomes part of the convolution before it. What the exporter notes about the program (source
-    lines, with the paths of this machine) is left out, so that equal networks give equal bytes.
+    Batch normalisation is merged into the convolution before it. The metadata that the exporter adds (source lines,
+    with paths of the machine) is removed, so that equal networks give equal bytes.
 
     Args:
         model: in evaluation mode, on the CPU.
-        example: float32 [n, ...], n of at least 2, what it takes.
+        example: float32 [n, ...], an input of at least 2 samples.
         names: of input and output.
         opset: version of ONNX's operators.
 
+    Returns:
+        content of an ONNX file.
+
     """
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells its own steps
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else it logs each of its steps
     program = torch.onnx.export(
         model,
         (example,),
@@ -42,9 +45,9 @@ def export(model: nn.Module, example: Tensor, names: tuple[str, str], opset: int
         dynamo=True,
         verbose=False,
     )
-    assert program is not None  # noqa: S101 (so it is with dynamo=True)
+    assert program is not None  # noqa: S101 (with dynamo=True it returns a program)
     proto = program.model_proto
-    for part in _parts(proto):
+    for part in _with_metadata(proto):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
     onnx.checker.check_model(proto)
@@ -52,8 +55,8 @@ def export(model: nn.Module, example: Tensor, names: tuple[str, str], opset: int
     return written
 
 
-def _parts(proto: onnx.ModelProto) -> Iterator[Any]:
-    """Yield all that may carry notes."""
+def _with_metadata(proto: onnx.ModelProto) -> Iterator[Any]:
+    """Yield all parts of a model that may have metadata."""
     graph = proto.graph
     yield from (proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
     for function in proto.functions:
@@ -64,20 +67,20 @@ class Session:
     """An ONNX model in ONNX Runtime, on one thread of the CPU."""
 
     def __init__(self, model: bytes) -> None:
-        """Load what `export` returned."""
+        """Load an ONNX model that `export` returned."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._given = self._session.get_inputs()[0].name
+        self._input = self._session.get_inputs()[0].name
 
     def __call__(self, values: Array) -> Array:
-        """Run a batch, float32 [n, ...]."""
-        (made,) = self._session.run(None, {self._given: values})
-        return np.asarray(made)
+        """Run a batch, float32 [n, ...]; returns the only output, float32 [n, ...]."""
+        (output,) = self._session.run(None, {self._input: values})
+        return np.asarray(output)
 
 
-def without_chance(model: nn.Module) -> nn.Module:
-    """Copy a network with each layer that draws random numbers replaced by one that does nothing."""
+def without_random_layers(model: nn.Module) -> nn.Module:
+    """Copy a network to the CPU in evaluation mode, with the identity in place of each random layer."""
     plain = copy.deepcopy(model).cpu().float().eval()
     for name, layer in list(plain.named_modules()):
         if isinstance(layer, RandomLayer):

@@ -13,22 +13,21 @@ _MISSING = 128  # mid grey
 
 
 def panel(images: Tensor, records: Tensor, shown: Tensor) -> str:
-    """Put images side by side.
+    """Arrange images in a grid.
 
     Args:
         images: uint8 [n, channels, height, width], of 1 or 3 channels.
-        records: int64 [n], their records.
-        shown: int64 [rows, columns], the record at each place; grey where its image is missing.
+        records: int64 [n], the record of each image.
+        shown: int64 [rows, columns], the record at each place of the grid, grey where it has no image.
 
     Returns:
         PNG in base64.
 
     """
-    place_of = {record: place for place, record in enumerate(records.tolist())}
+    image_of = dict(zip(records.tolist(), images, strict=True))
     missing = torch.full_like(images[0], _MISSING)
-    rows = [[images[place_of[one]] if one in place_of else missing for one in row] for row in shown.tolist()]
-    whole = torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
-    pixels = whole.permute(1, 2, 0).squeeze(2).contiguous().numpy()
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, format="PNG", optimize=True)
-    return base64.b64encode(written.getvalue()).decode("ascii")
+    rows = [torch.cat([image_of.get(record, missing) for record in row], dim=2) for row in shown.tolist()]
+    pixels = torch.cat(rows, dim=1).permute(1, 2, 0).squeeze(2).contiguous().numpy()
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, format="PNG", optimize=True)
+    return base64.b64encode(png.getvalue()).decode("ascii")

@@ -1,66 +1,46 @@
-"""Prune the networks of a cell and retrain them, choosing the sparsity by Algorithm 1's outer search if asked to.
+"""Prune the networks of a cell and retrain them; the sparsity is given, or chosen by Algorithm 1 of MIA-Pruning.
 
-Most methods find a mask under a budget, and the networks keep their shape. The soft mask has a threshold of its own,
-after which channels and branches are removed: what is retrained is a smaller network.
+Most methods find a mask under a budget, and the networks keep their shape. The soft mask has a threshold instead of a
+budget: channels and branches below it are removed, and the smaller network is retrained.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 import torch
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
-from privprune.cells import NOISE, Cell, Manifest, generator
+from privprune.attacks.membership import ATTACKS
+from privprune.cells import Cell, Manifest
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.defences import AnyDefence, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
-from privprune.metrics.membership import gain
 from privprune.models import prunable, reseed, structure_of
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
     BudgetSettings,
-    Candidate,
     Fit,
     PruningSettings,
-    SearchSettings,
-    choose_budget,
     count_kept,
     prune,
     pruning_settings,
     removal_method,
     removal_methods,
 )
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key, OneOf
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
-from privprune.training.prediction import predict
 from privprune.training.tasks import task_of
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.stacks import Outcome, one_after_another, part_of, side_by_side, surrogates_of
-from privprune.workflow.train import check_origin, ensemble_of, group_label
-
-PRUNING, GAIN = 5, 6  # purposes of generators
-
-
-@dataclass(frozen=True)
-class SearchEntry:
-    """Algorithm 1's outer loop.
-
-    Attributes:
-        budgets: the candidates, and how much accuracy one may cost.
-        inference: the attack whose gain is compared, on the selection records; a key `attack` names it.
-        seed: of the inference network.
-
-    """
-
-    budgets: SearchSettings
-    inference: dict[str, object]
-    seed: int
+from privprune.workflow.sparsity_search import SearchEntry, search_budget
+from privprune.workflow.stacks import TrainingOutcome, group_name, join_phases, surrogates_of, train_stacks
+from privprune.workflow.train import check_origin, ensemble_of, progress_label
 
 
 @dataclass(frozen=True)
@@ -73,10 +53,10 @@ class PruneEntry:
         origin: `models/CELL`, the networks to prune.
         method: how the mask is found.
         budget: how many weights each layer keeps; null exactly for the soft mask, which has a threshold.
-        search: choose the overall ratio by Algorithm 1, or null to take the budget's.
-        defence: at work in all phases, as in "MIA-Pruning & Min-Max", or null.
+        search: how the overall ratio is chosen; null to take the ratio of the budget.
+        defence: adds its loss terms in all phases, as in "MIA-Pruning & Min-Max"; null for none.
         retrain: training of the masked or smaller networks at the end.
-        keep_shadows: prune the shadow models too, or go on with the targets only.
+        keep_shadows: whether the shadow models are pruned too, or the targets only.
         stack: how many networks run as one stack.
 
     """
@@ -93,7 +73,7 @@ class PruneEntry:
     stack: AtLeastOne
 
     def __post_init__(self) -> None:
-        """Pruning starts from trained networks."""
+        """Check that the settings fit each other, and that pruning starts from a cell."""
         check_origin(self.origin, self.data, "models")
         removing = removal_method(self.method) is not None
         if removing != (self.budget is None):
@@ -108,10 +88,14 @@ class PruneEntry:
             build_attack(ATTACKS, self.search.inference, "search.inference")
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
-        """Refuse a budget that the architecture has not the layers for.
+        """Check that the architecture has the layers that the budget names.
+
+        Args:
+            weights: prunable weights of the network by name; shapes only are used.
+            where: place of the entry, for the message.
 
         Raises:
-            UserError: names the layer and those that there are.
+            UserError: names the unknown layer, and the layers of the network.
 
         """
         if self.budget is None:
@@ -125,34 +109,51 @@ class PruneEntry:
 
 
 @dataclass(frozen=True)
-class Pruned:
-    """The pruned cell, how it came about, and the candidates of the search if there was one."""
+class PruningResult:
+    """What pruning a cell gave.
+
+    Attributes:
+        cell: the pruned networks.
+        outcome: history and measurements of pruning and retraining.
+        search: rows of the record, one per candidate ratio, the dense cell first; empty without a search.
+
+    """
 
     cell: Cell
-    outcome: Outcome
+    outcome: TrainingOutcome
     search: list[dict[str, Any]]
 
 
-def prune_cell(entry: PruneEntry, context: DataContext, start: Cell, label: str) -> Pruned:
+def prune_cell(
+    entry: PruneEntry, context: DataContext, start: Cell, label: str, checkpoints: Checkpoints = NONE
+) -> PruningResult:
     """Prune all networks of a cell.
+
+    Args:
+        entry: how to prune and retrain.
+        context: the data.
+        start: the cell to prune.
+        label: name of the pruned cell in progress lines.
+        checkpoints: where the work is stored, so that it can be resumed.
 
     Raises:
         UserError: the cell was trained on other data, or the budget does not fit its layers.
-        ValueError: the defence cannot work on what it is given; says why.
+        ValueError: the defence or the method cannot be used on these networks; the message starts with the setting.
 
     """
     check_same_data(start, context, f"from: {entry.origin}")
     start = start if entry.keep_shadows else start.targets_only()
-    budget, work = entry.budget, partial(_remove_group, entry, context, start, label)
+    budget, work = entry.budget, partial(_remove_group, entry, context, start, label, checkpoints)
     search: list[dict[str, Any]] = []
     if entry.search is not None and budget is not None:
-        budget, search = _search(entry, entry.search, budget, context, start, label)
+        prune_targets = partial(_prune_targets, entry, budget, context, start, label)
+        budget, search = search_budget(entry.search, budget, start, context, prune_targets, checkpoints)
     if budget is not None:
-        work = partial(_prune_group, entry, budget, context, start, label)
+        work = partial(_prune_group, entry, budget, context, start, label, checkpoints)
     import_slow_modules(entry.defence)
-    outcome = side_by_side(start.manifest.networks, entry.stack, work, context.checkpoints)
+    outcome = train_stacks(start.manifest.networks, entry.stack, work, checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
-    return Pruned(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
+    return PruningResult(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ class _Phases:
     manifest: Manifest
     group: Sequence[int]
     label: str
+    checkpoints: Checkpoints
     generators: list[torch.Generator]
     histories: list[tuple[str, History]]
 
@@ -171,18 +173,18 @@ class _Phases:
         data = self.context.training_data(self.manifest, self.group)
 
         def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
-            progress = Progress(f"{group_label(self.label, self.group)} {phase}", plan.epochs, data.indices.numel())
-            held = {name: mask.to(self.context.device) for name, mask in masks.items()}
+            label = f"{progress_label(self.label, self.group)} {phase}"
+            progress = Progress(label, plan.epochs, data.indices.numel())
             history = train(
                 ensemble,
                 data,
                 plan,
                 self.generators,
                 terms=(*defence.terms, *terms),
-                masks=held,
+                masks={name: mask.to(self.context.device) for name, mask in masks.items()},
                 reporter=progress,
                 task=task_of(self.manifest.reidentification),
-                checkpoints=self.context.checkpoints.within(part_of(self.group)),
+                checkpoints=self.checkpoints,
                 name=f"{len(self.histories)} {phase}",
             )
             self.histories.append((phase, history))
@@ -191,43 +193,67 @@ class _Phases:
         return run
 
 
-def _phases(context: DataContext, manifest: Manifest, group: Sequence[int], label: str) -> _Phases:
+def _phases(
+    context: DataContext, manifest: Manifest, group: Sequence[int], label: str, checkpoints: Checkpoints
+) -> _Phases:
     seeds = manifest.model_seeds()
-    generators = [generator(seeds[number], number, PRUNING) for number in group]
-    return _Phases(context, manifest, group, label, generators, [])
+    generators = [generator(seeds[number], Purpose.PRUNING, number) for number in group]
+    return _Phases(context, manifest, group, label, checkpoints.within(group_name(group)), generators, [])
 
 
 def _prune_group(
-    entry: PruneEntry, budget: BudgetSettings, context: DataContext, start: Cell, label: str, group: Sequence[int]
-) -> Outcome:
+    entry: PruneEntry,
+    budget: BudgetSettings,
+    context: DataContext,
+    start: Cell,
+    label: str,
+    checkpoints: Checkpoints,
+    group: Sequence[int],
+) -> TrainingOutcome:
     ensemble = ensemble_of(start.manifest, context, group, start)
     counts = count_kept(budget, prunable(start.models(group[:1])[0]))
-    defence, phases = (
-        _defence(entry, entry.retrain, context, start, group),
-        _phases(context, start.manifest, group, label),
-    )
+    defence = _defence(entry, entry.retrain, context, start, group)
+    phases = _phases(context, start.manifest, group, label, checkpoints)
     mask = prune(entry.method, ensemble, counts, entry.retrain, phases.fit(ensemble, defence), phases.generators)
-    history, lengths = one_after_another(phases.histories)
+    history, lengths = join_phases(phases.histories)
     masks = [{name: kept.cpu() for name, kept in mask.of(place).items()} for place in range(len(group))]
-    return Outcome(ensemble.state_dicts(), masks, history, lengths, defence.measured(), surrogates_of(defence))
+    return TrainingOutcome(ensemble.state_dicts(), masks, history, lengths, defence.measured(), surrogates_of(defence))
 
 
-def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: str, group: Sequence[int]) -> Outcome:
-    """Train one network with its masks, remove what they say, and retrain the smaller one with the defence afresh."""
+def _prune_targets(
+    entry: PruneEntry,
+    budget: BudgetSettings,
+    context: DataContext,
+    start: Cell,
+    label: str,
+    ratio: float,
+    checkpoints: Checkpoints,
+) -> Cell:
+    """Prune the targets of a cell at a candidate ratio of the search."""
+    work = partial(_prune_group, entry, budget.at_ratio(ratio), context, start, f"{label} at {ratio:g}x", checkpoints)
+    outcome = train_stacks(start.manifest.targets, entry.stack, work, checkpoints)
+    return Cell(start.manifest, outcome.states, outcome.masks)
+
+
+def _remove_group(
+    entry: PruneEntry, context: DataContext, start: Cell, label: str, checkpoints: Checkpoints, group: Sequence[int]
+) -> TrainingOutcome:
+    """Train one network with soft masks, remove what they select, and retrain the rest with the defence set up anew."""
     method = removal_method(entry.method)
     assert method is not None  # noqa: S101 (methods that find a mask have a budget)
     manifest, (number,) = start.manifest, group
-    ensemble, phases = ensemble_of(manifest, context, group, start), _phases(context, manifest, group, label)
+    ensemble = ensemble_of(manifest, context, group, start)
+    phases = _phases(context, manifest, group, label, checkpoints)
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
     dense = manifest.fresh(torch.Generator())
     removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
     model = removed.model.to(context.device).to(memory_format=torch.channels_last)
-    reseed(model, generator(manifest.model_seeds()[number], number, NOISE).initial_seed())
+    reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     smaller = Ensemble([model])
     defence = _defence(entry, entry.retrain, context, start, group)
     phases.fit(smaller, defence)("retrain", entry.retrain, (), {})
-    history, lengths = one_after_another(phases.histories)
-    return Outcome(
+    history, lengths = join_phases(phases.histories)
+    return TrainingOutcome(
         states=smaller.state_dicts(),
         masks=[{}],
         history=history,
@@ -239,50 +265,10 @@ def _remove_group(entry: PruneEntry, context: DataContext, start: Cell, label: s
 
 
 def _defence(entry: PruneEntry, plan: TrainingPlan, context: DataContext, start: Cell, group: Sequence[int]) -> Defence:
-    """Set the entry's defence up for one phase or, under a mask, for all of them."""
+    """Set up the defence of the entry: for all phases under a mask, or for one phase where channels are removed."""
     if entry.defence is None:
         return Defence()
     defence = build_defence(entry.defence, context.defence_context(start.manifest, group, plan, None))
     if defence.transform is not None or defence.finish is not None:
         raise ValueError(f"defence: found {entry.defence.name}, allowed in pruning: terms of the loss, such as min_max")
     return defence
-
-
-def _search(
-    entry: PruneEntry, search: SearchEntry, budget: BudgetSettings, context: DataContext, start: Cell, label: str
-) -> tuple[BudgetSettings, list[dict[str, Any]]]:
-    """Prune the targets at every candidate ratio, and take the one whose gain on the selection records is least."""
-    targets, candidates = start.manifest.targets, []
-    for ratio in search.budgets.ratios:
-        own = context.within(f"at {ratio:g}x")
-        work = partial(_prune_group, entry, budget.at_ratio(ratio), own, start, f"{label} at {ratio:g}x")
-        outcome = side_by_side(targets, entry.stack, work, own.checkpoints)
-        cell = Cell(start.manifest, outcome.states, outcome.masks)
-        candidates.append(own.checkpoints.done("judged", partial(_judged, ratio, cell, search, own)))
-    dense = _judged(1.0, start, search, context)
-    choice = choose_budget(candidates, dense.selection_accuracy, search.budgets.largest_drop)
-    rows = [{**asdict(one), "chosen": one is choice.candidate, "within_drop": choice.within_drop} for one in candidates]
-    dense_row = {**asdict(dense), "chosen": False, "within_drop": True}
-    return budget.at_ratio(choice.candidate.ratio), [dense_row, *rows]
-
-
-def _judged(ratio: float, cell: Cell, search: SearchEntry, context: DataContext) -> Candidate:
-    """Accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
-    attack = build_attack(ATTACKS, search.inference, "search.inference")
-    accuracies, evidences = [], []
-    for number in range(cell.manifest.targets):
-        own = context.split(cell.manifest, number)
-        ensemble = Ensemble([cell.models([number])[0].to(context.device)])
-        accuracies.append(context.accuracy(ensemble, own.selection_nonmembers))
-        pools = [_outputs(ensemble, context, records) for records in (own.selection_members, own.selection_nonmembers)]
-        evidences.append(evidence_from_halves(*pools))
-    generators = [generator(search.seed, number, GAIN) for number in range(len(evidences))]
-    gains = [gain(scores.members, scores.nonmembers) for scores in attack_each(attack, evidences, generators)]
-    return Candidate(ratio, tuple(accuracies), tuple(gains))
-
-
-def _outputs(ensemble: Ensemble, context: DataContext, records: torch.Tensor) -> Outputs:
-    there = records.to(context.device)
-    return Outputs(
-        predict(ensemble, context.dataset.images, there)[0].cpu(), context.dataset.labels[there].cpu(), records
-    )

@@ -1,4 +1,4 @@
-"""The record of a cell: what was trained, from what, how it went, how well it serves."""
+"""Write the record of a stage: what it started from, its settings, and what it measured."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ import torch
 
 from privprune.cells import Cell
 from privprune.records import Record, Stage, record_path, versions
-from privprune.workflow.context import DataContext, weight_histograms
-from privprune.workflow.stacks import Outcome
+from privprune.workflow.context import DataContext
+from privprune.workflow.stacks import TrainingOutcome
+from privprune.workflow.utility import measure_utility, weight_histograms
 
 
 @dataclass(frozen=True)
 class RecordLocation:
-    """Where a record belongs.
+    """What a record is about, and its file.
 
     Attributes:
         root: folder of the reports.
-        suite, stage, name: suite, stage and cell.
-        written: the suite's entry, as its file has it.
-        origin: what the stage started from.
+        suite: name of the suite.
+        stage: the stage that writes it.
+        name: of the entry in the suite.
+        written: the entry as it is written in the suite's file.
+        origin: what the stage started from, `datasets/NAME` or `models/CELL`.
 
     """
 
@@ -37,22 +40,34 @@ class RecordLocation:
 
     @property
     def path(self) -> Path:
-        """The record's file."""
+        """Path of the record."""
         return record_path(self.root, self.suite, self.written["paper"], self.stage, self.name)
 
 
 def write_cell_record(
-    place: RecordLocation, context: DataContext, cell: Cell, outcome: Outcome, search: list[dict[str, Any]]
+    location: RecordLocation, context: DataContext, cell: Cell, outcome: TrainingOutcome, search: list[dict[str, Any]]
 ) -> Path:
-    """Measure the utility of a cell's targets and write its record; returns its path."""
+    """Measure the utility of a cell's targets and write the record of how the cell was trained.
+
+    Args:
+        location: of the record.
+        context: the data.
+        cell: the trained networks.
+        outcome: history and measurements of their training.
+        search: candidates of a search for the sparsity; empty without one.
+
+    Returns:
+        path of the record.
+
+    """
     targets = cell.manifest.targets
     measured = {name: values[:targets] for name, values in outcome.measured.items()}
     history = {name: [_finite(row[:targets]) for row in rows] for name, rows in outcome.history.items()}
     return write_record(
-        place,
+        location,
         context,
         cell,
-        metrics={**context.utility(cell), **measured},
+        metrics={**measure_utility(cell, context), **measured},
         history=history,
         phases=[{"name": name, "epochs": epochs} for name, epochs in outcome.phases],
         histograms=weight_histograms(cell),
@@ -61,7 +76,7 @@ def write_cell_record(
 
 
 def write_record(
-    place: RecordLocation,
+    location: RecordLocation,
     context: DataContext,
     cell: Cell,
     *,
@@ -69,38 +84,41 @@ def write_record(
     packages: Sequence[str] = (),
     **measured: Any,
 ) -> Path:
-    """Write a record about a cell; returns its path.
+    """Write a record about a cell.
 
     Args:
-        place: where.
+        location: of the record.
         context: the data.
-        cell: what was measured.
-        networks: which of its targets, where it is not about all of them.
-        packages: more packages whose versions it holds.
-        measured: further fields of the record.
+        cell: the networks that were measured.
+        networks: numbers of the targets that it is about; None for all targets.
+        packages: further packages whose versions it lists.
+        measured: further fields of the record, see `Record`.
+
+    Returns:
+        path of the record.
 
     """
     targets = range(cell.manifest.targets) if networks is None else networks
     record = Record(
-        suite=place.suite,
-        paper=place.written["paper"],
-        stage=place.stage,
-        cell=place.name,
-        parameters=place.written,
-        data=context.described(),
+        suite=location.suite,
+        paper=location.written["paper"],
+        stage=location.stage,
+        cell=location.name,
+        parameters=location.written,
+        data=context.as_record(),
         model=cell.manifest.model,
         protocol=cell.manifest.protocol,
-        origin=place.origin,
+        origin=location.origin,
         seeds=[cell.manifest.seeds[number] for number in targets],
         shadows=cell.manifest.shadows if networks is None else 0,
         versions=versions(*packages),
         device=torch.cuda.get_device_name() if context.device.type == "cuda" else "cpu",
         **measured,
     )
-    record.write(place.root)
-    return place.path
+    record.write(location.root)
+    return location.path
 
 
 def _finite(row: list[float]) -> list[float | None]:
-    """JSON has no NaN: a value that a phase does not measure is null."""
+    """Replace NaN, which JSON does not have, by None: the value of a curve in a phase that does not measure it."""
     return [value if math.isfinite(value) else None for value in row]

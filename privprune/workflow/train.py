@@ -11,19 +11,22 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from privprune.cells import NOISE, Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
+from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
 from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
 from privprune.progress.reporter import Progress
+from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
-from privprune.workflow.context import INITIAL, ORDER, DataContext, NetworkSettings, check_same_data
-from privprune.workflow.stacks import Outcome, part_of, side_by_side, surrogates_of
+from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
+from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
+from privprune.workflow.utility import accuracy
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class TrainEntry:
         paper: the paper whose row it belongs to.
         data: name of the dataset.
         network: the networks to train.
-        plan: how.
-        stack: how many networks run as one stack; more than 1 pays for small nets only.
+        plan: how they are trained.
+        stack: how many networks run as one stack; more than 1 is faster for small networks only.
 
     """
 
@@ -53,11 +56,11 @@ class HardenEntry:
     Attributes:
         paper: the paper whose row it belongs to.
         data: name of the dataset.
-        origin: `datasets/NAME` for a defence that is there from the first step, or `models/CELL`.
-        network: the networks, where they start from a dataset; else null, they are the cell's.
+        origin: `datasets/NAME` to train new networks with the defence, or `models/CELL` to continue from a cell.
+        network: the new networks; null where the networks are those of a cell.
         defence: its settings.
-        plan: how to train.
-        keep_shadows: train the cell's shadow models too, or go on with its targets only; true from a dataset.
+        plan: how they are trained.
+        keep_shadows: whether the shadow models of the cell are trained too, or its targets only; true for new networks.
         stack: how many networks run as one stack.
 
     """
@@ -72,7 +75,7 @@ class HardenEntry:
     stack: AtLeastOne
 
     def __post_init__(self) -> None:
-        """Say where the networks come from once, not twice and not never."""
+        """Check that `from` and `network` name exactly one source of the networks."""
         check_origin(self.origin, self.data, "datasets", "models")
         if self.origin.startswith("datasets/") == (self.network is None):
             raise ValueError(f"network: needed exactly when `from` is a dataset, found from: {self.origin}")
@@ -81,10 +84,15 @@ class HardenEntry:
 
 
 def check_origin(origin: str, data: str, *kinds: str) -> None:
-    """Refuse an origin that is neither of the kinds, or a dataset other than the entry's own.
+    """Check where an entry starts from.
+
+    Args:
+        origin: `KIND/NAME`.
+        data: dataset of the entry.
+        kinds: allowed kinds, `datasets` or `models`.
 
     Raises:
-        ValueError: says what was found and what is allowed.
+        ValueError: the origin is of another kind, or a dataset other than the entry's.
 
     """
     kind, _, name = origin.partition("/")
@@ -94,18 +102,40 @@ def check_origin(origin: str, data: str, *kinds: str) -> None:
         raise ValueError(f"from: found {origin!r}, allowed datasets/{data} (the entry's data)")
 
 
-def train_cell(entry: TrainEntry, context: DataContext, label: str) -> tuple[Cell, Outcome]:
-    """Train the networks of a `train` entry."""
+def train_cell(
+    entry: TrainEntry, context: DataContext, label: str, checkpoints: Checkpoints = NONE
+) -> tuple[Cell, TrainingOutcome]:
+    """Train the networks of a `train` entry.
+
+    Args:
+        entry: the networks and how to train them.
+        context: the data.
+        label: name of the cell in progress lines.
+        checkpoints: where the work is stored, so that it can be resumed.
+
+    Raises:
+        UserError: the file of published weights that it starts from is missing or damaged.
+
+    """
     manifest = context.manifest(entry.network)
-    return _run(manifest, context, entry.plan, entry.stack, None, None, label)
+    return _train_networks(manifest, context, entry.plan, entry.stack, None, None, label, checkpoints)
 
 
-def harden_cell(entry: HardenEntry, context: DataContext, start: Cell | None, label: str) -> tuple[Cell, Outcome]:
-    """Train the networks of a `harden` entry.
+def harden_cell(
+    entry: HardenEntry, context: DataContext, start: Cell | None, label: str, checkpoints: Checkpoints = NONE
+) -> tuple[Cell, TrainingOutcome]:
+    """Train the networks of a `harden` entry with its defence.
+
+    Args:
+        entry: the networks, the defence, and how to train.
+        context: the data.
+        start: the cell that it starts from; None for new networks.
+        label: name of the cell in progress lines.
+        checkpoints: where the work is stored, so that it can be resumed.
 
     Raises:
         UserError: the cell that it starts from was trained on other data.
-        ValueError: the defence cannot work on what it is given; says why.
+        ValueError: the defence cannot be set up for these networks and data; the message starts with the setting.
 
     """
     if start is not None:
@@ -115,10 +145,10 @@ def harden_cell(entry: HardenEntry, context: DataContext, start: Cell | None, la
     else:
         assert entry.network is not None  # noqa: S101 (checked when the entry was read)
         manifest = context.manifest(entry.network)
-    return _run(manifest, context, entry.plan, entry.stack, entry.defence, start, label)
+    return _train_networks(manifest, context, entry.plan, entry.stack, entry.defence, start, label, checkpoints)
 
 
-def _run(
+def _train_networks(
     manifest: Manifest,
     context: DataContext,
     plan: TrainingPlan,
@@ -126,18 +156,21 @@ def _run(
     settings: DefenceSettings | None,
     start: Cell | None,
     label: str,
-) -> tuple[Cell, Outcome]:
+    checkpoints: Checkpoints,
+) -> tuple[Cell, TrainingOutcome]:
 
-    def work(group: Sequence[int]) -> Outcome:
+    def work(group: Sequence[int]) -> TrainingOutcome:
         defence = Defence()
         if settings is not None:
             matched = _accuracy_of(start, context, group) if start is not None else None
             defence = build_defence(settings, context.defence_context(manifest, group, plan, matched))
         continued = start if start is not None and not defence.fresh else None
-        return _train_group(manifest, context, plan, group, defence, continued, label)
+        return _train_group(
+            manifest, context, plan, group, defence, continued, label, checkpoints.within(group_name(group))
+        )
 
     import_slow_modules(settings)
-    outcome = side_by_side(manifest.networks, stack, work, context.checkpoints)
+    outcome = train_stacks(manifest.networks, stack, work, checkpoints)
     return Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome
 
 
@@ -149,28 +182,29 @@ def _train_group(
     defence: Defence,
     start: Cell | None,
     label: str,
-) -> Outcome:
+    checkpoints: Checkpoints,
+) -> TrainingOutcome:
     ensemble = ensemble_of(manifest, context, group, start)
     masks = start.stacked_masks(group) if start is not None else {}
     seeds = manifest.model_seeds()
     data = context.training_data(manifest, group)
-    progress = Progress(group_label(label, group), plan.epochs, data.indices.numel())
+    progress = Progress(progress_label(label, group), plan.epochs, data.indices.numel())
     history = train(
         ensemble,
         data,
         plan,
-        [generator(seeds[number], number, ORDER) for number in group],
+        [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
         terms=defence.terms,
         masks={name: mask.to(context.device) for name, mask in masks.items()},
         transform=defence.transform,
         reporter=progress,
         task=task_of(manifest.reidentification),
-        checkpoints=context.checkpoints.within(part_of(group)),
+        checkpoints=checkpoints,
     )
     progress.close()
     if defence.finish is not None:
         defence.finish(ensemble)
-    return Outcome(
+    return TrainingOutcome(
         states=ensemble.state_dicts(),
         masks=[{name: mask[place] for name, mask in masks.items()} for place in range(len(group))],
         history=history,
@@ -181,7 +215,13 @@ def _train_group(
 
 
 def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], start: Cell | None) -> Ensemble:
-    """Build a group of networks: fresh from their seeds, from published weights, or as the cell left them.
+    """Build a group of networks, on the device.
+
+    Args:
+        manifest: what the networks are.
+        context: the data.
+        group: numbers of the networks.
+        start: a cell with their weights; None for initial weights from their seeds, or published ones.
 
     Raises:
         UserError: the file of published weights is missing, damaged, or of another architecture.
@@ -189,18 +229,18 @@ def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], 
     """
     seeds = manifest.model_seeds()
     if start is None:
-        models = [manifest.fresh(generator(seeds[number], number, INITIAL), number) for number in group]
+        models = [manifest.fresh(generator(seeds[number], Purpose.INITIAL_WEIGHTS, number), number) for number in group]
         if manifest.pretrained is not None:
             for model in models:
-                load_pretrained(model, manifest.model, _checkpoint(manifest.pretrained))
+                load_pretrained(model, manifest.model, _published_weights(manifest.pretrained))
     else:
         models = start.models(group)
     for model, number in zip(models, group, strict=True):
-        reseed(model, generator(seeds[number], number, NOISE).initial_seed())
+        reseed(model, generator(seeds[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     return Ensemble([model.to(context.device).to(memory_format=torch.channels_last) for model in models])
 
 
-def _checkpoint(file: str) -> Path:
+def _published_weights(file: str) -> Path:
     """Return where a file of published weights lies: `$PRIVPRUNE_DATA/weights/<file>`.
 
     Raises:
@@ -216,15 +256,15 @@ def _checkpoint(file: str) -> Path:
     return weights_file(Path(root).expanduser(), file)
 
 
-def group_label(label: str, group: Sequence[int]) -> str:
-    """Name a group of networks for its progress lines."""
-    return f"{label} {part_of(group)}"
+def progress_label(label: str, group: Sequence[int]) -> str:
+    """Name a group of networks of a cell in progress lines."""
+    return f"{label} {group_name(group)}"
 
 
 def _accuracy_of(cell: Cell, context: DataContext, group: Sequence[int]) -> Tensor:
-    """Accuracy of a cell's networks on their selection records, [networks]."""
+    """Measure the accuracy of some networks of a cell on their selection non-members, [networks]."""
     values = []
     for number in group:
         ensemble = Ensemble([cell.models([number])[0].to(context.device)])
-        values.append(context.accuracy(ensemble, context.split(cell.manifest, number).selection_nonmembers))
+        values.append(accuracy(ensemble, context.split(cell.manifest, number).selection_nonmembers, context))
     return torch.tensor(values)

@@ -1,10 +1,11 @@
-"""Work side by side on the cores of this machine: forked processes, each with one thread.
+"""Run jobs at the same time on the cores of this machine, in forked processes of one thread each.
 
-With two threads sums are added up in another order. So that a cell gives the same bytes however many cores it may use
-(`stages.parallel` leaves it a part of them), a job never has more than one; idle cores are for other jobs and stages.
+Sums of floating-point numbers depend on the number of threads, which decides the order of additions. A job therefore
+never has more than one thread, so that a cell has the same bytes however many cores it may use (`stages.parallel`
+gives each stage a part of them). Idle cores are left to other jobs and stages.
 
-Forking costs milliseconds, where a new interpreter pays seconds for importing torch, and the data is shared. Threads
-would share one interpreter lock, which is what a step of a small net mostly waits for.
+Processes are forked, because a new interpreter takes seconds to import torch, and a fork takes milliseconds and shares
+the data. Threads of one process would wait for the interpreter lock, which bounds the speed of steps of small networks.
 """
 
 from __future__ import annotations
@@ -31,74 +32,78 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def side_by_side(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
-    """Do jobs that share nothing, about as many at once as there are cores; on a GPU, or without fork, one by one.
+def run_in_workers(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
+    """Run independent jobs, about as many at once as there are cores.
+
+    On a GPU, on one core and where processes cannot be forked, jobs run one after another in this process.
 
     Args:
-        work: must not depend on the order of the jobs; what it changes in its process is lost, its result counts.
-        jobs: what it is called with, one after another.
+        work: computes the result of one job. It must not depend on the order of jobs; what it changes in memory is lost
+            with its process.
+        jobs: the arguments of `work`.
 
     Returns:
-        the results in the order of the jobs.
+        the results in the order of the jobs; they must be picklable.
 
     Raises:
-        Exception: the first that a job raised; the others are ended.
+        Exception: the first exception that a job raised; the remaining workers are terminated.
+        RuntimeError: a worker was killed.
 
     """
-    workers = _workers(len(jobs))
+    workers = _number_of_workers(len(jobs))
     if workers <= 1 or sys.platform != "linux" or torch.cuda.is_initialized():
         torch.set_num_threads(1 if sys.platform == "linux" else cores())
         try:
             return [work(job) for job in jobs]
         finally:
             torch.set_num_threads(1)
-    return _forked(work, jobs, workers)
+    return _run_forked(work, jobs, workers)
 
 
-def _workers(jobs: int) -> int:
+def _number_of_workers(jobs: int) -> int:
     """Choose how many jobs run at once.
 
-    Three seeds on two cores end after one and a half times as long as one where all run at once, after twice as long
-    where the third waits for one of the others, and a core for it.
+    With three jobs on two cores, running all at once takes 1.5 times as long as one job; letting the third wait for a
+    core takes twice as long, with one core idle in the second half.
     """
     return jobs if 1 < cores() < jobs < 2 * cores() else min(cores(), jobs)
 
 
-def _forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:
-    """Let each worker take the next job that nobody has taken, until none is left."""
+def _run_forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:
+    """Fork workers; each takes the next job that no worker has taken, until none is left."""
     context = multiprocessing.get_context("fork")
-    taken = context.Value("q", 0)
-    lines, processes = [], []
+    next_job = context.Value("q", 0)
+    connections, processes = [], []
     for _ in range(workers):
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(work, jobs, taken, theirs), daemon=True)
+        receiving, sending = context.Pipe(duplex=False)
+        process = context.Process(target=_serve, args=(work, jobs, next_job, sending), daemon=True)
         process.start()
-        theirs.close()
-        lines.append(ours)
+        sending.close()
+        connections.append(receiving)
         processes.append(process)
     try:
-        return _collected(lines, len(jobs))
+        return _collect(connections, len(jobs))
     finally:
         for process in processes:
             process.terminate()
             process.join()
 
 
-def _collected(lines: Sequence[Connection], jobs: int) -> list[Any]:
-    """Take the results as they come, and put them in the order of the jobs."""
+def _collect(connections: Sequence[Connection], jobs: int) -> list[Any]:
+    """Receive the results in the order in which jobs end, and return them in the order of the jobs."""
     results: list[Any] = [None] * jobs
-    waiting = list(lines)
+    waiting = list(connections)
     while waiting:
-        for line in multiprocessing.connection.wait(waiting):
-            assert isinstance(line, Connection)  # noqa: S101 (only these were waited for)
+        for connection in multiprocessing.connection.wait(waiting):
+            assert isinstance(connection, Connection)  # noqa: S101 (only connections were waited for)
             try:
-                kind, number, content = line.recv()
+                kind, number, content = connection.recv()
             except EOFError:
                 raise RuntimeError(
                     "a worker process ended before its work was done: killed, or out of memory"
                 ) from None
             if kind == "done":
-                waiting.remove(line)
+                waiting.remove(connection)
             elif kind == "error":
                 raise content
             else:
@@ -106,19 +111,20 @@ def _collected(lines: Sequence[Connection], jobs: int) -> list[Any]:
     return results
 
 
-def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], taken: Any, line: Connection) -> None:
-    """Take jobs and send their results, until none is left."""
+def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], next_job: Any, connection: Connection) -> None:
+    """Take jobs and send their results, until no job is left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     torch.set_num_threads(1)
     try:
         while True:
-            with taken.get_lock():
-                number, taken.value = taken.value, taken.value + 1
+            with next_job.get_lock():
+                number, next_job.value = next_job.value, next_job.value + 1
             if number >= len(jobs):
                 break
-            line.send(("result", number, work(jobs[number])))
-        line.send(("done", -1, None))
-    except Exception as failure:  # noqa: BLE001 (whatever it was, the parent raises it)
-        failure.add_note(f"In a worker process:\n{traceback.format_exc()}")  # which would not travel by itself
-        line.send(("error", -1, failure))
+            connection.send(("result", number, work(jobs[number])))
+        connection.send(("done", -1, None))
+    except Exception as failure:  # noqa: BLE001 (the parent raises it again, whatever it is)
+        # A traceback is not sent with an exception, so it travels as a note.
+        failure.add_note(f"In a worker process:\n{traceback.format_exc()}")
+        connection.send(("error", -1, failure))

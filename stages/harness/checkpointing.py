@@ -7,9 +7,8 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
-from privprune.checkpoints.store import checkpoints_in
+from privprune.checkpoints.store import Checkpoints, checkpoints_in
 from privprune.errors import UserError
 from privprune.records import versions
 from privprune.workflow.context import DataContext
@@ -21,7 +20,7 @@ _USUAL_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def kept(place: RecordLocation, context: DataContext) -> Iterator[DataContext]:
+def kept(place: RecordLocation, context: DataContext) -> Iterator[Checkpoints]:
     """Checkpoint the stage in `data/checkpoints/<stage>/<name>` until it succeeds.
 
     Raises:
@@ -41,7 +40,7 @@ def kept(place: RecordLocation, context: DataContext) -> Iterator[DataContext]:
         return digest.hexdigest()
 
     with checkpoints_in(DATA / "checkpoints" / place.stage / place.name, key, _seconds()) as checkpoints:
-        yield replace(context, checkpoints=checkpoints)
+        yield checkpoints
 
 
 def _seconds() -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-
 from privprune.attacks.inversion.method import InversionAttack
+
 from privprune.attacks.inversion.threat_model import AttackerData, Reconstruction, ThreatModel
 
 

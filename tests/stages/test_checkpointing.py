@@ -40,14 +40,14 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataContext:
 
 def stopped(place: RecordLocation, context: DataContext) -> None:
     """Do a part of the work, and end before the rest."""
-    with pytest.raises(KeyboardInterrupt), checkpointing.kept(place, context) as lasting:
-        raise KeyboardInterrupt(lasting.checkpoints.done("part", lambda: "before"))
+    with pytest.raises(KeyboardInterrupt), checkpointing.kept(place, context) as checkpoints:
+        raise KeyboardInterrupt(checkpoints.done("part", lambda: "before"))
 
 
 def resumed(place: RecordLocation, context: DataContext) -> bool:
     """Do all the work; returns whether it went on."""
-    with checkpointing.kept(place, context) as lasting:
-        return lasting.checkpoints.done("part", lambda: "anew") == "before"
+    with checkpointing.kept(place, context) as checkpoints:
+        return checkpoints.done("part", lambda: "anew") == "before"
 
 
 SAME: dict[str, Callable[[], Any]] = {

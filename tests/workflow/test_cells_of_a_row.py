@@ -12,24 +12,25 @@ from privprune.pruning import Mask
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext
-from privprune.workflow.prune import Pruned, PruneEntry, prune_cell
-from privprune.workflow.stacks import Outcome
+from privprune.workflow.prune import PruneEntry, PruningResult, prune_cell
+from privprune.workflow.stacks import TrainingOutcome
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
+from privprune.workflow.utility import measure_utility
 
 Tiny = dict[str, Any]
 
 
-def trained(context: DataContext, tiny: Tiny, **changed: Any) -> tuple[Cell, Outcome]:
+def trained(context: DataContext, tiny: Tiny, **changed: Any) -> tuple[Cell, TrainingOutcome]:
     """Train the baseline."""
     return train_cell(read(TrainEntry, {**tiny["train"]["base"], **changed}, "tiny"), context, "base")
 
 
-def pruned(context: DataContext, tiny: Tiny, start: Cell, **changed: Any) -> Pruned:
+def pruned(context: DataContext, tiny: Tiny, start: Cell, **changed: Any) -> PruningResult:
     """Prune the baseline."""
     return prune_cell(read(PruneEntry, {**tiny["prune"]["pruned"], **changed}, "tiny"), context, start, "pruned")
 
 
-def hardened(context: DataContext, tiny: Tiny, start: Cell | None, **changed: Any) -> tuple[Cell, Outcome]:
+def hardened(context: DataContext, tiny: Tiny, start: Cell | None, **changed: Any) -> tuple[Cell, TrainingOutcome]:
     """Harden the baseline, or from scratch."""
     return harden_cell(read(HardenEntry, {**tiny["harden"]["game"], **changed}, "tiny"), context, start, "game")
 
@@ -96,7 +97,7 @@ def test_pruned_weights_are_zero_and_counted(context: DataContext, tiny: Tiny, b
     assert mask.weights_left.tolist() == 4 * [round(mask.weights / 4)]
     for state, own in zip(cell.states, cell.masks, strict=True):
         assert all(not state[name][~kept].any() for name, kept in own.items())
-    measured = context.utility(cell)
+    measured = measure_utility(cell, context)
     assert measured["weights_left"] == 2 * [round(mask.weights / 4)]
     assert measured["weights"] == 2 * [mask.weights]
 
@@ -123,13 +124,15 @@ def test_stopping_at_matched_accuracy_starts_afresh(context: DataContext, tiny: 
     start = pruned(context, tiny, base).cell
     options = {"from": "models/pruned", "network": None, "defence": {"name": "matched_accuracy"}}
     after, outcome = hardened(context, tiny, start, **options, plan=tiny["train"]["base"]["plan"])
-    assert outcome.measured["accuracy_to_match"][:2] == pytest.approx(context.utility(start)["selection_accuracy"])
+    assert outcome.measured["accuracy_to_match"][:2] == pytest.approx(
+        measure_utility(start, context)["selection_accuracy"]
+    )
     assert not any(mask for mask in after.masks)
     again, _ = trained(context, tiny, plan={**tiny["train"]["base"]["plan"], "epochs": 0})
     assert again.states[0].keys() == after.states[0].keys()
 
 
-def searched(context: DataContext, tiny: Tiny, base: Cell) -> Pruned:
+def searched(context: DataContext, tiny: Tiny, base: Cell) -> PruningResult:
     """Let Algorithm 1's outer search choose between two ratios."""
     nasr = {**tiny["attack"]["base"]["methods"]["nasr"], "validation": 0.0}
     budgets = {"ratios": [2, 30], "largest_drop": 1.0}
@@ -138,13 +141,13 @@ def searched(context: DataContext, tiny: Tiny, base: Cell) -> Pruned:
 
 
 @pytest.fixture(scope="module")
-def choice(context: DataContext, tiny: Tiny, base: Cell) -> Pruned:
+def choice(context: DataContext, tiny: Tiny, base: Cell) -> PruningResult:
     """Return what the search chose."""
     return searched(context, tiny, base)
 
 
 def test_the_search_looks_at_members_and_selection_records_only(
-    context: DataContext, tiny: Tiny, base: Cell, choice: Pruned
+    context: DataContext, tiny: Tiny, base: Cell, choice: PruningResult
 ) -> None:
     """Other images and labels wherever attacks or utility are scored leave each candidate, bit for bit."""
     splits = [context.split(base.manifest, target) for target in range(2)]
@@ -161,7 +164,7 @@ def test_the_search_looks_at_members_and_selection_records_only(
     assert same(again.cell, choice.cell)
 
 
-def test_the_search_takes_the_least_gain(choice: Pruned) -> None:
+def test_the_search_takes_the_least_gain(choice: PruningResult) -> None:
     """One candidate is chosen, the one of least mean gain, and the cell has its ratio; the dense one stands first."""
     dense, *candidates = choice.search
     assert dense["ratio"] == 1

@@ -11,16 +11,17 @@ import onnx
 import pytest
 import torch
 
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.errors import UserError
 from privprune.models import BlockNet, edge_of, embedder
 from privprune.models.random_layers import RandomDropout
 from privprune.models.wire.gaussian import GaussianNoise
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import deploy
 from privprune.workflow.context import DataContext, NetworkSettings
-from privprune.workflow.deploy import Deployed, DeployEntry, deploy_cell
-from privprune.workflow.onnx_export import Session, export, without_chance
+from privprune.workflow.deploy import DeployEntry, Deployment, deploy_cell
+from privprune.workflow.onnx_export import Session, export, without_random_layers
 
 Tiny = dict[str, Any]
 WHERE = "tiny: deploy.cut"
@@ -34,7 +35,7 @@ def entry(tiny: Tiny, **changed: Any) -> DeployEntry:
 def cell_of(context: DataContext, tiny: Tiny, name: str) -> Cell:
     """Return a cell of two targets with first weights, whose normalisation has seen no data."""
     manifest = context.manifest(read(NetworkSettings, tiny["train"][name]["network"], "tiny"))
-    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.model_seeds()]
+    states = [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.model_seeds()]
     return Cell(manifest, states, [{} for _ in states])
 
 
@@ -45,12 +46,12 @@ def _exporter() -> None:
 
 
 @pytest.fixture(scope="module")
-def deployed(context: DataContext, tiny: Tiny, _exporter: None) -> Deployed:
+def deployed(context: DataContext, tiny: Tiny, _exporter: None) -> Deployment:
     """Return the second network of a cell with noise on its wire, deployed."""
     return deploy_cell(entry(tiny, network=1), cell_of(context, tiny, "cut"), context, WHERE)
 
 
-def test_the_two_files_are_the_network(context: DataContext, tiny: Tiny, deployed: Deployed) -> None:
+def test_the_two_files_are_the_network(context: DataContext, tiny: Tiny, deployed: Deployment) -> None:
     """Edge and cloud in a row give the logits of the network without its noise, for a batch of any size."""
     model = cell_of(context, tiny, "cut").models([1])[0].eval()
     images = torch.rand(3, 1, 8, 8) * 2 - 1
@@ -64,7 +65,7 @@ def test_the_two_files_are_the_network(context: DataContext, tiny: Tiny, deploye
     np.testing.assert_allclose(Session(deployed.files["cloud.onnx"])(sent), logits.numpy(), atol=1e-5)
 
 
-def test_what_the_files_say(deployed: Deployed) -> None:
+def test_what_the_files_say(deployed: Deployment) -> None:
     """They name what goes in and out, and hold no note of the machine that made them."""
     for name, names in (("edge.onnx", ("images", "features")), ("cloud.onnx", ("features", "logits"))):
         model = onnx.load_from_string(deployed.files[name])
@@ -74,7 +75,7 @@ def test_what_the_files_say(deployed: Deployed) -> None:
         assert b".py" not in deployed.files[name]
 
 
-def test_costs_are_counted(deployed: Deployed) -> None:
+def test_costs_are_counted(deployed: Deployment) -> None:
     """One convolution and a bottleneck of two channels on the edge, counted by hand; one value of each."""
     facts = {name: values[0] for name, values in deployed.metrics.items()}
     assert all(len(values) == 1 for values in deployed.metrics.values())
@@ -85,16 +86,16 @@ def test_costs_are_counted(deployed: Deployed) -> None:
     assert 0 <= facts["features_error"] < 1e-5 > facts["outputs_error"]
 
 
-def test_times_are_apart(deployed: Deployed) -> None:
+def test_times_are_apart(deployed: Deployment) -> None:
     """Both halves have their milliseconds in both runtimes, and no metric hangs on them."""
     times = [f"{half}_{runtime}_milliseconds" for half in ("edge", "cloud") for runtime in ("torch", "onnx_runtime")]
     assert all(deployed.timings[name] > 0 for name in times)
     assert not set(deployed.timings) & set(deployed.metrics)
 
 
-def test_equal_networks_give_equal_bytes(context: DataContext, tiny: Tiny, deployed: Deployed) -> None:
+def test_equal_networks_give_equal_bytes(context: DataContext, tiny: Tiny, deployed: Deployment) -> None:
     """Exporting the same edge again, in another process and from an example of another size, changes nothing."""
-    edge = without_chance(edge_of(cell_of(context, tiny, "cut").models([1])[0]))
+    edge = without_random_layers(edge_of(cell_of(context, tiny, "cut").models([1])[0]))
 
     assert export(edge, torch.zeros(5, 1, 8, 8), ("images", "features"), 20) == deployed.files["edge.onnx"]
 
@@ -105,7 +106,7 @@ def test_whatever_draws_is_left_out(toy: Any) -> None:
     chance = torch.nn.Sequential(GaussianNoise(9.0), RandomDropout(0.5))
     noisy = BlockNet([("chance", chance), *network.named_children()])
     images = torch.rand(2, 1, 8, 8)
-    torch.testing.assert_close(without_chance(noisy)(images), network.eval()(images))
+    torch.testing.assert_close(without_random_layers(noisy)(images), network.eval()(images))
     assert isinstance(chance[0], GaussianNoise)
 
 
@@ -117,7 +118,7 @@ def test_a_whole_network_is_refused(context: DataContext, tiny: Tiny) -> None:
 
 
 def test_files_of_another_network_are_refused(
-    context: DataContext, tiny: Tiny, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+    context: DataContext, tiny: Tiny, deployed: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not compute the network's features ends in one line with the difference."""
     files = {"images": deployed.files["edge.onnx"], "features": deployed.files["cloud.onnx"]}
@@ -142,7 +143,7 @@ def test_a_network_that_finds_identities_ends_with_its_embedding(context: DataCo
     task = {"identities": 2, "images": 2, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
     network = {**tiny["train"]["cut"]["network"], "model": "photos_resnet", "cut": cut, "reidentification": task}
     manifest = context.manifest(read(NetworkSettings, {**network, "seeds": [0]}, "tiny"))
-    cell = Cell(manifest, [manifest.fresh(generator(0)).state_dict()], [{}])
+    cell = Cell(manifest, [manifest.fresh(generator(0, Purpose.INITIAL_WEIGHTS)).state_dict()], [{}])
     _, cloud = deploy._halves(cell, entry(tiny), WHERE)
     model = embedder(cell.models([0])[0]).eval()
     assert [name for name, _ in cloud.named_children()] == ["block3", "block4", "mean", "neck"]

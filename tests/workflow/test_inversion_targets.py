@@ -13,7 +13,7 @@ from PIL import Image
 
 from privprune.attacks.inversion import AttackerData, Reconstruction, ThreatModel
 from privprune.errors import UserError
-from privprune.workflow.inversion_targets import plan, pools
+from privprune.workflow.inversion_targets import divide_records, plan_scoring
 from privprune.workflow.panels import panel
 
 
@@ -35,34 +35,36 @@ class Attacker:
 def test_known_and_scored_records_are_apart() -> None:
     """`infer` knows the first 90 % of the test set without the mosaic, and is scored on the last 10 %."""
     members, test, mosaic = torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199))
-    own = pools(members, test, mosaic)
-    infer = plan(Attacker("infer"), own, None)
+    own = divide_records(members, test, mosaic)
+    infer = plan_scoring(Attacker("infer"), own, None)
     assert infer.known.tolist() == [one for one in range(100, 190) if one not in (100, 105, 120)]
-    assert infer.released.tolist() == infer.written.tolist() == list(range(190, 200))
-    assert infer.shown.tolist() == [100, 105, 120, 199]
+    assert infer.released.tolist() == infer.as_written.tolist() == list(range(190, 200))
+    assert infer.panel.tolist() == [100, 105, 120, 199]
     assert not set(infer.known.tolist()) & set(infer.scored.tolist())
 
 
 def test_train_is_scored_on_test_and_on_training_records() -> None:
     """The released code's scoring and the paper's, evenly spaced; each record is inverted once."""
-    train = plan(Attacker("train"), pools(torch.arange(50), torch.arange(100, 200), ((100, 120),)), 5)
+    train = plan_scoring(Attacker("train"), divide_records(torch.arange(50), torch.arange(100, 200), ((100, 120),)), 5)
     assert train.known.tolist() == list(range(50))
     assert train.released.tolist() == [100, 120, 140, 160, 180]
-    assert train.written.tolist() == [0, 10, 20, 30, 40]
+    assert train.as_written.tolist() == [0, 10, 20, 30, 40]
     assert train.scored.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
-    assert train.scored[train.rows(train.shown)].tolist() == [100, 120]
+    assert train.scored[train.positions(train.panel)].tolist() == [100, 120]
 
 
 def test_a_limited_attack_takes_shown_images() -> None:
     """What it inverts is part of the panel."""
-    few = plan(Attacker(None, limit=2), pools(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5)
-    assert few.released.tolist() == few.written.tolist() == few.scored.tolist() == [100, 102]
+    few = plan_scoring(
+        Attacker(None, limit=2), divide_records(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5
+    )
+    assert few.released.tolist() == few.as_written.tolist() == few.scored.tolist() == [100, 102]
 
 
 def test_too_few_test_records_are_refused() -> None:
     """Nine cannot be divided."""
     with pytest.raises(UserError, match="found 9 test records, allowed at least 10"):
-        pools(torch.arange(5), torch.arange(9), ())
+        divide_records(torch.arange(5), torch.arange(9), ())
 
 
 def test_a_panel_puts_images_in_their_places() -> None:

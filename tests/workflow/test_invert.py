@@ -14,17 +14,18 @@ from PIL import Image
 
 from privprune.attacks.choice import build_attack
 from privprune.attacks.inversion import INVERSIONS, DecoderAttack, Inversion
-from privprune.cells import Cell, generator
+from privprune.cells import Cell
 from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder, cut_in_two
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext, NetworkSettings
-from privprune.workflow.inversion_targets import plan, pools, target
+from privprune.workflow.inversion_targets import divide_records, plan_scoring, prepare_target
 from privprune.workflow.inversions import InversionEntry
-from privprune.workflow.invert import Inverted, check_inversion, invert_cell
+from privprune.workflow.invert import InversionResults, check_inversion, invert_cell
 
 Tiny = dict[str, Any]
 FIT = {
@@ -89,11 +90,11 @@ def untrained(context: DataContext, tiny: Tiny, cut: dict[str, Any] | None) -> C
     """Return a cell of two targets with first weights."""
     network = {**tiny["train"]["base"]["network"], "shadows": 0, "cut": cut}
     manifest = context.manifest(read(NetworkSettings, network, "tiny"))
-    states = [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds]
+    states = [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.seeds]
     return Cell(manifest, states, [{}, {}])
 
 
-def inverted(context: DataContext, cell: Cell, **changed: Any) -> Inverted:
+def inverted(context: DataContext, cell: Cell, **changed: Any) -> InversionResults:
     """Invert a cell."""
     asked = entry(**changed)
     return invert_cell(asked, asked.built("tiny"), cell, context)
@@ -111,12 +112,12 @@ def cell(context: DataContext, tiny: Tiny) -> Cell:
 
 
 @pytest.fixture(scope="module")
-def found(context: DataContext, cell: Cell) -> Inverted:
+def found(context: DataContext, cell: Cell) -> InversionResults:
     """Return what all attacks gave."""
     return inverted(context, cell)
 
 
-def test_a_record_holds_every_metric_of_every_target(found: Inverted) -> None:
+def test_a_record_holds_every_metric_of_every_target(found: InversionResults) -> None:
     """Three qualities, scored in two ways, with values per target and an interval around their mean."""
     assert list(found.results) == list(METHODS)
     for result in found.results.values():
@@ -129,7 +130,7 @@ def test_a_record_holds_every_metric_of_every_target(found: Inverted) -> None:
     assert found.results["rmle"]["history"] == {}
 
 
-def test_records_count_what_was_known_and_scored(context: DataContext, cell: Cell, found: Inverted) -> None:
+def test_records_count_what_was_known_and_scored(context: DataContext, cell: Cell, found: InversionResults) -> None:
     """Known: the members, 90 % of the test records, or none; scored: 12, and as many as the deep prior takes."""
     counts = {label: result["records"] for label, result in found.results.items()}
     test = len(context.dataset.labels) - context.dataset.official_train
@@ -139,7 +140,7 @@ def test_records_count_what_was_known_and_scored(context: DataContext, cell: Cel
     assert counts["deep_prior"] == {"known": 0, "scored": 2}
 
 
-def test_metrics_are_those_of_the_saved_images(context: DataContext, found: Inverted) -> None:
+def test_metrics_are_those_of_the_saved_images(context: DataContext, found: InversionResults) -> None:
     """The mean squared error can be computed again from the saved images, to the rounding of bytes."""
     saved = found.reconstructions
     images = context.dataset.images[torch.from_numpy(saved["decoder_infer/1/records"])].numpy()
@@ -149,7 +150,7 @@ def test_metrics_are_those_of_the_saved_images(context: DataContext, found: Inve
     assert set(saved["decoder_infer/1/records"].tolist()) <= unseen
 
 
-def test_what_is_sent_is_counted(found: Inverted, cell: Cell) -> None:
+def test_what_is_sent_is_counted(found: InversionResults, cell: Cell) -> None:
     """Two channels of 4 x 4 numbers; edge and cloud make up the network; the bound is positive and below the error."""
     assert found.metrics["feature_values"] == [32, 32]
     assert found.metrics["feature_bytes"] == [128, 128]
@@ -180,20 +181,20 @@ def test_a_whole_network_is_cut_for_the_attack(context: DataContext, tiny: Tiny)
     assert made[0].metrics["feature_values"][0] > 32
 
 
-def test_panels_show_the_same_images_for_every_attack(context: DataContext, found: Inverted) -> None:
+def test_panels_show_the_same_images_for_every_attack(context: DataContext, found: InversionResults) -> None:
     """The panel of originals is a 2 x 8 strip of unseen test records; every attack has one of the same size."""
     assert set(found.panels) == {"original", *METHODS}
     sizes = {label: Image.open(io.BytesIO(base64.b64decode(text))).size for label, text in found.panels.items()}
     assert set(sizes.values()) == {(64, 16)}
     original = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.panels["original"]))))
     test = torch.arange(context.dataset.official_train, len(context.dataset.labels))
-    shown = pools(test[:0], test, ()).shown
+    shown = divide_records(test[:0], test, ()).panel
     assert torch.equal(torch.from_numpy(original[8:, 8:16].copy()), context.dataset.images[shown[1, 1], 0])
 
 
 @pytest.mark.parametrize("cores", [1, 3])
 def test_the_number_of_workers_changes_no_bit(
-    context: DataContext, cell: Cell, found: Inverted, monkeypatch: pytest.MonkeyPatch, cores: int
+    context: DataContext, cell: Cell, found: InversionResults, monkeypatch: pytest.MonkeyPatch, cores: int
 ) -> None:
     """Results, panels and images are the same on one core and on several."""
     monkeypatch.setattr(workers, "cores", lambda: cores)
@@ -205,7 +206,7 @@ def test_the_number_of_workers_changes_no_bit(
         assert np.array_equal(again.reconstructions[name], values), name
 
 
-def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found: Inverted) -> None:
+def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found: InversionResults) -> None:
     """The random numbers of an attack hang on its label alone."""
     alone = inverted(context, cell, inversions={"decoder_infer": METHODS["decoder_infer"]})
     assert alone.results["decoder_infer"] == found.results["decoder_infer"]
@@ -213,9 +214,9 @@ def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found
 
 def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: Cell) -> None:
     """No layer of the victim learns, and two queries differ by the noise on the wire."""
-    attacked = target(cell, 0, None, context, 1)
-    own = plan(attack(**RMLE), attacked.pools, 4)
-    victim = attacked.victim(own, context)
+    attacked = prepare_target(cell, 0, None, context, torch.Generator().manual_seed(1))
+    own = plan_scoring(attack(**RMLE), attacked.records, 4)
+    victim = attacked.threat_model(own, context)
     assert not any(module.training for module in victim.encoder.modules())
     assert not any(value.requires_grad for value in victim.encoder.parameters())
     features = victim.features(victim.scored)
@@ -227,8 +228,8 @@ def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: 
 def test_dropout_lets_a_share_through(context: DataContext, tiny: Tiny) -> None:
     """The mean of many answers is the features times what is kept."""
     dropping = untrained(context, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
-    attacked = target(dropping, 0, None, context, 1)
-    victim = attacked.victim(plan(attack(**RMLE), attacked.pools, 4), context)
+    attacked = prepare_target(dropping, 0, None, context, torch.Generator().manual_seed(1))
+    victim = attacked.threat_model(plan_scoring(attack(**RMLE), attacked.records, 4), context)
     features = victim.features(victim.scored)
     assert torch.allclose(victim.sent(features, 4000), victim.expected(features), atol=0.05)
     assert torch.allclose(victim.expected(features), 0.75 * features)
@@ -293,7 +294,7 @@ def test_networks_of_other_data_are_refused(context: DataContext, cell: Cell) ->
         inverted(context, other)
 
 
-def test_a_record_says_how_the_edge_passes_on_changes(found: Inverted) -> None:
+def test_a_record_says_how_the_edge_passes_on_changes(found: InversionResults) -> None:
     """One constant per block of the edge and one of all, per target; the edge's is at most the blocks' product."""
     names = [name for name in found.metrics if "lipschitz" in name]
     assert names == ["edge_lipschitz", "lipschitz_1", "lipschitz_2"]  # the block and the bottleneck
@@ -307,12 +308,14 @@ def test_a_surrogate_is_handed_to_the_attacker_of_its_target(context: DataContex
     made = attack(**{**DECODER, "start": "surrogate"})
     assert isinstance(made, DecoderAttack)
     surrogates = [
-        build_decoder((2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed)).state_dict()
+        build_decoder(
+            (2, 4, 4), (1, 8, 8), blocks=0, width=4, generator=generator(seed, Purpose.INITIAL_WEIGHTS)
+        ).state_dict()
         for seed in (0, 1)
     ]
     against = replace(cell, surrogates=surrogates)
     for number in (0, 1):
-        handed = target(against, number, None, context, 3).surrogate
+        handed = prepare_target(against, number, None, context, torch.Generator().manual_seed(3)).surrogate
         assert all(torch.equal(value, surrogates[number][name]) for name, value in handed.items())
     asked = {"inversions": {"adaptive_decoder": {**DECODER, "start": "surrogate", "rescale": True}}}
     assert list(inverted(context, against, **asked).results) == ["adaptive_decoder"]

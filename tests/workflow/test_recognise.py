@@ -11,16 +11,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from privprune.cells import Cell, Manifest, generator
+from privprune.cells import Cell, Manifest
 from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.models import BlockNet
+from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.training.ensemble import Ensemble
 from privprune.workflow import recognise as module
-from privprune.workflow.attack_outputs import RECONSTRUCTIONS, SCORES, Rebuilt, read_rebuilt, save_attack
+from privprune.workflow.attack_outputs import (
+    RECONSTRUCTIONS,
+    SCORES,
+    Reconstructions,
+    read_reconstructions,
+    save_attack,
+)
 from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.recognise import RecogniseEntry, recognise
+from privprune.workflow.utility import accuracy
 
 Tiny = dict[str, Any]
 WHERE = "tiny: recognise.cem-digits"
@@ -34,17 +42,21 @@ def entry(tiny: Tiny, **changed: Any) -> RecogniseEntry:
 def judge_of(context: DataContext, tiny: Tiny) -> Cell:
     """Return a cell of two targets with first weights."""
     manifest = context.manifest(read(NetworkSettings, {**tiny["train"]["base"]["network"], "shadows": 0}, "tiny"))
-    return Cell(manifest, [manifest.fresh(generator(seed)).state_dict() for seed in manifest.seeds], [{}, {}])
+    return Cell(
+        manifest,
+        [manifest.fresh(generator(seed, Purpose.INITIAL_WEIGHTS)).state_dict() for seed in manifest.seeds],
+        [{}, {}],
+    )
 
 
 def test_untouched_images_are_judged_like_the_originals(context: DataContext, tiny: Tiny) -> None:
     """A perfect reconstruction has the accuracy of the judge's first network; a black one that of its one answer."""
     test = torch.arange(context.dataset.official_train, len(context.dataset.labels))
-    perfect = Rebuilt(context.dataset.images[test], test)
-    black = Rebuilt(torch.zeros_like(perfect.images), test)
+    perfect = Reconstructions(context.dataset.images[test], test)
+    black = Reconstructions(torch.zeros_like(perfect.images), test)
     cell = judge_of(context, tiny)
     found = recognise(entry(tiny), cell, context, {("cut", "rmle"): [perfect, black]}, WHERE)
-    own = context.accuracy(Ensemble([cell.models([0])[0]]), test)
+    own = accuracy(Ensemble([cell.models([0])[0]]), test, context)
     logits = cell.models([0])[0].eval()(torch.full((1, 1, 8, 8), -1.0))
     always = (context.dataset.labels[test] == int(logits.argmax())).float().mean().item()
     metrics = found["cut/rmle"]["metrics"]
@@ -126,7 +138,7 @@ def test_what_attacks_made_of_test_records_is_read(context: DataContext, tiny: T
     save(tmp_path / "other", manifest, "deep_prior", [test])
     save(tmp_path / "elsewhere", replace(manifest, fingerprint="other"), "rmle", [test])
     save_attack(tmp_path / "members", SCORES, {}, "cut", manifest, ["rmle"])
-    found = read_rebuilt(tmp_path, ("decoder_train", "rmle"), context)
+    found = read_reconstructions(tmp_path, ("decoder_train", "rmle"), context)
     assert found.keys() == {("cut", "rmle")}
     assert [one.records.tolist() for one in found["cut", "rmle"]] == [[test, test + 2]] * 2
     assert [one.images.unique().tolist() for one in found["cut", "rmle"]] == [[0], [1]]
@@ -136,15 +148,15 @@ def test_what_cannot_be_read_is_told(context: DataContext, tiny: Tiny, tmp_path:
     """Nothing to look at, one attack twice, and a damaged file end in one line each."""
     manifest, test = manifest_of(context, tiny), context.dataset.official_train
     with pytest.raises(UserError, match=r"no rmle or gan of digits, run `dvc repro` to make them"):
-        read_rebuilt(tmp_path, ("rmle", "gan"), context)
+        read_reconstructions(tmp_path, ("rmle", "gan"), context)
     save(tmp_path / "one", manifest, "rmle", [test])
     save(tmp_path / "two", manifest, "rmle", [test])
     with pytest.raises(UserError, match=r"found two attacks rmle on cut, remove what the suite has no more"):
-        read_rebuilt(tmp_path, ("rmle",), context)
+        read_reconstructions(tmp_path, ("rmle",), context)
     (tmp_path / "two" / RECONSTRUCTIONS).write_bytes(b"PK\x03\x04 broken")
     (tmp_path / "one" / RECONSTRUCTIONS).unlink()
     with pytest.raises(UserError, match=r"two/reconstructions.npz: missing or damaged \("):
-        read_rebuilt(tmp_path, ("rmle",), context)
+        read_reconstructions(tmp_path, ("rmle",), context)
 
 
 def test_a_judge_of_other_data_is_refused(context: DataContext, tiny: Tiny) -> None:

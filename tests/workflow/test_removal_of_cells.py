@@ -13,9 +13,10 @@ from privprune.records import read_records
 from privprune.settings import read
 from privprune.training.ensemble import Ensemble
 from privprune.workflow.context import DataContext
-from privprune.workflow.prune import Pruned, PruneEntry, prune_cell
+from privprune.workflow.prune import PruneEntry, PruningResult, prune_cell
 from privprune.workflow.record import RecordLocation, write_cell_record
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
+from privprune.workflow.utility import accuracy, measure_utility
 
 Tiny = dict[str, Any]
 CUT = {"bottleneck": 2, "extra_convolution": False, "wire": {"name": "gaussian", "deviation": 0.1}}
@@ -43,7 +44,7 @@ def entry_with(tiny: Tiny, **changed: Any) -> dict[str, Any]:
     return {**written, "method": {**method, **changed.pop("method", {})}, **changed}
 
 
-def removed(context: DataContext, tiny: Tiny, start: Cell, **changed: Any) -> Pruned:
+def removed(context: DataContext, tiny: Tiny, start: Cell, **changed: Any) -> PruningResult:
     """Prune a cell."""
     return prune_cell(read(PruneEntry, entry_with(tiny, **changed), "tiny"), context, start, "removed")
 
@@ -55,12 +56,12 @@ def start(context: DataContext, tiny: Tiny) -> Cell:
 
 
 @pytest.fixture(scope="module")
-def smaller(context: DataContext, tiny: Tiny, start: Cell) -> Pruned:
+def smaller(context: DataContext, tiny: Tiny, start: Cell) -> PruningResult:
     """Return them without half of the edge."""
     return removed(context, tiny, start)
 
 
-def test_every_network_loses_its_share_and_gets_a_structure_of_its_own(start: Cell, smaller: Pruned) -> None:
+def test_every_network_loses_its_share_and_gets_a_structure_of_its_own(start: Cell, smaller: PruningResult) -> None:
     """The metrics are counted in the networks; phases and masks' curves are noted."""
     manifest = smaller.cell.manifest
     assert manifest.structures is not None
@@ -76,7 +77,9 @@ def test_every_network_loses_its_share_and_gets_a_structure_of_its_own(start: Ce
     assert not any(smaller.cell.masks)
 
 
-def test_the_same_entry_gives_the_same_bits(context: DataContext, tiny: Tiny, start: Cell, smaller: Pruned) -> None:
+def test_the_same_entry_gives_the_same_bits(
+    context: DataContext, tiny: Tiny, start: Cell, smaller: PruningResult
+) -> None:
     """Masks, removal and retraining draw from their own generators only."""
     torch.rand(5)
     again = removed(context, tiny, start)
@@ -86,7 +89,7 @@ def test_the_same_entry_gives_the_same_bits(context: DataContext, tiny: Tiny, st
 
 
 def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
-    context: DataContext, tiny: Tiny, start: Cell, smaller: Pruned, tmp_path: Path
+    context: DataContext, tiny: Tiny, start: Cell, smaller: PruningResult, tmp_path: Path
 ) -> None:
     """It comes back from its folder; its record counts the dense weights; training and pruning go on in its shape."""
     smaller.cell.save(tmp_path / "cell")
@@ -94,7 +97,7 @@ def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
     assert found.manifest == smaller.cell.manifest
     place = RecordLocation(tmp_path, "tiny", "prune", "removed", entry_with(tiny), origin="models/cut")
     (record,) = read_records(write_cell_record(place, context, found, smaller.outcome, []).parent)
-    dense = context.utility(start)["weights"]
+    dense = measure_utility(start, context)["weights"]
     assert record.metrics["weights"] == dense
     assert all(left < whole for left, whole in zip(record.metrics["weights_left"], dense, strict=True))
     assert record.metrics["edge_removed"] == pytest.approx(smaller.outcome.measured["edge_removed"], abs=1e-6)
@@ -115,7 +118,7 @@ def test_what_is_retrained_is_what_was_masked(context: DataContext, tiny: Tiny, 
     method = {"plan": plan, "learning_rate": 1e-6, "threshold": {"name": "share", "removed": 0.001}}
     cell = removed(context, tiny, start, method=method, retrain={**plan, "epochs": 0}).cell
     records = context.members(start.manifest, 0)
-    before, after = (context.accuracy(Ensemble(one.models([0])), records) for one in (start, cell))
+    before, after = (accuracy(Ensemble(one.models([0])), records, context) for one in (start, cell))
     assert cell.manifest.structures is not None
     assert cell.manifest.structures[0].channels
     assert abs(before - after) < 0.15

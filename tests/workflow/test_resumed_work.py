@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,39 +43,41 @@ def cells(context: DataContext, tiny: Tiny) -> dict[str, Cell]:
     }
 
 
-def train(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def train(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Train four networks for two epochs each."""
     del cells
-    return train_cell(read(TrainEntry, tiny["train"]["base"], "tiny"), context, "base")
+    return train_cell(read(TrainEntry, tiny["train"]["base"], "tiny"), context, "base", checkpoints)
 
 
-def harden(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def harden(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Train two stacks of two for two epochs each."""
     del cells
-    return harden_cell(read(HardenEntry, tiny["harden"]["game"], "tiny"), context, None, "game")
+    return harden_cell(read(HardenEntry, tiny["harden"]["game"], "tiny"), context, None, "game", checkpoints)
 
 
-def search(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def search(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Prune two targets at two ratios, then four networks at one, in two phases of one epoch each."""
     entry = read(PruneEntry, {**tiny["prune"]["pruned"], "search": SEARCH}, "tiny")
-    return vars(prune_cell(entry, context, cells["base"], "pruned"))
+    return vars(prune_cell(entry, context, cells["base"], "pruned", checkpoints))
 
 
-def remove(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def remove(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Train two networks with masks for an epoch, and what is left of them for another."""
-    return vars(prune_cell(read(PruneEntry, tiny["prune"]["removed"], "tiny"), context, cells["dense"], "removed"))
+    return vars(
+        prune_cell(read(PruneEntry, tiny["prune"]["removed"], "tiny"), context, cells["dense"], "removed", checkpoints)
+    )
 
 
-def attack(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def attack(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Train attack networks on two targets for two epochs each, and again at other odds."""
     entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
-    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], context))
+    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], context, checkpoints))
 
 
-def invert(context: DataContext, tiny: Tiny, cells: dict[str, Cell]) -> Any:
+def invert(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
     """Fit a decoder to two targets for two epochs each, and invert each in two steps."""
     entry = read(InversionEntry, {**tiny["attack"]["cut-inverted"], "target": "dense"}, "tiny")
-    return vars(invert_cell(entry, entry.built("tiny"), cells["dense"], context))
+    return vars(invert_cell(entry, entry.built("tiny"), cells["dense"], context, checkpoints))
 
 
 CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
@@ -101,6 +102,6 @@ def test_work_killed_twice_gives_the_same(
     """All that comes of it is that of undisturbed work, and no turn of any of its loops is done twice."""
 
     def done(checkpoints: Checkpoints) -> Any:
-        return work(replace(context, checkpoints=checkpoints), tiny, cells)
+        return work(context, tiny, cells, checkpoints)
 
     same(interrupted(done, tmp_path, *lives), done(NONE))

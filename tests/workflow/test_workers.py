@@ -35,7 +35,7 @@ def test_results_come_in_the_order_of_the_jobs(on_cores: Callable[[int], None], 
         time.sleep(0.002 * (jobs - number))
         return number * number
 
-    assert workers.side_by_side(square, range(jobs)) == [number * number for number in range(jobs)]
+    assert workers.run_in_workers(square, range(jobs)) == [number * number for number in range(jobs)]
     assert multiprocessing.active_children() == []
 
 
@@ -56,7 +56,7 @@ def test_a_last_job_does_not_wait_for_a_core(
         with running.get_lock():
             running.value -= 1
 
-    workers.side_by_side(work, range(jobs))
+    workers.run_in_workers(work, range(jobs))
     assert most.value == at_once
 
 
@@ -69,7 +69,7 @@ def test_jobs_run_in_processes_of_their_own(on_cores: Callable[[int], None]) -> 
         changed.append(number)
         return os.getpid(), torch.get_num_threads()
 
-    found = workers.side_by_side(work, range(2))
+    found = workers.run_in_workers(work, range(2))
     assert os.getpid() not in {process for process, _ in found}
     assert [threads for _, threads in found] == [1, 1]
     assert changed == []
@@ -79,7 +79,7 @@ def test_jobs_run_in_processes_of_their_own(on_cores: Callable[[int], None]) -> 
 def test_a_job_alone_has_one_thread_too(on_cores: Callable[[int], None]) -> None:
     """With more it would add up in another order, and a cell of one network hang on how many cores it may use."""
     on_cores(4)
-    assert workers.side_by_side(lambda _: torch.get_num_threads(), range(1)) == [1]
+    assert workers.run_in_workers(lambda _: torch.get_num_threads(), range(1)) == [1]
 
 
 @pytest.mark.parametrize("cores", [1, 2])
@@ -95,7 +95,7 @@ def test_a_failing_job_ends_all(on_cores: Callable[[int], None], cores: int) -> 
 
     began = time.monotonic()
     with pytest.raises(UserError) as told:
-        workers.side_by_side(work, range(3))
+        workers.run_in_workers(work, range(3))
     assert time.monotonic() - began < 20
     assert str(told.value) == "suite.yaml: wrong"
     assert 'raise UserError("suite.yaml: wrong")' in "".join(traceback.format_exception(told.value))
@@ -114,7 +114,7 @@ def test_a_worker_that_vanishes_is_told(on_cores: Callable[[int], None]) -> None
             return number
 
         with pytest.raises(RuntimeError, match="a worker process ended before its work was done: killed, or out of"):
-            workers.side_by_side(work, range(4))
+            workers.run_in_workers(work, range(4))
         assert multiprocessing.active_children() == []
 
 
@@ -122,7 +122,7 @@ def test_a_result_that_cannot_travel_is_told(on_cores: Callable[[int], None]) ->
     """A job whose result cannot be sent raises instead of hanging."""
     on_cores(2)
     with pytest.raises(Exception, match="pickle"):
-        workers.side_by_side(lambda _: lambda: None, range(2))
+        workers.run_in_workers(lambda _: lambda: None, range(2))
 
 
 def test_workers_die_with_their_parent(on_cores: Callable[[int], None], tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_workers_die_with_their_parent(on_cores: Callable[[int], None], tmp_path
         (tmp_path / str(number)).write_text(str(os.getpid()))
         time.sleep(60)
 
-    parent = multiprocessing.get_context("fork").Process(target=lambda: workers.side_by_side(work, range(2)))
+    parent = multiprocessing.get_context("fork").Process(target=lambda: workers.run_in_workers(work, range(2)))
     parent.start()
     until = time.monotonic() + 20
     while len(list(tmp_path.iterdir())) < 2 or not all(path.read_text() for path in tmp_path.iterdir()):
