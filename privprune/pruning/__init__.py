@@ -9,7 +9,6 @@ from privprune.pruning.mask import Mask
 from privprune.pruning.method import (
     Fit,
     MaskMethod,
-    NetworkShapes,
     PruningMethod,
     PruningSettings,
     RemovalMethod,
@@ -27,7 +26,6 @@ __all__ = [
     "Fit",
     "Mask",
     "MaskMethod",
-    "NetworkShapes",
     "PruningMethod",
     "PruningSettings",
     "RemovalMethod",

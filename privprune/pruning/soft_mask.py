@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
+from privprune.models.shapes import NetworkShapes
 from privprune.pruning.channel_groups import Removable, Structures, removable
-from privprune.pruning.method import EXAMPLE_PLAN, Fit, NetworkShapes, RemovalMethod, Removed
+from privprune.pruning.method import EXAMPLE_PLAN, Fit, RemovalMethod, Removed
 from privprune.pruning.removal import StructureMasks, Threshold, check_threshold, choose, fold, remove
 from privprune.settings import Fraction, NonNegative, Positive
 from privprune.training.ensemble import Ensemble
