@@ -25,7 +25,7 @@ from privprune.settings import read
 from privprune.workflow.attack import AttackEntry, BaseRates, attack_cell
 from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.train import TrainEntry, train_cell
-from privprune.workflow.workers import cores
+from privprune.cores import cores
 
 NAME = "growth"
 CLASSES = 10

@@ -17,7 +17,7 @@ from benchmarks.result import Result
 from benchmarks.units import aimed, with_unit
 from privprune.files import write_json, write_text
 from privprune.records import versions
-from privprune.workflow.workers import cores
+from privprune.cores import cores
 
 SHOWN = ("python", "torch", "dvc")  # versions that the page has; the JSON has all
 FIGURES = "benchmarks"  # the folder beside the page

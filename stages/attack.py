@@ -11,7 +11,7 @@ from privprune.workflow.context import open_context
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
 from privprune.workflow.record import RecordLocation, write_record
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, run
 
 KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, "inversions": InversionEntry}
@@ -25,13 +25,15 @@ def main(name: str) -> Path:
     place = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    with kept(place, context) as lasting:
+    with checkpointed(place, context) as resumable:
         if isinstance(settings, InversionEntry):
-            made = invert_cell(settings, settings.built(where), cell, lasting)
-            images, labels = made.reconstructions, list(made.results)
+            rebuilt = invert_cell(settings, settings.built(where), cell, resumable)
+            images, labels = rebuilt.reconstructions, list(rebuilt.results)
             save_attack(folder, RECONSTRUCTIONS, images, settings.target, cell.manifest, labels)
-            return write_record(place, context, cell, attacks=made.results, metrics=made.metrics, panels=made.panels)
-        results = attack_cell(settings, settings.built(where), cell, lasting)
+            return write_record(
+                place, context, cell, attacks=rebuilt.results, metrics=rebuilt.metrics, panels=rebuilt.panels
+            )
+        results = attack_cell(settings, settings.built(where), cell, resumable)
         save_attack(folder, SCORES, results.scores, settings.target, cell.manifest, list(results.results))
         return write_record(place, context, cell, attacks=results.results)
 

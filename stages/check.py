@@ -1,4 +1,4 @@
-"""Refuse a suite with a mistake anywhere in it, before any training: `python -m stages.check`."""
+"""Check the whole suite before any training: `python -m stages.check`; a mistake ends it with one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    """Read the whole suite, and list the code of each stage, so that only what a change touches runs again."""
+    """Read the whole suite, and list the code of each stage, so that a change of code reruns the stages that run it."""
     torch.set_num_threads(1)  # small networks, one image each
     check_suite(load_yaml(PARAMS), str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})

@@ -16,7 +16,7 @@ from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, r
 def main(name: str) -> tuple[Path, Mapping[str, float]]:
     """Read `deploy.<name>` and its cell, write `edge.onnx` and `cloud.onnx` to `data/deployed/<name>`, and the record.
 
-    Times and memory go beside the record's own time, where nothing depends on them.
+    Times and memory are written beside the record, to the file of timings, on which no stage depends.
     """
     suite, settings, written = entry(DeployEntry, "deploy", name)
     context = open_context(DATA / "datasets" / settings.data, device())

@@ -1,4 +1,4 @@
-"""Make one dataset ready: `python -m stages.fetch NAME`."""
+"""Prepare one dataset: `python -m stages.fetch NAME`."""
 
 from __future__ import annotations
 

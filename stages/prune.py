@@ -8,7 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.context import open_context
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.record import RecordLocation, write_cell_record
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run, streamed
 
 
@@ -18,9 +18,9 @@ def main(name: str) -> Path:
     context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
     place = RecordLocation(REPORTS, suite, "prune", name, written, origin=settings.origin)
-    with kept(place, context) as lasting:
+    with checkpointed(place, context) as resumable:
         with as_user_error(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
-            pruned = prune_cell(settings, lasting, start, name)
+            pruned = prune_cell(settings, resumable, start, name)
         pruned.cell.save(DATA / "models" / name)
         return write_cell_record(place, context, pruned.cell, pruned.outcome, pruned.search)
 

@@ -1,4 +1,4 @@
-"""Let an independent network look at what inversion attacks rebuilt: `python -m stages.recognise NAME`."""
+"""Classify reconstructed images with an independent network: `python -m stages.recognise NAME`."""
 
 from __future__ import annotations
 
