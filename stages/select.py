@@ -101,7 +101,7 @@ def _lineage(trained: Entries, cell: str) -> list[str]:
 
 
 def _protocol(trained: Entries, cell: str) -> str:
-    """Return how the records of a cell's networks are divided, which the cell or the nearest of its origins says."""
+    """Return how the records of a cell's networks are divided; the cell or the nearest of its origins says so."""
     return str(
         next(trained[one]["network"]["protocol"] for one in _lineage(trained, cell) if trained[one].get("network"))
     )

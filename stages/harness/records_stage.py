@@ -22,9 +22,7 @@ from privprune.errors import UserError
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 REPORTS = Path("reports")
-END_WITH_PARENT = (
-    "PRIVPRUNE_END_WITH_PARENT"  # set where stages are run side by side: a stage then ends when its parent is killed
-)
+END_WITH_PARENT = "PRIVPRUNE_END_WITH_PARENT"  # set where stages run side by side, see `end_with_parent`
 
 Result = TypeVar("Result")
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -46,7 +44,7 @@ def end() -> NoReturn:
 
 
 def end_with_parent() -> None:
-    """Where `END_WITH_PARENT` is set, let the system end this process when its parent has ended, for whatever reason."""
+    """Where `END_WITH_PARENT` is set, let the system end this process when its parent ends, for whatever reason."""
     if os.environ.get(END_WITH_PARENT) and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 

@@ -2,8 +2,8 @@
 
 Each worker runs in a clone of its own, and all clones share one cache of DVC (`dvc cache dir --local /shared/cache`).
 A worker reproduces the stage that it is given in its clone; what that depends on was made elsewhere, and DVC restores
-it from the shared run-cache. At the end `dvc repro` in the head's clone restores everything in the same way. So there is
-one graph and one cache, both DVC's; which worker is free, and what happens when one dies, is for Dask to decide.
+it from the shared run-cache. At the end `dvc repro` in the head's clone restores everything in the same way. So there
+is one graph and one cache, both DVC's; which worker is free, and what happens when one dies, is for Dask to decide.
 """
 
 from __future__ import annotations
