@@ -40,8 +40,8 @@ _PARAMETERS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (Lockfile, "dump_stages", ("self", "stages", "kwargs")),
     (serialize, "to_lockfile", ("stage", "kwargs")),
 )
-_run_as_dvc = getattr(dvc.stage.run, "_run", None)
-_dump_as_dvc = getattr(Lockfile, "dump_stages", None)
+_run_as_dvc: Any = getattr(dvc.stage.run, "_run", None)
+_dump_as_dvc: Any = getattr(Lockfile, "dump_stages", None)
 
 
 # What differs from the release that the replacements are written for

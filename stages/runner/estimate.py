@@ -5,8 +5,8 @@ The work of a stage is epochs x records x networks. A measured stage of another 
 - kind of stage, model, methods and size of the images are the same;
 - its record says that it ran on the kind of device, `cpu` or `cuda`, on which this run would compute;
 - its work is at most `MAXIMUM_RATIO` times more or less. Beyond that, what does not grow with the work, such as reading
-  data, makes the estimate worthless: without this limit 82 stages of the paper suite were put at 7,808
-  hours on two cores, from stages of the laptop suite with as little as a thousandth of their work.
+  data, makes an estimate worthless: without this limit 82 stages of the paper suite were put at 7,808 hours on two
+  cores, from stages of the laptop suite with as little as a thousandth of their work.
 
 The estimate is the median of seconds per work of all comparable stages, times the work. It stands for the machine on
 which these ran, which is printed with it. Without a comparable stage there is no estimate; attacks, deployment and
