@@ -2,8 +2,9 @@
 
 `end` ends the process without Python's own clean-up, which would release torch's modules one by one.
 
-What it saves: 0.7 s of each stage that has imported torch. The plain way is to return from the script; files are closed
-and written by then, and what is registered with `atexit` is called in both ways.
+What it saves: 0.7 s of each stage that has imported torch, a fifth of the time of a process that only imports what
+stages import (medians of four on a busy machine, by turns: 14.8 s against 18.9 s). The plain way is to return from the
+script; files are closed and written by then, and what is registered with `atexit` is called in both ways.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Where stages run side by side, each worker has such a fork server beside it. It 
 does nothing else, so that a process forked from it is as `python -m stages.NAME` after its imports. DVC decides which
 stages run; only their commands are run in another way.
 
-What it saves: the 2 s for which a stage imports torch and what needs it, of stages many of which run for less.
+What it saves: the 2 s for which a stage imports torch and what needs it (5 s of processor time on a busy machine); many
+stages run for less.
 
 The plain way is DVC's: a shell that starts a new interpreter. That is how a command of another form runs, every command
 on systems other than Linux, and every command where this DVC differs from the expected one (see `dvc_adapter`).

@@ -19,7 +19,7 @@ from dvc.stage import serialize
 from locations import ROOT
 
 from benchmarks import throwaway
-from stages.runner import dvc_adapter, lock_file, prefork, worker_pool
+from stages.runner import dvc_adapter, lock_file, prefork, run_cache, worker_pool
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -118,6 +118,23 @@ def test_a_call_with_other_arguments_is_dvcs(tmp_path: Path, monkeypatch: pytest
     Lockfile.dump_stages(File(), ["train@a"])  # type: ignore[arg-type]
 
     assert calls == [{"with_files": True}, {}]
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value")  # of a package that DVC uses
+def test_dvc_calls_the_replacements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command and an entry of `dvc.lock` reach them, and what they leave to DVC is done by DVC."""
+    throwaway.make(tmp_path / "pipeline", 1, done=False)
+    monkeypatch.chdir(tmp_path / "pipeline")
+    commands: list[str] = []
+    entries: list[str] = []
+    assert dvc_adapter.replace_command_runner(lambda command, *_: commands.append(command))
+    assert dvc_adapter.replace_lock_writer(lambda _, entry: entries.extend(entry))
+
+    run_cache.reproduce_and_save("check", alone=True)
+
+    assert (commands, entries) == (["echo checked > checked.txt"], ["check"])
+    assert Path("checked.txt").read_text() == "checked\n"
+    assert list(yaml.safe_load(Path("dvc.lock").read_text())["stages"]) == ["check"]
 
 
 OTHER_VERSION = """
