@@ -65,7 +65,7 @@ def test_a_throwaway_pipeline_is_done_or_to_be_done(
     monkeypatch.chdir(tmp_path / "pipeline")
     found = plan([])
     assert set(found.dependencies) == {"check", "cell@cell-0", "cell@cell-1"}
-    assert found.needs["cell@cell-1"] == {"check"}
+    assert found.dependencies["cell@cell-1"] == {"check"}
     assert len(found.pending) == (0 if done else 3)
 
 
