@@ -19,13 +19,13 @@ from benchmarks.measuring import in_own_process, place, synchronised, tidied
 from benchmarks.result import Result
 from benchmarks.throwaway import PipelineError, in_folder, make, python
 from benchmarks.training_speed import our_epoch, random_data
+from privprune.cores import cores
 from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.defences.cem.as_released import ClassClusters
 from privprune.settings import read
 from privprune.workflow.attack import AttackEntry, BaseRates, attack_cell
 from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.train import TrainEntry, train_cell
-from privprune.workflow.workers import cores
 
 NAME = "growth"
 CLASSES = 10
@@ -67,7 +67,7 @@ _PLANNED = """
 import time
 from stages.runner.plan import plan
 began = time.perf_counter()
-assert not plan([]).waiting
+assert not plan([]).pending
 print(time.perf_counter() - began)
 """
 _NETWORK = {

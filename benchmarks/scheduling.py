@@ -12,7 +12,7 @@ from benchmarks.commands import run
 from benchmarks.measuring import Timing, by_turns
 from benchmarks.result import Result
 from benchmarks.throwaway import COMMAND, PipelineError, in_folder, make, python, said
-from privprune.workflow.workers import cores
+from privprune.cores import cores
 
 NAME = "scheduling"
 AIM = 0.3

@@ -15,9 +15,9 @@ from typing import Any
 from benchmarks.figures import draw
 from benchmarks.result import Result
 from benchmarks.units import aimed, with_unit
+from privprune.cores import cores
 from privprune.files import write_json, write_text
 from privprune.records import versions
-from privprune.workflow.workers import cores
 
 SHOWN = ("python", "torch", "dvc")  # versions that the page has; the JSON has all
 FIGURES = "benchmarks"  # the folder beside the page

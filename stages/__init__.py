@@ -1,5 +1,6 @@
-"""The verbs of the workflow, one small script each; `dvc.yaml` says what each reads and writes."""
+"""The stages of the workflow, one small script each; `dvc.yaml` says what each reads and writes."""
 
 import gc
 
-gc.set_threshold(50_000, 20, 100)  # torch brings a million objects that stay: looking for garbage there is 0.1 s each
+# Importing torch makes a million objects that live until the end: each search of them for garbage takes 0.1 s.
+gc.set_threshold(50_000, 20, 100)

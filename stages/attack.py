@@ -11,7 +11,7 @@ from privprune.workflow.context import open_context
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
 from privprune.workflow.record import RecordLocation, write_record
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, run
 
 KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, "inversions": InversionEntry}
@@ -25,7 +25,7 @@ def main(name: str) -> Path:
     location = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    with kept(location, context) as checkpoints:
+    with checkpointed(location, context) as checkpoints:
         if isinstance(settings, InversionEntry):
             inverted = invert_cell(settings, settings.built(where), cell, context, checkpoints)
             results, metrics = inverted.results, inverted.metrics

@@ -1,4 +1,4 @@
-"""Refuse a suite with a mistake anywhere in it, before any training: `python -m stages.check`."""
+"""Check the whole suite before any training: `python -m stages.check`; a mistake ends it with one line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Hold one paper's records against its printed numbers and claims: `python -m stages.evaluate PAPER`.
+"""Compare one paper's records with its printed numbers and claims: `python -m stages.evaluate PAPER`.
 
-`python -m stages.evaluate cross` puts the cells of all papers that were attacked in both ways into one matrix.
+`python -m stages.evaluate cross` puts the cells of all papers that were attacked under both threats into one matrix.
 Reads records and nothing else, so that every table can be made again from a clone, without cache, GPU or training.
 """
 

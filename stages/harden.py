@@ -8,7 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.context import open_context
 from privprune.workflow.record import RecordLocation, write_cell_record
 from privprune.workflow.train import HardenEntry, harden_cell
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run, streamed
 
 
@@ -18,7 +18,7 @@ def main(name: str) -> Path:
     context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin) if settings.network is None else None
     location = RecordLocation(REPORTS, suite, "harden", name, written, origin=settings.origin)
-    with kept(location, context) as checkpoints:
+    with checkpointed(location, context) as checkpoints:
         with as_user_error(f"{PARAMS}: harden.{name}"), streamed(suite, settings.paper, "harden", name):
             cell, outcome = harden_cell(settings, context, start, name, checkpoints)
         cell.save(DATA / "models" / name)

@@ -1,8 +1,8 @@
-"""The same as `dvc repro`, stages side by side: `python -m stages.parallel --jobs 2 [TARGET...]`.
+"""Like `dvc repro`, but stages side by side: `python -m stages.parallel --jobs 2 [TARGET...]`.
 
 The graph, what is up to date, the lock file and the cache are DVC's. Each stage that is ready is given to a process
-that keeps DVC imported and runs it as `dvc --wait-for-lock repro --single-item STAGE` would; at the end a plain
-`dvc repro` has the last word.
+that has DVC imported and runs it as `dvc --wait-for-lock repro --single-item STAGE` would; at the end a plain
+`dvc repro` checks that nothing is left to do.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from privprune.datasets.sources import DataFolders
+from privprune.cores import cores
 from privprune.report.timings import duration
 from privprune.settings import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
+from stages.runner import dvc_adapter
 from stages.runner.cluster import check_cache, cluster
-from stages.runner.dry_run import Costs, data_needed, described, machine_needed
-from stages.runner.estimate import estimated
+from stages.runner.dry_run import Costs, data_needed, describe, machine_needed
+from stages.runner.estimate import estimate
 from stages.runner.plan import RunPlan, plan, seconds_before
-from stages.runner.resources import Room, room_here
-from stages.runner.worker_pool import cores, pool, reproduce
+from stages.runner.resources import FreeResources, device_kind, resources_of_this_machine
+from stages.runner.worker_pool import process_pool, reproduce
 
-_UNKNOWN = 10.0  # seconds, for a stage that has never run here: only the estimate of what is left hangs on it
+_UNKNOWN_SECONDS = 10.0  # assumed for a stage that has never run here, where stages are ordered and the rest is guessed
 _SUITES = Path("params")
 
 
 def main() -> None:
     """Read the command line and run."""
-    asked = _arguments().parse_args()
-    sys.exit(report_mistakes(lambda: _run(asked)))
+    arguments = _parser().parse_args()
+    sys.exit(report_mistakes(lambda: _run(arguments)))
 
 
-def _arguments() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages.parallel", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="stages as for dvc repro; all without any")
-    parser.add_argument("--jobs", type=_at_least_one, default=cores(), metavar="N", help="stages at once; cores")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="stages as for dvc repro; default: all")
     parser.add_argument(
-        "--keep-going", action="store_true", help="after a failure go on with all that does not need it"
+        "--jobs", type=_at_least_one, default=cores(), metavar="N", help="stages at once; default: number of cores"
     )
+    parser.add_argument("--keep-going", action="store_true", help="after a failure continue with what does not need it")
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="run at the workers of a Dask scheduler, tcp://HOST:8786"
     )
@@ -61,39 +62,53 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
-def _run(asked: argparse.Namespace) -> int:
-    """RunPlan, run, and let DVC check; returns the exit status.
+def _run(arguments: argparse.Namespace) -> int:
+    """Plan, run, and let DVC check; returns the exit status.
 
-    The stage `check` comes first, whatever was asked for: it is quick, and only after it is it known which stages a
-    change of the suite or of the code touches.
+    The stage `check` comes first, whatever the targets are: it is quick, and only after it is it known which stages a
+    change of the suite or of the code makes stale.
     """
-    checked = _dvc("--single-item", "check", quiet=True)
-    if checked:
-        return checked
-    found = plan(asked.targets)
+    status = _dvc_repro("--single-item", "check", quiet=True)
+    if status:
+        return status
+    run_plan = plan(arguments.targets)
     suite = load_yaml(PARAMS)
-    before = seconds_before(list(found.needs), str(suite.get("suite")), REPORTS)
-    if asked.dry_run:
-        guessed, sources = estimated(list(found.waiting), suite, _SUITES, REPORTS)
-        print("\n".join(described(found, Costs(before, guessed, sources), asked.jobs)))
-        folders = DataFolders.of(os.environ, DATA / "downloads")
-        print("\n".join([*data_needed(found, suite, folders), *machine_needed(found.wanted, suite.get("device"))]))
+    earlier = seconds_before(list(run_plan.dependencies), str(suite.get("suite")), REPORTS)
+    if arguments.dry_run:
+        _print_dry_run(run_plan, suite, earlier, arguments.jobs)
         return 0
-    if found.waiting:
+    if run_plan.pending:
         check_cache()
-        room, where = _room(asked, found, suite.get("device"))
-        with where as executor:
-            board = _Board(before, asked.jobs)
-            stages = found.waiting if asked.scheduler is None else found.elsewhere
-            failed = run_all(stages, executor, reproduce, board, room, keep_going=asked.keep_going)
+        resources, pool = _resources_and_pool(arguments, run_plan, suite.get("device"))
+        dvc_adapter.warn_of_differences()
+        with pool as executor:
+            display = ProgressDisplay(earlier, arguments.jobs)
+            stages = run_plan.pending if arguments.scheduler is None else run_plan.distributable
+            failed = run_all(
+                stages, executor, reproduce, display, resources, earlier=earlier, keep_going=arguments.keep_going
+            )
         if failed:
             print(f"error: failed: {', '.join(failed)}", file=sys.stderr)
             return 1
-    return _dvc(*asked.targets, quiet=False)
+    return _dvc_repro(*arguments.targets, quiet=False)
 
 
-def _dvc(*targets: str, quiet: bool) -> int:
-    """Run a plain `dvc repro` of some targets, told only where it fails if `quiet`; returns its exit status."""
+def _print_dry_run(run_plan: RunPlan, suite: Mapping[str, object], earlier: Mapping[str, float], jobs: int) -> None:
+    device = suite.get("device")
+    estimates, machines = estimate(list(run_plan.pending), suite, _SUITES, REPORTS, lambda: device_kind(device))
+    folders = DataFolders.of(os.environ, DATA / "downloads")
+    print("\n".join(describe(run_plan, Costs(earlier, estimates, machines), jobs)))
+    print("\n".join([*data_needed(run_plan, suite, folders), *machine_needed(run_plan.pending_requirements, device)]))
+
+
+def _dvc_repro(*targets: str, quiet: bool) -> int:
+    """Run a plain `dvc repro` of some targets; returns its exit status.
+
+    Args:
+        targets: and options of the command.
+        quiet: print its output only where it fails.
+
+    """
     command = [sys.executable, "-m", "dvc", "repro", *targets]
     ended = subprocess.run(command, check=False, stdout=subprocess.PIPE if quiet else None, text=True)  # noqa: S603
     if ended.returncode and quiet:
@@ -101,76 +116,88 @@ def _dvc(*targets: str, quiet: bool) -> int:
     return ended.returncode
 
 
-def _room(
-    asked: argparse.Namespace, found: RunPlan, device: object
-) -> tuple[Room, contextlib.AbstractContextManager[Executor]]:
-    """Choose where stages run, in processes of this machine or at the workers of a scheduler, which has its own room.
+def _resources_and_pool(
+    arguments: argparse.Namespace, run_plan: RunPlan, device: object
+) -> tuple[FreeResources, contextlib.AbstractContextManager[Executor]]:
+    """Choose where stages run: in processes of this machine, or at the workers of a scheduler.
+
+    A scheduler keeps account of resources itself, so that there is no limit on them here.
 
     Raises:
         UserError: a stage or the suite needs more than this machine has.
 
     """
-    if asked.scheduler is None:
-        return room_here(found.wanted, device, asked.jobs), pool(asked.jobs)
-    done = found.needs.keys() - found.waiting.keys()
-    return Room({}, [], 0.0, math.inf), cluster(asked.scheduler, found.wanted, done)
+    requirements = run_plan.pending_requirements
+    if arguments.scheduler is None:
+        return resources_of_this_machine(requirements, device, arguments.jobs), process_pool(arguments.jobs)
+    finished = run_plan.dependencies.keys() - run_plan.pending.keys()
+    return FreeResources({}, [], 0.0, math.inf), cluster(arguments.scheduler, requirements, finished)
 
 
-class _Board:
-    """Tells what is done and about how long the rest will take."""
+class Display(Protocol):
+    """Shows how a run goes on."""
 
-    def __init__(self, before: Mapping[str, float], jobs: int) -> None:
-        self.before, self._jobs, self._began = before, jobs, time.monotonic()
+    def stage_ended(self, stage: str, seconds: float, remaining: Sequence[str], *, succeeded: bool) -> None:
+        """Show that a stage has ended, and what remains."""
 
-    def told(self, stage: str, seconds: float, left: Sequence[str], *, ended_well: bool) -> None:
+
+class ProgressDisplay:
+    """Prints which stages have ended and about how long the remaining ones will take."""
+
+    def __init__(self, earlier: Mapping[str, float], jobs: int) -> None:
+        self._earlier, self._jobs, self._began = earlier, jobs, time.monotonic()
+
+    def stage_ended(self, stage: str, seconds: float, remaining: Sequence[str], *, succeeded: bool) -> None:
         """Print one line about a stage that has ended."""
-        rest = sum(self.before.get(other, _UNKNOWN) for other in left) / self._jobs
-        state = "done" if ended_well else "FAILED"
-        line = f"{state} {stage} in {duration(seconds)}; {len(left)} stages left, about {duration(rest)}"
+        rest = sum(self._earlier.get(other, _UNKNOWN_SECONDS) for other in remaining) / self._jobs
+        state = "done" if succeeded else "FAILED"
+        line = f"{state} {stage} in {duration(seconds)}; {len(remaining)} stages left, about {duration(rest)}"
         print(f"[{duration(time.monotonic() - self._began)}] {line}", flush=True)
 
 
 def run_all(
-    waiting: Mapping[str, frozenset[str]],
+    stages: Mapping[str, frozenset[str]],
     executor: Executor,
     work: Callable[[str, Sequence[str]], float],
-    board: Any,
-    room: Room,
+    display: Display,
+    resources: FreeResources,
     *,
+    earlier: Mapping[str, float],
     keep_going: bool,
 ) -> list[str]:
-    """Run stages as they become ready, and as there is room for what they need; what most hangs on goes first.
+    """Run stages when they are ready and the resources that they need are free, longest critical path first.
 
     Args:
-        waiting: stage -> those that must be done before it.
+        stages: stage -> those that must be done before it.
         executor: anything with `submit`.
-        work: runs one stage on the GPUs that it was given, returns its seconds, raises if it fails.
-        board: told of each stage that ends; has, as `before`, how long stages took when they last ran.
-        room: what stages take before they run.
-        keep_going: after a failure, go on with all that does not need what failed.
+        work: runs one stage on the GPUs that it is given, returns its seconds, raises if it fails.
+        display: is called with each stage that ends.
+        resources: which stages acquire before they run.
+        earlier: seconds that stages took when they last ran.
+        keep_going: after a failure, continue with all that does not depend on what failed.
 
     Returns:
         the stages that failed.
 
     """
-    graph, behind = TopologicalSorter(waiting), longest_way(waiting, board.before)
+    graph, paths = TopologicalSorter(stages), critical_paths(stages, earlier)
     graph.prepare()
     running: dict[Future[float], str] = {}
-    ready, left, failed = list[str](), list(waiting), list[str]()
+    ready, remaining, failed = list[str](), list(stages), list[str]()
     while graph.is_active():
         ready = [*ready, *graph.get_ready()] if keep_going or not failed else []
-        for stage in sorted(ready, key=behind.__getitem__, reverse=True):
-            gpus = room.take(stage)
+        for stage in sorted(ready, key=paths.__getitem__, reverse=True):
+            gpus = resources.acquire(stage)
             if gpus is not None:
                 ready.remove(stage)
                 running[executor.submit(work, stage, gpus)] = stage
-        if not running:  # all the rest waits for what failed
+        if not running:  # all that remains depends on what failed
             break
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             stage, problem = running.pop(future), future.exception()
-            left.remove(stage)
-            room.give(stage)
-            board.told(stage, 0.0 if problem else future.result(), left, ended_well=problem is None)
+            remaining.remove(stage)
+            resources.release(stage)
+            display.stage_ended(stage, 0.0 if problem else future.result(), remaining, succeeded=problem is None)
             if problem is None:
                 graph.done(stage)
             else:
@@ -179,14 +206,20 @@ def run_all(
     return failed
 
 
-def longest_way(waiting: Mapping[str, frozenset[str]], before: Mapping[str, float]) -> dict[str, float]:
-    """Return for each stage how many seconds at least lie between its beginning and the end of the run."""
-    ways = dict.fromkeys(waiting, 0.0)
-    for stage in reversed(tuple(TopologicalSorter(waiting).static_order())):
-        ways[stage] += before.get(stage, _UNKNOWN)
-        for need in waiting[stage]:
-            ways[need] = max(ways[need], ways[stage])
-    return ways
+def critical_paths(stages: Mapping[str, frozenset[str]], earlier: Mapping[str, float]) -> dict[str, float]:
+    """Return for each stage its critical path: the seconds from its start to the end of the run, at the least.
+
+    Args:
+        stages: stage -> those that must be done before it.
+        earlier: seconds that stages took when they last ran.
+
+    """
+    paths = dict.fromkeys(stages, 0.0)
+    for stage in reversed(tuple(TopologicalSorter(stages).static_order())):
+        paths[stage] += earlier.get(stage, _UNKNOWN_SECONDS)
+        for dependency in stages[stage]:
+            paths[dependency] = max(paths[dependency], paths[stage])
+    return paths
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from privprune.cells import load_cell
 from privprune.workflow.context import open_context
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.record import RecordLocation, write_cell_record
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run, streamed
 
 
@@ -18,7 +18,7 @@ def main(name: str) -> Path:
     context = open_context(DATA / "datasets" / settings.data, device())
     start = load_cell(DATA / settings.origin)
     location = RecordLocation(REPORTS, suite, "prune", name, written, origin=settings.origin)
-    with kept(location, context) as checkpoints:
+    with checkpointed(location, context) as checkpoints:
         with as_user_error(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
             pruned = prune_cell(settings, context, start, name, checkpoints)
         pruned.cell.save(DATA / "models" / name)

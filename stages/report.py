@@ -1,4 +1,4 @@
-"""Put all papers of a suite on one page and into one verdict table: `python -m stages.report SUITE`."""
+"""Write one page and one table of verdicts for all papers of a suite: `python -m stages.report SUITE`."""
 
 from __future__ import annotations
 

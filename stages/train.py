@@ -7,7 +7,7 @@ from pathlib import Path
 from privprune.workflow.context import open_context
 from privprune.workflow.record import RecordLocation, write_cell_record
 from privprune.workflow.train import TrainEntry, train_cell
-from stages.harness.checkpointing import kept
+from stages.harness.checkpointing import checkpointed
 from stages.harness.compute_stage import DATA, REPORTS, device, entry, run, streamed
 
 
@@ -16,7 +16,7 @@ def main(name: str) -> Path:
     suite, settings, written = entry(TrainEntry, "train", name)
     context = open_context(DATA / "datasets" / settings.data, device())
     location = RecordLocation(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
-    with kept(location, context) as checkpoints:
+    with checkpointed(location, context) as checkpoints:
         with streamed(suite, settings.paper, "train", name):
             cell, outcome = train_cell(settings, context, name, checkpoints)
         cell.save(DATA / "models" / name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
-import os
 import signal
 import sys
 import traceback
@@ -22,14 +21,11 @@ from typing import Any, TypeVar
 
 import torch
 
+from privprune.cores import cores
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def run_in_workers(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:

@@ -1,1 +1,1 @@
-"""What all stage scripts share: reading an entry, reporting mistakes, checkpoints, and the list of their code."""
+"""What stage scripts share: reading an entry, reporting mistakes, checkpoints, the list of the code they run."""

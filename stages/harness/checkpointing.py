@@ -1,4 +1,4 @@
-"""What the long stages share: what they have done so far is kept until they have ended."""
+"""Checkpoints of the long stages: a stage that was killed continues from its last one when it runs again."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from privprune.workflow.context import DataContext
 from privprune.workflow.record import RecordLocation
 from stages.harness.records_stage import DATA
 
-SECONDS = "PRIVPRUNE_CHECKPOINT_SECONDS"  # of work that a kill may cost
-_USUAL_SECONDS = 60.0
+SECONDS = "PRIVPRUNE_CHECKPOINT_SECONDS"  # of work that may be lost when a stage is killed
+_DEFAULT_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def kept(place: RecordLocation, context: DataContext) -> Iterator[Checkpoints]:
-    """Checkpoint the stage in `data/checkpoints/<stage>/<name>` until it succeeds.
+def checkpointed(place: RecordLocation, context: DataContext) -> Iterator[Checkpoints]:
+    """Checkpoint a stage in `data/checkpoints/<stage>/<name>` until it succeeds.
+
+    A checkpoint is used again only where nothing has changed on which the result depends: the entry of the suite, the
+    code, the versions of libraries, the kind of device, and the files of the dataset and of the origin.
+
+    Args:
+        place: where the stage writes its record.
+        context: of the stage.
+
+    Yields:
+        the checkpoints of the stage.
 
     Raises:
-        UserError: the interval is no number of seconds.
+        UserError: the interval in the environment is not a number of seconds.
 
     """
     code = DATA / "code" / place.stage / f"{place.name}.json"
@@ -44,9 +54,9 @@ def kept(place: RecordLocation, context: DataContext) -> Iterator[Checkpoints]:
 
 
 def _seconds() -> float:
-    """Return how many seconds of work a kill may cost."""
-    found = os.environ.get(SECONDS) or _USUAL_SECONDS
+    """Return how many seconds of work may be lost when a stage is killed."""
+    written = os.environ.get(SECONDS) or _DEFAULT_SECONDS
     with contextlib.suppress(ValueError):
-        if float(found) >= 0:
-            return float(found)
-    raise UserError(f"{SECONDS}: found {found!r}, allowed a number of seconds, 0 to keep everything at once")
+        if float(written) >= 0:
+            return float(written)
+    raise UserError(f"{SECONDS}: found {written!r}, allowed a number of seconds, 0 to keep everything at once")

@@ -1,4 +1,4 @@
-"""What the stages share that compute: an entry of the suite, the device, how long it took."""
+"""What stages share that compute: the entry of the suite, the device, the time that the stage took."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ __all__ = [
 ]
 
 Entry = TypeVar("Entry")
-_READ: list[tuple[str, str, dict[str, Any]]] = []  # section, name and content of what this process has read
+_READ: list[tuple[str, str, dict[str, Any]]] = []  # section, name and content of each entry that this process has read
 
 
 def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
     """Read the suite's name and one entry of it, as settings and as written.
 
     Args:
-        kind: the settings, or of a section with entries of several kinds, each under the key that only it has.
+        kind: the class of the settings; for a section with entries of several kinds, the class of each kind under the
+            key that only this kind has.
         section: of the suite.
         name: of the entry.
 
@@ -50,57 +51,57 @@ def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str
     """
     suite, where = load_yaml(PARAMS), f"{PARAMS}: {section}.{name}"
     use_plugins(suite.get("plugins", []), f"{PARAMS}: plugins")
-    found = at(suite, section, name, file=str(PARAMS))
+    written = at(suite, section, name, file=str(PARAMS))
     if isinstance(kind, Mapping):
-        own = [key for key in kind if key in found]
-        if len(own) != 1:
-            raise UserError(f"{where}: found the keys {', '.join(found)}, allowed one of {', '.join(kind)}")
-        kind = kind[own[0]]
-    _READ.append((section, name, found))
-    return str(suite.get("suite")), read(kind, found, where), found
+        keys = [key for key in kind if key in written]
+        if len(keys) != 1:
+            raise UserError(f"{where}: found the keys {', '.join(written)}, allowed one of {', '.join(kind)}")
+        kind = kind[keys[0]]
+    _READ.append((section, name, written))
+    return str(suite.get("suite")), read(kind, written, where), written
 
 
 def check_unchanged() -> None:
-    """Hold that the entries that the stage has read still stand so in the suite.
+    """Check that the entries that the stage has read are still the same in the suite.
 
-    DVC notes the parameters of a stage when it has ended: one that was edited meanwhile would be taken for done with
-    values that it never saw.
+    DVC notes the parameters of a stage when it has ended: a stage whose entry was edited while it ran would count as
+    run with values that it never read.
 
     Raises:
-        UserError: an entry is another one now.
+        UserError: an entry has changed.
 
     """
-    for section, name, found in _READ:
-        now = load_yaml(PARAMS).get(section)
-        if not isinstance(now, Mapping) or now.get(name) != found:
+    for section, name, written in _READ:
+        current = load_yaml(PARAMS).get(section)
+        if not isinstance(current, Mapping) or current.get(name) != written:
             raise UserError(f"{PARAMS}: {section}.{name}: found a change while it ran, run it again")
 
 
 def device() -> torch.device:
-    """Take the suite's `device`; `found` is the GPU where there is one. float32 is float32 there: TF32 is off.
+    """Return the suite's `device`; `found` is the GPU where there is one. TF32 is turned off: float32 stays float32.
 
     Raises:
         UserError: the suite wants a GPU, and there is none.
 
     """
-    wanted, there = load_yaml(PARAMS).get("device"), torch.cuda.is_available()
-    if wanted == "cuda" and not there:
+    wanted, has_gpu = load_yaml(PARAMS).get("device"), torch.cuda.is_available()
+    if wanted == "cuda" and not has_gpu:
         raise UserError(f"{PARAMS}: device: found cuda, allowed cpu or found, as torch finds no GPU here")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
+    return torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
 
 
 def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.AbstractContextManager[None]:
     """Stream the curves of a long stage to the server that MLFLOW_TRACKING_URI names, if it names one.
 
-    The list of such a stage's code leaves privprune/tracking out: nothing in it can change an output.
+    The list of such a stage's code leaves out privprune/tracking, as nothing in it can change an output.
     """
     return live.streamed(os.environ.get("MLFLOW_TRACKING_URI", ""), suite, paper, stage, cell)
 
 
 @contextlib.contextmanager
 def as_user_error(where: str) -> Iterator[None]:
-    """Tell a method's refusal of its settings (a ValueError) as a user's mistake at this place of the suite."""
+    """Turn a ValueError, by which a method refuses its settings, into a UserError that names the place in the suite."""
     try:
         yield
     except ValueError as refused:
@@ -108,22 +109,22 @@ def as_user_error(where: str) -> Iterator[None]:
 
 
 def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) -> NoReturn:
-    """Run a stage on the name given on the command line, and end.
+    """Run a stage on the name given on the command line, and end the process.
 
-    A stage that returns the path of its record gets its wall-clock time written beside it, in a file that no stage
-    depends on, with what else it measured that differs from run to run.
+    Where a stage returns the path of its record, its wall-clock time is written beside it, to a file on which no stage
+    depends, with other measurements that the stage returns and that differ from run to run.
     """
-    torch.set_num_threads(1)  # forked workers take their own; see privprune/workflow/workers.py
+    torch.set_num_threads(1)  # forked workers set their own number; see privprune/workflow/workers.py
     name, began = name_given(), time.monotonic()
 
     def work() -> Path | tuple[Path, Mapping[str, float]] | None:
-        made = stage(name)
+        result = stage(name)
         check_unchanged()
-        return made
+        return result
 
-    made = report_mistakes(work)
-    if made is not None:
-        record, more = made if isinstance(made, tuple) else (made, {})
+    result = report_mistakes(work)
+    if result is not None:
+        record, more = result if isinstance(result, tuple) else (result, {})
         note_time(record, time.monotonic() - began, more)
     end()
 

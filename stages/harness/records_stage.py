@@ -1,4 +1,11 @@
-"""What the stages share that read records and never train: paths, and how a mistake is told. No torch."""
+"""What stages share that read records and never train: paths, how a mistake is reported, how a stage ends. No torch.
+
+`end` ends the process without Python's own clean-up, which would release torch's modules one by one.
+
+What it saves: 0.7 s of each stage that has imported torch, a fifth of the time of a process that only imports what
+stages import (medians of four on a busy machine, by turns: 14.8 s against 18.9 s). The plain way is to return from the
+script; files are closed and written by then, and what is registered with `atexit` is called in both ways.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +23,7 @@ from privprune.errors import UserError
 PARAMS = Path("params.yaml")
 DATA = Path("data")
 REPORTS = Path("reports")
-TIED = "PRIVPRUNE_END_WITH_PARENT"  # set by who runs stages and may be killed: what they run then ends too
+END_WITH_PARENT = "PRIVPRUNE_END_WITH_PARENT"  # set where stages run side by side, see `end_with_parent`
 
 Result = TypeVar("Result")
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -30,16 +37,16 @@ def run(stage: Callable[[str], None]) -> NoReturn:
 
 
 def end() -> NoReturn:
-    """End this process at once: Python would take torch apart piece by piece, 0.7 s of each stage, for nothing."""
-    atexit._run_exitfuncs()  # noqa: SLF001 (what Python itself does first)
+    """End this process with status 0, after the functions registered with `atexit` (see above for what that saves)."""
+    atexit._run_exitfuncs()  # noqa: SLF001 (Python itself begins with this)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
 def end_with_parent() -> None:
-    """Where `TIED` is set, let the system end this process when the one that started it ends, however that came."""
-    if os.environ.get(TIED) and sys.platform == "linux":
+    """Where `END_WITH_PARENT` is set, let the system end this process when its parent ends, for whatever reason."""
+    if os.environ.get(END_WITH_PARENT) and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
@@ -51,7 +58,7 @@ def name_given() -> str:
 
 
 def report_mistakes(work: Callable[[], Result]) -> Result:
-    """Do the work of a stage; a user's mistake is told in one line and ends it with exit status 1."""
+    """Do the work of a stage and return its result; a UserError is printed in one line and ends it with status 1."""
     end_with_parent()
     try:
         return work()

@@ -1,9 +1,9 @@
-"""Stages on other machines, through a Dask scheduler that the user has: `--scheduler ADDRESS` of `stages.parallel`.
+"""Stages on other machines, through the user's own Dask scheduler: `--scheduler ADDRESS` of `stages.parallel`.
 
-Each worker runs in a clone of its own, all with one cache of DVC (`dvc cache dir --local /shared/cache`). A worker
-reproduces the stage that it is given in its clone: what comes before it was done elsewhere, and DVC restores that from
-the shared run-cache. In the end `dvc repro` in the head's clone restores everything in the same way. So there is one
-graph and one cache, both DVC's; which worker is free, and what to do when one dies, is Dask's.
+Each worker runs in a clone of its own, and all clones share one cache of DVC (`dvc cache dir --local /shared/cache`).
+A worker reproduces the stage that it is given in its clone; what that depends on was made elsewhere, and DVC restores
+it from the shared run-cache. At the end `dvc repro` in the head's clone restores everything in the same way. So there
+is one graph and one cache, both DVC's; which worker is free, and what happens when one dies, is for Dask to decide.
 """
 
 from __future__ import annotations
@@ -21,49 +21,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvc.repo import Repo
-
 from privprune.errors import UserError
 from privprune.files import write_text
 from stages.harness.code_fingerprint import PACKAGES
-from stages.harness.records_stage import REPORTS, TIED
-from stages.runner import lock_file
-from stages.runner.resources import Needs
-from stages.runner.run_cache import keep, keep_all
+from stages.harness.records_stage import END_WITH_PARENT, REPORTS
+from stages.runner import dvc_adapter, lock_file, run_cache
+from stages.runner.resources import Requirements
 
-_PATIENCE = "10s"  # for the scheduler to answer
+_CONNECT_TIMEOUT = "10s"
 _RETRIES = 3  # of a stage whose worker died
 _FILES = ("dvc.yaml", "params.yaml")
 _TIMINGS = "*/timings/*/*/*.json"
 
 
 @contextlib.contextmanager
-def cluster(address: str, needs: Needs, done: Collection[str]) -> Iterator[Executor]:
+def cluster(address: str, requirements: Requirements, finished: Collection[str]) -> Iterator[Executor]:
     """Connect to a scheduler.
 
     Args:
         address: as Dask prints it, `tcp://HOST:8786`.
-        needs: stage -> resources that its worker must have (`gpu: 1`); Dask's workers declare theirs with
+        requirements: stage -> resources that its worker must have (`gpu: 1`); Dask's workers declare theirs with
             `--resources "gpu=1"`.
-        done: stages that are up to date here, which the workers go on from.
+        finished: stages that are up to date here, from which the workers continue.
 
     Yields:
         an executor whose `submit(work, stage)` runs the stage in a worker's clone.
 
     Raises:
         UserError: there is no scheduler, it has no workers, one of them has other code or another cache, or none has
-            what a stage needs.
+            the resources that a stage needs.
 
     """
     distributed = _distributed()
     try:
-        client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
+        client = distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as refused:
         raise UserError(f"--scheduler: found {address!r}, where none answers ({type(refused).__name__})") from None
     with client:
-        _check_workers(client, needs)
-        keep_all(done)
-        yield _Cluster(client, needs)
+        _check_workers(client, requirements)
+        run_cache.save_finished(finished)
+        yield _ClusterExecutor(client, requirements)
 
 
 def _distributed() -> Any:
@@ -75,8 +72,8 @@ def _distributed() -> Any:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a worker tells of a stage.
+class StageResult:
+    """What a worker returns of a stage.
 
     Attributes:
         seconds: that it took.
@@ -88,47 +85,51 @@ class Done:
     timings: dict[str, str]
 
 
-class _Cluster(Executor):
-    """Gives stages to Dask; its futures are those of the standard library."""
+class _ClusterExecutor(Executor):
+    """Submits stages to Dask; its futures are those of the standard library."""
 
-    def __init__(self, client: Any, needs: Needs) -> None:
-        self._client, self._needs = client, needs
+    def __init__(self, client: Any, requirements: Requirements) -> None:
+        self._client, self._requirements = client, requirements
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a stage, the first argument; `work` is this machine's way to do so, a worker has its own."""
+        """Run a stage, the first argument; `work` is ignored, as a worker runs `reproduce_here`."""
         del work, kwargs
         stage = args[0]
-        there = self._client.submit(
+        remote = self._client.submit(
             reproduce_here,
             stage,
             fingerprint(Path.cwd()),
             key=f"{stage}-{uuid.uuid4().hex}",
-            resources=dict(self._needs.get(stage, {})),
+            resources=dict(self._requirements.get(stage, {})),
             retries=_RETRIES,
             pure=False,
         )
-        here: Future[Any] = Future()
-        here.set_running_or_notify_cancel()
-        there.add_done_callback(lambda done: _hand_over(done, here))
-        return here
+        local: Future[Any] = Future()
+        local.set_running_or_notify_cancel()
+        remote.add_done_callback(lambda done: _copy_result(done, local))
+        return local
 
 
-def _hand_over(done: Any, here: Future[Any]) -> None:
-    """Pass on what came of a stage; whatever goes wrong here must not leave the head waiting."""
-    if done.status == "cancelled":
-        here.set_exception(RuntimeError("the scheduler has gone"))
+def _copy_result(remote: Any, local: Future[Any]) -> None:
+    """Copy result or exception of a stage to the head's future, and write its timings; never leave that unfinished."""
+    if remote.status == "cancelled":
+        local.set_exception(RuntimeError("the scheduler has gone"))
         return
     try:
-        made: Done = done.result()
-        for path, content in made.timings.items():
+        result: StageResult = remote.result()
+        for path, content in result.timings.items():
             write_text(Path(path), content)
-        here.set_result(made.seconds)
-    except Exception as problem:  # noqa: BLE001 (whatever it is, the stage has failed)
-        here.set_exception(problem)
+        local.set_result(result.seconds)
+    except Exception as problem:  # noqa: BLE001 (any exception means that the stage has failed)
+        local.set_exception(problem)
 
 
-def reproduce_here(stage: str, expected: str) -> Done:
-    """Run in a worker: reproduce a stage in the clone that the worker was started in.
+def reproduce_here(stage: str, expected: str) -> StageResult:
+    """Run in a worker: reproduce a stage in the clone in which the worker was started.
+
+    Args:
+        stage: its address.
+        expected: fingerprint of the head's clone.
 
     Raises:
         RuntimeError: the clone has another suite or other code than the head's.
@@ -136,39 +137,38 @@ def reproduce_here(stage: str, expected: str) -> Done:
     """
     if fingerprint(Path.cwd()) != expected:
         raise RuntimeError(f"found other code or another suite in {Path.cwd()}, allowed those of the head")
-    os.environ[TIED] = "yes"
+    os.environ[END_WITH_PARENT] = "yes"
     began, since = time.monotonic(), time.time_ns()
-    lock_file.begin()
-    repo = Repo(_wait_for_lock=True)
-    keep(repo, repo.reproduce([stage]))
+    lock_file.install()
+    run_cache.reproduce_and_save(stage, alone=False)
     written = {str(path): path.read_text() for path in REPORTS.glob(_TIMINGS) if path.stat().st_mtime_ns >= since}
-    return Done(time.monotonic() - began, written)
+    return StageResult(time.monotonic() - began, written)
 
 
 def fingerprint(root: Path) -> str:
-    """Return a checksum of the suite, the map of stages and all code of a clone."""
+    """Return a checksum of the suite, dvc.yaml and all code of a clone."""
     files = [root / name for name in _FILES]
     files += [path for package in PACKAGES for path in sorted((root / package).rglob("*")) if path.suffix != ".pyc"]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in files:
         if path.is_file():
-            found.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
-def _state(mark: str) -> dict[str, str]:
-    """Run in a worker: say what its clone is, and whether its cache is the one with the head's mark."""
-    cache = Path(Repo().cache.local.path)
+def _state(marker: str) -> dict[str, str]:
+    """Run in a worker: describe its clone, and whether its cache is the one in which the head has put a marker."""
+    cache = dvc_adapter.cache_folder()
     return {
         "clone": f"{socket.gethostname()}:{Path.cwd()}",
         "fingerprint": fingerprint(Path.cwd()),
         "cache": str(cache),
-        "shared": "yes" if (cache / mark).exists() else "no",
-        "writable": "no" if _cannot_write(cache) else "yes",
+        "shared": "yes" if (cache / marker).exists() else "no",
+        "writable": "no" if _write_problem(cache) else "yes",
     }
 
 
-def _cannot_write(cache: Path) -> str:
+def _write_problem(cache: Path) -> str:
     """Try to write to a cache; returns why that fails, nothing where it does not."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -179,46 +179,46 @@ def _cannot_write(cache: Path) -> str:
 
 
 def check_cache() -> None:
-    """Hold before anything runs that what is made can be kept.
+    """Check before anything runs that this clone's cache can be written to.
 
     Raises:
-        UserError: this clone's cache cannot be written to.
+        UserError: it cannot.
 
     """
-    cache = Path(Repo().cache.local.path)
-    refused = _cannot_write(cache)
-    if refused:
-        raise UserError(f"{cache}: the cache cannot be written to ({refused}), allowed one that can")
+    cache = dvc_adapter.cache_folder()
+    problem = _write_problem(cache)
+    if problem:
+        raise UserError(f"{cache}: the cache cannot be written to ({problem}), allowed one that can")
 
 
 def _states(client: Any) -> dict[str, dict[str, str]]:
-    """Ask all workers, while a mark lies in the head's cache."""
-    cache = Path(Repo().cache.local.path)
-    mark = f".head-{uuid.uuid4().hex}"
-    (cache / mark).touch()
+    """Ask all workers for their state, while a marker is in the head's cache."""
+    cache = dvc_adapter.cache_folder()
+    marker = f".head-{uuid.uuid4().hex}"
+    (cache / marker).touch()
     try:
-        found: dict[str, dict[str, str]] = client.run(_state, mark)
+        states: dict[str, dict[str, str]] = client.run(_state, marker)
     finally:
-        (cache / mark).unlink()
-    return found
+        (cache / marker).unlink()
+    return states
 
 
-def _check_workers(client: Any, needs: Needs) -> None:
-    """Hold all workers against the head before anything runs."""
+def _check_workers(client: Any, requirements: Requirements) -> None:
+    """Compare all workers with the head before anything runs."""
     workers = _states(client)
     if not workers:
         raise UserError("--scheduler: found no workers, allowed at least one, started in a clone of its own")
     clones = [f"{socket.gethostname()}:{Path.cwd()}"]
     for address, state in workers.items():
-        refused = _refused(state, clones)
-        if refused is not None:
-            raise UserError(f"worker {address} in {state['clone']}: found {refused}")
+        problem = _worker_problem(state, clones)
+        if problem is not None:
+            raise UserError(f"worker {address} in {state['clone']}: found {problem}")
         clones.append(state["clone"])
-    _check_resources(client, needs)
+    _check_resources(client, requirements)
 
 
-def _refused(state: Mapping[str, str], clones: Collection[str]) -> str | None:
-    """Say why a worker cannot be used, or None."""
+def _worker_problem(state: Mapping[str, str], clones: Collection[str]) -> str | None:
+    """Return why a worker cannot be used, or None where it can."""
     if state["fingerprint"] != fingerprint(Path.cwd()):
         return "other code or another suite, allowed those of the head"
     if state["shared"] != "yes":
@@ -228,10 +228,11 @@ def _refused(state: Mapping[str, str], clones: Collection[str]) -> str | None:
     return "a clone that another one works in, allowed one of its own" if state["clone"] in clones else None
 
 
-def _check_resources(client: Any, needs: Needs) -> None:
-    """Hold that some worker has what each stage wants."""
-    offered = [worker.get("resources", {}) for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
-    for stage, wanted in needs.items():
-        if not any(all(own.get(name, 0) >= count for name, count in wanted.items()) for own in offered):
-            wish = ", ".join(f"{name}: {count:g}" for name, count in wanted.items())
-            raise UserError(f"dvc.yaml: {stage}.meta: found {wish}, more than any worker has")
+def _check_resources(client: Any, requirements: Requirements) -> None:
+    """Check that for each stage some worker has the resources that it needs."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    available = [worker.get("resources", {}) for worker in workers]
+    for stage, required in requirements.items():
+        if not any(all(each.get(name, 0) >= count for name, count in required.items()) for each in available):
+            listed = ", ".join(f"{name}: {count:g}" for name, count in required.items())
+            raise UserError(f"dvc.yaml: {stage}.meta: found {listed}, more than any worker has")

@@ -1,8 +1,14 @@
-"""Stages that need not wait for torch: commands of DVC, run by processes that forked from one which has it imported.
+"""A fork server for stages: what runs a stage is forked from a process that has imported torch already.
 
-A stage imports torch for 2 s, and many run for less. Where stages run side by side, each worker has a starter beside
-it, a process that has imported what stages import and does nothing else, so that what forks from it is as `python -m
-stages.NAME` after its imports. DVC decides what runs, as ever; a command of another form runs as DVC runs it.
+Where stages run side by side, each worker has such a fork server beside it. It has imported what stages import and
+does nothing else, so that a process forked from it is as `python -m stages.NAME` after its imports. DVC decides which
+stages run; only their commands are run in another way.
+
+What it saves: the 2 s for which a stage imports torch and what needs it (5 s of processor time on a busy machine); many
+stages run for less.
+
+The plain way is DVC's: a shell that starts a new interpreter. That is how a command of another form runs, every command
+on systems other than Linux, and every command where this DVC differs from the expected one (see `dvc_adapter`).
 """
 
 from __future__ import annotations
@@ -18,10 +24,9 @@ import sys
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import dvc.stage.run
-from dvc.stage.exceptions import StageCmdFailedError
+from stages.runner import dvc_adapter
 
 _COMMAND = re.compile(r"python -m (?P<module>stages\.\w+)(?P<arguments>( [\w.:/-]+)*)")
 _IMPORTED = (
@@ -30,66 +35,68 @@ _IMPORTED = (
     "privprune.workflow.attack_outputs",
     "privprune.tables",
 )
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-_as_dvc_does = dvc.stage.run._run  # noqa: SLF001 (DVC has no other place where a command is run)
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def begin() -> None:
-    """Put a starter beside this process, and let DVC's commands run through it. On systems without fork, do nothing."""
-    if sys.platform != "linux":
-        return
-    ours, theirs = multiprocessing.Pipe()
+def install() -> bool:
+    """Start a fork server beside this process, and let it run the commands of stages.
+
+    Returns:
+        False where DVC goes on running commands in its own way: on systems without fork, and where this DVC differs
+        from the expected one.
+
+    """
+    if sys.platform != "linux" or dvc_adapter.differences():
+        return False
+    client, server = multiprocessing.Pipe()
     if os.fork() == 0:
-        ours.close()
-        _serve(theirs)
-    theirs.close()
+        client.close()
+        _serve_requests(server)
+    server.close()
 
-    def run(executable: str, command: str, **options: Any) -> None:
-        found = _COMMAND.fullmatch(command)
-        if found is None:
-            _as_dvc_does(executable, command, **options)
-            return
-        ours.send((found["module"], found["arguments"].split(), options["cwd"], options["env"]))
-        status = ours.recv()
-        if status:
-            raise StageCmdFailedError(command, status)
+    def run(command: str, folder: str, environment: Mapping[str, str]) -> int | None:
+        stage = _COMMAND.fullmatch(command)
+        if stage is None:
+            return None
+        client.send((stage["module"], stage["arguments"].split(), folder, dict(environment)))
+        return int(client.recv())
 
-    dvc.stage.run._run = run  # noqa: SLF001 (see above)
+    return dvc_adapter.replace_command_runner(run)
 
 
-def _serve(line: Connection) -> NoReturn:
-    """Be a starter: fork for each command, and tell how it ended, until nobody asks any more."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+def _serve_requests(connection: Connection) -> NoReturn:
+    """Be the fork server: fork for each request and answer with the exit status, until the client has ended."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     try:
         while True:
-            asked = line.recv()
-            for module in _IMPORTED:  # for the first that asks
+            request = connection.recv()
+            for module in _IMPORTED:  # when the first request comes; afterwards this does nothing
                 importlib.import_module(module)
-            number = os.fork()
-            if number == 0:
-                line.close()
-                _become(*asked)
-            line.send(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]))
+            process = os.fork()
+            if process == 0:
+                connection.close()
+                _run_stage(*request)
+            connection.send(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
     except EOFError:
         os._exit(0)
 
 
-def _become(module: str, arguments: list[str], folder: str, environment: Mapping[str, str]) -> NoReturn:
-    """Be the stage, as `python -m MODULE ARGUMENTS` would."""
+def _run_stage(module: str, arguments: list[str], folder: str, environment: Mapping[str, str]) -> NoReturn:
+    """Run a stage in this process and end it, as `python -m MODULE ARGUMENTS` would."""
     status: object = 1
     try:
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
         sys.argv = [module, *arguments]
-        sys.modules.pop(module, None)  # else runpy warns that it runs it once more
+        sys.modules.pop(module, None)  # otherwise runpy warns that the module is imported already
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         status = 0
     except SystemExit as ended:
         status = ended.code
         if isinstance(status, str):
             print(status, file=sys.stderr)
-    except BaseException:  # noqa: BLE001 (as Python does at its very end)
+    except BaseException:  # noqa: BLE001 (Python too prints any exception that reaches the end of a program)
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,6 +1,7 @@
-"""What this machine has for stages that say in dvc.yaml what they need: `meta: {gpu: 1, memory: 16}`.
+"""The resources of this machine, for stages that say in dvc.yaml what they need: `meta: {gpu: 1, memory: 16}`.
 
-`gpu` counts GPUs, a half is a half of one; `memory` is in GiB. Most stages say nothing and need nothing.
+`gpu` counts GPUs, 0.5 is half of one, which another stage may share; `memory` is in GiB. Most stages say nothing and
+need nothing.
 """
 
 from __future__ import annotations
@@ -14,94 +15,99 @@ from privprune.errors import UserError
 from stages.harness.records_stage import PARAMS
 
 GPU, MEMORY = "gpu", "memory"
-_EDGE = 1e-9  # parts of a GPU are not exact
+_TOLERANCE = 1e-9  # sums of fractions of a GPU are not exact
 _GIB = 2**30
-_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
-Needs = Mapping[str, Mapping[str, float]]
+Requirements = Mapping[str, Mapping[str, float]]
 
 
-class Room:
-    """What is free. A stage takes its share before it runs and gives it back after."""
+class FreeResources:
+    """The resources that no running stage has acquired."""
 
-    def __init__(self, needs: Needs, gpus: list[str], memory: float, stages: float) -> None:
-        """Begin with a free machine.
+    def __init__(self, requirements: Requirements, gpus: list[str], memory: float, stages: float) -> None:
+        """Start with all resources free.
 
         Args:
-            needs: stage -> what it needs.
+            requirements: stage -> resource -> how much of it the stage needs.
             gpus: names of the GPUs, as CUDA_VISIBLE_DEVICES takes them.
             memory: GiB.
-            stages: how many run at once.
+            stages: how many may run at once.
 
         Raises:
-            UserError: a stage needs more than there is, or what no machine has.
+            UserError: a stage needs more than there is, or an unknown resource.
 
         """
-        self._needs = needs
-        self._free = dict.fromkeys(gpus, 1.0)
-        self._memory = memory
-        self._stages = stages
-        self._taken: dict[str, list[str]] = {}
-        for stage, wanted in needs.items():
-            self._check(stage, wanted)
+        self._requirements = requirements
+        self._free_gpus = dict.fromkeys(gpus, 1.0)
+        self._free_memory = memory
+        self._free_stages = stages
+        self._gpus_of: dict[str, list[str]] = {}
+        for stage, required in requirements.items():
+            self._check(stage, required)
 
-    def _check(self, stage: str, wanted: Mapping[str, float]) -> None:
-        there = {GPU: float(len(self._free)), MEMORY: self._memory}
-        for name, count in wanted.items():
+    def _check(self, stage: str, required: Mapping[str, float]) -> None:
+        available = {GPU: float(len(self._free_gpus)), MEMORY: self._free_memory}
+        for name, count in required.items():
             where = f"dvc.yaml: {stage}.meta: found {name}: {count:g}"
-            if name not in there:
+            if name not in available:
                 raise UserError(f"{where}, allowed {GPU} and {MEMORY} (GiB)")
             if name == GPU and count > 1 and count != int(count):
                 raise UserError(f"{where}, allowed whole ones or a part of one")
-            if count > there[name]:
-                raise UserError(f"{where}, more than this machine has, {there[name]:.3g}")
+            if count > available[name]:
+                raise UserError(f"{where}, more than this machine has, {available[name]:.3g}")
 
-    def take(self, stage: str) -> list[str] | None:
-        """Take what a stage needs; returns its GPUs, or None where too little is free."""
-        wanted = self._needs.get(stage, {})
-        share = min(1.0, wanted.get(GPU, 0.0))
-        fitting = [gpu for gpu, free in self._free.items() if free >= share - _EDGE]
-        count = 0 if not share else max(1, int(wanted[GPU]))
-        if not self._stages or len(fitting) < count or self._memory < wanted.get(MEMORY, 0.0):
+    def acquire(self, stage: str) -> list[str] | None:
+        """Acquire what a stage needs; returns the names of its GPUs, or None where too little is free."""
+        required = self._requirements.get(stage, {})
+        fraction = min(1.0, required.get(GPU, 0.0))
+        fitting = [gpu for gpu, free in self._free_gpus.items() if free >= fraction - _TOLERANCE]
+        count = 0 if not fraction else max(1, int(required[GPU]))
+        if not self._free_stages or len(fitting) < count or self._free_memory < required.get(MEMORY, 0.0):
             return None
         for gpu in fitting[:count]:
-            self._free[gpu] -= share
-        self._stages -= 1
-        self._memory -= wanted.get(MEMORY, 0.0)
-        self._taken[stage] = fitting[:count]
+            self._free_gpus[gpu] -= fraction
+        self._free_stages -= 1
+        self._free_memory -= required.get(MEMORY, 0.0)
+        self._gpus_of[stage] = fitting[:count]
         return fitting[:count]
 
-    def give(self, stage: str) -> None:
-        """Give back what a stage took."""
-        wanted = self._needs.get(stage, {})
-        self._stages += 1
-        for gpu in self._taken.pop(stage, []):
-            self._free[gpu] += min(1.0, wanted[GPU])
-        self._memory += wanted.get(MEMORY, 0.0)
+    def release(self, stage: str) -> None:
+        """Release what a stage has acquired."""
+        required = self._requirements.get(stage, {})
+        self._free_stages += 1
+        for gpu in self._gpus_of.pop(stage, []):
+            self._free_gpus[gpu] += min(1.0, required[GPU])
+        self._free_memory += required.get(MEMORY, 0.0)
 
 
-def room_here(needs: Needs, device: object, jobs: int) -> Room:
-    """Look at this machine; its GPUs only where one is needed, as that takes seconds.
+def resources_of_this_machine(requirements: Requirements, device: object, jobs: int) -> FreeResources:
+    """Look up what this machine has; its GPUs only where one is needed, as importing torch takes seconds.
 
     Args:
-        needs: stage -> what it needs.
-        device: what the suite wants to compute on; `cuda` insists on a GPU.
-        jobs: how many stages run at once.
+        requirements: stage -> resource -> how much of it the stage needs.
+        device: of the suite; `cuda` allows nothing but a GPU.
+        jobs: how many stages may run at once.
 
     Raises:
-        UserError: as for `Room`, or the suite insists on a GPU and there is none.
+        UserError: as for `FreeResources`, or the suite allows nothing but a GPU and there is none.
 
     """
-    insists = device == "cuda"
-    there = gpus() if insists or any(GPU in wanted for wanted in needs.values()) else []
-    if insists and not there:
+    gpu_only = device == "cuda"
+    names = gpus() if gpu_only or any(GPU in required for required in requirements.values()) else []
+    if gpu_only and not names:
         raise UserError(f"{PARAMS}: device: found cuda, allowed cpu or found, as torch finds no GPU here")
-    return Room(needs, there, memory(), jobs)
+    return FreeResources(requirements, names, memory(), jobs)
+
+
+def device_kind(device: object) -> str:
+    """Return on what a suite with this `device` computes here, `cpu` or `cuda`; looking for a GPU takes seconds."""
+    return "cuda" if device == "cuda" or (device != "cpu" and gpus()) else "cpu"
 
 
 def gpus() -> list[str]:
     """Return the GPUs that torch may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    import torch  # noqa: PLC0415 (seconds)
+    import torch  # noqa: PLC0415 (takes seconds)
 
     count = torch.cuda.device_count()
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
@@ -110,7 +116,7 @@ def gpus() -> list[str]:
 
 def memory() -> float:
     """Return how much memory the machine, or the container, has, in GiB."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
-        return min(whole, int(_LIMIT.read_text()) / _GIB)
-    return whole
+        return min(machine, int(_MEMORY_LIMIT.read_text()) / _GIB)
+    return machine

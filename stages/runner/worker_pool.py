@@ -1,4 +1,4 @@
-"""Stages on the cores of this machine: processes that keep DVC imported, each with its share of the cores."""
+"""Stages on the cores of this machine: worker processes that have DVC imported, each bound to its part of the cores."""
 
 from __future__ import annotations
 
@@ -13,61 +13,67 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
 
-import dvc.lock
+from stages.harness.records_stage import END_WITH_PARENT
+from stages.runner import dvc_adapter, lock_file, prefork, run_cache
 
-from stages.harness.records_stage import TIED
-from stages.runner import lock_file, prefork
-
-_INTERRUPTED = 130  # exit status by custom
-_ASKED_IN = 0.12  # seconds in which DVC asks six times for a lock that another worker holds; its own are 3
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_INTERRUPTED = 130  # exit status of a program that Ctrl-C ended, by convention
+_LOCK_TIMEOUT = 0.12  # seconds in which DVC tries a lock six times that another worker has; its own default is 3
+_VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
 
 @contextlib.contextmanager
-def pool(jobs: int) -> Iterator[Executor]:
-    """Keep processes that have DVC imported; on Ctrl-C they end with what they run, and nothing half-made counts."""
+def process_pool(jobs: int) -> Iterator[Executor]:
+    """Start worker processes for stages; Ctrl-C ends them and what they run, and an unfinished stage counts as not run.
+
+    Args:
+        jobs: number of workers.
+
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["stages.runner.run_cache", "stages.runner.lock_file", "stages.runner.prefork"])
-    places = context.Queue()
+    context.set_forkserver_preload(["stages.runner.worker_pool"])
+    affinities = context.Queue()
     for number in range(jobs):
-        places.put(share(number, jobs))
-    made = ProcessPoolExecutor(jobs, mp_context=context, initializer=_settle, initargs=(places,))
+        affinities.put(cpu_affinity(number, jobs))
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_initialise_worker, initargs=(affinities,))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield made
+        yield pool
     except KeyboardInterrupt:
-        running = list(made._processes)  # noqa: SLF001 (there is no other way to end what they run)
-        made.shutdown(wait=False, cancel_futures=True)  # and afterwards it knows them no more
-        for number in running:
+        workers = list(pool._processes)  # noqa: SLF001 (there is no other way to end what they run)
+        pool.shutdown(wait=False, cancel_futures=True)  # afterwards the pool does not know its workers any more
+        for worker in workers:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(number, signal.SIGTERM)
+                os.killpg(worker, signal.SIGTERM)
         print("interrupted: what was running will run again, all that was done counts", file=sys.stderr)
         sys.exit(_INTERRUPTED)
     finally:
-        made.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def share(number: int, jobs: int) -> list[int]:
-    """Return the cores of one of several jobs: an equal part, one at least."""
+def cpu_affinity(number: int, jobs: int) -> list[int]:
+    """Return the cores that one of several jobs may use: an equal part of all, at least one; nothing but on Linux."""
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
     each = max(1, len(cores) // jobs)
-    return [cores[(number * each + place) % len(cores)] for place in range(each)] if cores else []
+    return [cores[(number * each + offset) % len(cores)] for offset in range(each)] if cores else []
 
 
-def _settle(places: Any) -> None:
-    """Begin a worker: a process group of its own, so that what it runs can be ended with it, its cores, a starter."""
+def _initialise_worker(affinities: Any) -> None:
+    """Initialise a worker: process group, CPU affinity, DVC's replacements, end with the parent.
+
+    The process group is the worker's, so that a signal to it reaches what the worker runs.
+    """
     os.setpgid(0, 0)
-    cores = places.get()
+    cores = affinities.get()
     if cores:
         os.sched_setaffinity(0, cores)
-    dvc.lock.DEFAULT_TIMEOUT = _ASKED_IN  # of a lock that is waited for only how often it is asked for hangs on it
-    lock_file.begin()
-    prefork.begin()
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
+    dvc_adapter.replace_lock_timeout(_LOCK_TIMEOUT)
+    lock_file.install()
+    prefork.install()
+    threading.Thread(target=_end_with_parent, args=(multiprocessing.parent_process(),), daemon=True).start()
 
 
-def _end_with(parent: Any) -> None:
-    """Wait until the process that asks for stages has ended, however that came, and end with all that runs here."""
+def _end_with_parent(parent: Any) -> None:
+    """Wait until the parent process has ended, for whatever reason, and end all processes of this worker."""
     parent.join()
     os.killpg(0, signal.SIGKILL)
 
@@ -77,26 +83,16 @@ def reproduce(stage: str, gpus: Sequence[str]) -> float:
 
     Args:
         stage: its address.
-        gpus: those that it has taken and may see; none for a stage that said nothing, which sees what there is.
+        gpus: those that it may see; none for a stage without requirements, which sees all that this process sees.
 
     """
-    from dvc.repo import Repo  # noqa: PLC0415 (imported already where the workers fork from)
-
-    from stages.runner.run_cache import keep  # noqa: PLC0415 (the same)
-
-    os.environ[TIED] = "yes"
-    began, before = time.monotonic(), os.environ.get(_VISIBLE)
+    os.environ[END_WITH_PARENT] = "yes"
+    began, before = time.monotonic(), os.environ.get(_VISIBLE_GPUS)
     if gpus:
-        os.environ[_VISIBLE] = ",".join(gpus)
+        os.environ[_VISIBLE_GPUS] = ",".join(gpus)
     try:
-        repo = Repo(_wait_for_lock=True)
-        keep(repo, repo.reproduce([stage], single_item=True))
+        run_cache.reproduce_and_save(stage, alone=True)
     finally:
-        os.environ.pop(_VISIBLE, None)
-        os.environ.update({} if before is None else {_VISIBLE: before})
+        os.environ.pop(_VISIBLE_GPUS, None)
+        os.environ.update({} if before is None else {_VISIBLE_GPUS: before})
     return time.monotonic() - began
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -64,9 +64,9 @@ def test_a_throwaway_pipeline_is_done_or_to_be_done(
     throwaway.make(tmp_path / "pipeline", 2, done=done)
     monkeypatch.chdir(tmp_path / "pipeline")
     found = plan([])
-    assert set(found.needs) == {"check", "cell@cell-0", "cell@cell-1"}
-    assert found.needs["cell@cell-1"] == {"check"}
-    assert len(found.waiting) == (0 if done else 3)
+    assert set(found.dependencies) == {"check", "cell@cell-0", "cell@cell-1"}
+    assert found.dependencies["cell@cell-1"] == {"check"}
+    assert len(found.pending) == (0 if done else 3)
 
 
 def test_planning_is_timed_without_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Which work goes on where it was stopped, and which begins anew."""
+"""Which work continues from its checkpoint, and which starts again."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FILES = {
     "data/datasets/digits/data.safetensors": "images",
     "data/datasets/digits/splits.npz": "splits",
     "data/models/base/models.safetensors": "weights",
-    "data/models/other/models.safetensors": "of nobody's interest",
+    "data/models/other/models.safetensors": "of a cell that is not read",
 }
 
 
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataContext:
-    """Return a dataset in a folder of its own, with all that a stage reads."""
+    """Return a dataset in a new folder, with all files that a stage reads."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(checkpointing.SECONDS, "0")
     for name, content in FILES.items():
@@ -39,15 +39,15 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataContext:
 
 
 def stopped(place: RecordLocation, context: DataContext) -> None:
-    """Do a part of the work, and end before the rest."""
-    with pytest.raises(KeyboardInterrupt), checkpointing.kept(place, context) as checkpoints:
+    """Do a part of the work, and stop before the rest."""
+    with pytest.raises(KeyboardInterrupt), checkpointing.checkpointed(place, context) as checkpoints:
         raise KeyboardInterrupt(checkpoints.done("part", lambda: "before"))
 
 
 def resumed(place: RecordLocation, context: DataContext) -> bool:
-    """Do all the work; returns whether it went on."""
-    with checkpointing.kept(place, context) as checkpoints:
-        return checkpoints.done("part", lambda: "anew") == "before"
+    """Do all the work; returns whether it continued from the checkpoint."""
+    with checkpointing.checkpointed(place, context) as checkpoints:
+        return checkpoints.done("part", lambda: "again") == "before"
 
 
 SAME: dict[str, Callable[[], Any]] = {
@@ -63,8 +63,8 @@ OTHER: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("changed", [*SAME, *OTHER])
-def test_the_same_work_on_the_same_files_goes_on(context: DataContext, changed: str) -> None:
-    """A change of code, data or input begins anew, and nothing else does; nothing is left in the end."""
+def test_the_same_work_on_the_same_files_continues(context: DataContext, changed: str) -> None:
+    """After a change of code, data or input the work starts again, else it continues; no checkpoint is left."""
     stopped(PLACE, context)
     (SAME | OTHER)[changed]()
     assert resumed(PLACE, context) is (changed in SAME)
@@ -74,14 +74,14 @@ def test_the_same_work_on_the_same_files_goes_on(context: DataContext, changed: 
 @pytest.mark.parametrize(
     "changed", [{"suite": "demo"}, {"written": {"paper": "cem", "epochs": 3}}, {"origin": "models/other"}]
 )
-def test_another_entry_begins_anew(context: DataContext, changed: dict[str, Any]) -> None:
-    """Settings, suite and origin are part of what the work is."""
+def test_another_entry_starts_again(context: DataContext, changed: dict[str, Any]) -> None:
+    """Work with other settings, suite or origin uses no checkpoint."""
     stopped(PLACE, context)
     assert not resumed(replace(PLACE, **changed), context)
 
 
-def test_entries_do_not_meet(context: DataContext) -> None:
-    """Each stage and name has a folder of its own."""
+def test_entries_have_separate_checkpoints(context: DataContext) -> None:
+    """A checkpoint is used for its stage and name only."""
     stopped(PLACE, context)
     assert not resumed(replace(PLACE, name="other"), context)
     assert not resumed(replace(PLACE, stage="train"), context)
@@ -89,16 +89,16 @@ def test_entries_do_not_meet(context: DataContext) -> None:
 
 
 @pytest.mark.parametrize("found", ["often", "-1", "nan"])
-def test_an_interval_that_is_none_is_refused(context: DataContext, monkeypatch: pytest.MonkeyPatch, found: str) -> None:
-    """It gets a line."""
+def test_an_invalid_interval_is_refused(context: DataContext, monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    """An interval that is not a number of seconds is reported in one line."""
     monkeypatch.setenv(checkpointing.SECONDS, found)
     line = f"PRIVPRUNE_CHECKPOINT_SECONDS: found '{found}', allowed a number of seconds, 0 to keep everything at once"
     with pytest.raises(UserError, match=line):
         resumed(PLACE, context)
 
 
-def test_a_minute_is_the_usual_interval(context: DataContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the variable, or with an empty one, a stage under a minute keeps nothing."""
+def test_a_minute_is_the_default_interval(context: DataContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the variable, or with an empty one, a stage shorter than a minute writes no checkpoint."""
     for value in (None, ""):
         monkeypatch.delenv(checkpointing.SECONDS) if value is None else monkeypatch.setenv(checkpointing.SECONDS, value)
         stopped(PLACE, context)

@@ -1,4 +1,4 @@
-"""What a stage reads of the suite must still stand there when it ends."""
+"""An entry that a stage has read must be unchanged in the suite when the stage ends."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str]
     return lambda old, new: (tmp_path / "params.yaml").write_text(SUITE.replace(old, new)) and None
 
 
-def test_a_suite_that_stays_is_fine(edit: Callable[[str, str], None]) -> None:
-    """Nothing is said of a suite that nobody edits, nor of an edit elsewhere in it."""
+def test_an_unchanged_entry_is_accepted(edit: Callable[[str, str], None]) -> None:
+    """A suite without an edit, or with an edit of another entry, is accepted."""
     compute_stage.check_unchanged()
     edit("epochs: 3", "epochs: 4")
     compute_stage.check_unchanged()
@@ -40,31 +40,31 @@ def test_a_suite_that_stays_is_fine(edit: Callable[[str, str], None]) -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("epochs: 2", "epochs: 5"), ("one:", "other:"), (SUITE, "suite: tiny")])
 def test_an_entry_edited_while_it_ran_is_refused(edit: Callable[[str, str], None], old: str, new: str) -> None:
-    """A changed or missing entry ends the stage in one line, so that DVC does not take its old result for the new."""
+    """A changed or missing entry ends the stage in one line: its result must not be recorded for the new entry."""
     edit(old, new)
     with pytest.raises(UserError, match=re.escape("params.yaml: train.one: found a change while it ran")):
         compute_stage.check_unchanged()
 
 
 @pytest.mark.parametrize(
-    ("wanted", "there", "taken"),
+    ("wanted", "has_gpu", "expected"),
     [("found", False, "cpu"), ("found", True, "cuda"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
 )
-def test_the_suite_says_what_computes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, there: bool, taken: str
+def test_the_suite_chooses_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, has_gpu: bool, expected: str
 ) -> None:
-    """A GPU is taken where the suite wants it, or lets it be found; float32 is not shortened on it."""
+    """A GPU is used where the suite says `cuda`, or `found` and there is one; TF32 is off."""
     (tmp_path / "params.yaml").write_text(f"suite: tiny\ndevice: {wanted}\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
 
-    assert compute_stage.device().type == taken
+    assert compute_stage.device().type == expected
     assert not torch.backends.cudnn.allow_tf32
 
 
-def test_a_gpu_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A suite that insists on a GPU ends in one line where torch finds none."""
+def test_a_missing_gpu_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`device: cuda` is refused in one line where torch finds no GPU."""
     (tmp_path / "params.yaml").write_text("suite: tiny\ndevice: cuda\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

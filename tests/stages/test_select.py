@@ -1,4 +1,4 @@
-"""One printed table cut out of the paper suite: all that its rows need, nothing else, and still a whole suite."""
+"""One printed table selected from the paper suite: all that its rows need, nothing else, and a valid suite."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TABLES = [(name, table.name) for name in names() for table in load(name).tables 
 
 
 @pytest.mark.parametrize(("paper", "table"), TABLES)
-def test_a_table_keeps_all_that_its_rows_need_and_nothing_else(paper: str, table: str) -> None:
-    """Each printed row is there; each cell stands for one or is where one comes from; each data set has a cell."""
+def test_a_table_selects_all_that_its_rows_need_and_nothing_else(paper: str, table: str) -> None:
+    """Each printed row is there; each cell is one of a row or an origin of one; each dataset has a cell."""
     found = selected(PAPER, "params/paper.yaml", load(paper), table)
     printed = {row.key for one in load(paper).tables if one.name == table for row in one.rows}
     rows = found["evaluate"][paper]["rows"]
@@ -43,7 +43,7 @@ def test_a_table_keeps_all_that_its_rows_need_and_nothing_else(paper: str, table
     assert {entry["target"] for entry in found["attack"].values()} == {row["cell"] for row in rows}
 
 
-def test_table_6_is_four_cells() -> None:
+def test_table_6_has_four_cells() -> None:
     """Of MIA-Pruning, on CIFAR-10: the dense network, the game, and both pruned; the half splits are not printed."""
     found = selected(PAPER, "params/paper.yaml", load("mia_pruning"), "Table 6")
     assert list(found["datasets"]) == ["cifar10"]
@@ -55,10 +55,10 @@ def test_table_6_is_four_cells() -> None:
 
 
 @pytest.mark.parametrize(("paper", "table"), [("mia_pruning", "Table 6"), ("cem", "Table 9"), TABLES[-1]])
-def test_a_table_is_a_suite(
+def test_a_selection_is_a_valid_suite(
     paper: str, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is written reads as a suite without a mistake, for DVC too, with every number as it was."""
+    """What is written is a suite without a mistake, for DVC too, with unchanged numbers."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["select", str(FILE), paper, table])
@@ -71,22 +71,22 @@ def test_a_table_is_a_suite(
     assert yaml.safe_load(text)["suite"] == "paper"
 
 
-def test_mistakes_leave_the_suite_alone(
+def test_a_mistake_leaves_the_suite_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table that the paper has not, a paper that is not there, a suite without its rows: one line and status 1."""
+    """An unknown table or paper, or a suite without the rows, ends in one line and status 1, and changes nothing."""
     (tmp_path / "params.yaml").write_text("mine")
     monkeypatch.chdir(tmp_path)
-    for told, asked in {
+    for message, arguments in {
         "found table 'Table 7', allowed Table 1, ": (FILE, "mia_pruning", "Table 7"),
         "found paper 'resnet', allowed ": (FILE, "resnet", "Table 1"),
         "rows: found none of Table 6, allowed a suite": (FILE.with_name("laptop.yaml"), "mia_pruning", "Table 6"),
     }.items():
-        monkeypatch.setattr(sys, "argv", ["select", *map(str, asked)])
+        monkeypatch.setattr(sys, "argv", ["select", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             select.main()
         assert ended.value.code == 1
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert (tmp_path / "params.yaml").read_text() == "mine"
     with pytest.raises(UserError, match=r"evaluate\.cem does not exist"):
         selected({**PAPER, "evaluate": {}}, "params.yaml", load("cem"), "Table 1")

@@ -1,4 +1,4 @@
-"""An entry of `dvc.lock` written alone: as DVC would have written the whole file."""
+"""One entry of `dvc.lock` written alone: the bytes that DVC would have written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dvc.stage import serialize
 from dvc.utils.serialize import dumps_yaml
 from dvc.utils.serialize._yaml import parse_yaml, parse_yaml_for_update
 
-from stages.runner.lock_file import begin, replaced
+from stages.runner.lock_file import install, replace_entry
 
 ENTRY = {
     "cmd": "python -m stages.train 'a: b' " + "with-a-long-argument-and " * 6,
@@ -31,20 +31,20 @@ def lock(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", [*NAMES, "new"])
-def test_the_rest_stays_as_dvc_would_write_it(name: str) -> None:
+def test_the_file_is_as_dvc_would_write_it(name: str) -> None:
     """An entry in the middle, at either end, with a name in quotes, or not there before: DVC's bytes."""
     text = dumps_yaml(lock(NAMES))
     entry = {**deepcopy(ENTRY), "cmd": "another", "outs": []}
     whole = parse_yaml_for_update(text, "dvc.lock")
     whole["stages"].update({name: entry})
-    assert replaced(text, dumps_yaml({"schema": "2.0", "stages": {name: entry}})) == dumps_yaml(whole)
+    assert replace_entry(text, dumps_yaml({"schema": "2.0", "stages": {name: entry}})) == dumps_yaml(whole)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_entry_changes_nothing(name: str) -> None:
-    """What is written again is what was there."""
+    """The file is the same where the entry is."""
     text = dumps_yaml(lock(NAMES))
-    assert replaced(text, dumps_yaml(lock((name,)))) == text
+    assert replace_entry(text, dumps_yaml(lock((name,)))) == text
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_the_same_entry_changes_nothing(name: str) -> None:
         "schema: '2.0'\nstages:\n  a:\n    deps: &id001 []\n  b:\n    deps: *id001\n",
     ],
 )
-def test_what_looks_otherwise_is_left_to_dvc(text: str) -> None:
-    """A file that is empty, merged badly, of a form that DVC does not write, or has entries that share something."""
-    assert replaced(text, dumps_yaml(lock(("a",)))) is None
+def test_another_form_is_left_to_dvc(text: str) -> None:
+    """A file that is empty, badly merged, of a form that DVC does not write, or with an anchor in two entries."""
+    assert replace_entry(text, dumps_yaml(lock(("a",)))) is None
 
 
-def test_what_a_stage_says_twice_is_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two stages, each with one object in two places: both come back as they were, where anchors would be mixed up."""
+def test_content_in_two_places_is_written_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stages, each with one object in two places, are read back unchanged: equal anchors would be mixed up."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Lockfile, "dump_stages", Lockfile.dump_stages)
-    begin()
+    assert install()
     content: dict[str, dict[str, Any]] = {}
     for name in ("train@a", "train@b"):
         shared = {"name": name, "rates": [0.1, 0.2]}
