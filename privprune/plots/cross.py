@@ -10,7 +10,7 @@ from privprune.plots.drawing import Drawing
 from privprune.plots.series import Point
 from privprune.plots.style import attack_label, called, feature_defence, row_look
 from privprune.verdicts import CrossEvaluation, Estimate
-from privprune.verdicts.cross import Line
+from privprune.verdicts.cross import CrossLine
 
 UNINFORMED = "mean_image_mse"  # the error of answering the mean image whatever was sent
 
@@ -40,12 +40,12 @@ def draw(matrix: CrossEvaluation) -> list[Drawing]:
     return [Drawing("cross", "Every defence under both threats", caption, alt, both_threats.draw(places))]
 
 
-def _title(line: Line) -> str:
+def _title(line: CrossLine) -> str:
     """Return what cells of one panel share."""
     return f"{line.cell.data}, {line.cell.model}, protocol {line.cell.protocol}"
 
 
-def _place(title: str, lines: Sequence[Line], asked: str, rebuilt: str) -> Place:
+def _place(title: str, lines: Sequence[CrossLine], asked: str, rebuilt: str) -> Place:
     """Return one panel."""
     names = [called(line.defence) for line in lines]
     marks = tuple(_both(line, name, names, asked, rebuilt) for line, name in zip(lines, names, strict=True))
@@ -53,7 +53,7 @@ def _place(title: str, lines: Sequence[Line], asked: str, rebuilt: str) -> Place
     return Place(title, attack_label(asked), attack_label(rebuilt), uninformed, marks)
 
 
-def _both(line: Line, name: str, names: list[str], asked: str, rebuilt: str) -> Both:
+def _both(line: CrossLine, name: str, names: list[str], asked: str, rebuilt: str) -> Both:
     """Return one cell's mark; rates in [0, 1]."""
     bases = [feature_defence(other)[0] for other in names]
     base, cem = feature_defence(name)

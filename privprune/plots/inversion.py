@@ -12,7 +12,7 @@ from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.histories import Quantity, Run
 from privprune.plots.printed_figures import PrintedFigures, load_figures
 from privprune.plots.selection import Setting, named_curves
-from privprune.plots.series import Point, over_seeds
+from privprune.plots.series import Point, band_over_seeds
 from privprune.plots.style import attack_label, words
 from privprune.plots.sweeps import swept
 from privprune.published import Paper
@@ -201,7 +201,7 @@ def _attacks(setting: Setting, cells: Sequence[Defended]) -> list[Drawing]:
 
 def _runs(cells: Sequence[Defended], histories_: Sequence[Sequence[Sequence[float]]]) -> tuple[Run, ...]:
     """Return the curves of the cells that have one."""
-    bands = [(cell, over_seeds(history)) for cell, history in zip(cells, histories_, strict=True) if history]
+    bands = [(cell, band_over_seeds(history)) for cell, history in zip(cells, histories_, strict=True) if history]
     return tuple(Run(cell.look, cell.cem, band) for cell, band in bands if band.x)
 
 

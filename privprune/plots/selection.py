@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from privprune.plots.roc import Panel
-from privprune.plots.series import Band, Point, over_seeds, point_over_seeds
+from privprune.plots.series import Band, Point, band_over_seeds, point_over_seeds
 from privprune.plots.style import DEFENCES, Look, attack_label, attack_order, defence_look
 from privprune.plots.tradeoff import MEASURES, Mark, Measure, Sweep
 from privprune.plots.training_curves import Curves, Phase
@@ -108,8 +108,8 @@ def curves(cells: Sequence[Trained]) -> list[Curves]:
         Curves(
             title=cell.look.label,
             look=cell.look,
-            loss=over_seeds(cell.training.history.get("loss", [])),
-            attack=over_seeds(_results(cell, cell.shown.attack).get("history", {}).get("accuracy", [])),
+            loss=band_over_seeds(cell.training.history.get("loss", [])),
+            attack=band_over_seeds(_results(cell, cell.shown.attack).get("history", {}).get("accuracy", [])),
             phases=_phases(cell.training),
         )
         for cell in cells

@@ -37,7 +37,7 @@ class Band:
             raise ValueError(f"a band needs four sequences of one length, not {sorted(lengths)}")
 
 
-def over_seeds(history: Sequence[Sequence[float | None]]) -> Band:
+def band_over_seeds(history: Sequence[Sequence[float | None]]) -> Band:
     """Return the mean over seeds per epoch (from 1) and, as band, the range of the seeds: every run lies inside it.
 
     `history` is epochs x seeds; an epoch in which nothing was measured (empty, or all not a number) is left out.

@@ -7,7 +7,7 @@ from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, plain, seeds, with_interval
 from privprune.tables.table import ABSENT, MINUS, Table, TableCell, labels, measured_place, numbers, printed_place, row
-from privprune.verdicts import AttackDifference, Evaluation, MeasuredCell, Role
+from privprune.verdicts import AttackDifference, CellRole, Evaluation, MeasuredCell
 
 MEASURES: dict[str, tuple[str, Unit]] = {
     "balanced_accuracy": ("Balanced accuracy (%)", "percent"),
@@ -117,7 +117,7 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _replay(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
+def _replay(role: CellRole, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     measures = evaluation.cell(role.cell).attacks[role.attack or ""].measures
     place = role.place
     printed = dict.fromkeys(

@@ -6,7 +6,7 @@ from privprune.published import METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, printed_place, row
-from privprune.verdicts import Evaluation, MeasuredCell, Role
+from privprune.verdicts import CellRole, Evaluation, MeasuredCell
 from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
 
 _COLUMNS = {
@@ -55,7 +55,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _control(role: Role, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
+def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
     return row(

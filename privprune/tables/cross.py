@@ -8,7 +8,7 @@ from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import Table, TableCell, labels, numbers, row
 from privprune.verdicts import CrossEvaluation
-from privprune.verdicts.cross import Line
+from privprune.verdicts.cross import CrossLine
 
 _MEMBERSHIP: dict[str, tuple[str, Unit]] = {
     "balanced_accuracy": ("balanced accuracy (%)", "percent"),
@@ -59,7 +59,7 @@ def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
     )
 
 
-def _line(line: Line, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[TableCell, ...]:
+def _line(line: CrossLine, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[TableCell, ...]:
     cell = line.cell
     membership = [
         estimate(cell.attacks[attack].measures.get(measure), unit) if line.membership_possible else IMPOSSIBLE

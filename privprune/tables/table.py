@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.verdicts import Place
+from privprune.verdicts import ComparisonPlace
 
 ABSENT = "\N{EN DASH}"  # what a table shows where there is nothing to show
 MINUS = "\N{MINUS SIGN}"  # as wide as the plus
@@ -83,13 +83,13 @@ def printed_place(dataset: str, model: str) -> str:
     return f"{dataset}, {model}"
 
 
-def measured_place(place: Place) -> str:
+def measured_place(place: ComparisonPlace) -> str:
     """Name what stands behind a measurement: data set, network and division of the records."""
     apart = " (ours)" if place.ours else " (stand-in)" if place.stand_in else ""
     return f"{place.data}, {place.network}, {place.protocol}{apart}"
 
 
-def instead_of_its_data(places: Iterable[Place]) -> str:
+def instead_of_its_data(places: Iterable[ComparisonPlace]) -> str:
     """Say what a claim was tested on where none of the places has the paper's own data; empty where one has."""
     found = list(places)
     if not found or not all(place.stand_in for place in found):

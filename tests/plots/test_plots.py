@@ -15,7 +15,7 @@ from privprune.plots.forest import Group, Line, Pair
 from privprune.plots.roc import Panel
 from privprune.plots.saving import svg
 from privprune.plots.selection import Shown, roc_panels, trained
-from privprune.plots.series import Band, Point, over_seeds
+from privprune.plots.series import Band, Point, band_over_seeds
 from privprune.plots.style import DARK, DEFENCES
 from privprune.plots.tradeoff import MEASURES, Mark, Sweep
 from privprune.plots.training_curves import Curves, Phase
@@ -50,14 +50,14 @@ def points(values: Band) -> list[tuple[float, float]]:
 
 def test_band_over_seeds_is_their_mean_and_range() -> None:
     """The line is the mean of the seeds, the band reaches from the lowest to the highest of them."""
-    found = over_seeds([[1.0, 3.0], [2.0, 6.0]])
+    found = band_over_seeds([[1.0, 3.0], [2.0, 6.0]])
 
     assert found == Band((1.0, 2.0), (2.0, 4.0), (1.0, 2.0), (3.0, 6.0))
 
 
 def test_band_leaves_out_what_was_not_measured() -> None:
     """An epoch without values is left out, and a seed without value does not count."""
-    found = over_seeds([[None, None], [1.0, None], [2.0, 4.0]])
+    found = band_over_seeds([[None, None], [1.0, None], [2.0, 4.0]])
 
     assert found == Band((2.0, 3.0), (1.0, 3.0), (1.0, 2.0), (1.0, 4.0))
 

@@ -24,7 +24,7 @@ from privprune.verdicts import (
 )
 from privprune.verdicts.comparisons import Finding, combined, decide
 from privprune.verdicts.record_metrics import epochs_to_converge
-from privprune.verdicts.statistics import kendall, over_seeds
+from privprune.verdicts.statistics import estimate_over_seeds, kendall
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
@@ -429,13 +429,13 @@ def test_interval_over_seeds_is_students(count: int) -> None:
     """Mean and interval agree with SciPy's Student distribution."""
     values = np.random.default_rng(count).normal(50, 2, count)
     low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
-    found = over_seeds(values.tolist())
+    found = estimate_over_seeds(values.tolist())
     assert (found.mean, found.low, found.high) == pytest.approx((values.mean(), low, high))
 
 
 def test_interval_stays_within_what_is_possible() -> None:
     """An accuracy's interval ends at 100 percent."""
-    assert over_seeds([99.0, 100.0], 0.0, 100.0).high == 100.0
+    assert estimate_over_seeds([99.0, 100.0], 0.0, 100.0).high == 100.0
 
 
 def test_rank_correlation_is_kendalls() -> None:
