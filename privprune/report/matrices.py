@@ -1,4 +1,4 @@
-"""The section of the matrix that no paper prints: every defence under both threats."""
+"""The section of the matrix of every defence under both threats, which no paper prints."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Matrix:
-    """What the page needs of the matrix: its numbers and its figures."""
+    """The matrix of both threats: its numbers and its figures."""
 
     evaluation: CrossEvaluation
     pictures: Sequence[Picture]
