@@ -1,4 +1,4 @@
-"""Draw one paper's figures: `python -m stages.plot PAPER`; it draws what records and evaluation hold, no more.
+"""Draw one paper's figures from its records and its evaluation: `python -m stages.plot PAPER`.
 
 `python -m stages.plot cross` draws the matrix of both threats.
 """

@@ -123,7 +123,7 @@ def test_claims_can_fail(
 
 def test_methods_stand_with_utility_privacy_and_cost(evaluation: Evaluation) -> None:
     """One line per cell, whether its reconstructions are recognised, and cost; accuracy has no column here."""
-    table = lines(tables(evaluation)["methods"], "TableCell")
+    table = lines(tables(evaluation)["methods"], "Cell")
     own = table["reid-patrol"]
 
     assert set(table) == set(CELLS)
@@ -151,11 +151,11 @@ def test_deployment_is_of_exported_cells_and_times_only_where_known(evaluation: 
     timed = next(one for one in build(evaluation, PATROL, timings) if one.name == "deployment")
     plain = tables(evaluation)["deployment"]
 
-    assert tuple(lines(plain, "TableCell")) == DEPLOYED
+    assert tuple(lines(plain, "Cell")) == DEPLOYED
     assert not [column for column in plain.columns if "ms" in column.title]
-    assert lines(timed, "TableCell")["reid-patrol"]["Edge, ONNX Runtime (ms)"] == "1.25"
-    assert lines(timed, "TableCell")["reid-patrol"]["Edge, peak memory (MiB)"] == "3.00"
-    assert lines(timed, "TableCell")["reid-none"]["Edge, ONNX Runtime (ms)"] == ABSENT
+    assert lines(timed, "Cell")["reid-patrol"]["Edge, ONNX Runtime (ms)"] == "1.25"
+    assert lines(timed, "Cell")["reid-patrol"]["Edge, peak memory (MiB)"] == "3.00"
+    assert lines(timed, "Cell")["reid-none"]["Edge, ONNX Runtime (ms)"] == ABSENT
 
 
 def test_figures_show_every_cell(drawings: dict[str, Drawing]) -> None:
@@ -224,13 +224,13 @@ def test_matrix_bears_networks_without_classes() -> None:
     """Membership is not possible there, which the table says and the figure leaves out; a classifier needs it still."""
     matrix = evaluate_cross(records_of_both(), CROSS_OF_BOTH, "demo")
     found = {table.name: table for table in build_cross(matrix)}
-    own = lines(found["matrix_photo-reid"], "TableCell")["reid-patrol"]
+    own = lines(found["matrix_photo-reid"], "Cell")["reid-patrol"]
     lacking = replace(CROSS_SETTINGS, membership=("rmia",), inversion=("decoder_train",))
 
     assert own["rmia: AUC"] == "not possible"
     assert own["mAP (%)"].startswith("79.00")
     assert "Test accuracy (%)" not in own
-    assert lines(found["matrix_photos"], "TableCell")["photos-none"]["Test accuracy (%)"].startswith("88.10")
+    assert lines(found["matrix_photos"], "Cell")["photos-none"]["Test accuracy (%)"].startswith("88.10")
     assert len(draw_cross(matrix)[0].figure.axes) == 1
     with pytest.raises(UserError, match="attack of photos-resfl-cem"):
         evaluate_cross(records_of_both(), lacking, "demo")

@@ -399,6 +399,38 @@ def test_mlflow_is_imported_only_when_a_store_is_opened() -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0  # noqa: S603
 
 
+WITHOUT_MLFLOW = """
+import sys
+sys.modules["mlflow"] = None  # importing it raises ImportError
+from pathlib import Path
+from privprune.errors import UserError
+from privprune.progress.reporter import Progress
+from privprune.tracking.live import streamed
+from privprune.tracking.store import Store
+with streamed(sys.argv[1], "s", "p", "train", "c"), Progress("c", 2, 1) as reporter:
+    reporter.epoch(0, {"loss": 1.0})
+    reporter.epoch(1, {"loss": 1.0})
+try:
+    Store("sqlite:///never.db")
+except UserError as mistake:
+    print(mistake)
+"""
+
+
+@pytest.mark.parametrize(("server", "warnings"), [("", 0), ("http://127.0.0.1:9", 1)])
+def test_without_mlflow_only_a_store_fails(tmp_path: Path, server: str, warnings: int) -> None:
+    """Opening a store gives one clear line; training continues, with one warning if a server is named."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", WITHOUT_MLFLOW, server],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("MLflow is not installed: ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.count("MLflow is not installed") == done.stderr.count("warning: ") == warnings
+    assert done.stderr.count("c 2/2") == 1
+
+
 def test_addresses_are_shown_without_passwords() -> None:
     """User and password go, the rest stays."""
     assert without_password("https://me:secret@host:5000/a@b") == "https://host:5000/a@b"
