@@ -21,7 +21,7 @@ _SIZES = ("weights_after", "edge_parameters", "feature_bytes")
 
 
 def build_cross(evaluation: CrossEvaluation) -> tuple[Table, ...]:
-    """Make one table per data set, in the order that the suite names them."""
+    """Return one table per data set, in the order that the suite names them."""
     return tuple(_matrix(evaluation, data) for data in dict.fromkeys(line.cell.data for line in evaluation.lines))
 
 
