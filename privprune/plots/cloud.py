@@ -48,7 +48,7 @@ class DefencePair:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where panels stand: (panel, row, column) in a grid whose middle column holds the original."""
+    """Position of the panels: (panel, row, column) in a grid whose middle column contains the original."""
 
     rows: int
     columns: int

@@ -37,6 +37,6 @@ def data_uri(picture: str) -> Markup:
 
     """
     if "'" in picture:
-        raise ValueError("the picture holds single quotes, which double ones are to become")
+        raise ValueError("the picture contains single quotes, which the double ones are to become")
     line = picture.replace(">\n<", "><").replace("\n", " ").replace('"', "'")
     return Markup("data:image/svg+xml," + quote(line, safe=_PLAIN))  # noqa: S704 (escaped above)

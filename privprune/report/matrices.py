@@ -13,8 +13,8 @@ from privprune.verdicts import CROSS, CrossEvaluation
 
 _WORDS = (
     "What hides features need not hide members, and the other way round. Each paper looks at one threat; here every "
-    "cell that could be was attacked in both ways, with the same attacks for all. There is no printed number to hold "
-    "these against, so they have no verdict. To make them again: uv run dvc repro evaluate@cross."
+    "cell that could be was attacked in both ways, with the same attacks for all. There is no printed number to "
+    "compare these with, so they have no verdict. To make them again: uv run dvc repro evaluate@cross."
 )
 
 

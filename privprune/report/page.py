@@ -36,7 +36,7 @@ MEANINGS = {
     "the tolerance declared for it, or inside the measured 95 % interval.",
     "not reproduced": "Measured the same way, and the printed value lies outside both.",
     "stand-in data": "Measured on another data set, network, attack or division of the records than printed. Such a "
-    "number tests the method, not the print, and is never held against it.",
+    "number tests the method, not the print, and is never compared with it.",
     "not run": "No cell of this suite stands for it.",
     "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
     "contradicted": "In at least one place it lies on the other side.",

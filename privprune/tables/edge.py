@@ -92,7 +92,7 @@ def ablation_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 
 def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return sizes and costs of the exported halves, and their times where `timings` (cell -> name -> value) has any."""
+    """Return sizes and costs of the exported halves, and times where `timings` (cell -> name -> value) has any."""
     lines = [(name, cell) for name, cell in _lines(evaluation, paper) if "edge_file_bytes" in cell.numbers]
     cells = [cell for _, cell in lines]
     shown = _measured(cells, _DEPLOYED)

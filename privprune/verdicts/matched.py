@@ -1,6 +1,6 @@
 """Compare a cell with the curve of another defence at the same test accuracy.
 
-The reconstruction error of an attack can be raised by giving up accuracy, so two cells of different accuracy tell
+The reconstruction error of an attack can be raised by giving up accuracy, so two cells of different accuracy say
 little about their defences. Here the other defence was run at several strengths (its curve), and its metric is
 interpolated at the accuracy of the cell, seed by seed.
 """
