@@ -1,4 +1,4 @@
-"""Figures of inversion attacks show the reconstructions, numbers and curves that records hold, each in its place."""
+"""Figures of inversion attacks show the reconstructions, numbers and curves of the records, each in its place."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_every_kind_of_figure_is_drawn(drawings: dict[str, Drawing]) -> None:
 
 
 def test_photographs_survive_in_the_page(drawings: dict[str, Drawing]) -> None:
-    """The SVG holds every photograph itself and loads none."""
+    """The SVG contains every photograph and loads none."""
     svg = picture(drawings["cloud-rmle"]).svg
 
     assert svg.count("data:image/webp;base64,") == len(CELLS) + 1

@@ -69,7 +69,7 @@ def test_band_refuses_sequences_of_different_lengths() -> None:
 
 
 def test_training_curves_show_loss_above_and_attack_below() -> None:
-    """Each column holds its defence's loss over its attack accuracy, as given, and the rows share their scale."""
+    """Each column shows its defence's loss above its attack accuracy, as given, and the rows share their scale."""
     figure = training_curves.draw(
         [TrainingColumn("Baseline", BASELINE, LOSS, ATTACK), TrainingColumn("Other", PRUNED, ATTACK, LOSS)]
     )
@@ -191,7 +191,7 @@ def test_every_kind_of_figure_is_drawn_from_records(drawings: dict[str, Drawing]
 
 @pytest.mark.parametrize("kind", ["figure2", "figure3", "tradeoff", "published-mia_pruning"])
 def test_every_colour_has_a_dark_counterpart(drawings: dict[str, Drawing], kind: str) -> None:
-    """A picture uses no colour that its own rules for dark screens do not know."""
+    """A picture has a rule for dark screens for each of its colours."""
     picture = svg(drawings[kind].figure, kind).partition("</style>")[2]
     used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", picture))
 

@@ -78,7 +78,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("name", sorted(DEFENCES | FEATURE_DEFENCES))
 def test_colours_stand_out_on_light_and_dark(name: str) -> None:
-    """Each defence's colour holds 4.5:1 on paper and, as its dark counterpart, on a dark screen."""
+    """Each defence's colour has a contrast of 4.5:1 on paper, and its dark counterpart on a dark screen."""
     colour = (DEFENCES | FEATURE_DEFENCES)[name].colour
 
     assert contrast(colour, PAPER) >= 4.5

@@ -119,7 +119,7 @@ def names(root: Path) -> list[str]:
 
 
 def pairs(root: Path, table: str, name: str) -> dict[str, Any]:
-    """Return what a table holds about the run of this name."""
+    """Return the rows of a table about the run of this name."""
     query = f"SELECT key, value FROM {table} JOIN runs USING (run_uuid) WHERE runs.name = ?"  # noqa: S608  (our words)
     return dict(ask(root / "mlflow.db", query, name))
 
@@ -256,7 +256,7 @@ def test_files_lie_in_the_checkout(root: Path) -> None:
 
 
 def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) -> None:
-    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is none is told."""
+    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is no PNG is an error."""
     attack = inversion_records()[1]
     run = run_of_record(attack, tmp_path, tmp_path)
     values = {point.name: point.value for point in run.points}
@@ -270,7 +270,7 @@ def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) 
 
 
 def test_another_store_is_filled_too(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The local store and the other one hold the same runs."""
+    """The local store and the other one contain the same runs."""
     elsewhere = tmp_path_factory.mktemp("elsewhere with space")
     shutil.copy(root / "mlflow.db", elsewhere)
     track(records_of(root), root, local_store(elsewhere))
@@ -321,14 +321,14 @@ def test_a_deleted_database_comes_back_complete(root: Path, empty_database: Path
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     command = [sys.executable, "-c", FOUR_STAGES, SUITE, str(empty_database.parent)]
     assert subprocess.run(command, cwd=root, env=environment, check=False).returncode == 0  # noqa: S603
-    told = [[(root / f"{number}.{stream}").read_text() for stream in (1, 2)] for number in range(4)]
-    assert all(warned.startswith("warning: ") and warned.count("\n") == 1 for _, warned in told)
-    assert sorted(said.split()[0] for said, _ in told) == ["0", "0", "0", str(RUNS)]
+    outputs = [[(root / f"{number}.{stream}").read_text() for stream in (1, 2)] for number in range(4)]
+    assert all(warned.startswith("warning: ") and warned.count("\n") == 1 for _, warned in outputs)
+    assert sorted(output.split()[0] for output, _ in outputs) == ["0", "0", "0", str(RUNS)]
     assert names(root) == ALL
     assert not list(root.glob("mlflow.db.new-*"))
 
 
-def test_mistakes_are_told(root: Path) -> None:
+def test_mistakes_are_reported(root: Path) -> None:
     """No records, those of another suite, and a file that is no database: each is named."""
     with pytest.raises(UserError, match="missing/records: no such folder"):
         fill(root / "reports" / "missing" / "records", local_store(root), root)
@@ -378,7 +378,7 @@ def test_a_resumed_stage_ends_the_run_of_the_killed_one(root: Path) -> None:
 def test_live_curves_without_a_server_cost_one_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first failure is told, later epochs pass without an attempt."""
+    """The first failure gives a warning, and later epochs are not sent."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     live = LiveRun("http://127.0.0.1:9", SUITE, "mia_pruning", "train", "first")
     for epoch in range(3):
