@@ -1,7 +1,7 @@
 """Compare one paper's records with its printed numbers and claims: `python -m stages.evaluate PAPER`.
 
 `python -m stages.evaluate cross` puts the cells of all papers that were attacked under both threats into one matrix.
-Reads records and nothing else, so that every table can be made again from a clone, without cache, GPU or training.
+Reads only records, so that every table can be made again from a clone, without cache, GPU or training.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ def main(name: str) -> None:
     """Read `evaluate.<name>` and the records, write evaluation, tables, verdicts and metrics."""
     content = load_yaml(PARAMS)
     suite = str(at(content, "suite", file=str(PARAMS)))
-    found = at(content, "evaluate", name, file=str(PARAMS))
-    (_cross if name == CROSS else _paper)(name, suite, found)
+    section = at(content, "evaluate", name, file=str(PARAMS))
+    (_cross if name == CROSS else _paper)(name, suite, section)
 
 
-def _paper(name: str, suite: str, found: Mapping[str, Any]) -> None:
+def _paper(name: str, suite: str, section: Mapping[str, Any]) -> None:
     printed = published.load(name)
-    settings = read(EvaluateSettings, found, f"{PARAMS}: evaluate.{name}")
+    settings = read(EvaluateSettings, section, f"{PARAMS}: evaluate.{name}")
     evaluation = evaluate(_records(suite, settings.reads), printed, settings, suite)
     _write(name, evaluation, build(evaluation, printed), f"{printed.short}: {suite} suite")
     write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([evaluation]))
 
 
-def _cross(name: str, suite: str, found: Mapping[str, Any]) -> None:
-    settings = read(CrossSettings, found, f"{PARAMS}: evaluate.{name}")
+def _cross(name: str, suite: str, section: Mapping[str, Any]) -> None:
+    settings = read(CrossSettings, section, f"{PARAMS}: evaluate.{name}")
     evaluation = evaluate_cross(_records(suite, settings.reads), settings, suite)
     _write(name, evaluation, build_cross(evaluation), f"Every defence under both threats: {suite} suite")
     write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([]))  # no paper prints the matrix

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from privprune.cores import cores
+from privprune.datasets.sources import DataFolders
 from privprune.report.timings import duration
 from privprune.settings import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes

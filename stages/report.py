@@ -17,7 +17,7 @@ from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:
-    """Read what `evaluate` names, write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv`."""
+    """Write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv` for the papers that the suite evaluates."""
     folder = REPORTS / suite
     named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
     if not named:

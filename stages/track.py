@@ -1,8 +1,8 @@
 """Copy a suite's records to MLflow: `python -m stages.track SUITE`.
 
-Cost: about 10 s for 60 runs into a new `mlflow.db`, 3 s where nothing is new. Nothing depends on what it writes;
-`mlflow.db` can be deleted at any time and comes back complete. Where MLFLOW_TRACKING_URI names another store,
-that one is filled too; if it does not answer, a warning says so.
+Cost: about 10 s for 60 runs into a new `mlflow.db`, 3 s if nothing is new. Nothing depends on what it writes:
+`mlflow.db` can be deleted at any time and is written again completely. If MLFLOW_TRACKING_URI names another store,
+that one is filled too; a store that cannot be reached gives a warning. Needs MLflow, which is an extra.
 """
 
 from __future__ import annotations

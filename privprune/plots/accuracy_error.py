@@ -8,19 +8,19 @@ from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from privprune.plots.marks import dash, entries, mark, printed, printed_entry
+from privprune.plots.panels import filled, write_beside
 from privprune.plots.series import Point
-from privprune.plots.style import PAPER, TEXT_WIDTH, Look, journal, percent
+from privprune.plots.style import TEXT_WIDTH, Look, journal, percent
 
 _PER_ROW = 3
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One cell of a sweep: its accuracy and the attack's MSE, both in [0, 1], and what is written beside it."""
+    """One cell of a curve: the label beside it, its accuracy and the attack's MSE, both in [0, 1]."""
 
     label: str
     accuracy: Point
@@ -29,7 +29,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Curve:
-    """Cells that differ in one setting only, in its order, and the printed points (MSE, percent), if any compare."""
+    """Cells that differ in one setting, in its order, and the comparable printed points (MSE, percent), if any."""
 
     look: Look
     cem: bool
@@ -38,14 +38,14 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Swept:
+class CurvePanel:
     """One panel: the curves of one printed figure."""
 
     title: str
     curves: tuple[Curve, ...]
 
 
-def draw(panels: Sequence[Swept], attack: str) -> Figure:
+def draw(panels: Sequence[CurvePanel], attack: str) -> Figure:
     """Draw one panel per printed figure; `attack` is the name of the attack whose error is on the x axis."""
     columns = min(len(panels), _PER_ROW)
     rows = ceil(len(panels) / columns)
@@ -53,18 +53,15 @@ def draw(panels: Sequence[Swept], attack: str) -> Figure:
         width = TEXT_WIDTH if columns > 1 else 0.72 * TEXT_WIDTH
         figure = Figure(figsize=(width, (2.7 if columns > 1 else 3.4) * rows + 0.75))
         axes = figure.subplots(rows, columns, squeeze=False)
-        for place, where in enumerate(axes.flat):
-            if place < len(panels):
-                _panel(where, panels[place], attack)
-            else:
-                where.set_axis_off()
+        for where, panel in filled(axes, panels):
+            _panel(where, panel, attack)
         for where in axes[:, 0]:
             where.set_ylabel("Test accuracy")
         _legend(figure, [curve for panel in panels for curve in panel.curves], columns)
     return figure
 
 
-def _panel(axes: Axes, panel: Swept, attack: str) -> None:
+def _panel(axes: Axes, panel: CurvePanel, attack: str) -> None:
     """Draw the curves of one figure."""
     for curve in panel.curves:
         printed(axes, [(x, y / 100) for x, y in curve.printed], curve.look.colour)
@@ -88,19 +85,9 @@ def _curve(axes: Axes, curve: Curve) -> None:
 
 
 def _label(axes: Axes, one: CurvePoint, colour: str, *, above: bool) -> None:
-    """Write a point's label; neighbours take turns, so that close ones stay legible."""
-    axes.annotate(
-        one.label,
-        (one.error.value, one.accuracy.value),
-        xytext=(3, 4) if above else (-3, -4),
-        textcoords="offset points",
-        ha="left" if above else "right",
-        va="bottom" if above else "top",
-        fontsize=6,
-        color=colour,
-        path_effects=[withStroke(linewidth=2, foreground=PAPER)],
-        zorder=4,
-    )
+    """Write a point's label; neighbours alternate between two sides, so that close labels stay legible."""
+    offset, align = ((3, 4), ("left", "bottom")) if above else ((-3, -4), ("right", "top"))
+    write_beside(axes, one.label, (one.error.value, one.accuracy.value), offset, colour, size=6, align=align)
 
 
 def _legend(figure: Figure, curves: Sequence[Curve], columns: int) -> None:

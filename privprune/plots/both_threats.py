@@ -1,4 +1,4 @@
-"""Both threats at once: what a membership attack finds against how badly an inversion rebuilds, one mark per cell."""
+"""Both threats at once: accuracy of a membership attack against error of an inversion, one mark per cell."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from math import ceil
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from privprune.plots.marks import mark, size
+from privprune.plots.panels import filled, write_beside
 from privprune.plots.series import Point
 from privprune.plots.style import INK, MUTED, PAPER, TEXT_WIDTH, Look, journal, percent
 
@@ -21,12 +21,12 @@ _GUESS = (0, (4, 2))
 
 
 @dataclass(frozen=True)
-class Both:
+class ThreatMark:
     """One cell under both threats.
 
     Attributes:
         label: its defence.
-        look, cem: how it is drawn.
+        look, cem: how it is drawn; `cem` fills the mark.
         accuracy: test accuracy.
         membership: balanced accuracy of the membership attack.
         error: MSE of the inversion.
@@ -42,73 +42,62 @@ class Both:
 
 
 @dataclass(frozen=True)
-class Place:
-    """One panel: cells on the same data with the same network, the two attacks, and the error of knowing nothing.
+class ThreatPanel:
+    """One panel: cells on the same data with the same network, the two attacks, and the error without information.
 
-    `uninformed` is the MSE of answering the mean image whatever was sent; None where it was not measured.
+    `uninformed` is the MSE of the mean image as a reconstruction of every image; None where it was not measured.
     """
 
     title: str
     membership: str
     inversion: str
     uninformed: float | None
-    cells: tuple[Both, ...]
+    cells: tuple[ThreatMark, ...]
 
 
-def draw(places: Sequence[Place]) -> Figure:
-    """Draw one panel per place; marks are numbered, and named with their test accuracy below."""
-    columns = min(len(places), _PER_ROW)
-    rows = ceil(len(places) / columns)
-    names = max(len(place.cells) for place in places)
+def draw(panels: Sequence[ThreatPanel]) -> Figure:
+    """Draw the panels; marks are numbered, and the numbers are explained below with name and test accuracy."""
+    columns = min(len(panels), _PER_ROW)
+    rows = ceil(len(panels) / columns)
+    names = max(len(panel.cells) for panel in panels)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, (3.3 + 0.14 * ceil(names / (3 - columns))) * rows + 0.45))
         axes = figure.subplots(rows, columns, squeeze=False)
-        for number, where in enumerate(axes.flat):
-            if number < len(places):
-                _panel(where, places[number], 3 - columns)
-            else:
-                where.set_axis_off()
+        for where, panel in filled(axes, panels):
+            _panel(where, panel, 3 - columns)
         handles = [
             Line2D([], [], color=MUTED, linestyle=_GUESS, linewidth=0.8, label="Blind guess: 50 %"),
             Line2D([], [], color=MUTED, linestyle=(0, (1, 1.5)), linewidth=1, label="Mean image: knows nothing"),
         ]
-        shown = handles if any(place.uninformed is not None for place in places) else handles[:1]
-        figure.legend(handles=shown, loc="outside lower left", ncols=2)
+        explained = handles if any(panel.uninformed is not None for panel in panels) else handles[:1]
+        figure.legend(handles=explained, loc="outside lower left", ncols=2)
     return figure
 
 
-def _panel(axes: Axes, place: Place, columns: int) -> None:
-    """Draw one place."""
+def _panel(axes: Axes, panel: ThreatPanel, columns: int) -> None:
+    """Draw one panel."""
     axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=_GUESS, zorder=1)
-    if place.uninformed is not None:
-        axes.axvline(place.uninformed, color=MUTED, linewidth=1, linestyle=(0, (1, 1.5)), zorder=1)
-    for number, cell in enumerate(place.cells, start=1):
+    if panel.uninformed is not None:
+        axes.axvline(panel.uninformed, color=MUTED, linewidth=1, linestyle=(0, (1, 1.5)), zorder=1)
+    for number, cell in enumerate(panel.cells, start=1):
         mark(axes, cell.error, cell.membership, cell.look, cem=cell.cem)
         _number(axes, number, cell)
-    axes.set_title(place.title)
-    axes.set_xlabel(f"Inversion: MSE of {place.inversion} (right: more private)")
-    axes.set_ylabel(f"Membership: balanced accuracy of\n{place.membership} (down: more private)")
+    axes.set_title(panel.title)
+    axes.set_xlabel(f"Inversion: MSE of {panel.inversion} (right: more private)")
+    axes.set_ylabel(f"Membership: balanced accuracy of\n{panel.membership} (down: more private)")
     axes.yaxis.set_major_formatter(FuncFormatter(percent))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    _names(axes, place.cells, columns)
+    _names(axes, panel.cells, columns)
 
 
-def _number(axes: Axes, number: int, cell: Both) -> None:
+def _number(axes: Axes, number: int, cell: ThreatMark) -> None:
     """Write a mark's number at its upper right."""
-    axes.annotate(
-        str(number),
-        (cell.error.value, cell.membership.value),
-        xytext=(3.5, 3.5),
-        textcoords="offset points",
-        fontsize=6.5,
-        color=cell.look.colour,
-        path_effects=[withStroke(linewidth=2, foreground=PAPER)],
-        zorder=4,
-    )
+    at = cell.error.value, cell.membership.value
+    write_beside(axes, str(number), at, (3.5, 3.5), cell.look.colour, size=6.5)
 
 
-def _names(axes: Axes, cells: Sequence[Both], columns: int) -> None:
+def _names(axes: Axes, cells: Sequence[ThreatMark], columns: int) -> None:
     """Name every number below the panel, with its cell's test accuracy."""
     handles = [
         Line2D(

@@ -21,11 +21,11 @@ _MARKERS = "osD^vP*X"  # of attacks, in their order
 
 
 @dataclass(frozen=True)
-class Bounded:
-    """One cell: its entropy, its bound, and what attacks reached.
+class BoundMark:
+    """One cell: its entropy, its bound, and the errors of the attacks.
 
     Attributes:
-        look, cem: its defence.
+        look, cem: its defence, and whether CEM was added to it.
         entropy: estimate of H(x|z), nats per image.
         bound: exp(2 H / d) / (2 pi e), MSE on [0, 1].
         errors: attack -> MSE.
@@ -39,35 +39,37 @@ class Bounded:
     errors: dict[str, Point]
 
 
-def draw(cells: Sequence[Bounded], first: str, labels: dict[str, str], read_off: Sequence[Sequence[float]]) -> Figure:
-    """Draw Figure 3 at the left, the bound under every attack at the right, and the printed figure where it compares.
+def draw(
+    cells: Sequence[BoundMark], first: str, labels: dict[str, str], printed_points: Sequence[Sequence[float]]
+) -> Figure:
+    """Draw Figure 3 at the left, the bound and every attack beside it, and the printed figure where it is comparable.
 
     Args:
-        cells: with the entropy of each.
+        cells: the cells, each with its entropy.
         first: the attack of Figure 3.
         labels: attack -> its printed name, in the order of the legend.
-        read_off: (relative entropy, MSE) of the paper's figure; empty where it may not stand beside these cells.
+        printed_points: (relative entropy, MSE) of the paper's figure; empty where not comparable with these cells.
 
     """
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 3.75))
-        wide = [1.0, 1.15, 0.6] if read_off else [1.0, 1.15]
+        wide = [1.0, 1.15, 0.6] if printed_points else [1.0, 1.15]
         axes = figure.subplots(1, len(wide), squeeze=False, width_ratios=wide)[0]
         _third(axes[0], [cell for cell in cells if first in cell.errors], first, labels[first])
         shapes = dict(zip(labels, cycle(_MARKERS), strict=False))
         _bounds(axes[1], cells, shapes)
-        if read_off:
-            _read_off(axes[2], read_off)
+        if printed_points:
+            _printed_figure(axes[2], printed_points)
         _legend(figure, cells, {labels[name]: shape for name, shape in shapes.items()})
     return figure
 
 
-def dimensions(cell: Bounded) -> float:
-    """Return d, the numbers per image, that turn this cell's entropy into its bound."""
+def dimensions(cell: BoundMark) -> float:
+    """Return d, the number of values per image, solved from this cell's entropy and bound."""
     return 2 * cell.entropy.value / log(2 * pi * e * cell.bound.value)
 
 
-def _third(axes: Axes, cells: Sequence[Bounded], attack: str, label: str) -> None:
+def _third(axes: Axes, cells: Sequence[BoundMark], attack: str, label: str) -> None:
     """Draw conditional entropy against the error of one attack."""
     for cell in cells:
         mark(axes, cell.entropy, cell.errors[attack], cell.look, cem=cell.cem)
@@ -78,7 +80,7 @@ def _third(axes: Axes, cells: Sequence[Bounded], attack: str, label: str) -> Non
     _ticks(axes)
 
 
-def _bounds(axes: Axes, cells: Sequence[Bounded], shapes: dict[str, str]) -> None:
+def _bounds(axes: Axes, cells: Sequence[BoundMark], shapes: dict[str, str]) -> None:
     """Draw the error of every attack over the curve of Theorem 1, below which no attack can get."""
     axes.set_yscale("log")
     for cell in cells:
@@ -104,7 +106,7 @@ def _bounds(axes: Axes, cells: Sequence[Bounded], shapes: dict[str, str]) -> Non
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _read_off(axes: Axes, points: Sequence[Sequence[float]]) -> None:
+def _printed_figure(axes: Axes, points: Sequence[Sequence[float]]) -> None:
     """Draw the points of the printed figure on its own scale of entropy."""
     printed(axes, points, INK)
     axes.set_title("Printed Figure 3")
@@ -114,10 +116,10 @@ def _read_off(axes: Axes, points: Sequence[Sequence[float]]) -> None:
 
 
 def _span(points: Sequence[Point]) -> tuple[float, float]:
-    """Return an axis that holds all points, with some air."""
+    """Return the limits of an axis that contains all points, with a margin."""
     low, high = min(point.value for point in points), max(point.value for point in points)
-    air = 0.08 * (high - low) or abs(low) * 0.05 or 1.0
-    return low - air, high + air
+    margin = 0.08 * (high - low) or abs(low) * 0.05 or 1.0
+    return low - margin, high + margin
 
 
 def _ticks(axes: Axes) -> None:
@@ -125,7 +127,7 @@ def _ticks(axes: Axes) -> None:
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
-def _legend(figure: Figure, cells: Sequence[Bounded], shapes: dict[str, str]) -> None:
+def _legend(figure: Figure, cells: Sequence[BoundMark], shapes: dict[str, str]) -> None:
     """Name defences by colour, attacks by marker, and the bound."""
     handles = entries([cell.look for cell in cells], cem=any(cell.cem for cell in cells))
     handles += [

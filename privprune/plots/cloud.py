@@ -1,4 +1,4 @@
-"""What the cloud sees: the original in the middle, around it what an attack rebuilt from the features sent."""
+"""What the cloud sees: the original in the middle, around it the reconstructions from the features that were sent."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LINE = 0.128  # inches of one line of text
 _HEAD = 0.34  # inches above the panels
 _TALL = 9.6  # inches: a figure that would be taller gets narrower panels
 _LETTER = 0.062  # inches of one bold letter
-_WIDE_ROWS = 4  # more pairs than these stand two on a side
+_WIDE_ROWS = 4  # with more pairs than this, two are placed on each side
 
 Photograph = npt.NDArray[np.float64]  # height x width x channels, in [0, 1]
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """One panel: what was rebuilt, the defence's name and look, and its numbers, one text per line."""
+class ReconstructionPanel:
+    """One panel: name and look of the defence, the reconstruction, and its numbers, one text per line."""
 
     label: str
     look: Look
@@ -38,34 +38,34 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Pair:
+class DefencePair:
     """A defence without and with CEM; None where it was not run. A reference is the pair without any defence."""
 
-    without: Rebuilt | None
-    cem: Rebuilt | None
+    without: ReconstructionPanel | None
+    cem: ReconstructionPanel | None
     reference: bool
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where panels stand: (panel, row, column) in a grid whose middle column holds the original."""
+    """Position of the panels: (panel, row, column) in a grid whose middle column contains the original."""
 
     rows: int
     columns: int
-    panels: tuple[tuple[Rebuilt, int, int], ...]
+    panels: tuple[tuple[ReconstructionPanel, int, int], ...]
 
 
 def decode(panel: str) -> Photograph:
-    """Return the photograph that a record holds as base64 of a PNG."""
+    """Return the photograph that a record contains as base64 of a PNG."""
     pixels = np.asarray(imread(io.BytesIO(base64.b64decode(panel)), format="png"), dtype=np.float64)
     return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
 
 
-def arrange(pairs: Sequence[Pair], aspect: float) -> Arrangement:
+def arrange(pairs: Sequence[DefencePair], aspect: float) -> Arrangement:
     """Place pairs left and right of the original, without CEM at the left and with CEM at the right.
 
     Args:
-        pairs: in the order they are read; the reference stands above and below the original where there is room.
+        pairs: in reading order; the reference is placed above and below the original where there is room.
         aspect: height of a photograph over its width.
 
     """
@@ -76,7 +76,7 @@ def arrange(pairs: Sequence[Pair], aspect: float) -> Arrangement:
         reference, others = [], list(pairs)
         aside = _aside(len(others), aspect)
     rows, middle = ceil(len(others) / aside), aside
-    placed: list[tuple[Rebuilt | None, int, int]] = []
+    placed: list[tuple[ReconstructionPanel | None, int, int]] = []
     for number, pair in enumerate(others):
         row, column = number // aside, number % aside
         placed += [(pair.without, row, column), (pair.cem, row, middle + 1 + column)]
@@ -91,40 +91,40 @@ def _aside(pairs: int, aspect: float) -> int:
     return 1 if pairs <= _WIDE_ROWS and height <= _TALL else 2
 
 
-def draw(original: Photograph, pairs: Sequence[Pair], note: Sequence[str]) -> Figure:
+def draw(original: Photograph, pairs: Sequence[DefencePair], note: Sequence[str]) -> Figure:
     """Draw the original in the middle and every reconstruction around it, all of one size.
 
     Args:
-        original: what was to be kept from the cloud.
-        pairs: what was rebuilt.
-        note: the attack's name, then what holds for all panels; written below the original where a place is free.
+        original: the photograph, which stays on the device.
+        pairs: the reconstructions.
+        note: the name of the attack, then remarks on all panels; written below the original where there is room.
 
     """
     aspect = original.shape[0] / original.shape[1]
-    found = arrange(pairs, aspect)
-    width = (TEXT_WIDTH - 2 * MARGIN - (found.columns - 1) * GAP) / found.columns
-    under = 1 + max(lines(one, width) for one, _, _ in found.panels)
+    grid = arrange(pairs, aspect)
+    width = (TEXT_WIDTH - 2 * MARGIN - (grid.columns - 1) * GAP) / grid.columns
+    under = 1 + max(lines(one, width) for one, _, _ in grid.panels)
     step = width * aspect + under * LINE + 0.06
-    height = found.rows * step + _HEAD
+    height = grid.rows * step + _HEAD
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, height))
         figure.set_layout_engine("none")  # every panel has its place
-        for one, row, column in found.panels:
+        for one, row, column in grid.panels:
             rebuilt_panel(figure, one, (MARGIN + column * (width + GAP), height - _HEAD - row * step), width, aspect)
-        middle = MARGIN + found.columns // 2 * (width + GAP)
-        original_panel(figure, original, (middle, height - _HEAD - (found.rows - 1) / 2 * step), width, aspect)
-        if found.rows > 2 and (found.rows - 1, found.columns // 2) not in {(row, at) for _, row, at in found.panels}:
-            _note(figure, note, (middle, height - _HEAD - (found.rows - 1) * step))
+        middle = MARGIN + grid.columns // 2 * (width + GAP)
+        original_panel(figure, original, (middle, height - _HEAD - (grid.rows - 1) / 2 * step), width, aspect)
+        if grid.rows > 2 and (grid.rows - 1, grid.columns // 2) not in {(row, at) for _, row, at in grid.panels}:
+            _note(figure, note, (middle, height - _HEAD - (grid.rows - 1) * step))
         _heads(figure, middle, width)
     return figure
 
 
-def lines(one: Rebuilt, width: float) -> int:
+def lines(one: ReconstructionPanel, width: float) -> int:
     """Return how many lines stand under a panel."""
     return len(_label(one, width)) + len(one.numbers)
 
 
-def _label(one: Rebuilt, width: float) -> list[str]:
+def _label(one: ReconstructionPanel, width: float) -> list[str]:
     """Break a panel's name to the width of its photograph."""
     return wrap(one.label, int(width / _LETTER)) or [""]
 
@@ -137,7 +137,7 @@ def _photograph(
     aspect: float,
     frame: tuple[str, float],
 ) -> None:
-    """Put a photograph with its upper left corner at this place, in inches from the lower left of the figure."""
+    """Draw a photograph; `corner` is its upper left corner in inches from the lower left of the figure."""
     whole, high = figure.get_size_inches()
     left, top = corner
     axes = figure.add_axes((left / whole, (top - width * aspect) / high, width / whole, width * aspect / high))
@@ -149,7 +149,9 @@ def _photograph(
         spine.set(visible=True, edgecolor=colour, linewidth=thickness)
 
 
-def rebuilt_panel(figure: Figure, one: Rebuilt, corner: tuple[float, float], width: float, aspect: float) -> None:
+def rebuilt_panel(
+    figure: Figure, one: ReconstructionPanel, corner: tuple[float, float], width: float, aspect: float
+) -> None:
     """Draw one reconstruction, framed in its defence's colour, with name and numbers below."""
     _photograph(figure, one.picture, corner, width, aspect, (one.look.colour, 1.4))
     left, top = corner
@@ -179,7 +181,7 @@ def original_panel(
 
 
 def _note(figure: Figure, note: Sequence[str], corner: tuple[float, float]) -> None:
-    """Write what holds for all panels."""
+    """Write the remarks on all panels."""
     left, top = corner
     for number, text in enumerate(note):
         weight = "normal" if number else "bold"
@@ -187,7 +189,7 @@ def _note(figure: Figure, note: Sequence[str], corner: tuple[float, float]) -> N
 
 
 def _heads(figure: Figure, middle: float, width: float) -> None:
-    """Say above the panels which side is without and which with CEM."""
+    """Write above the panels which side is without and which with CEM."""
     whole, high = figure.get_size_inches()
     right = middle + width + GAP
     for text, start, end in (("Without CEM", MARGIN, middle - GAP), ("With CEM", right, whole - MARGIN)):
@@ -198,7 +200,7 @@ def _heads(figure: Figure, middle: float, width: float) -> None:
 
 
 def _write(figure: Figure, text: str, corner: tuple[float, float], *, size: float, weight: str, color: str) -> None:
-    """Write a line with its upper left corner at this place, in inches."""
+    """Write a line; `corner` is its upper left corner in inches from the lower left of the figure."""
     whole, high = figure.get_size_inches()
     figure.text(
         corner[0] / whole, corner[1] / high, text, fontsize=size, fontweight=weight, color=color, ha="left", va="top"

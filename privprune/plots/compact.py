@@ -1,7 +1,7 @@
 """Smaller files of the same figure: shorter SVG, photographs in it as WebP, a palette for figures with photographs.
 
-An SVG says the same with fewer letters, to a tenth of a point. Photographs are the only thing that loses anything:
-WebP keeps colour at half the resolution of brightness, as eyes do. The record keeps each one without loss.
+The coordinates of an SVG are rounded to a tenth of a point. Only photographs lose quality: WebP stores colour at half
+the resolution of brightness. The records contain the photographs without loss.
 """
 
 import base64
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-_CURVES, _LINES = 100, 10  # parts of a point that a path keeps
+_CURVES, _LINES = 100, 10  # parts of a point to which paths are rounded
 _QUALITY = 85  # of WebP, out of 100: a noisy panel of 192 x 192 pixels takes 25 KB instead of 120
 _COLOURS = 256
 _PHOTOGRAPH = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -33,12 +33,12 @@ def shorter(svg: str) -> str:
 
 
 def lighter(svg: str) -> str:
-    """Return the same SVG with its photographs, PNG before, as WebP of the same pixels."""
+    """Return the same SVG with its photographs as WebP instead of PNG, with the same number of pixels."""
     return _PHOTOGRAPH.sub(lambda found: f"data:image/webp;base64,{_webp(found[1])}", svg)
 
 
 def with_palette(png: bytes) -> bytes:
-    """Return a PNG with the 256 colours that suit it best, a third of its size where it shows photographs."""
+    """Return a PNG reduced to a palette of 256 colours, about a third of the size for photographs."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").quantize(_COLOURS).save(buffer, format="png", optimize=True)
@@ -54,9 +54,9 @@ def _webp(encoded: str) -> str:
 
 
 def _path(data: str) -> str:
-    """Return path data relative to the point before, without commands that the one before implies.
+    """Return path data in relative coordinates, without commands that follow from the one before.
 
-    Curves, which are letters and marks, keep hundredths of a point; what has straight lines only keeps tenths.
+    Paths with curves (letters and marks) are rounded to hundredths of a point, paths of straight lines to tenths.
     """
     unit = _CURVES if set(data) & set("QC") else _LINES
     written = _Path(unit)
@@ -72,7 +72,7 @@ def _commands(data: str, unit: int) -> Iterator[tuple[str, list[int]]]:
 
 
 class _Path:
-    """Path data while it is written; places in whole parts of a point, so that rounding never adds up."""
+    """Path data while it is written; coordinates are whole parts of a point, so that rounding errors do not add up."""
 
     def __init__(self, unit: int) -> None:
         self._unit = unit
@@ -81,7 +81,7 @@ class _Path:
         self._at = self._start = (0, 0)
 
     def add(self, command: str, places: list[int]) -> None:
-        """Write a command with its absolute places."""
+        """Write a command with its absolute coordinates."""
         steps = [place - self._at[axis % 2] for axis, place in enumerate(places)]
         letter = command.lower()
         implied = letter == self._last in ("l", "q", "c") or (self._last, letter) == ("m", "l")

@@ -12,15 +12,15 @@ from privprune.verdicts import Evaluation
 
 
 def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
-    """Draw every figure that the records hold the numbers for, in the order that a report shows them.
+    """Draw every figure for which the records have the numbers, in the order that a report shows them.
 
     Args:
         records: all records of the paper in one suite.
-        evaluation: the suite held against the paper.
+        evaluation: the evaluation of the suite for this paper.
         paper: what the paper prints.
 
     """
-    # Cells that were attacked under the other threat too stand in the figure of the cross matrix.
+    # Cells that were attacked under the other threat as well are shown in the figure of the cross matrix.
     if "patrol" in paper.defences:
         return patrol.draw(records, evaluation, paper)
     if paper.threat == "inversion":

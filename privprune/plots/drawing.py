@@ -1,4 +1,4 @@
-"""A finished figure with the words that belong to it."""
+"""A finished figure with its title, caption and alternative text."""
 
 import re
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ _UNSAFE = re.compile(r"[^a-z0-9_.+]+")
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, its file name without ending, and the words that stand beside it.
+    """A figure, its file name without ending, and its texts.
 
     Attributes:
         name: unique within a suite and safe as a file's name.
-        title: what is shown, and on what.
-        caption: what to see in it; how bands, marks and shades are to be read.
-        alt: the same for who cannot see it, with the main numbers.
-        figure: the picture.
-        leads: whether it stands above a paper's tables, not among the other figures.
+        title: what is shown, and on which data.
+        caption: what to look for; how to read bands, marks and shades.
+        alt: alternative text with the main numbers, for readers who cannot see the figure.
+        figure: the figure.
+        leads: whether it is shown above a paper's tables instead of among the other figures.
 
     """
 
@@ -33,7 +33,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing that has become text: what a page needs of it.
+    """A drawing as SVG text: what a page needs of it.
 
     Attributes:
         name, title, caption, alt, leads: as in `Drawing`.

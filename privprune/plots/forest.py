@@ -15,7 +15,7 @@ DAGGER = "\u2020"  # marks stand-in data in every figure and table
 
 
 @dataclass(frozen=True)
-class Pair:
+class PublishedAndMeasured:
     """One printed number and its measurement, in the unit of its panel."""
 
     published: float
@@ -23,24 +23,24 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One printed row: a pair per measure, None where the row has no such number or it was not measured."""
+class ForestRow:
+    """One printed row: a pair per measure, None where the number is not printed or not measured."""
 
     label: str
     look: Look
-    pairs: tuple[Pair | None, ...]
-    stand_in: bool  # measured on other data, another network or another division than the printed row's
+    pairs: tuple[PublishedAndMeasured | None, ...]
+    stand_in: bool  # measured on other data, with another network or under another protocol than printed
 
 
 @dataclass(frozen=True)
-class Group:
+class ForestGroup:
     """The lines of one printed table on one dataset and network."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ForestRow, ...]
 
 
-def draw(measures: Sequence[tuple[str, str]], groups: Sequence[Group]) -> Figure:
+def draw(measures: Sequence[tuple[str, str]], groups: Sequence[ForestGroup]) -> Figure:
     """Draw one panel per measure (its name and unit): published as hollow circle, measured filled with its interval."""
     height = sum(1 + len(group.lines) for group in groups)
     with journal():
@@ -56,7 +56,7 @@ def draw(measures: Sequence[tuple[str, str]], groups: Sequence[Group]) -> Figure
     return figure
 
 
-def _panel(axes: Axes, groups: Sequence[Group], place: int) -> None:
+def _panel(axes: Axes, groups: Sequence[ForestGroup], place: int) -> None:
     """Draw one measure of every group from top to bottom."""
     height = 0
     for group in groups:
@@ -72,8 +72,8 @@ def _panel(axes: Axes, groups: Sequence[Group], place: int) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
-def _pair(axes: Axes, pair: Pair, line: Line, height: int) -> None:
-    """Draw one printed number: a thin thread from published to measured shows the difference at a glance."""
+def _pair(axes: Axes, pair: PublishedAndMeasured, line: ForestRow, height: int) -> None:
+    """Draw one printed number and its measurement, joined by a thin line."""
     measured = pair.measured
     below, above = measured.reach
     axes.plot([pair.published, measured.value], [height, height], color=MUTED, linewidth=0.5, alpha=0.6, zorder=1)
@@ -91,8 +91,8 @@ def _pair(axes: Axes, pair: Pair, line: Line, height: int) -> None:
     )
 
 
-def _labels(axes: Axes, groups: Sequence[Group], height: int) -> None:
-    """Write groups and rows at the left, groups in bold; stand-in rows carry a dagger."""
+def _labels(axes: Axes, groups: Sequence[ForestGroup], height: int) -> None:
+    """Write the names of groups (bold) and rows at the left; rows on stand-in data have a dagger."""
     texts: list[tuple[str, str]] = []
     for group in groups:
         texts.append((group.title, "bold"))
@@ -104,7 +104,7 @@ def _labels(axes: Axes, groups: Sequence[Group], height: int) -> None:
 
 
 def _legend(figure: Figure, *, stand_ins: bool) -> None:
-    """Say what is hollow, what is filled and, if anything is, what is measured on other data."""
+    """Explain hollow and filled marks and, where there are any, the marks of stand-in data."""
     entries = [
         Line2D([], [], marker="o", markerfacecolor="none", color=INK, linestyle="", label="Published"),
         Line2D([], [], marker="o", color=NEUTRAL, label="Measured, 95 % interval"),

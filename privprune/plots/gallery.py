@@ -1,4 +1,4 @@
-"""What the cloud sees of many methods: the original first, then row by row what an attack rebuilt, all of one size."""
+"""What the cloud sees of many methods: the original first, then the reconstructions row by row, all of one size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from math import ceil
 
 from matplotlib.figure import Figure
 
-from privprune.plots.cloud import GAP, LINE, MARGIN, Photograph, Rebuilt, lines, original_panel, rebuilt_panel
+from privprune.plots.cloud import (
+    GAP,
+    LINE,
+    MARGIN,
+    Photograph,
+    ReconstructionPanel,
+    lines,
+    original_panel,
+    rebuilt_panel,
+)
 from privprune.plots.style import TEXT_WIDTH, journal
 
 _COLUMNS = 5
 
 
-def draw(original: Photograph, panels: Sequence[Rebuilt]) -> Figure:
+def draw(original: Photograph, panels: Sequence[ReconstructionPanel]) -> Figure:
     """Draw the original at the upper left, and every reconstruction after it in the order given."""
     aspect = original.shape[0] / original.shape[1]
     columns = min(_COLUMNS, len(panels) + 1)

@@ -1,4 +1,4 @@
-"""Curves over epochs of any quantity, all cells in one panel: how training went, and how attacks did."""
+"""Curves of any quantity over the epochs of a training or the steps of an attack, all cells in one panel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from privprune.plots.marks import dash, entries
+from privprune.plots.panels import filled
 from privprune.plots.series import Band
 from privprune.plots.style import BAND_ALPHA, TEXT_WIDTH, Look, journal, power, two_lines
 
@@ -19,7 +20,7 @@ _FAR = 30  # a curve that spans more than this factor is read on a logarithmic a
 
 
 @dataclass(frozen=True)
-class Run:
+class HistoryCurve:
     """One cell's curve."""
 
     look: Look
@@ -28,33 +29,30 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """One panel: what is drawn, over what, and the curves of all cells that have it."""
+class HistoryPanel:
+    """One panel: the quantity, the label of its x axis, and one curve per cell that has the quantity."""
 
     title: str
     over: str
-    runs: tuple[Run, ...]
+    runs: tuple[HistoryCurve, ...]
 
 
-def draw(panels: Sequence[Quantity]) -> Figure:
+def draw(panels: Sequence[HistoryPanel]) -> Figure:
     """Draw one panel per quantity, with one legend for the figure."""
     columns = min(len(panels), _PER_ROW)
     rows = ceil(len(panels) / columns)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 2.05 * rows + 0.75))
         axes = figure.subplots(rows, columns, squeeze=False)
-        for place, where in enumerate(axes.flat):
-            if place < len(panels):
-                _panel(where, panels[place])
-            else:
-                where.set_axis_off()
+        for where, panel in filled(axes, panels):
+            _panel(where, panel)
         runs = [run for panel in panels for run in panel.runs]
         handles = entries([run.look for run in runs], cem=any(run.cem for run in runs))
         figure.legend(handles=handles, loc="outside lower left", ncols=4)
     return figure
 
 
-def _panel(axes: Axes, panel: Quantity) -> None:
+def _panel(axes: Axes, panel: HistoryPanel) -> None:
     """Draw one quantity of every cell."""
     for run in panel.runs:
         axes.fill_between(run.band.x, run.band.low, run.band.high, color=run.look.colour, alpha=BAND_ALPHA / 2, lw=0)
@@ -74,7 +72,7 @@ def _panel(axes: Axes, panel: Quantity) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
-def _scale(axes: Axes, panel: Quantity) -> None:
+def _scale(axes: Axes, panel: HistoryPanel) -> None:
     """Choose a logarithmic axis where a quantity spans decades and is never zero."""
     values = [value for run in panel.runs for value in run.band.mean]
     if values and min(values) > 0 and max(values) > _FAR * min(values):

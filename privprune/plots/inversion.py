@@ -1,26 +1,26 @@
-"""The figures about model inversion: records to drawings, each with its caption."""
+"""The figures about model inversion, drawn from records, each with its caption."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from privprune.plots import accuracy_error, bound, cloud, histories
-from privprune.plots.bound import Bounded
-from privprune.plots.cloud import Pair, Photograph, Rebuilt
-from privprune.plots.defended import Defended, attack_names, by_setting, defended, pairs, strongest
-from privprune.plots.drawing import Drawing, file_name
-from privprune.plots.histories import Quantity, Run
+from privprune.plots.bound import BoundMark
+from privprune.plots.cloud import DefencePair, Photograph, ReconstructionPanel
+from privprune.plots.conditions import Conditions, by_conditions
+from privprune.plots.drawing import Drawing
+from privprune.plots.histories import HistoryCurve, HistoryPanel
+from privprune.plots.inversion_cells import InversionCell, attack_names, inversion_cells, pairs, strongest
 from privprune.plots.printed_figures import PrintedFigures, load_figures
-from privprune.plots.selection import Setting, named_curves
-from privprune.plots.series import Point, over_seeds
+from privprune.plots.series import band_over_seeds
 from privprune.plots.style import attack_label, words
-from privprune.plots.sweeps import swept
+from privprune.plots.sweeps import curve_panels
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.verdicts import Evaluation
 
 _CLOUD = ("decoder_train", "rmle")  # the attacks whose reconstructions are shown large
-_LOSSES = {  # history of a training -> title; other terms are called by their own names
+_LOSSES = {  # history of a training -> title; other terms are titled by their identifiers
     "loss": "Task loss",
     "conditional_entropy_loss": "Loss of CEM",
     "decoder_mse": "Adversary's decoder, MSE",
@@ -30,38 +30,40 @@ _NO_LOSS = ("accuracy", "learning_rate")
 
 
 def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
-    """Draw every figure that the records hold the numbers for, one set per data, model and protocol.
+    """Draw every figure for which the records have the numbers, one set of figures per data, model and protocol.
 
     Args:
         records: all records of one paper.
-        evaluation: says which cells stand for rows and controls, and which make the curves.
+        evaluation: which cells stand for rows and controls, and which form the curves.
         paper: what the paper prints.
 
     """
     drawings: list[Drawing] = []
-    read_off = load_figures(paper.paper)
-    for setting, found in by_setting(defended(records, evaluation, paper)).items():
-        cells = [cell for cell in found if cell.in_tables]
+    printed_figures = load_figures(paper.paper)
+    for conditions, in_conditions in by_conditions(inversion_cells(records, evaluation, paper)).items():
+        cells = [cell for cell in in_conditions if cell.in_tables]
         for attack in _CLOUD:
-            drawings += _cloud(setting, cells, attack)
-        compares = read_off.on(setting[0]) and not any(evaluation.cell(cell.cell).cut_down for cell in found)
-        printed = read_off if compares else PrintedFigures(paper.paper, (), {}, {})
-        drawings += _bound(setting, found, printed)
-        drawings += _curves(setting, found, evaluation, paper, printed)
-        drawings += _training(setting, cells)
-        drawings += _attacks(setting, cells)
+            drawings += _cloud(conditions, cells, attack)
+        comparable = printed_figures.on(conditions.data) and not any(
+            evaluation.cell(cell.cell).cut_down for cell in in_conditions
+        )
+        printed = printed_figures if comparable else PrintedFigures(paper.paper, (), {}, {})
+        drawings += _bound(conditions, in_conditions, printed)
+        drawings += _curves(conditions, in_conditions, evaluation, paper, printed)
+        drawings += _training(conditions, cells)
+        drawings += _attacks(conditions, cells)
     return drawings
 
 
-def _cloud(setting: Setting, cells: Sequence[Defended], attack: str) -> list[Drawing]:
-    """Draw what one attack rebuilt, around the original."""
-    shown = [cell for cell in cells if attack in cell.attack.panels and "original" in cell.attack.panels]
-    if not shown:
+def _cloud(conditions: Conditions, cells: Sequence[InversionCell], attack: str) -> list[Drawing]:
+    """Draw the reconstructions by one attack around the original."""
+    attacked = [cell for cell in cells if attack in cell.attack.panels and "original" in cell.attack.panels]
+    if not attacked:
         return []
-    first = cloud.decode(shown[0].attack.panels["original"])
-    found = [
-        Pair(_rebuilt(without, attack), _rebuilt(cem, attack), reference=base == "none")
-        for base, without, cem in pairs(shown)
+    first = cloud.decode(attacked[0].attack.panels["original"])
+    paired = [
+        DefencePair(_rebuilt(without, attack), _rebuilt(cem, attack), reference=base == "none")
+        for base, without, cem in pairs(attacked)
     ]
     name = attack_label(attack)
     caption = (
@@ -72,43 +74,36 @@ def _cloud(setting: Setting, cells: Sequence[Defended], attack: str) -> list[Dra
         "the accuracy is on test records: a defence is worth something where the picture gets worse and the accuracy "
         "does not."
     )
-    errors = "; ".join(f"{cell.label}: {', '.join(_numbers(cell, attack))}" for cell in shown)
-    alt = f"A photograph and, around it, {len(shown)} reconstructions by the attack {name}. {errors}."
+    errors = "; ".join(f"{cell.label}: {', '.join(_numbers(cell, attack))}" for cell in attacked)
+    alt = f"A photograph and, around it, {len(attacked)} reconstructions by the attack {name}. {errors}."
     note = (name, "the same attack on the same tiles", "everywhere; numbers with 95 % intervals")
-    figure = cloud.draw(first, found, note)
-    title = f"What the cloud sees: {name} on {_words(setting)}"
-    return [Drawing(_name("cloud-" + attack, setting), title, caption, alt, figure, leads=attack == _CLOUD[0])]
+    figure = cloud.draw(first, paired, note)
+    title = f"What the cloud sees: {name} on {conditions.words}"
+    return [Drawing(conditions.file_name("cloud-" + attack), title, caption, alt, figure, leads=attack == _CLOUD[0])]
 
 
-def _rebuilt(cell: Defended | None, attack: str) -> Rebuilt | None:
+def _rebuilt(cell: InversionCell | None, attack: str) -> ReconstructionPanel | None:
     """Return one panel, None for a cell that was not run."""
     if cell is None:
         return None
     picture: Photograph = cloud.decode(cell.attack.panels[attack])
-    return Rebuilt(cell.label, cell.look, picture, _numbers(cell, attack))
+    return ReconstructionPanel(cell.label, cell.look, picture, _numbers(cell, attack))
 
 
-def _numbers(cell: Defended, attack: str) -> tuple[str, ...]:
+def _numbers(cell: InversionCell, attack: str) -> tuple[str, ...]:
     """Return a panel's numbers, one text per line."""
     texts = []
     for metric, label, decimals in (("mse", "MSE", 4), ("ssim", "SSIM", 3)):
-        found = cell.measure(attack, metric)
-        if found is not None:
-            texts.append(f"{label} {_interval(found, decimals)}")
+        point = cell.measure(attack, metric)
+        if point is not None:
+            texts.append(f"{label} {point.text(decimals)}")
     return (*texts, f"Test accuracy {100 * cell.accuracy.value:.1f} %")
 
 
-def _interval(point: Point, decimals: int) -> str:
-    """Write a number with its interval."""
-    if point.low is None or point.high is None:
-        return f"{point.value:.{decimals}f}"
-    return f"{point.value:.{decimals}f} [{point.low:.{decimals}f}, {point.high:.{decimals}f}]"
-
-
-def _bound(setting: Setting, cells: Sequence[Defended], printed: PrintedFigures) -> list[Drawing]:
+def _bound(conditions: Conditions, cells: Sequence[InversionCell], printed: PrintedFigures) -> list[Drawing]:
     """Draw Figure 3 and the bound."""
-    found = [one for cell in cells if (one := _bounded(cell)) is not None]
-    if not found:
+    bounded = [one for cell in cells if (one := _bounded(cell)) is not None]
+    if not bounded:
         return []
     labels = {name: attack_label(name) for name in attack_names(cells)}
     first = strongest(cells)
@@ -127,25 +122,30 @@ def _bound(setting: Setting, cells: Sequence[Defended], printed: PrintedFigures)
         caption += f" Crosses are read off the printed figure by eye (MSE to {printed.precision['mse']})."
     ends = "; ".join(f"{cell.label}: {one.entropy.value:.4g} nats" for cell in cells if (one := _bounded(cell)))
     alt = f"Two scatter plots of MSE against conditional entropy, with the curve of the bound. {ends}."
-    title = f"Conditional entropy and the bound on {_words(setting)}"
-    return [Drawing(_name("figure3", setting), title, caption, alt, bound.draw(found, first, labels, points))]
+    title = f"Conditional entropy and the bound on {conditions.words}"
+    return [Drawing(conditions.file_name("figure3"), title, caption, alt, bound.draw(bounded, first, labels, points))]
 
 
-def _bounded(cell: Defended) -> Bounded | None:
+def _bounded(cell: InversionCell) -> BoundMark | None:
     """Return a cell's entropy, bound and errors, None where they were not estimated."""
     entropy, limit = cell.number("conditional_entropy"), cell.number("mse_bound")
     if entropy is None or limit is None or limit.value <= 0:
         return None
     measured = {name: cell.measure(name, "mse") for name in attack_names([cell])}
-    return Bounded(cell.look, cell.cem, entropy, limit, {name: one for name, one in measured.items() if one})
+    return BoundMark(cell.look, cell.cem, entropy, limit, {name: one for name, one in measured.items() if one})
 
 
 def _curves(
-    setting: Setting, cells: Sequence[Defended], evaluation: Evaluation, paper: Paper, printed: PrintedFigures
+    conditions: Conditions,
+    cells: Sequence[InversionCell],
+    evaluation: Evaluation,
+    paper: Paper,
+    printed: PrintedFigures,
 ) -> list[Drawing]:
     """Draw Figures 4a to 4c."""
     attack = strongest(cells)
-    panels = swept(named_curves(evaluation), cells, attack, paper, printed)
+    curves = [(curve.name, curve.cells) for curve in evaluation.curves]
+    panels = curve_panels(curves, cells, attack, paper, printed)
     if not panels:
         return []
     caption = (
@@ -156,23 +156,23 @@ def _curves(
     )
     if any(curve.printed for panel in panels for curve in panel.curves):
         caption += f" Crosses are read off the printed figure by eye (MSE to {printed.precision['mse']})."
-    said = "; ".join(
+    texts = "; ".join(
         f"{panel.title}, {curve.look.label}{' with CEM' if curve.cem else ''}: "
         + ", ".join(f"{100 * one.accuracy.value:.1f} % at {one.error.value:.4f}" for one in curve.points)
         for panel in panels
         for curve in panel.curves
     )
-    alt = f"Curves of test accuracy against MSE in {len(panels)} panels. {said}."
-    title = f"As Figure 4: accuracy against the attack's error on {_words(setting)}"
+    alt = f"Curves of test accuracy against MSE in {len(panels)} panels. {texts}."
+    title = f"As Figure 4: accuracy against the attack's error on {conditions.words}"
     figure = accuracy_error.draw(panels, attack_label(attack))
-    return [Drawing(_name("figure4", setting), title, caption, alt, figure)]
+    return [Drawing(conditions.file_name("figure4"), title, caption, alt, figure)]
 
 
-def _training(setting: Setting, cells: Sequence[Defended]) -> list[Drawing]:
+def _training(conditions: Conditions, cells: Sequence[InversionCell]) -> list[Drawing]:
     """Draw every loss over the epochs of training."""
     names = dict.fromkeys(name for cell in cells for name in ("loss", *cell.training.history))
     panels = [
-        Quantity(_LOSSES.get(name, words(name)), "Epoch of the classifier", runs)
+        HistoryPanel(_LOSSES.get(name, words(name)), "Epoch of the classifier", runs)
         for name in names
         if name not in _NO_LOSS and (runs := _runs(cells, [cell.training.history.get(name, []) for cell in cells]))
     ]
@@ -180,32 +180,36 @@ def _training(setting: Setting, cells: Sequence[Defended]) -> list[Drawing]:
         "Every loss that a cell was trained with, per epoch: the task's, and the terms of its defences where it has "
         "them (of adversarial training the decoder's too). Lines are means over seeds, bands the range of the seeds."
     )
-    return _histories("training", f"Training on {_words(setting)}", setting, panels, caption)
+    return _histories("training", f"Training on {conditions.words}", conditions, panels, caption)
 
 
-def _attacks(setting: Setting, cells: Sequence[Defended]) -> list[Drawing]:
-    """Draw how each attack went."""
+def _attacks(conditions: Conditions, cells: Sequence[InversionCell]) -> list[Drawing]:
+    """Draw the curves of each attack while it trains or searches."""
     panels = []
     for attack in attack_names(cells):
-        own = [cell.results(attack).get("history", {}) for cell in cells]
-        for curve in dict.fromkeys(name for history in own for name in history):
-            runs = _runs(cells, [history.get(curve, []) for history in own])
+        histories_of_attack = [cell.results(attack).get("history", {}) for cell in cells]
+        for curve in dict.fromkeys(name for history in histories_of_attack for name in history):
+            runs = _runs(cells, [history.get(curve, []) for history in histories_of_attack])
             if runs:
-                panels.append(Quantity(f"{attack_label(attack)}, {words(curve).lower()}", "Step of the attack", runs))
+                panels.append(
+                    HistoryPanel(f"{attack_label(attack)}, {words(curve).lower()}", "Step of the attack", runs)
+                )
     caption = (
         "Each attack while it trains or searches, against the finished network. Lines are means over seeds, bands the "
         "range of the seeds. An attack whose curve still falls at its end could have got further."
     )
-    return _histories("attacks", f"Attacks while they run on {_words(setting)}", setting, panels, caption)
+    return _histories("attacks", f"Attacks while they run on {conditions.words}", conditions, panels, caption)
 
 
-def _runs(cells: Sequence[Defended], histories_: Sequence[Sequence[Sequence[float]]]) -> tuple[Run, ...]:
-    """Return the curves of the cells that have one."""
-    bands = [(cell, over_seeds(history)) for cell, history in zip(cells, histories_, strict=True) if history]
-    return tuple(Run(cell.look, cell.cem, band) for cell, band in bands if band.x)
+def _runs(cells: Sequence[InversionCell], histories_: Sequence[Sequence[Sequence[float]]]) -> tuple[HistoryCurve, ...]:
+    """Return one curve per cell that has one."""
+    bands = [(cell, band_over_seeds(history)) for cell, history in zip(cells, histories_, strict=True) if history]
+    return tuple(HistoryCurve(cell.look, cell.cem, band) for cell, band in bands if band.x)
 
 
-def _histories(kind: str, title: str, setting: Setting, panels: Sequence[Quantity], caption: str) -> list[Drawing]:
+def _histories(
+    kind: str, title: str, conditions: Conditions, panels: Sequence[HistoryPanel], caption: str
+) -> list[Drawing]:
     """Draw a figure of curves over epochs, none where there is no curve."""
     if not panels:
         return []
@@ -215,15 +219,4 @@ def _histories(kind: str, title: str, setting: Setting, panels: Sequence[Quantit
         if (ends := [run.band.mean[-1] for run in panel.runs])
     )
     alt = f"{len(panels)} line charts over epochs with one line per cell: {ends}."
-    return [Drawing(_name(kind, setting), title, caption, alt, histories.draw(panels))]
-
-
-def _name(kind: str, setting: Setting) -> str:
-    """Return the file name of a figure."""
-    return file_name([kind, *setting])
-
-
-def _words(setting: Setting) -> str:
-    """Return data, model and protocol as words."""
-    data, model, protocol = setting
-    return f"{data}, {model}, protocol {protocol}"
+    return [Drawing(conditions.file_name(kind), title, caption, alt, histories.draw(panels))]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from privprune.plots.series import Point
 from privprune.plots.style import MUTED, NEUTRAL, PAPER, Dash, Look
 
-_BAR_ALPHA = 0.45  # error bars stay behind the marks
+BAR_ALPHA = 0.45  # error bars are paler than the marks
 _DASHED: Dash = (0, (4, 1.6))
 
 
@@ -20,13 +20,13 @@ def dash(*, cem: bool) -> Dash:
     return "-" if cem else _DASHED
 
 
-def size(marker: str) -> float:
-    """Return a marker's size in points; those that fill little of their box are drawn larger."""
-    return 6.5 if marker in "PXp*" else 4.8
+def size(marker: str, *, ordinary: float = 4.8) -> float:
+    """Return a marker's size in points; markers that cover little of their box are drawn larger than the others."""
+    return 6.5 if marker in "PXp*" else ordinary
 
 
 def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: str = "") -> None:
-    """Draw one cell with its error bars both ways; `marker` replaces the look's own."""
+    """Draw one cell with error bars in both directions; `marker` replaces the marker of the look."""
     shape = marker or look.marker
     axes.errorbar(
         [x.value],
@@ -39,7 +39,7 @@ def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: str =
         markerfacecolor=look.colour if cem else PAPER,
         markeredgecolor=look.colour,
         markeredgewidth=0.9,
-        ecolor=to_rgba(look.colour, _BAR_ALPHA),
+        ecolor=to_rgba(look.colour, BAR_ALPHA),
         elinewidth=0.8,
         capsize=0,
         zorder=3,
@@ -47,7 +47,7 @@ def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: str =
 
 
 def printed(axes: Axes, points: Sequence[Sequence[float]], colour: str) -> None:
-    """Draw points read off a paper's figure: faint crosses."""
+    """Draw the points of a printed figure as faint crosses."""
     axes.plot(
         [point[0] for point in points],
         [point[1] for point in points],
@@ -62,9 +62,9 @@ def printed(axes: Axes, points: Sequence[Sequence[float]], colour: str) -> None:
 
 
 def entries(looks: Sequence[Look], *, cem: bool) -> list[Line2D]:
-    """Return one entry of a legend per defence and, where a cell has CEM, what hollow and filled marks mean."""
-    found = {look.label: look for look in looks}
-    handles = [_entry(look.marker, look.colour, look.label) for look in found.values()]
+    """Return one legend entry per defence and, where a cell has CEM, the meaning of hollow and filled marks."""
+    by_label = {look.label: look for look in looks}
+    handles = [_entry(look.marker, look.colour, look.label) for look in by_label.values()]
     if cem:
         handles.append(_entry("o", NEUTRAL, "hollow, dashed: without CEM", face=PAPER, line=_DASHED))
         handles.append(_entry("o", NEUTRAL, "filled, solid: with CEM", line="-"))
@@ -72,7 +72,7 @@ def entries(looks: Sequence[Look], *, cem: bool) -> list[Line2D]:
 
 
 def printed_entry() -> Line2D:
-    """Return the entry of a legend for points read off a paper's figure."""
+    """Return the legend entry of the points of a printed figure."""
     return Line2D(
         [], [], color=MUTED, marker="x", markersize=4, linestyle="", alpha=0.7, label="Printed, read off by eye"
     )

@@ -1,26 +1,25 @@
-"""The figures about membership inference: records to drawings, each with its caption."""
+"""The figures about membership inference, drawn from records, each with its caption."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from privprune.plots import roc, tradeoff, training_curves, weight_histograms
-from privprune.plots.drawing import Drawing, file_name
-from privprune.plots.selection import (
+from privprune.plots.conditions import Conditions, by_conditions
+from privprune.plots.drawing import Drawing
+from privprune.plots.membership_cells import (
     PAPER_DEFENCES,
-    Setting,
-    Trained,
-    by_setting,
-    curves,
+    MembershipCell,
     histograms,
     in_palette_order,
+    in_rows,
     in_sweep,
     mark,
+    membership_cells,
     roc_panels,
-    shown,
     sweep,
     tradeoff_panels,
-    trained,
+    training_columns,
 )
 from privprune.plots.style import attack_label
 from privprune.records import Record
@@ -28,27 +27,27 @@ from privprune.verdicts import Evaluation
 
 
 def draw(records: Sequence[Record], evaluation: Evaluation) -> list[Drawing]:
-    """Draw every figure that the records hold the numbers for, one set per data, model and protocol.
+    """Draw every figure for which the records have the numbers, one set of figures per data, model and protocol.
 
     Args:
         records: all records of one paper.
-        evaluation: says which cells stand for rows and controls, and which make the sweep.
+        evaluation: which cells stand for rows and controls, and which form the sweep.
 
     """
     drawings: list[Drawing] = []
-    swept = by_setting(trained(records, in_sweep(evaluation)))
-    for setting, found in by_setting(trained(records, shown(evaluation))).items():
-        cells = in_palette_order(found)
-        drawings += _training(setting, cells)
-        drawings += _weights(setting, cells)
-        drawings += _tradeoff(setting, cells, swept.get(setting, []))
-        drawings += _roc(setting, cells)
+    swept = by_conditions(membership_cells(records, in_sweep(evaluation)))
+    for conditions, in_conditions in by_conditions(membership_cells(records, in_rows(evaluation))).items():
+        cells = in_palette_order(in_conditions)
+        drawings += _training(conditions, cells)
+        drawings += _weights(conditions, cells)
+        drawings += _tradeoff(conditions, cells, swept.get(conditions, []))
+        drawings += _roc(conditions, cells)
     return drawings
 
 
-def _training(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+def _training(conditions: Conditions, cells: Sequence[MembershipCell]) -> list[Drawing]:
     """Draw Figure 2."""
-    columns = curves(cells)
+    columns = training_columns(cells)
     if not columns:
         return []
     ends = "; ".join(
@@ -56,7 +55,7 @@ def _training(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
         + (f", final attack accuracy {100 * column.attack.mean[-1]:.1f} %" if column.attack.mean else "")
         for column in columns
     )
-    attacks = " and ".join(dict.fromkeys(attack_label(cell.shown.attack) for cell in cells if cell.shown.attack))
+    attacks = " and ".join(dict.fromkeys(attack_label(cell.attack) for cell in cells if cell.attack))
     caption = (
         "Upper row: the classifier's loss per epoch on its training records. Lower row: test accuracy of the attack "
         f"({attacks or 'none was run'}) while it trains against the finished classifier; the dashed line is a blind "
@@ -66,10 +65,12 @@ def _training(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
     )
     alt = f"Line charts in {len(columns)} columns, loss above and attack accuracy below. {ends}."
     figure = training_curves.draw(columns)
-    return [Drawing(_name("figure2", setting), f"As Figure 2: training on {_words(setting)}", caption, alt, figure)]
+    return [
+        Drawing(conditions.file_name("figure2"), f"As Figure 2: training on {conditions.words}", caption, alt, figure)
+    ]
 
 
-def _weights(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+def _weights(conditions: Conditions, cells: Sequence[MembershipCell]) -> list[Drawing]:
     """Draw Figure 3."""
     panels = histograms(cells)
     if not panels:
@@ -81,19 +82,23 @@ def _weights(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
     )
     alt = f"{len(panels)} histograms of weights side by side. {totals}."
     figure = weight_histograms.draw(panels)
-    return [Drawing(_name("figure3", setting), f"As Figure 3: weights on {_words(setting)}", caption, alt, figure)]
+    return [
+        Drawing(conditions.file_name("figure3"), f"As Figure 3: weights on {conditions.words}", caption, alt, figure)
+    ]
 
 
-def _tradeoff(setting: Setting, cells: Sequence[Trained], swept: Sequence[Trained]) -> list[Drawing]:
+def _tradeoff(
+    conditions: Conditions, cells: Sequence[MembershipCell], swept: Sequence[MembershipCell]
+) -> list[Drawing]:
     """Draw the attack's measures against test accuracy."""
-    attack = next((cell.shown.attack for cell in cells if cell.shown.attack), "")
+    attack = next((cell.attack for cell in cells if cell.attack), "")
     panels = tradeoff_panels([*cells, *swept], attack)
     if not panels:
         return []
     named = [(attack_label(name), measure) for name, measure in panels]
     lines = [sweep(swept, panels)] if swept else []
-    in_line = {cell.shown.cell for cell in swept}
-    marks = [mark(cell, panels) for cell in cells if cell.attacked and cell.shown.cell not in in_line]
+    in_line = {cell.cell for cell in swept}
+    marks = [mark(cell, panels) for cell in cells if cell.attacked and cell.cell not in in_line]
     points = "; ".join(
         f"{one.look.label} {one.label}".strip() + f": test {100 * one.accuracy.value:.1f} %, attack {_value(one)}"
         for one in [*marks, *(one for line in lines for one in line.marks)]
@@ -106,29 +111,33 @@ def _tradeoff(setting: Setting, cells: Sequence[Trained], swept: Sequence[Traine
     )
     alt = f"Scatter of attack measures against test accuracy, first panel {named[0][0]}, {named[0][1].label}. {points}."
     figure = tradeoff.draw(named, lines, marks)
-    return [Drawing(_name("tradeoff", setting), f"Privacy against utility on {_words(setting)}", caption, alt, figure)]
+    return [
+        Drawing(
+            conditions.file_name("tradeoff"), f"Privacy against utility on {conditions.words}", caption, alt, figure
+        )
+    ]
 
 
-def _value(mark: tradeoff.Mark) -> str:
-    """Return the attack's measure in the first panel, for the text that stands for the picture."""
+def _value(mark: tradeoff.TradeoffMark) -> str:
+    """Return the attack's measure in the first panel, for the text that replaces the picture."""
     first = mark.attack[0]
     return "not measured" if first is None else f"{100 * first.value:.1f} %"
 
 
-def _roc(setting: Setting, cells: Sequence[Trained]) -> list[Drawing]:
+def _roc(conditions: Conditions, cells: Sequence[MembershipCell]) -> list[Drawing]:
     """Draw the ROC curves: the defences in one figure, the controls beside baseline and pruning in another."""
-    own = [cell for cell in cells if cell.shown.defence in (*PAPER_DEFENCES, "dp")]
-    others = [cell for cell in cells if cell not in own]
-    reference = [cell for cell in own if cell.shown.defence in ("baseline", "mia_pruning")]
-    drawings = [_roc_of(_name("roc", setting), f"ROC curves on {_words(setting)}", own)]
+    in_paper = [cell for cell in cells if cell.defence in (*PAPER_DEFENCES, "dp")]
+    others = [cell for cell in cells if cell not in in_paper]
+    reference = [cell for cell in in_paper if cell.defence in ("baseline", "mia_pruning")]
+    drawings = [_roc_of(conditions.file_name("roc"), f"ROC curves on {conditions.words}", in_paper)]
     if others:
-        title = f"ROC curves of the controls on {_words(setting)}"
-        drawings.append(_roc_of(_name("roc-controls", setting), title, [*reference, *others]))
+        title = f"ROC curves of the controls on {conditions.words}"
+        drawings.append(_roc_of(conditions.file_name("roc-controls"), title, [*reference, *others]))
     return [drawing for drawing in drawings if drawing is not None]
 
 
-def _roc_of(name: str, title: str, cells: Sequence[Trained]) -> Drawing | None:
-    """Draw one figure of ROC curves, or nothing where no attack left a curve."""
+def _roc_of(name: str, title: str, cells: Sequence[MembershipCell]) -> Drawing | None:
+    """Draw one figure of ROC curves, or nothing where no attack has a curve."""
     panels = roc_panels(cells)
     if not panels:
         return None
@@ -141,14 +150,3 @@ def _roc_of(name: str, title: str, cells: Sequence[Trained]) -> Drawing | None:
     labels = ", ".join(dict.fromkeys(look.label for panel in panels for look, _ in panel.curves))
     alt = f"{len(panels)} log-log ROC panels ({', '.join(panel.title for panel in panels)}) with curves of {labels}."
     return Drawing(name, title, caption, alt, roc.draw(panels))
-
-
-def _name(kind: str, setting: Setting) -> str:
-    """Return the file name of a figure."""
-    return file_name([kind, *setting])
-
-
-def _words(setting: Setting) -> str:
-    """Return data, model and protocol as words."""
-    data, model, protocol = setting
-    return f"{data}, {model}, protocol {protocol}"

@@ -1,4 +1,4 @@
-"""PATROL's figures: what the cloud sees of each method, what each costs, and how deep cuts and small constants help."""
+"""PATROL's figures: reconstructions per method, privacy against utility and cost, depth of cut, Lipschitz constant."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privprune.plots import cloud, gallery, scatter
-from privprune.plots.cloud import Rebuilt
-from privprune.plots.drawing import Drawing, file_name
-from privprune.plots.scatter import Chart, Spot
-from privprune.plots.selection import inverted, named_curves, target
-from privprune.plots.series import Point
+from privprune.plots.cloud import ReconstructionPanel
+from privprune.plots.conditions import Conditions, by_conditions, conditions_of
+from privprune.plots.drawing import Drawing
+from privprune.plots.scatter import ScatterMark, ScatterPanel
+from privprune.plots.series import Point, point_of
 from privprune.plots.style import Look, attack_label
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.verdicts import Estimate, Evaluation, MeasuredCell
+from privprune.verdicts.cell_of_record import attack_records
 
 _ATTACK = "decoder_train"
 _ERROR = f"{_ATTACK}_mse"
@@ -23,8 +24,8 @@ _PRUNED = (
     *("pruning", "pruning+lipschitz", "pruning+adversarial", "patrol", "patrol+cem"),
     *("patrol_share", "patrol_lipschitz", "patrol_game", "patrol_depth"),
 )
-_CUTS = "blocks_"  # begins the names of the controls that cut the undefended network elsewhere
-# Method -> colour and marker; with and without pruning a method is drawn the same, but for its filling.
+_CUTS = "blocks_"  # prefix of the controls that cut the undefended network at another block
+# Method -> colour and marker; pruning changes only the filling of the marker.
 _LOOKS = {
     "none": ("#4d4d4d", "o"),
     "noise": ("#b0305c", "*"),
@@ -54,8 +55,8 @@ _WORDS = (
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A cell under the name of its method."""
+class PatrolCell:
+    """A measured cell with the name of its method."""
 
     name: str
     cell: MeasuredCell
@@ -67,26 +68,23 @@ class Shown:
         return self.name in _PRUNED
 
     @property
-    def utility(self) -> Estimate | None:
-        """Mean average precision, or accuracy."""
-        return self.cell.utility
+    def conditions(self) -> Conditions:
+        """Data, model and protocol of the cell."""
+        return conditions_of(self.cell)
 
 
-_Setting = tuple[str, str, str]
-_Value = Callable[[Shown], Estimate | None]
+_Value = Callable[[PatrolCell], Estimate | None]
 
 
 def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
-    """Draw every figure that the evaluation holds the numbers for, one set per data, network and protocol."""
-    attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
-    found = _shown(evaluation, paper)
-    methods = {role.cell for role in evaluation.roles}  # without other strengths of the same, which curves show
+    """Draw every figure for which the evaluation has the numbers, one set per data, network and protocol."""
+    attacks = attack_records(records, "inversion")
+    methods = {role.cell for role in evaluation.roles}  # without the other strengths of a method, which curves show
     drawings = []
-    for setting in dict.fromkeys(_setting(one.cell) for one in found):
-        cells = [one for one in found if _setting(one.cell) == setting]
-        drawings += _gallery(setting, [one for one in cells if one.cell.cell in methods], attacks)
-        drawings += _tradeoff(setting, cells, evaluation)
-        drawings += _mechanisms(setting, cells, evaluation)
+    for conditions, cells in by_conditions(_patrol_cells(evaluation, paper)).items():
+        drawings += _gallery(conditions, [one for one in cells if one.cell.cell in methods], attacks)
+        drawings += _tradeoff(conditions, cells, evaluation)
+        drawings += _mechanisms(conditions, cells, evaluation)
     return drawings
 
 
@@ -97,69 +95,66 @@ def look(name: str, paper: Paper) -> Look:
     return Look(label, colour, marker)
 
 
-def _setting(cell: MeasuredCell) -> _Setting:
-    return cell.data, cell.model, cell.protocol
-
-
-def _shown(evaluation: Evaluation, paper: Paper) -> list[Shown]:
-    """Return every inverted cell under its first role, or its curve's name, in the order of the paper's methods."""
-    names = {cell: name for name, cells in reversed(named_curves(evaluation)) for cell in cells}
+def _patrol_cells(evaluation: Evaluation, paper: Paper) -> list[PatrolCell]:
+    """Return every inverted cell, named by its first role or else by its curve, in the order of the paper's methods."""
+    names = {cell: curve.name for curve in reversed(evaluation.curves) for cell in curve.cells}
     names |= {role.cell: role.name for role in reversed(evaluation.roles)}
     order = list(paper.labels)
-    found = [
-        Shown(names[cell.cell], cell, look(names[cell.cell], paper)) for cell in evaluation.cells if cell.inversions
+    cells = [
+        PatrolCell(names[cell.cell], cell, look(names[cell.cell], paper))
+        for cell in evaluation.cells
+        if cell.inversions
     ]
-    return sorted(found, key=lambda one: order.index(one.name))
+    return sorted(cells, key=lambda one: order.index(one.name))
 
 
-def _gallery(setting: _Setting, cells: Sequence[Shown], attacks: dict[str, Record]) -> list[Drawing]:
-    """Draw the original beside what the decoder rebuilt of each method's features."""
-    held = [(one, attacks[one.cell.cell].panels) for one in cells if one.cell.cell in attacks]
-    shown = [(one, panels) for one, panels in held if {"original", _ATTACK} <= set(panels)]
+def _gallery(conditions: Conditions, cells: Sequence[PatrolCell], attacks: dict[str, Record]) -> list[Drawing]:
+    """Draw the original beside the reconstructions of the decoder from each method's features."""
+    attacked = [(one, attacks[one.cell.cell].panels) for one in cells if one.cell.cell in attacks]
+    shown = [(one, panels) for one, panels in attacked if {"original", _ATTACK} <= set(panels)]
     if not shown:
         return []
-    panels = [Rebuilt(_called(one), one.look, cloud.decode(panels[_ATTACK]), _numbers(one)) for one, panels in shown]
+    panels = [
+        ReconstructionPanel(_panel_name(one), one.look, cloud.decode(panels[_ATTACK]), _numbers(one))
+        for one, panels in shown
+    ]
     name = attack_label(_ATTACK)
     caption = (
         "The original, which never leaves the device, and what an attacker in the cloud rebuilt from what was sent, by "
         f"one and the same attack ({name}), trained anew against each network, which it knows. MSE and SSIM are means "
         "over seeds and all scored images with 95 % intervals. Recognised: by an independent network."
     )
-    said = "; ".join(f"{panel.label}: {', '.join(panel.numbers)}" for panel in panels)
-    alt = f"A photograph and {len(panels)} reconstructions by the attack {name}. {said}."
+    texts = "; ".join(f"{panel.label}: {', '.join(panel.numbers)}" for panel in panels)
+    alt = f"A photograph and {len(panels)} reconstructions by the attack {name}. {texts}."
     figure = gallery.draw(cloud.decode(shown[0][1]["original"]), panels)
-    title = f"What the cloud sees: {name} on {_words(setting)}"
-    return [Drawing(file_name(["cloud", *setting]), title, caption, alt, figure, leads=True)]
+    title = f"What the cloud sees: {name} on {conditions.words}"
+    return [Drawing(conditions.file_name("cloud"), title, caption, alt, figure, leads=True)]
 
 
-def _called(one: Shown) -> str:
-    """Return a panel's name; cuts of the undefended network are told apart by their number of blocks."""
+def _panel_name(one: PatrolCell) -> str:
+    """Return a panel's name; for a cut of the undefended network it ends with the number of blocks."""
     return f"{one.look.label}, B{one.name.removeprefix(_CUTS)}" if one.name.startswith(_CUTS) else one.look.label
 
 
-def _numbers(one: Shown) -> tuple[str, ...]:
+def _numbers(one: PatrolCell) -> tuple[str, ...]:
     """Return a panel's numbers, one text per line."""
     texts = []
     for metric, label, decimals in (("mse", "MSE", 4), ("ssim", "SSIM", 3)):
-        if found := one.cell.numbers.get(f"{_ATTACK}_{metric}"):
-            texts.append(f"{label} {found.mean:.{decimals}f}{_ends(found, decimals)}")
-    if found := one.cell.numbers.get(f"{_ATTACK}_recognised"):
-        texts.append(f"Recognised {found.mean:.1f} %")
-    if found := one.utility:
-        texts.append(f"{_utility([one])} {found.mean:.1f} %")
+        if estimate := one.cell.numbers.get(f"{_ATTACK}_{metric}"):
+            texts.append(f"{label} {point_of(estimate).text(decimals)}")
+    if estimate := one.cell.numbers.get(f"{_ATTACK}_recognised"):
+        texts.append(f"Recognised {estimate.mean:.1f} %")
+    if estimate := one.cell.utility:
+        texts.append(f"{_utility([one])} {estimate.mean:.1f} %")
     return tuple(texts)
 
 
-def _ends(found: Estimate, decimals: int) -> str:
-    return "" if found.low is None or found.high is None else f" [{found.low:.{decimals}f}, {found.high:.{decimals}f}]"
-
-
-def _utility(cells: Sequence[Shown]) -> str:
-    """Say what the networks are good for."""
+def _utility(cells: Sequence[PatrolCell]) -> str:
+    """Return the name of the measure of utility of the cells."""
     return "mAP" if any("mean_average_precision" in one.cell.numbers for one in cells) else "Test accuracy"
 
 
-def _tradeoff(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluation) -> list[Drawing]:
+def _tradeoff(conditions: Conditions, cells: Sequence[PatrolCell], evaluation: Evaluation) -> list[Drawing]:
     """Draw error and recognition against utility, and error against the size of the edge."""
     utility = f"{_utility(cells)} (%)"
     charts = [
@@ -179,15 +174,15 @@ def _tradeoff(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluation)
         f"{_WORDS} A method helps where its mark lies above the others at equal utility, or at equal size of the edge: "
         "an error alone can be bought with either. Marks further right in the lower panels need a larger device."
     )
-    title = f"Privacy against utility and cost on {_words(setting)}"
-    return _scatter("tradeoff", title, setting, charts, caption)
+    title = f"Privacy against utility and cost on {conditions.words}"
+    return _scatter("tradeoff", title, conditions, charts, caption)
 
 
-def _mechanisms(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluation) -> list[Drawing]:
+def _mechanisms(conditions: Conditions, cells: Sequence[PatrolCell], evaluation: Evaluation) -> list[Drawing]:
     """Draw the error per number of blocks on the edge and against the edge's Lipschitz constant."""
     depth = _depth(cells, evaluation)
     charts = [
-        Chart("Error per cut, no defence", "Blocks on the edge", _MSE, "count", (), (depth,) if depth else ()),
+        ScatterPanel("Error per cut, no defence", "Blocks on the edge", _MSE, "count", (), (depth,) if depth else ()),
         _chart(
             "Error at Lipschitz constant", "Local Lipschitz constant of the edge", _MSE, _of("edge_lipschitz"),
             _of(_ERROR), cells, evaluation,
@@ -197,17 +192,17 @@ def _mechanisms(setting: _Setting, cells: Sequence[Shown], evaluation: Evaluatio
         f"{_WORDS} Left: what the depth of the cut alone does. Right: the constant is measured under small Gaussian "
         "noise, with features divided by their root mean square; the paper says that a smaller one raises the error."
     )
-    return _scatter("mechanisms", f"Depth and Lipschitz constant on {_words(setting)}", setting, charts, caption)
+    return _scatter("mechanisms", f"Depth and Lipschitz constant on {conditions.words}", conditions, charts, caption)
 
 
-def _depth(cells: Sequence[Shown], evaluation: Evaluation) -> tuple[Spot, ...]:
-    """Return the undefended networks by the number of their blocks on the edge, whatever else they stand for."""
-    own = {one.cell.cell: one for one in cells}
+def _depth(cells: Sequence[PatrolCell], evaluation: Evaluation) -> tuple[ScatterMark, ...]:
+    """Return the undefended networks by the number of blocks on the edge, including those that have other roles."""
+    by_name = {one.cell.cell: one for one in cells}
     cuts = sorted((role.name, role.cell) for role in evaluation.roles if role.name.startswith(_CUTS))
     return tuple(
-        Spot(own[cell].look, False, "", Point(float(name.removeprefix(_CUTS)), None, None), _point(error))
+        ScatterMark(by_name[cell].look, False, "", Point(float(name.removeprefix(_CUTS)), None, None), point_of(error))
         for name, cell in cuts
-        if cell in own and (error := own[cell].cell.numbers.get(_ERROR))
+        if cell in by_name and (error := by_name[cell].cell.numbers.get(_ERROR))
     )
 
 
@@ -215,8 +210,8 @@ _MSE = f"MSE: {attack_label(_ATTACK)}"
 _RECOGNISED = "Reconstructions recognised (%)"
 
 
-def _utility_of(one: Shown) -> Estimate | None:
-    return one.utility
+def _utility_of(one: PatrolCell) -> Estimate | None:
+    return one.cell.utility
 
 
 def _of(metric: str) -> _Value:
@@ -224,42 +219,35 @@ def _of(metric: str) -> _Value:
 
 
 def _chart(
-    title: str, x: str, y: str, of_x: _Value, of_y: _Value, cells: Sequence[Shown], evaluation: Evaluation
-) -> Chart:
-    """Return one panel; cells without one of its two quantities are left out of it."""
-    spots = {one.cell.cell: spot for one in cells if (spot := _spot(one, of_x(one), of_y(one))) is not None}
-    known = [[cell for cell in members if cell in spots] for _, members in named_curves(evaluation)]
-    joined = [own for own in known if len(own) > 1]
-    curves = tuple(tuple(spots[cell] for cell in own) for own in joined)
-    alone = tuple(spot for cell, spot in spots.items() if not any(cell in own for own in joined))
-    return Chart(title, x, y, "log" if "parameters" in x else "linear", alone, curves)
+    title: str, x: str, y: str, of_x: _Value, of_y: _Value, cells: Sequence[PatrolCell], evaluation: Evaluation
+) -> ScatterPanel:
+    """Return one panel; cells without one of the two quantities are left out."""
+    marks = {one.cell.cell: mark for one in cells if (mark := _mark(one, of_x(one), of_y(one))) is not None}
+    known = [[cell for cell in curve.cells if cell in marks] for curve in evaluation.curves]
+    joined = [along for along in known if len(along) > 1]
+    curves = tuple(tuple(marks[cell] for cell in along) for along in joined)
+    alone = tuple(mark for cell, mark in marks.items() if not any(cell in along for along in joined))
+    return ScatterPanel(title, x, y, "log" if "parameters" in x else "linear", alone, curves)
 
 
-def _spot(one: Shown, x: Estimate | None, y: Estimate | None) -> Spot | None:
+def _mark(one: PatrolCell, x: Estimate | None, y: Estimate | None) -> ScatterMark | None:
     if x is None or y is None:
         return None
     label = f"B{one.name.removeprefix(_CUTS)}" if one.name.startswith(_CUTS) else ""
-    return Spot(one.look, one.pruned, label, _point(x), _point(y))
+    return ScatterMark(one.look, one.pruned, label, point_of(x), point_of(y))
 
 
-def _point(found: Estimate) -> Point:
-    return Point(found.mean, found.low, found.high)
-
-
-def _scatter(kind: str, title: str, setting: _Setting, charts: Sequence[Chart], caption: str) -> list[Drawing]:
-    """Draw the panels that have a mark, nothing where none has."""
-    shown = [chart for chart in charts if chart.all]
-    if not shown:
+def _scatter(
+    kind: str, title: str, conditions: Conditions, charts: Sequence[ScatterPanel], caption: str
+) -> list[Drawing]:
+    """Draw the panels that have a mark; no drawing where none has."""
+    panels = [chart for chart in charts if chart.all]
+    if not panels:
         return []
-    said = "; ".join(
+    texts = "; ".join(
         f"{chart.title}: " + ", ".join(f"{one.look.label} {one.x.value:.4g} / {one.y.value:.4g}" for one in chart.all)
-        for chart in shown
+        for chart in panels
     )
-    alt = f"Scatter plots in {len(shown)} panels. {said}."
-    figure = scatter.draw(shown, _FILLED)
-    return [Drawing(file_name([kind, *setting]), title, caption, alt, figure)]
-
-
-def _words(setting: _Setting) -> str:
-    data, model, protocol = setting
-    return f"{data}, {model}, protocol {protocol}"
+    alt = f"Scatter plots in {len(panels)} panels. {texts}."
+    figure = scatter.draw(panels, _FILLED)
+    return [Drawing(conditions.file_name(kind), title, caption, alt, figure)]

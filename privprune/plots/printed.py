@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from privprune.plots import forest
 from privprune.plots.drawing import Drawing, file_name
-from privprune.plots.forest import Group, Line, Pair
+from privprune.plots.forest import ForestGroup, ForestRow, PublishedAndMeasured
 from privprune.plots.series import Point
 from privprune.plots.style import row_look
 from privprune.published import METRICS, Paper
@@ -19,12 +19,12 @@ _STAND_IN = "stand-in data"
 
 
 def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
-    """Draw the printed percentages and errors that were run, in printed order; nothing where none was."""
+    """Draw the printed percentages and errors that were run, in printed order; no drawing where none was run."""
     run = [one for one in evaluation.verdicts if one.measured is not None and one.metric in _SHOWN]
     if not run:
         return []
     metrics = [name for name in _SHOWN if any(one.metric == name for one in run)]
-    groups = [_group(paper, metrics, own) for own in _by(run, lambda one: (one.table, one.dataset, one.model))]
+    groups = [_group(paper, metrics, group) for group in _by(run, lambda one: (one.table, one.dataset, one.model))]
     stand_ins = sum(line.stand_in for group in groups for line in group.lines)
     lines = sum(len(group.lines) for group in groups)
     caption = (
@@ -45,36 +45,36 @@ def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
     return [Drawing(file_name(["published", paper.paper]), "Published beside measured", caption, alt, figure)]
 
 
-def _group(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> Group:
+def _group(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> ForestGroup:
     """Return the rows of one printed table on one dataset and model."""
     first = verdicts[0]
-    lines = tuple(_line(paper, metrics, own) for own in _by(verdicts, lambda one: (one.method,)))
-    return Group(f"{first.table}: {first.dataset}, {first.model}", lines)
+    lines = tuple(_line(paper, metrics, rows) for rows in _by(verdicts, lambda one: (one.method,)))
+    return ForestGroup(f"{first.table}: {first.dataset}, {first.model}", lines)
 
 
-def _line(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> Line:
+def _line(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict]) -> ForestRow:
     """Return one printed row."""
-    own = {one.metric: one for one in verdicts}
+    by_metric = {one.metric: one for one in verdicts}
     method = verdicts[0].method
-    return Line(
+    return ForestRow(
         label=paper.labels.get(method, method),
         look=row_look(method),
-        pairs=tuple(_pair(own.get(metric)) for metric in metrics),
+        pairs=tuple(_pair(by_metric.get(metric)) for metric in metrics),
         stand_in=any(one.verdict == _STAND_IN for one in verdicts),
     )
 
 
-def _pair(verdict: NumberVerdict | None) -> Pair | None:
+def _pair(verdict: NumberVerdict | None) -> PublishedAndMeasured | None:
     """Return one printed number with its measurement."""
     if verdict is None or verdict.measured is None:
         return None
-    return Pair(verdict.published, Point(verdict.measured, verdict.low, verdict.high))
+    return PublishedAndMeasured(verdict.published, Point(verdict.measured, verdict.low, verdict.high))
 
 
 def _by(
     verdicts: Sequence[NumberVerdict], key: Callable[[NumberVerdict], tuple[str, ...]]
 ) -> list[list[NumberVerdict]]:
-    """Gather verdicts by a key, in their order."""
+    """Group verdicts by a key, both in the order given."""
     groups: dict[tuple[str, ...], list[NumberVerdict]] = {}
     for verdict in verdicts:
         groups.setdefault(key(verdict), []).append(verdict)

@@ -1,4 +1,4 @@
-"""Points of a paper's figures, read off by eye where the paper prints no numbers."""
+"""Points of a paper's printed figures, read by eye where the paper prints no numbers."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -8,12 +8,12 @@ from privprune.settings import load_yaml, read
 
 @dataclass(frozen=True)
 class PrintedFigures:
-    """The points of all figures of a paper that were read off.
+    """The points that were read from the figures of a paper.
 
     Attributes:
         paper: its short name.
-        datasets: our names of the data on which measured points may stand beside them.
-        precision: quantity -> how far a point may lie from the printed one.
+        datasets: our names of the data on which measured points are comparable with them.
+        precision: quantity -> the largest error of reading a point.
         figures: figure -> curve -> points (x, y) in the order along the curve; MSE on [0, 1], accuracy in percent.
 
     """
@@ -24,25 +24,25 @@ class PrintedFigures:
     figures: dict[str, dict[str, tuple[tuple[float, ...], ...]]]
 
     def __post_init__(self) -> None:
-        """Refuse points that are no pairs."""
+        """Refuse points that are not pairs."""
         points = [point for curves in self.figures.values() for curve in curves.values() for point in curve]
         if any(len(point) != 2 for point in points):
             raise ValueError("figures: a point has two numbers, x and y")
 
     def on(self, dataset: str) -> bool:
-        """Whether points measured on this data may stand beside them."""
+        """Whether points measured on this data are comparable with the printed ones."""
         return dataset in self.datasets
 
     def curves(self, figure: str) -> dict[str, tuple[tuple[float, ...], ...]]:
-        """Return the curves of a figure, none where none was read off."""
+        """Return the curves of a figure, empty where none was read."""
         return self.figures.get(figure, {})
 
 
 def load_figures(paper: str) -> PrintedFigures:
-    """Return what was read off a paper's figures, nothing for a paper without.
+    """Return the points read from a paper's figures, empty for a paper without.
 
     Raises:
-        UserError: the file holds what does not belong there.
+        UserError: the file has an unknown or missing key, or a value of the wrong type.
 
     """
     with resources.as_file(resources.files("privprune.published") / "figures" / f"{paper}.yaml") as file:

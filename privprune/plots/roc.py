@@ -1,4 +1,4 @@
-"""Log-log ROC curves: what an attack finds when it may hardly ever be wrong (Carlini et al. 2022, section 2)."""
+"""ROC curves on logarithmic axes, which show attacks at low false-positive rates (Carlini et al. 2022, section 2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,23 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from privprune.plots.panels import filled
 from privprune.plots.series import Band
 from privprune.plots.style import MUTED, SHADE, TEXT_WIDTH, Look, journal, percent, two_lines
 
 _PER_ROW = 4
-_BAND_ALPHA = 0.1  # five bands or more lie on each other here
-_LEAST_RATE = 1e-5  # a rate of zero has no place on a logarithmic axis
+_BAND_ALPHA = 0.1  # five bands or more may overlap here
+_LEAST_RATE = 1e-5  # a logarithmic axis cannot show a rate of zero
 _GUESS = (0, (4, 2))
 
 
 @dataclass(frozen=True)
-class Panel:
+class RocPanel:
     """One attack on every cell.
 
     Attributes:
         title: the attack.
         curves: per cell its look and its curve (x: false-positive rate, y: true-positive rate, in [0, 1]).
-        nonmembers: records per seed that a false positive can come from; 0 where unknown.
+        nonmembers: non-members per seed, each a possible false positive; 0 where unknown.
 
     """
 
@@ -34,7 +35,7 @@ class Panel:
     nonmembers: int
 
 
-def draw(panels: Sequence[Panel]) -> Figure:
+def draw(panels: Sequence[RocPanel]) -> Figure:
     """Draw one square panel per attack, all cells in it, with one legend for the figure."""
     columns = min(len(panels), _PER_ROW)
     rows = ceil(len(panels) / columns)
@@ -42,11 +43,9 @@ def draw(panels: Sequence[Panel]) -> Figure:
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 1.95 * rows + 0.65))
         axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for where, panel in filled(axes, panels):
+            _panel(where, panel, least)
         for place, where in enumerate(axes.flat):
-            if place < len(panels):
-                _panel(where, panels[place], least)
-            else:
-                where.set_axis_off()
             if place >= len(panels) - columns:
                 where.set_xlabel("False positives (%)")
                 where.tick_params(axis="x", labelbottom=True)
@@ -56,7 +55,7 @@ def draw(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, panel: Panel, least: float) -> None:
+def _panel(axes: Axes, panel: RocPanel, least: float) -> None:
     """Draw one attack's curves over the diagonal of a blind guess."""
     _scales(axes, least)
     if panel.nonmembers:
@@ -83,15 +82,15 @@ def _scales(axes: Axes, least: float) -> None:
         axis.set_minor_locator(NullLocator())
 
 
-def _floor(panels: Sequence[Panel]) -> float:
-    """Return the decade where a single non-member is, else the lowest rate above zero that a curve was measured at."""
+def _floor(panels: Sequence[RocPanel]) -> float:
+    """Return the lower end of the axes: the decade of one non-member, or else the lowest measured rate above zero."""
     nonmembers = max(panel.nonmembers for panel in panels)
     rates = [rate for panel in panels for _, band in panel.curves for rate in band.x if rate > 0]
     decade = 10.0 ** floor(log10(1 / nonmembers)) if nonmembers else 0.0
     return max(min(rates, default=_LEAST_RATE), decade, _LEAST_RATE)
 
 
-def _legend(figure: Figure, panels: Sequence[Panel]) -> None:
+def _legend(figure: Figure, panels: Sequence[RocPanel]) -> None:
     """Name each cell once, below the panels."""
     looks = {look.label: look for panel in panels for look, _ in panel.curves}
     handles = [Line2D([], [], color=look.colour, linestyle=look.dash, label=label) for label, look in looks.items()]

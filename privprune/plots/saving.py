@@ -1,4 +1,4 @@
-"""The one place where a figure becomes bytes and files: the same figure gives the same bytes."""
+"""Figures as bytes and files; the same figure gives the same bytes."""
 
 import io
 import multiprocessing
@@ -24,12 +24,12 @@ _STYLED = ("fill", "stroke")
 def svg(figure: Figure, name: str) -> str:
     """Return a figure as SVG text without date; `name` salts its ids, so that figures may share one page.
 
-    It is as short as `compact` makes it. The picture follows the reader's colour scheme: its style sheet maps each
-    colour of `style` to its counterpart for dark screens, and viewers that know no schemes show it light.
+    The text is shortened by `compact`. The picture follows the reader's colour scheme: its style sheet maps each
+    colour of `style` to its counterpart for dark screens; viewers without colour schemes show the light colours.
     """
     with journal(), mpl.rc_context({"svg.hashsalt": name}):
         _settle(figure)
-        _photographs(figure, "none")  # each with its own pixels, for the reader's screen to scale
+        _photographs(figure, "none")  # at the original resolution, so that the viewer scales it
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = lighter(shorter(buffer.getvalue()))
@@ -39,7 +39,7 @@ def svg(figure: Figure, name: str) -> str:
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG bytes at 150 dots per inch, without date or software version.
 
-    A figure with photographs gets a palette: noise does not compress, and 256 colours show it as well.
+    A figure with photographs is reduced to a palette of 256 colours, since the noise in photographs compresses badly.
     """
     with journal():
         _settle(figure)
@@ -51,7 +51,7 @@ def png(figure: Figure) -> bytes:
 
 
 def _settle(figure: Figure) -> None:
-    """Lay a figure out once and for all, so that every format has the same layout and none repeats the work."""
+    """Compute the layout of a figure once, so that all formats share it."""
     if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
@@ -72,33 +72,33 @@ def picture(drawing: Drawing) -> Picture:
 
 
 def save_all(drawings: Sequence[Drawing], folder: Path) -> None:
-    """Write every drawing as PNG and SVG, and `figures.json` with their order and words, whole or not at all.
+    """Write every drawing as PNG and SVG, and `figures.json` with their order and texts; all files or none.
 
     Raises:
         UserError: the place cannot be written to, or its disk is full.
 
     """
     with new_folder(folder) as unfinished:
-        words = []
+        entries = []
         for drawn, pixels in _all_drawn(drawings):
-            told = asdict(drawn)
-            (unfinished / f"{drawn.name}.svg").write_text(told.pop("svg"), encoding="utf-8")
+            entry = asdict(drawn)
+            (unfinished / f"{drawn.name}.svg").write_text(entry.pop("svg"), encoding="utf-8")
             (unfinished / f"{drawn.name}.png").write_bytes(pixels)
-            words.append(told)
-        write_json(unfinished / "figures.json", words)
+            entries.append(entry)
+        write_json(unfinished / "figures.json", entries)
 
 
 def _all_drawn(drawings: Sequence[Drawing]) -> list[tuple[Picture, bytes]]:
-    """Draw each as text and as pixels, where there are several cores side by side."""
+    """Return each drawing as SVG and PNG, drawn in parallel where there are several cores."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
     if min(cores, len(drawings)) <= 1:
         return [(picture(drawing), png(drawing.figure)) for drawing in drawings]
-    context = multiprocessing.get_context("fork")  # a figure need not travel then
+    context = multiprocessing.get_context("fork")  # forked processes inherit the figures, which need not be pickled
     with context.Pool(min(cores, len(drawings)), _WAITING.extend, (drawings,)) as pool:
         return pool.map(_drawn, range(len(drawings)), chunksize=1)
 
 
-_WAITING: list[Drawing] = []  # in a process that draws: what there is to draw
+_WAITING: list[Drawing] = []  # set in each forked process: the drawings of the pool
 
 
 def _drawn(number: int) -> tuple[Picture, bytes]:
@@ -106,7 +106,7 @@ def _drawn(number: int) -> tuple[Picture, bytes]:
 
 
 def read_pictures(folder: Path) -> list[Picture]:
-    """Read what `save_all` wrote, in its order.
+    """Return the pictures that `save_all` wrote, in their order.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -114,15 +114,15 @@ def read_pictures(folder: Path) -> list[Picture]:
     """
     try:
         return [
-            Picture(**words, svg=(folder / f"{words['name']}.svg").read_text(encoding="utf-8"))
-            for words in read_json(folder / "figures.json")
+            Picture(**entry, svg=(folder / f"{entry['name']}.svg").read_text(encoding="utf-8"))
+            for entry in read_json(folder / "figures.json")
         ]
     except (OSError, TypeError, KeyError):
         raise UserError(f"{folder}: figures are missing or damaged, run `dvc repro` to draw them again") from None
 
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write `<name>.png` and `<name>.svg` into a folder, each whole or not at all, and return their paths.
+    """Write `<name>.png` and `<name>.svg` into a folder, each completely or not at all, and return their paths.
 
     Raises:
         UserError: the place cannot be written to, or its disk is full.
@@ -135,9 +135,9 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _dark_rules(svg: str) -> str:
-    """Return style rules that swap each light colour of a picture for its dark one where the reader's screen is dark.
+    """Return style rules that replace each light colour of a picture by its dark one on dark screens.
 
-    Matplotlib writes colours as inline styles, which only an important rule with a matching attribute can override.
+    Matplotlib writes colours as inline styles, which only a rule with `!important` overrides.
     """
     rules = [
         f'[style*="{key}: {light}"]{{{key}: {dark} !important}}'

@@ -1,4 +1,4 @@
-"""One look for every figure: what each defence and attack is called, and how it is drawn.
+"""The look of all figures: names of defences and attacks, colours, markers and dash patterns.
 
 Colours follow Okabe and Ito (2008), darkened where thin lines need it, so that no two defences differ
 by hue alone for a colour-blind reader: defences also differ by marker, controls also by dash.
@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 
-mpl.use("Agg")  # figures are files here; a display is never asked for
+mpl.use("Agg")  # figures are written to files, never shown in a window
 
 INK = "#1f2328"  # text and axes
 MUTED = "#6e7781"  # reference lines and second-rank text
 GRID = "#e3e6ea"
 PAPER = "#ffffff"
 SHADE = "#f1f3f5"  # regions that the data cannot resolve
-NEUTRAL = "#57606a"  # what has no colour of its own
+NEUTRAL = "#57606a"  # marks that stand for no defence
 
 TEXT_WIDTH = 7.2  # inches: the width of a page's text, two journal columns
 BAND_ALPHA = 0.18
@@ -52,7 +52,7 @@ DEFENCES: dict[str, Look] = {
     "small_dense": Look("Small dense network", "#00808a", "p", _DASH_DOT),
     "early_stop": Look("Early stop", "#b0305c", "*", _DASHED),
 }
-# What hides features from the cloud. With CEM on top a defence keeps its colour and its marker is filled, see `Look`.
+# Defences of features. With CEM added a defence has the same colour and a filled marker.
 FEATURE_DEFENCES: dict[str, Look] = {
     "none": Look("No defence", "#4d4d4d", "o"),
     "bottleneck": Look("Bottleneck", "#0067a5", "s"),
@@ -67,7 +67,7 @@ FEATURE_DEFENCES: dict[str, Look] = {
     "laplace": Look("Laplace noise", "#7b5141", "<"),
     "local_dp": Look("Local DP", "#3a3a8c", ">"),
 }
-_OTHER_NAMES = {  # as papers, released code and suites say it
+_OTHER_NAMES = {  # other names in papers, released code and suites
     "no_defense": "none",
     "no_defence": "none",
     "gaussian": "noise",
@@ -77,7 +77,7 @@ _OTHER_NAMES = {  # as papers, released code and suites say it
     "ressfl": "resfl",
     "cem": "bottleneck",  # CEM without another defence: its own bottleneck and noise
 }
-_OF_CEM = "cem_"  # begins the name of a control that varies CEM itself: it is a method of its own, and has CEM
+_OF_CEM = "cem_"  # prefix of controls that vary CEM itself: each is a separate method, with CEM
 _WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
 _SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
 
@@ -85,7 +85,7 @@ _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
     *("decoder", "large_decoder", "gan", "rmle", "deep_prior"),
 )
-_INVERSIONS = {  # in brackets what its decoder was trained on: the training set, or most of the test set
+_INVERSIONS = {  # in brackets the images that the decoder was trained on: the training set, or most of the test set
     "decoder_train": "Decoder (train)",
     "decoder_infer": "Decoder (infer)",
     "large_decoder_train": "Larger decoder (train)",
@@ -95,9 +95,9 @@ _INVERSIONS = {  # in brackets what its decoder was trained on: the training set
     "rmle": "rMLE",
     "deep_prior": "Deep image prior",
 }
-_NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # a label may stand before more words
+_NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # first words of labels
 
-# Light to dark, for pages read on a dark screen: the same hues, lifted until they hold 4.5:1 there.
+# Light colour -> dark-screen colour: the same hues, with a contrast of at least 4.5:1 on the dark background.
 DARK: dict[str, str] = {
     INK: "#d6dae0",
     MUTED: "#98a1ab",
@@ -122,7 +122,7 @@ DARK: dict[str, str] = {
 
 
 def defence_look(name: str, others: list[str] | None = None) -> Look:
-    """Return how a defence is drawn; one that has no look of its own takes a spare by its place in `others`."""
+    """Return how a defence is drawn; a defence without a declared look takes a spare one by its place in `others`."""
     if name in DEFENCES:
         return DEFENCES[name]
     colour, marker = _SPARE[_place(name, others) % len(_SPARE)]
@@ -130,24 +130,24 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
 
 
 def feature_defence(name: str) -> tuple[str, bool]:
-    """Divide a defence of features into what CEM was put on and whether it was: `resfl+cem` is `resfl` with it.
+    """Return the base of a defence of features and whether it has CEM: `resfl+cem` gives (`resfl`, True).
 
-    A variant of CEM, as `cem_other_form`, is with CEM too, but no other defence's partner: its base is itself.
+    A variant of CEM such as `cem_other_form` has CEM, and its base is the variant itself.
     """
     plain = _WITH_CEM.sub("", name.lower()) or "cem"
     with_cem = plain.startswith(_OF_CEM) or _WITH_CEM.search(name.lower()) is not None
     return _OTHER_NAMES.get(plain, plain), with_cem
 
 
-def called(label: str) -> str:
-    """Return the identifier of a defence that a suite calls by its name in figures: `ResSFL+CEM` is `resfl+cem`."""
+def defence_identifier(label: str) -> str:
+    """Return the identifier of a defence from its label in figures: `ResSFL+CEM` gives `resfl+cem`."""
     base, cem = feature_defence(label)
     names = {look.label.lower(): name for name, look in (DEFENCES | FEATURE_DEFENCES).items()}
     return f"{names.get(base, base)}{'+cem' if cem else ''}"
 
 
 def feature_look(base: str, others: list[str]) -> Look:
-    """Return how a defence of features is drawn; one without a look takes a spare by its place in `others`."""
+    """Return how a defence of features is drawn; one without a declared look takes a spare by its place in `others`."""
     if base in FEATURE_DEFENCES:
         return FEATURE_DEFENCES[base]
     unknown = sorted({other for other in others if other not in FEATURE_DEFENCES} | {base})
@@ -157,7 +157,7 @@ def feature_look(base: str, others: list[str]) -> Look:
 
 
 def defence_label(base: str, look: Look, *, cem: bool) -> str:
-    """Return how a figure calls a defence that stands in no printed row."""
+    """Return the label of a defence that is in no printed row."""
     return f"{look.label}+CEM" if cem and not base.startswith(_OF_CEM) else look.label
 
 
@@ -174,7 +174,7 @@ def _place(name: str, others: list[str] | None) -> int:
 
 
 def attack_label(name: str) -> str:
-    """Return how an attack is called in figures: `lira_online_fixed` is `LiRA online fixed`."""
+    """Return the label of an attack in figures: `lira_online_fixed` gives `LiRA online fixed`."""
     if name in _INVERSIONS:
         return _INVERSIONS[name]
     first, _, rest = name.partition("_")
@@ -189,7 +189,7 @@ def attack_order(name: str) -> tuple[int, str]:
 
 
 def words(name: str) -> str:
-    """Return an identifier as words for a reader: `label_only` is `Label only`."""
+    """Return an identifier as words: `label_only` gives `Label only`."""
     spaced = name.replace("_", " ").strip()
     return spaced[:1].upper() + spaced[1:]
 
@@ -205,7 +205,7 @@ def power(value: float, _: object = None) -> str:
 
 
 def count(number: float, _: object = None) -> str:
-    """Return a count for an axis, with the letter of its thousands: 20000 is `20k`."""
+    """Return a count for an axis, shortened by thousands or millions: 20000 gives `20k`."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.6g}{letter}"
@@ -219,13 +219,13 @@ def two_lines(title: str) -> str:
 
 @contextmanager
 def journal() -> Iterator[None]:
-    """Apply the shared settings of matplotlib while a figure is made or saved, and put the old ones back."""
+    """Apply the shared settings of matplotlib inside the block, and restore the previous ones after it."""
     with mpl.rc_context(_SETTINGS):
         yield
 
 
-_SETTINGS: Any = {  # matplotlib types each key, which a plain mapping cannot follow
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so the bytes are the same on every machine
+_SETTINGS: Any = {  # Any, since matplotlib declares a type per key
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so that all machines write the same bytes
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.titleweight": "bold",
@@ -247,7 +247,7 @@ _SETTINGS: Any = {  # matplotlib types each key, which a plain mapping cannot fo
     "grid.color": GRID,
     "grid.linewidth": 0.5,
     "text.color": INK,
-    "text.parse_math": False,  # a cell's name may hold a dollar sign
+    "text.parse_math": False,  # the name of a cell may contain a dollar sign
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.labelsize": 7,
@@ -267,5 +267,5 @@ _SETTINGS: Any = {  # matplotlib types each key, which a plain mapping cannot fo
     "lines.markersize": 4.5,
     "patch.linewidth": 0.6,
     "savefig.dpi": 150,
-    "svg.fonttype": "path",  # letters as outlines: the figure needs no font where it is read
+    "svg.fonttype": "path",  # letters as outlines, so that the reader needs no font
 }

@@ -1,4 +1,4 @@
-"""Curves of Figures 4a to 4c: which panel each belongs to, and the numbers of its cells."""
+"""The curves of Figures 4a to 4c: the panel of each curve, and the numbers of its cells."""
 
 from __future__ import annotations
 
@@ -6,42 +6,44 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from privprune.plots.accuracy_error import Curve, CurvePoint, Swept
-from privprune.plots.defended import Defended
+from privprune.plots.accuracy_error import Curve, CurvePanel, CurvePoint
+from privprune.plots.inversion_cells import InversionCell
 from privprune.plots.printed_figures import PrintedFigures
-from privprune.plots.selection import NamedCells
 from privprune.plots.style import feature_defence, feature_look
 from privprune.published import Paper
 
 _TITLES = {"4a": "4a: strength of the defence", "4b": "4b: strength of CEM", "4c": "4c: place of the cut"}
-_BESIDE_STRENGTH = ("bottleneck", "bottleneck+cem")  # the curves that Figure 4b compares lambda with
+_BESIDE_STRENGTH = ("bottleneck", "bottleneck+cem")  # the curves beside which Figure 4b draws those over lambda
 
 
-def swept(
-    curves: Sequence[NamedCells], cells: Sequence[Defended], attack: str, paper: Paper, printed: PrintedFigures
-) -> list[Swept]:
+def curve_panels(
+    curves: Sequence[tuple[str, Sequence[str]]],
+    cells: Sequence[InversionCell],
+    attack: str,
+    paper: Paper,
+    printed: PrintedFigures,
+) -> list[CurvePanel]:
     """Return one panel per printed figure that has a curve of at least two cells.
 
     Args:
-        curves: cells of each curve in their order, with the name of its defence or control.
+        curves: per curve the name of its defence or control, and its cells in order.
         cells: the attacked cells of one data set, network and protocol.
-        attack: whose MSE is shown.
-        paper: how curves are called.
-        printed: points that may stand beside the measured ones.
+        attack: the attack whose MSE is shown.
+        paper: names the controls.
+        printed: points of the printed figures, to be drawn beside the measured ones.
 
     """
     known = {cell.cell: cell for cell in cells}
     gathered: dict[str, list[Curve]] = {}
     names = [name for name, _ in curves]
     for name, members in curves:
-        own = [known[cell] for cell in members if cell in known]
-        settings = varied(own)
-        found = [_point(cell, attack, said) for cell, said in zip(own, settings, strict=True)]
-        points = tuple(one for one in found if one is not None)
+        along = [known[cell] for cell in members if cell in known]
+        measured = [_point(cell, attack, label) for cell, label in zip(along, varied(along), strict=True)]
+        points = tuple(point for point in measured if point is not None)
         for figure in _figures(name, names) if len(points) > 1 else ():
-            read_off = printed.curves(figure).get(name, ())
-            gathered.setdefault(figure, []).append(_curve(name, points, read_off, paper))
-    return [Swept(title, tuple(gathered[figure])) for figure, title in _TITLES.items() if figure in gathered]
+            printed_points = printed.curves(figure).get(name, ())
+            gathered.setdefault(figure, []).append(_curve(name, points, printed_points, paper))
+    return [CurvePanel(title, tuple(gathered[figure])) for figure, title in _TITLES.items() if figure in gathered]
 
 
 def _figures(name: str, names: Sequence[str]) -> list[str]:
@@ -54,7 +56,7 @@ def _figures(name: str, names: Sequence[str]) -> list[str]:
 
 
 def _curve(name: str, points: tuple[CurvePoint, ...], printed: tuple[tuple[float, ...], ...], paper: Paper) -> Curve:
-    """Return one curve; a defence is drawn as everywhere, a control with its own label."""
+    """Return one curve; a defence is drawn as in every figure, a control has the label that the paper's file gives."""
     base, cem = feature_defence(name)
     look = feature_look(base, [base])
     if name in paper.controls:
@@ -62,8 +64,8 @@ def _curve(name: str, points: tuple[CurvePoint, ...], printed: tuple[tuple[float
     return Curve(look, cem, points, printed)
 
 
-def varied(cells: Sequence[Defended]) -> list[str]:
-    """Return what each cell of a curve is called: the one number of the suite's entry in which they differ."""
+def varied(cells: Sequence[InversionCell]) -> list[str]:
+    """Return the label of each cell: the only number in which their entries of the suite differ, else empty."""
     flat = [dict(_leaves("", cell.training.parameters)) for cell in cells]
     names = [name for name in dict.fromkeys(name for one in flat for name in one) if not name.endswith("seed")]
     differ = [name for name in names if len({str(one.get(name)) for one in flat}) > 1]
@@ -82,7 +84,7 @@ def _leaves(prefix: str, content: Any) -> Iterator[tuple[str, Any]]:
         yield from _leaves(f"{prefix}.{name}" if prefix else str(name), value)
 
 
-def _point(cell: Defended, attack: str, label: str) -> CurvePoint | None:
+def _point(cell: InversionCell, attack: str, label: str) -> CurvePoint | None:
     """Return a cell's accuracy and the attack's error, None where it was not measured."""
     error = cell.measure(attack, "mse")
     return None if error is None else CurvePoint(label, cell.accuracy, error)

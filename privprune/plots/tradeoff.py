@@ -1,4 +1,4 @@
-"""Attack against test accuracy: whether a defence protects, or only trades accuracy like everything else does."""
+"""Measures of attacks against test accuracy: whether a defence protects, or only gives up accuracy like a control."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from privprune.plots.marks import BAR_ALPHA, size
+from privprune.plots.panels import filled, write_beside
 from privprune.plots.series import Point
-from privprune.plots.style import MUTED, PAPER, TEXT_WIDTH, Dash, Look, journal, percent
+from privprune.plots.style import MUTED, TEXT_WIDTH, Dash, Look, journal, percent
 
 _PER_ROW = 2
-_BAR_ALPHA = 0.45  # error bars stay behind the marks
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ MEASURES = (Measure("balanced_accuracy", "balanced accuracy", True), Measure("au
 
 
 @dataclass(frozen=True)
-class Mark:
+class TradeoffMark:
     """One cell: test accuracy, and the attack's measure in each panel (None where it was not measured)."""
 
     label: str  # written beside the mark, for instance the ratio "16x"; empty for none
@@ -41,25 +41,24 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class TradeoffSweep:
     """Cells that differ in one setting only, in its order; drawn joined by a line."""
 
     look: Look
-    marks: tuple[Mark, ...]
+    marks: tuple[TradeoffMark, ...]
 
 
-def draw(panels: Sequence[tuple[str, Measure]], sweeps: Sequence[Sweep], singles: Sequence[Mark]) -> Figure:
+def draw(
+    panels: Sequence[tuple[str, Measure]], sweeps: Sequence[TradeoffSweep], singles: Sequence[TradeoffMark]
+) -> Figure:
     """Draw one panel per attack (its printed name) and measure: a sweep is joined, other cells stand alone."""
     rows = ceil(len(panels) / _PER_ROW)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 2.75 * rows + 0.75))
         axes = figure.subplots(rows, _PER_ROW, sharex=True, squeeze=False)
-        for place, where in enumerate(axes.flat):
-            if place < len(panels):
-                _panel(where, *panels[place])
-                _contents(where, sweeps, singles, place)
-            else:
-                where.set_axis_off()
+        for place, (where, panel) in enumerate(filled(axes, panels)):
+            _panel(where, *panel)
+            _contents(where, sweeps, singles, place)
         for where in axes[-1, :]:
             where.set_xlabel("Test accuracy")
         _legend(figure, sweeps, singles)
@@ -77,7 +76,7 @@ def _panel(axes: Axes, attack: str, measure: Measure) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(percent))
 
 
-def _contents(axes: Axes, sweeps: Sequence[Sweep], singles: Sequence[Mark], place: int) -> None:
+def _contents(axes: Axes, sweeps: Sequence[TradeoffSweep], singles: Sequence[TradeoffMark], place: int) -> None:
     """Draw all cells into the panel at this place."""
     for sweep in sweeps:
         _sweep(axes, sweep, place)
@@ -85,7 +84,7 @@ def _contents(axes: Axes, sweeps: Sequence[Sweep], singles: Sequence[Mark], plac
         _mark(axes, mark, place)
 
 
-def _sweep(axes: Axes, sweep: Sweep, place: int) -> None:
+def _sweep(axes: Axes, sweep: TradeoffSweep, place: int) -> None:
     """Join the cells of a sweep in their order and draw each of them."""
     known = [(mark.accuracy.value, point.value) for mark in sweep.marks if (point := mark.attack[place]) is not None]
     if known:
@@ -95,7 +94,7 @@ def _sweep(axes: Axes, sweep: Sweep, place: int) -> None:
         _label(axes, mark, place, above=number % 2 == 0)
 
 
-def _mark(axes: Axes, mark: Mark, place: int) -> None:
+def _mark(axes: Axes, mark: TradeoffMark, place: int) -> None:
     """Draw one cell with its error bars both ways, and its label beside it."""
     point = mark.attack[place]
     if point is None:
@@ -108,40 +107,26 @@ def _mark(axes: Axes, mark: Mark, place: int) -> None:
         yerr=[[below], [above]],
         color=mark.look.colour,
         marker=mark.look.marker,
-        markersize=_size(mark.look),
+        markersize=size(mark.look.marker, ordinary=4.5),
         markeredgewidth=0,
-        ecolor=to_rgba(mark.look.colour, _BAR_ALPHA),
+        ecolor=to_rgba(mark.look.colour, BAR_ALPHA),
         elinewidth=0.8,
         capsize=0,
         zorder=3,
     )
 
 
-def _label(axes: Axes, mark: Mark, place: int, *, above: bool) -> None:
-    """Write a mark's label to its upper left or lower right; neighbours take turns, so that close ones stay legible."""
+def _label(axes: Axes, mark: TradeoffMark, place: int, *, above: bool) -> None:
+    """Write a mark's label to its upper left or lower right; neighbours alternate between the two."""
     point = mark.attack[place]
     if point is None:
         return
-    axes.annotate(
-        mark.label,
-        (mark.accuracy.value, point.value),
-        xytext=(-3, 4) if above else (3, -4),
-        textcoords="offset points",
-        ha="right" if above else "left",
-        va="bottom" if above else "top",
-        fontsize=6.5,
-        color=mark.look.colour,
-        path_effects=[withStroke(linewidth=2, foreground=PAPER)],
-        zorder=4,
-    )
+    offset, align = ((-3, 4), ("right", "bottom")) if above else ((3, -4), ("left", "top"))
+    at = mark.accuracy.value, point.value
+    write_beside(axes, mark.label, at, offset, mark.look.colour, size=6.5, align=align)
 
 
-def _size(look: Look) -> float:
-    """Return a marker's size in points; those that fill little of their box are drawn larger."""
-    return 6.5 if look.marker in "PXp*" else 4.5
-
-
-def _legend(figure: Figure, sweeps: Sequence[Sweep], singles: Sequence[Mark]) -> None:
+def _legend(figure: Figure, sweeps: Sequence[TradeoffSweep], singles: Sequence[TradeoffMark]) -> None:
     """Name each look once, below the panels; a sweep's is a line with its marker."""
     handles: dict[str, Line2D] = {}
     joined: list[tuple[Look, Dash]] = [(sweep.look, "-") for sweep in sweeps]
@@ -154,7 +139,7 @@ def _legend(figure: Figure, sweeps: Sequence[Sweep], singles: Sequence[Mark]) ->
                 [],
                 color=look.colour,
                 marker=look.marker,
-                markersize=_size(look),
+                markersize=size(look.marker, ordinary=4.5),
                 markeredgewidth=0,
                 linestyle=line,
                 label=look.label,

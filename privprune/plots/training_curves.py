@@ -1,4 +1,4 @@
-"""Figure 2 of MIA-Pruning: loss while the classifier trains, and the attack's accuracy while the attack trains."""
+"""Figure 2 of MIA-Pruning: loss of the classifier and accuracy of the attack, each over its own training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Curves:
-    """One column of the figure: a defence's loss per epoch and its attacks' accuracy per attack epoch."""
+class TrainingColumn:
+    """One column of the figure: a defence's loss per epoch, and the accuracy of its attack per epoch of the attack."""
 
     title: str
     look: Look
@@ -32,7 +32,7 @@ class Curves:
     phases: tuple[Phase, ...] = ()
 
 
-def draw(columns: Sequence[Curves]) -> Figure:
+def draw(columns: Sequence[TrainingColumn]) -> Figure:
     """Draw one column per defence: upper row the loss, lower row the attack's test accuracy, rows share their scale."""
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 3.7))
@@ -48,7 +48,7 @@ def draw(columns: Sequence[Curves]) -> Figure:
     return figure
 
 
-def _upper(axes: Axes, column: Curves) -> None:
+def _upper(axes: Axes, column: TrainingColumn) -> None:
     """Draw a classifier's loss, with its phases."""
     _band(axes, column.loss, column.look)
     _phases(axes, column)
@@ -56,7 +56,7 @@ def _upper(axes: Axes, column: Curves) -> None:
     axes.set_xlabel("Epoch of the classifier")
 
 
-def _lower(axes: Axes, column: Curves) -> None:
+def _lower(axes: Axes, column: TrainingColumn) -> None:
     """Draw an attack's accuracy, with the line of a blind guess."""
     axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
     _band(axes, column.attack, column.look)
@@ -70,7 +70,7 @@ def _band(axes: Axes, band: Band, look: Look) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1, steps=_STEPS))
 
 
-def _phases(axes: Axes, column: Curves) -> None:
+def _phases(axes: Axes, column: TrainingColumn) -> None:
     """Mark where each phase begins, and write its name beside the mark."""
     for phase in column.phases:
         start = phase.first_epoch - 0.5

@@ -1,1 +1,1 @@
-"""What a long run tells about its progress: the reporter that a stage calls, and the display in the terminal."""
+"""Progress of long runs: the reporter that a training calls, and the display on the terminal."""

@@ -1,4 +1,4 @@
-"""Where the reporters of a process and of its forked workers meet: bars on the terminal, and whoever listens."""
+"""The display of progress on the terminal, and callbacks after each epoch, for a process and its forked workers."""
 
 from __future__ import annotations
 
@@ -18,29 +18,37 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Column
 
-# A shorter refresh shows nothing that a person could read, and takes time from the training.
+# More refreshes are not readable, and take time from the training.
 REFRESHES_PER_SECOND = 4
 SECONDS_TO_CATCH_UP = 10
 
 
-class Listener(Protocol):
-    """Whoever else wants to know, for instance `privprune.tracking.LiveRun.on_epoch`."""
+class EpochCallback(Protocol):
+    """A function that is called after each epoch, for instance `privprune.tracking.LiveRun.on_epoch`."""
 
     def __call__(self, name: str, epoch: int, total: int, measurements: Mapping[str, Sequence[float]]) -> None:
-        """Hear that `epoch` (from 0) of `total` of the networks `name` is done, with one value per group of them."""
+        """Take the measurements of one finished epoch.
+
+        Args:
+            name: label of the networks that are trained.
+            epoch: the finished epoch, counted from 0.
+            total: number of epochs.
+            measurements: name of the measurement -> its values, one per group of networks.
+
+        """
 
 
 @dataclass(frozen=True)
-class Event:
-    """What a reporter has to say.
+class ProgressEvent:
+    """One report of one reporter.
 
     Attributes:
-        key: which reporter, of which process.
-        label: who is trained.
-        done, total: epochs.
-        words: what stands beside a bar.
-        measurements: of the epoch that has ended, empty where none has.
-        last: the line that stays when the reporter has finished, None before.
+        key: identifies the reporter, across processes.
+        label: the networks that are trained.
+        done, total: number of finished epochs, and of all epochs.
+        words: text beside the bar.
+        measurements: measurements of the epoch that has just finished; empty if none has.
+        last: the line that remains when the reporter has finished; None before.
 
     """
 
@@ -53,92 +61,93 @@ class Event:
     last: str | None = None
 
 
-class Board:
-    """Shows events on the terminal, which holds one live display at a time, and passes them on to listeners.
+class ProgressDisplay:
+    """Shows events as bars on the terminal, and calls the callbacks after each epoch.
 
-    A forked worker has neither the display nor the listeners: it sends its events to the process that they are in.
+    A terminal can have only one live display. A forked worker therefore has neither display nor callbacks: it sends its
+    events through a pipe to the process that has them.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._bars: Bars | None = None
-        self._places: dict[str, TaskID] = {}
-        self._listeners: list[Listener] = []
+        self._tasks: dict[str, TaskID] = {}
+        self._callbacks: list[EpochCallback] = []
         self._pipe: tuple[int, int] | None = None
         self._reader: threading.Thread | None = None
         self._caught_up = threading.Event()
         self._is_worker = False
 
-    def tell(self, event: Event) -> None:
-        """Take an event of this process."""
+    def report(self, event: ProgressEvent) -> None:
+        """Show an event of this process, or send it to the process that has the display."""
         if not self._is_worker:
-            self._take(event)
+            self._handle(event)
         elif self._pipe is not None:
             self._send(json.dumps(asdict(event)))
 
     @contextlib.contextmanager
-    def heard_by(self, listener: Listener) -> Iterator[None]:
-        """Pass every epoch that ends inside the block on to a listener."""
-        self._listeners.append(listener)
+    def after_each_epoch(self, callback: EpochCallback) -> Iterator[None]:
+        """Call a callback after each epoch that ends inside the block, in this process or a forked worker."""
+        self._callbacks.append(callback)
         try:
             yield
         finally:
             self._catch_up()
-            self._listeners.remove(listener)
+            self._callbacks.remove(callback)
 
     def end(self) -> None:
-        """End the display, so that a stage that fails leaves the terminal with its cursor."""
+        """Stop the display, which shows the cursor again even where a stage has failed."""
         self._catch_up()
         with self._lock:
-            self._places.clear()
+            self._tasks.clear()
             self._stop()
 
     def before_fork(self) -> None:
-        """Make the way back for a worker's events, and let nobody hold a lock that the worker would inherit."""
-        if self._pipe is None and not self._is_worker and (self._listeners or on_terminal()):
+        """Open the pipe for a worker's events, and take the lock, so that no other thread holds it during the fork."""
+        if self._pipe is None and not self._is_worker and (self._callbacks or on_terminal()):
             self._pipe = os.pipe()
         self._lock.acquire()
 
     def after_fork(self) -> None:
-        """Go on, and begin to read what workers send."""
+        """Release the lock, and start to read the events of workers."""
         self._lock.release()
         if self._pipe is not None and self._reader is None and not self._is_worker:
             self._reader = threading.Thread(target=self._read, args=(self._pipe[0],), daemon=True)
             self._reader.start()
 
     def become_worker(self) -> None:
-        """Leave display and listeners to the process that has forked."""
-        if self._bars is not None:  # a display takes both streams over
+        """Drop display and callbacks, which belong to the parent process."""
+        if self._bars is not None:  # a live display replaces both streams
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         self._lock = threading.RLock()
         self._bars = self._reader = None
-        self._places, self._listeners = {}, []
+        self._tasks, self._callbacks = {}, []
         self._is_worker = True
 
-    def _take(self, event: Event) -> None:
-        # Listeners are called under the lock, too: a process that forks meanwhile would copy what they are doing.
+    def _handle(self, event: ProgressEvent) -> None:
+        # Callbacks run under the lock: otherwise a fork could copy their state in the middle of a call.
         with self._lock:
             if on_terminal():
                 self._show(event)
             if event.measurements:
-                for listener in self._listeners:
+                for callback in self._callbacks:
                     values = {name: [value] for name, value in event.measurements.items()}
-                    listener(event.label, event.done - 1, event.total, values)
+                    callback(event.label, event.done - 1, event.total, values)
 
-    def _show(self, event: Event) -> None:
-        """Move the reporter's bar; the first one starts the display, the last one to finish ends it."""
+    def _show(self, event: ProgressEvent) -> None:
+        """Update the bar of a reporter; the first reporter starts the display, the last one to finish stops it."""
         if self._bars is None:
             self._bars = _display()
             self._bars.start()
-        if event.key not in self._places:
-            self._places[event.key] = self._bars.add_task(event.label, total=event.total, words="")
+        if event.key not in self._tasks:
+            self._tasks[event.key] = self._bars.add_task(event.label, total=event.total, words="")
         if event.last is None:
-            self._bars.update(self._places[event.key], completed=event.done, words=event.words)
+            self._bars.update(self._tasks[event.key], completed=event.done, words=event.words)
             return
-        self._bars.remove_task(self._places.pop(event.key))
+        self._bars.remove_task(self._tasks.pop(event.key))
         if event.last:
             self._bars.console.print(event.last, markup=False, highlight=False)
-        if not self._places:
+        if not self._tasks:
             self._stop()
 
     def _stop(self) -> None:
@@ -147,25 +156,25 @@ class Board:
             self._bars = None
 
     def _send(self, line: str) -> None:
-        """Write a line to the pipe; up to this length, lines of several processes do not mix."""
+        """Write a line to the pipe; lines longer than PIPE_BUF are dropped, since only shorter writes are atomic."""
         content = f"{line}\n".encode()
         if self._pipe is not None and len(content) <= select.PIPE_BUF:
             with contextlib.suppress(OSError):
                 os.write(self._pipe[1], content)
 
     def _read(self, source: int) -> None:
-        """Take the events of workers, until the process ends."""
+        """Handle the events of workers until the process ends; an empty line answers `_catch_up`."""
         rest = b""
         while True:
             *lines, rest = (rest + os.read(source, 65536)).split(b"\n")
             for line in lines:
                 if line:
-                    self._take(Event(**json.loads(line)))
+                    self._handle(ProgressEvent(**json.loads(line)))
                 else:
                     self._caught_up.set()
 
     def _catch_up(self) -> None:
-        """Wait until what workers have sent so far is taken."""
+        """Wait until the events that workers have sent so far are handled."""
         if self._reader is not None:
             self._caught_up.clear()
             self._send("")
@@ -173,12 +182,12 @@ class Board:
 
 
 def on_terminal() -> bool:
-    """Whether standard error is a terminal that can move its cursor."""
+    """Whether standard error is a terminal with a movable cursor."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _display() -> Bars:
-    """Return the live display of the terminal."""
+    """Return a live display with one bar per reporter."""
     return Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
@@ -189,7 +198,11 @@ def _display() -> Bars:
     )
 
 
-board = Board()
-atexit.register(board.end)
+progress_display = ProgressDisplay()
+atexit.register(progress_display.end)
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(before=board.before_fork, after_in_parent=board.after_fork, after_in_child=board.become_worker)
+    os.register_at_fork(
+        before=progress_display.before_fork,
+        after_in_parent=progress_display.after_fork,
+        after_in_child=progress_display.become_worker,
+    )

@@ -1,4 +1,4 @@
-"""Progress of long stages: live bars on a terminal, one line per epoch elsewhere (a log file, a batch job)."""
+"""Reports of the progress of a training: live bars on a terminal, one line per epoch in a log file or batch job."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
-from privprune.progress.display import Event, Listener, board, on_terminal
+from privprune.progress.display import EpochCallback, ProgressEvent, on_terminal, progress_display
 
-__all__ = ["Listener", "Progress", "Reporter", "Silent", "heard_by"]
+__all__ = ["EpochCallback", "Progress", "Reporter", "after_each_epoch"]
 
-heard_by = board.heard_by
+after_each_epoch = progress_display.after_each_epoch
 _numbers = itertools.count()
 
 
 class Reporter(Protocol):
-    """What the training loop talks to."""
+    """What the training loop needs: a report after each epoch, and one at the end."""
 
     def epoch(self, epoch: int, measurements: Mapping[str, float]) -> None:
         """Report one finished epoch, counted from 0, with what was measured in it (fractions, not percent)."""
@@ -29,33 +29,23 @@ class Reporter(Protocol):
         """Report that no epoch follows."""
 
 
-class Silent:
-    """A reporter that says nothing."""
-
-    def epoch(self, epoch: int, measurements: Mapping[str, float]) -> None:
-        """Say nothing."""
-
-    def close(self) -> None:
-        """Say nothing."""
-
-
 class Progress:
-    """Epoch, measurements, throughput and time left of one group of networks.
+    """Reports epoch, measurements, throughput and remaining time of one group of networks.
 
-    Several may report at once, from several threads and from forked workers: on a terminal each has its own bar,
-    elsewhere lines stay whole.
+    Several reporters may be active at once, in several threads and forked workers. On a terminal each has a bar;
+    elsewhere each report is one complete line.
     """
 
     def __init__(
         self, label: str, epochs_total: int, images_per_epoch: int, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin to report, and start the clock.
+        """Show the bar, and start the clock.
 
         Args:
-            label: who is trained, the first word of every line.
-            epochs_total: epochs until the end, those done before a resumed training began included.
+            label: the networks that are trained, the first word of every line.
+            epochs_total: number of epochs, including those before a resumed training began.
             images_per_epoch: images seen in one epoch by all networks of the group together; 0 shows no throughput.
-            clock: seconds from any beginning.
+            clock: returns seconds since any fixed moment.
 
         """
         self._key = f"{os.getpid()}-{next(_numbers)}"
@@ -68,7 +58,7 @@ class Progress:
         self._done = 0
         self._line = ""
         self._closed = False
-        self._tell()
+        self._report()
 
     def epoch(self, epoch: int, measurements: Mapping[str, float]) -> None:
         """Report one finished epoch, counted from 0, with what was measured in it (fractions, not percent)."""
@@ -82,18 +72,18 @@ class Progress:
         self._done = epoch + 1
         self._line = " ".join([self._label, f"{self._done}/{self._total}", *measured, *pace])
         if not on_terminal():
-            # One write per line keeps lines of several threads whole. Training goes on without a place to write to.
+            # One write per line, so that threads do not mix lines. A failed write does not stop the training.
             with contextlib.suppress(OSError):
                 sys.stderr.write(f"{self._line}\n")
                 sys.stderr.flush()
-        # A narrow terminal cuts the end: there, the pace comes first.
-        self._tell(" ".join([*pace, *measured]), {name: float(value) for name, value in measurements.items()})
-        self._last = self._clock()  # the time that listening takes is not the network's
+        # A narrow terminal cuts the end of the line, so the speed and the remaining time come first.
+        self._report(" ".join([*pace, *measured]), {name: float(value) for name, value in measurements.items()})
+        self._last = self._clock()  # the time of the callbacks does not count as training
 
     def close(self) -> None:
-        """Report that no epoch follows: the bar makes room, its last line stays."""
+        """Report that no epoch follows: the bar is removed and its last line remains."""
         if not self._closed:
-            self._tell(last=self._line)
+            self._report(last=self._line)
         self._closed = True
 
     def __enter__(self) -> Self:
@@ -103,12 +93,14 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the reporter, whatever happened."""
+        """Close the reporter, after an error too."""
         self.close()
 
-    def _tell(self, words: str = "", measurements: dict[str, float] | None = None, last: str | None = None) -> None:
-        """Tell the board where this reporter is."""
-        board.tell(Event(self._key, self._label, self._done, self._total, words, measurements or {}, last))
+    def _report(self, words: str = "", measurements: dict[str, float] | None = None, last: str | None = None) -> None:
+        """Send the state of this reporter to the display."""
+        progress_display.report(
+            ProgressEvent(self._key, self._label, self._done, self._total, words, measurements or {}, last)
+        )
 
 
 def _figure(name: str, value: float) -> str:

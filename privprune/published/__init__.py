@@ -38,14 +38,14 @@ __all__ = [
 
 
 def names() -> tuple[str, ...]:
-    """Return the papers whose printed numbers are here."""
+    """Return the names of the papers whose printed numbers are included."""
     files = resources.files(__package__).iterdir()
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
 
 
 @functools.cache
 def load(paper: str) -> Paper:
-    """Read a paper's printed numbers and claims, once.
+    """Return a paper's printed numbers and claims; the file is read once per process.
 
     Raises:
         UserError: there is no such paper.
@@ -61,7 +61,7 @@ def read_paper(file: Path) -> Paper:
     """Read printed numbers and claims from one file.
 
     Raises:
-        UserError: the file is missing, or holds what does not belong there.
+        UserError: the file is missing, or has an unknown or missing key or a wrong value.
 
     """
     return read(Paper, load_yaml(file), file.name)

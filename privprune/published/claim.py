@@ -1,4 +1,4 @@
-"""A claim of a paper, as data: its sentence, where it stands, and the comparisons that decide it."""
+"""A claim of a paper, as data: its sentence, its section, and the comparisons that decide it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 from privprune.published.metric import METRICS
 
 _BETWEEN = ("difference", "ratio", "matched")  # measures of a cell and another
-EACH = "*"  # stands for the defence that a claim is repeated for
+EACH = "*"  # placeholder for the defence that a claim is repeated for
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Comparison:
         of: the defence, or the several ones that a rank correlation runs over (one alone stands for its curve).
         against: the defence or control that is subtracted or divided by, or whose curve is; for a rank correlation the
             second metric; None for a value.
-        holds: how the result must stand to the bound.
-        bound: in the metric's unit.
+        holds: the relation that the result must have to the bound.
+        bound: the bound, in the metric's unit.
 
     """
 
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def ranks(self) -> bool:
-        """Whether it correlates two metrics."""
+        """Whether the comparison is a correlation of two metrics."""
         return self.measure == "rank_correlation"
 
     @property
@@ -61,13 +61,13 @@ class Comparison:
         return self.measure == "difference" and self.metric == "attack_accuracy" and downward
 
     def for_each(self, name: str) -> "Comparison":
-        """Return it with a defence in the place of the asterisk."""
+        """Return the comparison with the placeholder replaced by a defence."""
         against = None if self.against is None else self.against.replace(EACH, name)
         return replace(self, of=tuple(one.replace(EACH, name) for one in self.of), against=against)
 
     def satisfied_by(self, value: float) -> bool:
         """Whether one number fulfils the comparison."""
-        slack = 1e-9  # a bound met exactly in decimals is met, whatever binary makes of it
+        slack = 1e-9  # a bound met exactly in decimals counts as met in spite of binary rounding
         return {
             "at_most": value <= self.bound + slack,
             "below": value < self.bound - slack,
@@ -83,14 +83,14 @@ class Claim:
     Attributes:
         name: short name, stable between versions.
         sentence: the paper's words.
-        section: where they stand.
+        section: the section that contains the sentence.
         tested: the same as a statement that numbers can decide.
         by: `paper`, or `referee` where the comparison is one that the paper does not make.
         datasets: printed data sets that the sentence is about; None for all.
         each: defences that the comparisons are repeated for, in the place of the asterisk; empty for none.
         every_attack: whether the first comparison is repeated under every attack that was run.
         note: how to read the verdict; empty for none.
-        comparisons: all of them must hold.
+        comparisons: all of them must satisfy their bounds.
 
     """
 
@@ -106,7 +106,7 @@ class Claim:
     comparisons: tuple[Comparison, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a claim that nothing decides, or whose asterisk and names do not belong together."""
+        """Refuse a claim without comparisons, or with `each` but no placeholder, or the reverse."""
         if not self.comparisons:
             raise ValueError("comparisons: at least one is needed")
         if bool(self.each) != any(EACH in name for one in self.comparisons for name in one.names):
@@ -114,7 +114,7 @@ class Claim:
 
     @property
     def variants(self) -> tuple[tuple[Comparison, ...], ...]:
-        """The comparisons for each defence in turn; all of one variant must hold."""
+        """The comparisons for each defence in turn; all comparisons of one variant must satisfy their bounds."""
         if not self.each:
             return (self.comparisons,)
         return tuple(tuple(one.for_each(name) for one in self.comparisons) for name in self.each)

@@ -23,7 +23,7 @@ Unit = Literal[
 
 @dataclass(frozen=True)
 class Metric:
-    """How a quantity is called in a table, its unit, and the inversion attack that it comes from (empty for none)."""
+    """Name of a quantity in tables, its unit, and the inversion attack that it comes from (empty for none)."""
 
     label: str
     unit: Unit
@@ -32,14 +32,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Derived:
-    """A metric that follows from two others of the same cell: `of` less, or divided by, `against`."""
+    """A metric computed from two others of the same cell: `of` minus `against`, or `of` / `against`."""
 
     how: Literal["difference", "ratio"]
     of: str
     against: str
 
     def value(self, of: float, against: float) -> float:
-        """Return it for one seed."""
+        """Return the metric for one seed."""
         return of - against if self.how == "difference" else of / against
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from privprune.published.metric import METRICS
 
 _PRINTED = re.compile(r"(\d+(?:\.\d+)?)(?: ([KM]))?")
-NOT_AVAILABLE = "not available"  # stands for a number that the paper may print, but that no source at hand has
+NOT_AVAILABLE = "not available"  # a number that the paper may print, but that none of our sources contains
 _FACTORS = {None: Decimal(1), "K": Decimal(1000), "M": Decimal(1000000)}
 
 
@@ -16,11 +16,11 @@ class Tolerance:
     """How far a measurement may lie from a printed number and still count as reproduced.
 
     Attributes:
-        metric: the metric it is for.
-        dataset: the printed data set it is for; None for all.
+        metric: the metric that it applies to.
+        dataset: the printed data set that it applies to; None for all.
         points: allowed distance in the printed unit; None where `relative` is given.
         relative: allowed distance as a fraction of the printed value; None where `points` is given.
-        reason: why so much and not more.
+        reason: why the tolerance has this size.
 
     """
 
@@ -31,7 +31,7 @@ class Tolerance:
     reason: str
 
     def __post_init__(self) -> None:
-        """Refuse a tolerance of two kinds or of none, or without its reason."""
+        """Refuse a tolerance without exactly one of `points` and `relative`, or without a reason."""
         if self.metric not in METRICS:
             raise ValueError(f"metric: found {self.metric!r}, allowed {', '.join(METRICS)}")
         if (self.points is None) == (self.relative is None):
@@ -40,7 +40,7 @@ class Tolerance:
             raise ValueError("reason: a tolerance needs one")
 
     def fits(self, metric: str, dataset: str) -> bool:
-        """Whether it is for this metric on this printed data set."""
+        """Whether the tolerance applies to this metric on this printed data set."""
         return self.metric == metric and self.dataset in (None, dataset)
 
     def allows(self, published: float, measured: float) -> bool:
@@ -52,7 +52,7 @@ class Tolerance:
         return self.points if self.points is not None else abs(published) * (self.relative or 0.0)
 
     def __str__(self) -> str:
-        """Say it as a table prints it."""
+        """Return the tolerance as tables print it."""
         if self.points is None:
             return f"±{100 * (self.relative or 0.0):g} %"
         unit = METRICS[self.metric].unit
@@ -75,7 +75,7 @@ class PublishedNumber:
         metric: a key of METRICS.
         printed: the text as printed, without unit signs.
         tolerance: declared before the run.
-        flags: what is odd about it in the paper itself.
+        flags: what is unusual about it in the paper itself.
 
     """
 
@@ -108,7 +108,7 @@ def printed_value(printed: str) -> float:
         ValueError: the text is none of these.
 
     """
-    found = _PRINTED.fullmatch(printed)
-    if not found:
+    match = _PRINTED.fullmatch(printed)
+    if not match:
         raise ValueError(f"found {printed!r}, allowed a number as printed, such as 99.30, 60 K or 13.83 M")
-    return float(Decimal(found[1]) * _FACTORS[found[2]])
+    return float(Decimal(match[1]) * _FACTORS[match[2]])

@@ -1,4 +1,4 @@
-"""All that a paper prints, as data: its tables row by row, the tolerances, and its claims."""
+"""What a paper prints, as data: its tables row by row and its claims, with our tolerances."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +8,7 @@ from privprune.published.claim import Claim
 from privprune.published.metric import METRICS
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance, printed_value
 
-OURS = "(ours)"  # ends the name of a data set that the paper has no experiment on: a place of our own
+OURS = "(ours)"  # suffix of data sets that the paper does not use: experiments of our own
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PrintedRow:
         defence: a key of the paper's `defences`.
         attack: the attack behind its attack accuracy; None where the row has none.
         numbers: metric -> text as printed, or that it is not available: such a number has no verdict.
-        flags: metric, or `row` for all of them -> what is odd about it in the paper itself.
+        flags: metric, or `row` for all of them -> what is unusual about it in the paper itself.
 
     """
 
@@ -33,7 +33,7 @@ class PrintedRow:
     flags: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be read, and flags that belong to none of them."""
+        """Refuse numbers that cannot be read, and flags of metrics that the row does not have."""
         for metric, printed in self.numbers.items():
             if metric not in METRICS:
                 raise ValueError(f"numbers: found {metric!r}, allowed {', '.join(METRICS)}")
@@ -48,13 +48,13 @@ class PrintedRow:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What a suite names the row by; several tables may print it."""
+        """The key of the row in a suite; several tables may print the same row."""
         return self.dataset, self.model, self.defence
 
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """One table, its rows in printed order; the note says what is odd about it, or is empty."""
+    """One table, its rows in printed order; the note says what is unusual about it, or is empty."""
 
     name: str
     caption: str
@@ -63,7 +63,7 @@ class PrintedTable:
 
     @property
     def ours(self) -> bool:
-        """Whether the paper has no such table: all its rows are places of our own."""
+        """Whether all rows are experiments of our own, so that the paper has no such table."""
         return all(row.dataset.endswith(OURS) for row in self.rows)
 
 
@@ -73,11 +73,11 @@ class QuotedGain:
 
     Attributes:
         dataset: the data set, as printed.
-        attacker: what the attacker knows, as printed.
+        attacker: the data that the attack was trained on, as printed.
         metrics: the columns whose gains are averaged.
         quoted: the text as printed.
-        read_as: numbers that must be misprints -> what they must mean.
-        note: what is odd about it; empty for nothing.
+        read_as: misprinted numbers -> the numbers that must be meant.
+        note: what is unusual about it; empty for nothing.
 
     """
 
@@ -96,23 +96,23 @@ class Paper:
     Attributes:
         paper: its short name in suites and folders.
         title: its title.
-        short: how its method is called in text.
-        citation: authors, place, identifiers.
-        threat: what its attacks infer; each row's cell must have been attacked in this way.
-        protocol: the division of records that its numbers were measured with.
+        short: name of its method in text.
+        citation: authors, venue, identifiers.
+        threat: the kind of its attacks; each row's cell must have been attacked in this way.
+        protocol: the division of the records under which its numbers were measured.
         datasets: data set as printed -> our names for the same data; a name of ours where it ends with `OURS`.
         covers: a printed data set that stands for several -> these.
         models: model as printed -> our names for the same network.
         attacks: attack behind a printed number -> our names for the same attack.
-        columns: printed metric -> the measured one that it is held against, where the same name means another attack or
-            another scoring.
-        defences: defence -> how tables call it.
+        columns: printed metric -> the measured metric that it is compared with, where the same name means another
+            attack or another scoring.
+        defences: defence -> its name in tables.
         averages: printed row that averages others -> the defences that it averages.
-        controls: control that the paper lacks -> how tables call it.
-        tolerances: the first that fits a number counts.
-        tables: in printed order.
+        controls: control that the paper does not have -> its name in tables.
+        tolerances: tolerances; the first that applies to a number counts.
+        tables: the tables, in printed order.
         gains: average gains that the text quotes.
-        claims: in the order they are shown.
+        claims: the claims, in the order of the report.
 
     """
 
@@ -136,7 +136,7 @@ class Paper:
     claims: tuple[Claim, ...]
 
     def __post_init__(self) -> None:
-        """Refuse rows and claims that name what is not declared."""
+        """Refuse rows and claims with names that are not declared."""
         for row in self.rows:
             if row.dataset not in self.datasets or row.model not in self.models or row.defence not in self.defences:
                 raise ValueError(f"tables: {' / '.join(row.key)} names a data set, model or defence not declared")
@@ -150,7 +150,7 @@ class Paper:
             raise ValueError(f"claims: found {', '.join(sorted(unknown))}, allowed {', '.join(self.labels)}")
 
     def measured_as(self, metric: str) -> str:
-        """Return the measured metric that a printed one is held against."""
+        """Return the measured metric that a printed one is compared with."""
         return self.columns.get(metric, metric)
 
     @property
@@ -169,12 +169,12 @@ class Paper:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Defences and controls with the names that tables use."""
+        """Defence or control -> its name in tables."""
         return {**self.defences, **self.controls}
 
     @cached_property
     def numbers(self) -> tuple[PublishedNumber, ...]:
-        """All printed numbers, in printed order; those that are not available are none."""
+        """All printed numbers, in printed order, without those that are not available."""
         return tuple(
             self._number(table.name, row, metric)
             for table in self.tables
@@ -185,12 +185,12 @@ class Paper:
 
     @cached_property
     def first_prints(self) -> dict[tuple[str, str, str, str], float]:
-        """(data set, model, defence, metric) -> the first printed number; a print for several data sets is each's."""
-        found: dict[tuple[str, str, str, str], float] = {}
+        """(data set, model, defence, metric) -> the first printed number; one for several data sets counts for each."""
+        prints: dict[tuple[str, str, str, str], float] = {}
         for number in self.numbers:
             for dataset in (number.dataset, *self.covers.get(number.dataset, ())):
-                found.setdefault((dataset, number.model, number.method, number.metric), number.value)
-        return found
+                prints.setdefault((dataset, number.model, number.method, number.metric), number.value)
+        return prints
 
     def _number(self, table: str, row: PrintedRow, metric: str) -> PublishedNumber:
         tolerance = next((one for one in self.tolerances if one.fits(metric, row.dataset)), None)

@@ -1,4 +1,4 @@
-"""Claims with the comparisons that their verdicts rest on, in words."""
+"""Claims and the comparisons behind their verdicts, in words."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
 
 
 def _evidence(part: ClaimPart, paper: Paper) -> Evidence:
-    """Return where a claim was tested, and its comparisons there."""
+    """Return the place where a claim was tested, and its comparisons there."""
     place = f"{printed_place(part.place.dataset, part.place.model)}, measured on {measured_place(part.place)}:"
     return place, tuple(_comparison(result, paper) for result in part.comparisons)
 
 
 def _comparison(result: ComparisonResult, paper: Paper) -> tuple[str, str, str]:
-    """Say what was measured, what it had to be, and what the paper's own numbers give; then the finding."""
+    """Return a comparison in words (measured, needed, published), its finding and the style of the finding."""
     unit = unit_of(result.comparison)
     difference = result.comparison.measure == "difference"
     write = signed if difference else plain
@@ -56,15 +56,15 @@ def _comparison(result: ComparisonResult, paper: Paper) -> tuple[str, str, str]:
 
 
 def _in_print(claim: ClaimResult) -> str:
-    """Say whether the paper's own printed numbers satisfy the claim."""
+    """Return a sentence: for how many printed places the paper's own numbers satisfy the claim; empty for none."""
     if not claim.printed_places:
         return ""
     pairs = "pair" if claim.printed_places == 1 else "pairs"
-    held = f"{claim.printed_held} of {claim.printed_places} printed {pairs} of data set and model"
-    return f"The paper's own numbers satisfy it for {held}."
+    satisfied = f"{claim.printed_held} of {claim.printed_places} printed {pairs} of data set and model"
+    return f"The paper's own numbers satisfy it for {satisfied}."
 
 
 def _sentence(text: str) -> str:
-    """Begin a text with a capital and end it with a stop; an empty one stays empty."""
+    """Return the text with a capital letter and a full stop; an empty text stays empty."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""

@@ -1,4 +1,4 @@
-"""The words above the reconstructions: what was sent, and what the attack made of it."""
+"""The text above the reconstructions: what is sent, how well the attack rebuilds it, and what defences cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SETTING = (
 
 
 def cloud_words(evaluation: Evaluation, paper: Paper) -> str:
-    """Say what the attack rebuilt without a defence, and what the defence that hides most costs."""
+    """Return the text: the attack's error without a defence, and the error and cost of the most private defence."""
     rows = [role for role in evaluation.roles if not role.control and _known(evaluation.cell(role.cell))]
     bare = next((role for role in rows if role.name == _NONE), None)
     if bare is None:

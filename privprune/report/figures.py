@@ -27,16 +27,16 @@ def figure_view(picture: Picture) -> FigureView:
 
 
 def data_uri(picture: str) -> Markup:
-    """Return SVG text as a data URI; only what a URI may not hold is escaped, which is shorter than base64.
+    """Return SVG text as a data URI; only characters that a URI cannot contain are escaped, which is short.
 
-    Double quotes become single ones; ends of lines go between tags and are spaces elsewhere; all other characters that
-    end an attribute or begin a tag are escaped, so that the URI stands between double quotes as it is.
+    Double quotes become single ones; line ends are removed between tags and become spaces elsewhere; all other
+    characters that end an attribute or begin a tag are escaped, so that the URI can be put between double quotes.
 
     Raises:
-        ValueError: the text holds single quotes already.
+        ValueError: the text already contains single quotes.
 
     """
     if "'" in picture:
-        raise ValueError("the picture holds single quotes, which double ones are to become")
+        raise ValueError("the picture contains single quotes, which the double ones are to become")
     line = picture.replace(">\n<", "><").replace("\n", " ").replace('"', "'")
     return Markup("data:image/svg+xml," + quote(line, safe=_PLAIN))  # noqa: S704 (escaped above)

@@ -1,4 +1,4 @@
-"""Headings of a table in two rows, where several columns are about one quantity; marks of notes at its numbers."""
+"""Headings in two rows, where several columns show one quantity, and the letters of notes beside numbers."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ _MARK = re.compile(r"(.*?\S) (\([a-z]\)(?: \([a-z]\))*)")
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading over one column or, with the columns' own titles below it, over several."""
+    """A heading over one column, or over several columns whose titles are below it."""
 
     title: str
     columns: tuple[Column, ...]
 
     @property
     def grouped(self) -> bool:
-        """Whether the columns have titles of their own below."""
+        """Whether the heading has the titles of its columns below it."""
         return len(self.columns) > 1
 
 
 def marked(text: str) -> tuple[str, str]:
-    """Divide `53.41 (b)` into the number and the mark of its note; a text without mark keeps all of itself."""
-    found = _MARK.fullmatch(text)
-    return (found[1], _LETTERS.sub("", found[2])) if found else (text, "")
+    """Split `53.41 (b)` into (`53.41`, `b`), the number and the letter of its note; without a note (text, empty)."""
+    match = _MARK.fullmatch(text)
+    return (match[1], _LETTERS.sub("", match[2])) if match else (text, "")
 
 
 def headings(columns: Sequence[Column]) -> list[Heading]:
-    """Gather neighbours whose titles begin alike: `Loss (nats): mean`, `Loss: sum` stand under `Loss (nats)`."""
-    found = []
+    """Group neighbours whose titles begin alike: `Loss (nats): mean` and `Loss: sum` share `Loss (nats)`."""
+    gathered = []
     for quantity, group in groupby(columns, key=_quantity):
-        own = list(group)
-        if len(own) == 1 or not quantity:
-            found += [Heading(column.title, (column,)) for column in own]
+        neighbours = list(group)
+        if len(neighbours) == 1 or not quantity:
+            gathered += [Heading(column.title, (column,)) for column in neighbours]
         else:
-            parts = [column.title.partition(": ") for column in own]
-            below = [Column(_capital(rest), column.kind) for (_, _, rest), column in zip(parts, own, strict=True)]
-            found.append(Heading(max((first for first, _, _ in parts), key=len), tuple(below)))
-    return found
+            parts = [column.title.partition(": ") for column in neighbours]
+            below = [
+                Column(_capital(rest), column.kind) for (_, _, rest), column in zip(parts, neighbours, strict=True)
+            ]
+            gathered.append(Heading(max((first for first, _, _ in parts), key=len), tuple(below)))
+    return gathered
 
 
 def _quantity(column: Column) -> str:
-    """Return what stands before the colon, without its unit; empty where there is no colon."""
+    """Return the text before the colon, without its unit; empty where there is no colon."""
     first, colon, _ = column.title.partition(": ")
     return _UNIT.sub("", first) if colon else ""
 

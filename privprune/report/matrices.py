@@ -1,4 +1,4 @@
-"""The section of the matrix that no paper prints: every defence under both threats."""
+"""The section of the matrix of every defence under both threats, which no paper prints."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from privprune.verdicts import CROSS, CrossEvaluation
 
 _WORDS = (
     "What hides features need not hide members, and the other way round. Each paper looks at one threat; here every "
-    "cell that could be was attacked in both ways, with the same attacks for all. There is no printed number to hold "
-    "these against, so they have no verdict. To make them again: uv run dvc repro evaluate@cross."
+    "cell that could be was attacked in both ways, with the same attacks for all. There is no printed number to "
+    "compare these with, so they have no verdict. To make them again: uv run dvc repro evaluate@cross."
 )
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """What the page needs of the matrix: its numbers and its figures."""
+    """The matrix of both threats: its numbers and its figures."""
 
     evaluation: CrossEvaluation
     pictures: Sequence[Picture]

@@ -1,4 +1,4 @@
-"""The page of a suite: records and evaluations of all its papers as one file of HTML."""
+"""The page of a suite: records and evaluations of all its papers in one HTML file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privprune.records import Record
 from privprune.report.headings import headings, marked
 from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.papers import paper_view
-from privprune.report.run_summary import facts
+from privprune.report.run_summary import summary_lines
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
 from privprune.verdicts import VERDICTS, Evaluation
@@ -36,7 +36,7 @@ MEANINGS = {
     "the tolerance declared for it, or inside the measured 95 % interval.",
     "not reproduced": "Measured the same way, and the printed value lies outside both.",
     "stand-in data": "Measured on another data set, network, attack or division of the records than printed. Such a "
-    "number tests the method, not the print, and is never held against it.",
+    "number tests the method, not the print, and is never compared with it.",
     "not run": "No cell of this suite stands for it.",
     "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
     "contradicted": "In at least one place it lies on the other side.",
@@ -46,13 +46,13 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Section:
-    """What the page needs to know of one paper.
+    """What the page shows of one paper.
 
     Attributes:
         paper: its printed numbers and claims.
-        evaluation: the suite held against them.
+        evaluation: the evaluation of the suite for this paper.
         records: the suite's records of this paper.
-        pictures: its figures, in the order shown.
+        pictures: its figures, in the order of the page.
 
     """
 
@@ -66,17 +66,17 @@ def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], 
     """Return the page as HTML; the same input gives the same bytes, and the page loads nothing.
 
     Args:
-        suite: its name.
+        suite: name of the suite.
         sections: one per paper.
         matrices: the matrix of both threats, if the suite has one.
-        timings: how long stages took.
+        timings: how long the stages took.
 
     """
     records = [record for section in sections for record in section.records]
     page = PageView(
         suite=suite,
         lead=tuple(_lead(section) for section in sections),
-        facts=facts(suite, records, timings),
+        summary=summary_lines(suite, records, timings),
         papers=tuple(
             paper_view(section.paper, section.evaluation, section.records, section.pictures, timings)
             for section in sections
@@ -88,7 +88,7 @@ def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], 
 
 
 def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], timings: Timings, reports: Path) -> Path:
-    """Write `<reports>/<suite>/index.html`, whole or not at all, and return its path.
+    """Write `<reports>/<suite>/index.html`, completely or not at all, and return its path.
 
     Raises:
         UserError: the place cannot be written to, or its disk is full.
@@ -100,7 +100,7 @@ def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], t
 
 
 def _lead(section: Section) -> str:
-    """Sum a paper up in a sentence."""
+    """Return one sentence with the counts of verdicts of a paper."""
     verdicts = [one.verdict for one in section.evaluation.verdicts]
     findings = [claim.finding for claim in section.evaluation.claims]
     counted = ", ".join(f"{verdicts.count(kind)} {_WORDS.get(kind, kind)}" for kind in VERDICTS if kind in verdicts)

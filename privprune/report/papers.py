@@ -17,7 +17,7 @@ from privprune.report.view import PaperView, Part
 from privprune.tables import Table, build
 from privprune.verdicts import VERDICTS, Evaluation
 
-# Anchor, title and tables of each part after the printed tables and the figures; tables are named as in `build`.
+# Anchor, title and tables (named as in `build`) of each part that follows the printed tables and the figures.
 _FURTHER = (
     ("methods", "Every method: utility, privacy, cost", ("methods", "ablation")),
     ("deployment", "What comes out", ("deployment",)),
@@ -37,7 +37,7 @@ _RERUN = (
 def paper_view(
     paper: Paper, evaluation: Evaluation, records: Sequence[Record], pictures: Sequence[Picture], timings: Timings
 ) -> PaperView:
-    """Return everything that the page says about one paper."""
+    """Return the section of one paper."""
     tables = {table.name: table for table in build(evaluation, paper, deployed_times(records, timings))}
     verdicts = [one.verdict for one in evaluation.verdicts]
     return PaperView(
@@ -55,7 +55,7 @@ def paper_view(
 
 
 def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) -> Part | None:
-    """Return the figures that stand above the tables, None for a paper without."""
+    """Return the part with the figures above the tables, None for a paper without such figures."""
     figures = tuple(figure_view(picture) for picture in pictures if picture.leads)
     if not figures:
         return None
@@ -63,7 +63,7 @@ def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) 
 
 
 def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table) -> tuple[Part, ...]:
-    """Return the printed tables, the figures, then whatever else was tabulated, and how to run it again."""
+    """Return the printed tables, the figures, the other tables, and the commands that run each row again."""
     others = tuple(figure_view(picture) for picture in pictures if not picture.leads)
     elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
@@ -72,7 +72,7 @@ def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], 
         Part(f"{paper.paper}-figures", "Figures", "", (), others),
     ]
     for anchor, title, names in _FURTHER:
-        found = tuple(tables[name] for name in names if name in tables and tables[name].rows)
-        parts.append(Part(f"{paper.paper}-{anchor}", title, "", found, ()))
+        present = tuple(tables[name] for name in names if name in tables and tables[name].rows)
+        parts.append(Part(f"{paper.paper}-{anchor}", title, "", present, ()))
     parts.append(Part(f"{paper.paper}-rerun", "Run a row again", _RERUN, (rerun,), ()))
     return tuple(part for part in parts if part.tables or part.figures)

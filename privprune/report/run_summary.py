@@ -1,36 +1,38 @@
-"""What was run, read off the records: data, networks, machines, versions, time."""
+"""A summary of the run, from its records: data, networks, machines, versions, time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from privprune.plots.selection import inverted
 from privprune.plots.style import attack_label, attack_order
 from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
-from privprune.report.view import Fact
+from privprune.report.view import SummaryLine
+from privprune.verdicts.cell_of_record import threat_of
 
 
-def facts(suite: str, records: Sequence[Record], timings: Timings) -> tuple[Fact, ...]:
-    """Return the lines of `What was run`; what no record says is left out."""
+def summary_lines(suite: str, records: Sequence[Record], timings: Timings) -> tuple[SummaryLine, ...]:
+    """Return the lines of the section `What was run`; lines without content are left out."""
     cells = [record for record in records if record.stage in MAKING]
     attacks = [record for record in records if record.stage == "attack"]
-    found = [
-        Fact("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
-        Fact("Data", _distinct(_data(record) for record in records)),
-        Fact("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
-        Fact("Trained", (_trained(cells),)),
-        Fact("Membership attacks", (_attacks(record for record in attacks if not inverted(record)),)),
-        Fact("Inversion attacks", (_attacks(record for record in attacks if inverted(record)),)),
-        Fact("Device", _distinct(record.device for record in records)),
-        Fact("Versions", _distinct(_versions(record.versions) for record in records)),
-        Fact("Time", _time(records, timings)),
+    lines = [
+        SummaryLine("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
+        SummaryLine("Data", _distinct(_data(record) for record in records)),
+        SummaryLine("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
+        SummaryLine("Trained", (_trained(cells),)),
+        SummaryLine(
+            "Membership attacks", (_attacks(record for record in attacks if threat_of(record) == "membership"),)
+        ),
+        SummaryLine("Inversion attacks", (_attacks(record for record in attacks if threat_of(record) == "inversion"),)),
+        SummaryLine("Device", _distinct(record.device for record in records)),
+        SummaryLine("Versions", _distinct(_versions(record.versions) for record in records)),
+        SummaryLine("Time", _time(records, timings)),
     ]
-    return tuple(fact for fact in found if fact.texts and any(fact.texts))
+    return tuple(line for line in lines if line.texts and any(line.texts))
 
 
 def data_notes(records: Iterable[Record]) -> tuple[str, ...]:
-    """Return what must be said about each dataset, each note once."""
+    """Return the note of each dataset, each note once."""
     return _distinct(f"{record.data['name']}: {record.data['note']}" for record in records if record.data.get("note"))
 
 
@@ -63,7 +65,7 @@ def _versions(versions: Mapping[str, str]) -> str:
 
 
 def _time(records: Sequence[Record], timings: Timings) -> tuple[str, ...]:
-    """Return the measured time of all stages together."""
+    """Return the total measured time of the stages."""
     known = [seconds for record in records if (seconds := timings.of(record)) is not None]
     if not known:
         return ()
@@ -73,5 +75,5 @@ def _time(records: Sequence[Record], timings: Timings) -> tuple[str, ...]:
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return texts in their order, each once."""
+    """Return the distinct texts in the order given."""
     return tuple(dict.fromkeys(texts))

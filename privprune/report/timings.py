@@ -1,4 +1,4 @@
-"""How long each stage took: JSON files beside the records, which no verdict depends on."""
+"""How long each stage took, from JSON files beside the records; no verdict depends on them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.files import read_json
 from privprune.records import Record
-
-DEPLOYING = ("deploy",)  # the stage whose timings are of the exported halves
+from privprune.verdicts.cell_of_record import deployed_cell
 
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds by (paper, stage, cell), and whatever else was timed there, by its name."""
+    """Seconds by (paper, stage, cell), and other timed quantities by name."""
 
     seconds: dict[tuple[str, str, str], float]
     others: dict[tuple[str, str, str], dict[str, float]] = field(default_factory=dict)
@@ -26,21 +25,21 @@ class Timings:
 
 
 def read_timings(folder: Path) -> Timings:
-    """Read `reports/<suite>/timings/<paper>/<stage>/<cell>.json`; a folder that is not there holds none.
+    """Read `reports/<suite>/timings/<paper>/<stage>/<cell>.json`; a missing folder gives no timings.
 
     Raises:
-        UserError: a file is damaged or holds no seconds.
+        UserError: a file is damaged or has no seconds.
 
     """
     seconds, others = {}, {}
     for path in sorted(folder.rglob("*.json")):
         content = read_json(path)
-        found = content.get("seconds") if isinstance(content, dict) else None
-        if isinstance(found, bool) or not isinstance(found, int | float) or len(path.relative_to(folder).parts) != 3:
+        took = content.get("seconds") if isinstance(content, dict) else None
+        if isinstance(took, bool) or not isinstance(took, int | float) or len(path.relative_to(folder).parts) != 3:
             raise UserError(f"{path}: not a timing, remove it")
         paper, stage, name = path.relative_to(folder).parts
         key = paper, stage, name.removesuffix(".json")
-        seconds[key] = float(found)
+        seconds[key] = float(took)
         others[key] = {
             what: float(value)
             for what, value in content.items()
@@ -50,17 +49,16 @@ def read_timings(folder: Path) -> Timings:
 
 
 def deployed_times(records: Iterable[Record], timings: Timings) -> dict[str, dict[str, float]]:
-    """Return cell -> what was timed of its exported halves; the first entry for a cell counts."""
-    found: dict[str, dict[str, float]] = {}
+    """Return cell -> timed quantities of its exported halves; the first entry of a cell counts."""
+    times: dict[str, dict[str, float]] = {}
     for record in records:
-        if record.stage in DEPLOYING:
-            cell = str(record.parameters.get("cell", record.cell))
-            found.setdefault(cell, timings.others.get((record.paper, record.stage, record.cell), {}))
-    return found
+        if record.stage == "deploy":
+            times.setdefault(deployed_cell(record), timings.others.get((record.paper, record.stage, record.cell), {}))
+    return times
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a reader says them: `0.4 s`, `48 s`, `3 min 20 s`, `1 h 12 min`."""
+    """Return seconds as a short text: `0.4 s`, `48 s`, `3 min 20 s`, `1 h 12 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""What the page shows, ready to print: texts and flags only, so that the template decides nothing."""
+"""The content of the page as texts and flags only, so that the template contains no logic."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from privprune.tables import Table
 
 
 @dataclass(frozen=True)
-class Fact:
-    """A term and what is to be said about it, one text per line."""
+class SummaryLine:
+    """One line of the summary of the run: a term and its texts, each shown on a line of its own."""
 
     term: str
     texts: tuple[str, ...]
@@ -15,7 +15,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure; its source is a data URI, so that nothing is loaded; width and height are in CSS pixels."""
+    """A figure; the source is a data URI, so that the page loads no file; width and height are in CSS pixels."""
 
     anchor: str
     title: str
@@ -26,23 +26,23 @@ class FigureView:
     height: int
 
 
-Evidence = tuple[str, tuple[tuple[str, str, str], ...]]  # place; comparison, its finding, the finding's style
+Evidence = tuple[str, tuple[tuple[str, str, str], ...]]  # place; per comparison: text, finding, style
 
 
 @dataclass(frozen=True)
 class ClaimView:
-    """A claim of a paper: what was tested, the paper's words, the verdict and what it rests on.
+    """A claim of a paper: what was tested, the paper's words, the verdict and the evidence.
 
     Attributes:
         tested: the claim as numbers can decide it.
         sentence: the paper's words.
-        section: where they stand, and who asks.
+        section: the section that contains them, and whether a referee asks.
         verdict: the finding.
-        style: class of the verdict's label.
-        measured_on: whether it rests on stand-in data, in words; empty where it does not.
-        evidence: per place the comparisons made there.
-        in_print: whether the paper's own numbers satisfy it; empty where they do not say.
-        note: how to read it; empty for none.
+        style: CSS class of the verdict.
+        measured_on: says that the data are a stand-in or ours; empty where they are the paper's.
+        evidence: the comparisons of each place.
+        in_print: whether the paper's own numbers satisfy it; empty where they do not decide it.
+        note: how to read the verdict; empty for none.
 
     """
 
@@ -76,13 +76,13 @@ class PaperView:
         anchor: unique on the page.
         short: its name in the contents.
         title: its title.
-        citation: authors and place.
+        citation: authors and venue.
         claims: with their verdicts.
         leading: figures that stand above verdicts and tables; None for a paper without.
-        tally: verdict, its style, how many printed numbers have it.
-        overview: the same per printed table.
-        parts: everything else, in the order shown.
-        data_notes: what must be said about the data.
+        tally: per verdict its style and the count of printed numbers.
+        overview: the same counts per printed table.
+        parts: everything else, in the order of the page.
+        data_notes: notes on the data sets.
 
     """
 
@@ -104,7 +104,7 @@ class PageView:
 
     suite: str
     lead: tuple[str, ...]
-    facts: tuple[Fact, ...]
+    summary: tuple[SummaryLine, ...]
     papers: tuple[PaperView, ...]
     matrices: tuple[Part, ...]
     meanings: tuple[tuple[str, str, str], ...]

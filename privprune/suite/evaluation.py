@@ -1,4 +1,4 @@
-"""The suite's section `evaluate`, held against the papers and the rest of the suite before anything is trained."""
+"""Check the suite's section `evaluate` against the papers and the other sections, before anything is trained."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,39 +10,39 @@ from privprune.verdicts.settings import EvaluateSettings, check
 
 
 def check_section(
-    found: object,
+    section: object,
     cells: Collection[str],
     membership: Mapping[str, Sequence[str]],
     inversion: Mapping[str, Sequence[str]],
     file: str,
     without_members: Collection[str] = (),
 ) -> None:
-    """Hold every paper's map of printed rows to cells, and the matrix of both threats, against the suite.
+    """Check that the cells and attacks which every paper and the matrix of both threats name exist in the suite.
 
     Args:
-        found: the section.
+        section: the section `evaluate`.
         cells: names of all cells of the suite.
         membership: cell -> its membership attacks, for every cell that has any.
         inversion: the same for inversion attacks.
         file: the suite's file, for messages.
-        without_members: cells whose members cannot be asked for: re-identification networks.
+        without_members: cells that need no membership attack: re-identification networks.
 
     Raises:
         UserError: one line about the first mistake: file, key, found, allowed.
 
     """
     names = (*published.names(), CROSS)
-    if not isinstance(found, Mapping):
-        raise UserError(f"{file}: evaluate: found {found!r}, allowed a mapping of papers: {', '.join(names)}")
-    for name, section in found.items():
+    if not isinstance(section, Mapping):
+        raise UserError(f"{file}: evaluate: found {section!r}, allowed a mapping of papers: {', '.join(names)}")
+    for name, entry in section.items():
         where = f"{file}: evaluate.{name}"
         if name not in names:
             raise UserError(f"{where}: unknown paper, allowed {', '.join(names)}")
         if name == CROSS:
-            _check_cross(read(CrossSettings, section, where), cells, membership, inversion, where, without_members)
+            _check_cross(read(CrossSettings, entry, where), cells, membership, inversion, where, without_members)
         else:
             attacked = {"membership": membership, "inversion": inversion}[published.load(name).threat]
-            _check_paper(read(EvaluateSettings, section, where), name, cells, attacked, where)
+            _check_paper(read(EvaluateSettings, entry, where), name, cells, attacked, where)
 
 
 def _check_paper(

@@ -7,7 +7,7 @@ from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, plain, seeds, with_interval
 from privprune.tables.table import ABSENT, MINUS, Table, TableCell, labels, measured_place, numbers, printed_place, row
-from privprune.verdicts import AttackDifference, Evaluation, MeasuredCell, Role
+from privprune.verdicts import AttackDifference, CellRole, Evaluation, MeasuredCell
 
 MEASURES: dict[str, tuple[str, Unit]] = {
     "balanced_accuracy": ("Balanced accuracy (%)", "percent"),
@@ -15,7 +15,7 @@ MEASURES: dict[str, tuple[str, Unit]] = {
     "tpr_at_1_percent_fpr": ("TPR at 1 % FPR (%)", "percent"),
     "tpr_at_0.1_percent_fpr": ("TPR at 0.1 % FPR (%)", "percent"),
 }
-# name in the records -> heading, and what always answering `member` reaches
+# name in the records -> heading, and the accuracy of always answering `member`
 _REPLAYS: dict[str, tuple[str, float]] = {
     "balanced_accuracy": ("1:1", 1 / 2),
     "accuracy_at_2_to_1": ("2:1", 2 / 3),
@@ -24,7 +24,7 @@ _REPLAYS: dict[str, tuple[str, float]] = {
 
 
 def attacks_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show every attack on every cell that has a role."""
+    """Return one row per membership attack and cell with a role."""
     cells = [evaluation.cell(name) for name in dict.fromkeys(role.cell for role in evaluation.roles)]
     attacked = [cell for cell in cells if cell.attacks]
     return Table(
@@ -50,7 +50,7 @@ def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Pape
 
 
 def _resolution(cells: Sequence[MeasuredCell]) -> list[str]:
-    """Warn where a false-positive rate of 0.1 % is less than ten records."""
+    """Return a warning if a false-positive rate of 0.1 % means less than ten records."""
     counts = [result.nonmembers for cell in cells for result in cell.attacks.values()]
     if not counts or min(counts) >= 10000:
         return []
@@ -61,10 +61,10 @@ def _resolution(cells: Sequence[MeasuredCell]) -> list[str]:
 
 
 def every_attack_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show the first claim's difference under every attack and measure."""
-    found = [one for claim in evaluation.claims for one in claim.every_attack]
+    """Return the difference of the claims that ask for it, under every attack and measure."""
+    differences = [one for claim in evaluation.claims for one in claim.every_attack]
     grouped: dict[tuple[object, ...], dict[str, AttackDifference]] = {}
-    for one in found:
+    for one in differences:
         grouped.setdefault((one.place, one.of, one.against, one.attack), {})[one.measure] = one
     return Table(
         name="every_attack",
@@ -83,11 +83,11 @@ def every_attack_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _difference(found: dict[str, AttackDifference], paper: Paper) -> tuple[TableCell, ...]:
-    one = next(iter(found.values()))
+def _difference(by_measure: dict[str, AttackDifference], paper: Paper) -> tuple[TableCell, ...]:
+    one = next(iter(by_measure.values()))
     cells = []
     for measure, (_, unit) in MEASURES.items():
-        this = found.get(measure)
+        this = by_measure.get(measure)
         text = ABSENT if this is None else with_interval(this.mean, this.low, this.high, unit, difference=True)
         cells.append(text)
     pair = f"{paper.labels[one.of]} {MINUS} {paper.labels[one.against]}"
@@ -96,7 +96,7 @@ def _difference(found: dict[str, AttackDifference], paper: Paper) -> tuple[Table
 
 
 def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show the accuracy of the printed attack when there are more members than non-members."""
+    """Return the accuracy of the printed attack with one, two and five members per non-member."""
     roles = [role for role in evaluation.roles if role.attack is not None]
     cells = [evaluation.cell(role.cell) for role in roles]
     chances = [plain(100 * chance, "percent") for _, chance in _REPLAYS.values()]
@@ -117,7 +117,7 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _replay(role: Role, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
+def _replay(role: CellRole, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     measures = evaluation.cell(role.cell).attacks[role.attack or ""].measures
     place = role.place
     printed = dict.fromkeys(

@@ -23,11 +23,11 @@ from privprune.verdicts import Evaluation
 def build(
     evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]] | None = None
 ) -> tuple[Table, ...]:
-    """Make all tables of an evaluation, in the order a report shows them.
+    """Return all tables of an evaluation, in the order of the report.
 
-    A table without any row is left out, and so is one of ours of which nothing was measured. `timings` has cell -> what
-    was timed of its exported halves; without it their table has no times, as in the files that must be the same on
-    every machine.
+    A table without rows is left out, and so is a table of our own experiments if none of them was measured. `timings`
+    maps a cell to the timed quantities of its exported halves. Without it the table has no times, as in the files that
+    must be the same on every machine.
     """
     further = (
         methods_table(evaluation, paper),

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from privprune.published import METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
-from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, printed_place, row
-from privprune.verdicts import Evaluation, MeasuredCell, Role
+from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, printed_place, row
+from privprune.verdicts import CellRole, Evaluation, MeasuredCell
 from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
 
 _COLUMNS = {
@@ -25,7 +25,7 @@ _CAPTIONS = {
 
 
 def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show the controls beside the methods of the same place, with the same columns."""
+    """Return the controls beside the methods of the same place, with the same columns."""
     places = dict.fromkeys(role.place for role in evaluation.roles if role.control)
     keys = [(place.dataset, place.model, place.data, place.protocol) for place in places]
     roles = [
@@ -55,12 +55,12 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _control(role: Role, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
+def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
     return row(
         printed_place(role.place.dataset, role.place.model),
-        f"{cell.data}, {cell.model}, {cell.protocol}",
+        measured_on(cell),
         TableCell(f"Control: {label}", "control") if role.control else label,
         *(_value(cell, metric, role.attack) for metric in columns),
         seeds(len(cell.seeds)),
@@ -75,7 +75,7 @@ def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
 
 
 def sweep_table(evaluation: Evaluation) -> Table:
-    """Show test accuracy and every membership attack's balanced accuracy along the sweep, one column per cell."""
+    """Return test accuracy and each membership attack's balanced accuracy along the sweep, one column per cell."""
     cells = [cell for name in evaluation.sweep if (cell := evaluation.cell(name)).attacks]
     if not cells:
         return Table("sweep", "Sweep", "", labels(""), (), ())
@@ -87,7 +87,7 @@ def sweep_table(evaluation: Evaluation) -> Table:
         caption="Balanced accuracy of each attack, beside what is left of the weights and of the test accuracy.",
         columns=(*labels(""), *numbers(*(cell.cell for cell in cells))),
         rows=(
-            row("Measured on", *(f"{cell.data}, {cell.model}, {cell.protocol}" for cell in cells)),
+            row("Measured on", *(measured_on(cell) for cell in cells)),
             row("Seeds", *(seeds(len(cell.seeds)) for cell in cells)),
             *(row(heading(metric), *(_value(cell, metric, None) for cell in cells)) for metric in shown),
             *(row(f"Attack {one} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells)) for one in attacks),
@@ -97,7 +97,7 @@ def sweep_table(evaluation: Evaluation) -> Table:
 
 
 def search_table(evaluation: Evaluation) -> Table:
-    """Show the candidates of Algorithm 1's outer loop, for each cell whose sparsity was chosen by it."""
+    """Return the candidates of Algorithm 1's outer loop, for each cell whose sparsity was chosen by it."""
     searched = [cell for cell in evaluation.cells if cell.search]
     return Table(
         name="search",
@@ -106,19 +106,21 @@ def search_table(evaluation: Evaluation) -> Table:
         "on the selection records, which no attack or utility is reported on. Taken is the smallest gain among those "
         "accurate enough.",
         columns=(*labels("Cell", "Weights reduced"), *numbers("Accuracy (%)", "Gain", "Seeds"), *labels("Taken")),
-        rows=tuple(_candidate(cell, found) for cell in searched for found in cell.search),
+        rows=tuple(_candidate(cell, candidate) for cell in searched for candidate in cell.search),
         notes=(*INTERVALS, *data_notes(searched)),
     )
 
 
-def _candidate(cell: MeasuredCell, found: SearchCandidate) -> tuple[TableCell, ...]:
-    taken = "" if not found.chosen else "yes" if found.within_drop else "yes, the most accurate: none was enough"
-    gain = found.gain
+def _candidate(cell: MeasuredCell, candidate: SearchCandidate) -> tuple[TableCell, ...]:
+    taken = (
+        "" if not candidate.chosen else "yes" if candidate.within_drop else "yes, the most accurate: none was enough"
+    )
+    gain = candidate.gain
     interval = "" if gain.low is None or gain.high is None else f" [{gain.low:.3f}, {gain.high:.3f}]"
     return row(
         cell.cell,
-        "dense" if found.ratio == 1 else f"{found.ratio:g}x",
-        estimate(found.accuracy, "percent"),
+        "dense" if candidate.ratio == 1 else f"{candidate.ratio:g}x",
+        estimate(candidate.accuracy, "percent"),
         f"{gain.mean:.3f}{interval}",
         seeds(len(gain.values)),
         taken,

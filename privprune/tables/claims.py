@@ -32,7 +32,7 @@ _READING = (
 
 
 def claims_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show every claim with its verdict."""
+    """Return one row per claim with its verdict."""
     return Table(
         name="claims",
         title=f"Claims of {paper.short}",
@@ -54,7 +54,7 @@ def _claim(number: int, claim: ClaimResult) -> tuple[TableCell, ...]:
 
 
 def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show every comparison that decides a claim."""
+    """Return one row per comparison that decides a claim."""
     return Table(
         name="comparisons",
         title="Comparisons behind the claims",
@@ -106,13 +106,13 @@ def unit_of(comparison: Comparison) -> Unit:
 
 
 def utility_word(paper: Paper) -> str:
-    """Say what two cells are alike in where they are compared at the same utility."""
+    """Return the name of the quantity that is equal where cells are compared at the same utility."""
     compared_ = (one.metric for claim in paper.claims for one in claim.comparisons)
     return "utility" if "utility" in compared_ else "test accuracy"
 
 
 def compared(comparison: Comparison, paper: Paper) -> str:
-    """Say a comparison in words."""
+    """Return a comparison in words."""
     names = [paper.labels[name] for name in comparison.of]
     metric = METRICS[comparison.metric].label
     if comparison.ranks:

@@ -17,27 +17,27 @@ _DECIMALS: dict[Unit, int] = {"count": 0, "operations": 0, "mse": 6, "ssim": 4}
 
 
 def comma_separated(table: Table) -> str:
-    """Write a table's columns and rows; title, caption and notes stand in the other forms."""
+    """Return a table's columns and rows as CSV, without title, caption and notes."""
     rows = [[_ascii_minus(cell.text) for cell in cells] for cells in table.rows]
     return _written([[column.title for column in table.columns], *rows])
 
 
 def _ascii_minus(text: str) -> str:
-    return text.replace(MINUS, "-")  # the one sign that spreadsheets read
+    return text.replace(MINUS, "-")  # the only minus sign that spreadsheets read
 
 
 def verdicts_csv(evaluations: Iterable[Evaluation]) -> str:
-    """Write one line per printed number, run or not, in the printed unit, weights as counts; empty where unknown."""
-    lines = [_line(evaluation, found) for evaluation in evaluations for found in evaluation.verdicts]
+    """Return one line per printed number, measured or not, in the printed unit; unknown values are empty."""
+    lines = [_line(evaluation, verdict) for evaluation in evaluations for verdict in evaluation.verdicts]
     return _written([list(VERDICT_COLUMNS), *lines])
 
 
-def _line(evaluation: Evaluation, found: NumberVerdict) -> list[str]:
-    unit = METRICS[found.metric].unit
-    published = f"{found.published:.10g}" if " " in found.printed else found.printed  # 60 K in full
-    measured = [_number(value, unit) for value in (found.measured, found.low, found.high)]
-    place = [found.table, found.dataset, found.model, found.method, found.attack, found.metric]
-    return [evaluation.suite, evaluation.paper, *place, published, *measured, str(found.seeds), found.verdict]
+def _line(evaluation: Evaluation, verdict: NumberVerdict) -> list[str]:
+    unit = METRICS[verdict.metric].unit
+    published = f"{verdict.published:.10g}" if " " in verdict.printed else verdict.printed  # 60 K in full
+    measured = [_number(value, unit) for value in (verdict.measured, verdict.low, verdict.high)]
+    place = [verdict.table, verdict.dataset, verdict.model, verdict.method, verdict.attack, verdict.metric]
+    return [evaluation.suite, evaluation.paper, *place, published, *measured, str(verdict.seeds), verdict.verdict]
 
 
 def _number(value: float | None, unit: Unit) -> str:

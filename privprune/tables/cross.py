@@ -8,7 +8,7 @@ from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import Table, TableCell, labels, numbers, row
 from privprune.verdicts import CrossEvaluation
-from privprune.verdicts.cross import Line
+from privprune.verdicts.cross import CrossLine
 
 _MEMBERSHIP: dict[str, tuple[str, Unit]] = {
     "balanced_accuracy": ("balanced accuracy (%)", "percent"),
@@ -21,7 +21,7 @@ _SIZES = ("weights_after", "edge_parameters", "feature_bytes")
 
 
 def build_cross(evaluation: CrossEvaluation) -> tuple[Table, ...]:
-    """Make one table per data set, in the order that the suite names them."""
+    """Return one table per data set, in the order that the suite names them."""
     return tuple(_matrix(evaluation, data) for data in dict.fromkeys(line.cell.data for line in evaluation.lines))
 
 
@@ -59,7 +59,7 @@ def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
     )
 
 
-def _line(line: Line, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[TableCell, ...]:
+def _line(line: CrossLine, evaluation: CrossEvaluation, useful: Sequence[str]) -> tuple[TableCell, ...]:
     cell = line.cell
     membership = [
         estimate(cell.attacks[attack].measures.get(measure), unit) if line.membership_possible else IMPOSSIBLE

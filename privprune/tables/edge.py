@@ -1,11 +1,11 @@
-"""Networks whose first half runs on the device: utility, privacy and cost per method and cut, parts, deployment."""
+"""Tables about networks split between device and cloud: methods with privacy and cost, ablation, deployment."""
 
 from collections.abc import Mapping, Sequence
 
 from privprune.published import INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, plain, seeds
-from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, numbers, row
+from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, measured_on, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _OWN = "patrol"  # the defence whose paper these tables are for
@@ -26,7 +26,7 @@ _DEPLOYED = (
     *("edge_parameters", "edge_operations", "edge_file_bytes", "cloud_parameters", "cloud_operations"),
     *("cloud_file_bytes", "wire_bytes_float32", "wire_bytes_float16", "wire_bytes_int8", "outputs_error"),
 )
-_TIMED = {  # as the timings call them -> heading, what one of the unit is
+_TIMED = {  # name in the timings -> heading, and the number that one unit of the heading stands for
     "edge_torch_milliseconds": ("Edge, PyTorch (ms)", 1.0),
     "edge_onnx_runtime_milliseconds": ("Edge, ONNX Runtime (ms)", 1.0),
     "cloud_torch_milliseconds": ("Cloud, PyTorch (ms)", 1.0),
@@ -37,7 +37,7 @@ _TIMED = {  # as the timings call them -> heading, what one of the unit is
 
 
 def methods_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show utility, privacy under every attack, and cost: one line per method and cut."""
+    """Return utility, privacy under every attack, and cost: one line per method and cut."""
     lines = _lines(evaluation, paper)
     cells = [cell for _, cell in lines]
     shown = _measured(cells, (*_UTILITY, *_privacy(cells), "originals_recognised", *_COST))
@@ -49,7 +49,7 @@ def methods_table(evaluation: Evaluation, paper: Paper) -> Table:
         "independent network puts to the right identity, or class; beside it that of the images themselves.",
         columns=(*labels("Measured on", "Method", "Cell"), *_headings(shown), *numbers("Seeds")),
         rows=tuple(
-            row(_place(cell), _name(name, paper), cell.cell, *_values(cell, shown), seeds(len(cell.seeds)))
+            row(measured_on(cell), _name(name, paper), cell.cell, *_values(cell, shown), seeds(len(cell.seeds)))
             for name, cell in lines
         ),
         notes=(
@@ -62,7 +62,7 @@ def methods_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 
 def ablation_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show what each part of the method does alone and together."""
+    """Return the effect of each part of the method, alone and together."""
     lines = [(name, cell) for name, cell in _lines(evaluation, paper) if name in _PARTS]
     cells = [cell for _, cell in sorted(lines, key=lambda line: _order(line[0]))]
     names = [name for name, _ in sorted(lines, key=lambda line: _order(line[0]))]
@@ -71,7 +71,7 @@ def ablation_table(evaluation: Evaluation, paper: Paper) -> Table:
         (*("mean_average_precision", "test_accuracy", "decoder_train_mse", "decoder_train_ssim"),
          *("adaptive_decoder_mse", "decoder_train_recognised", "edge_removed", "edge_lipschitz")),
     )  # fmt: skip
-    own = {_place(cell) for name, cell in lines if name != "none"}
+    with_parts = {measured_on(cell) for name, cell in lines if name != "none"}
     return Table(
         name="ablation",
         title="Each part of the method, alone and together",
@@ -79,20 +79,20 @@ def ablation_table(evaluation: Evaluation, paper: Paper) -> Table:
         columns=(*labels("Measured on", "Pruned", "Lipschitz", "Adversarial"), *_headings(shown), *numbers("Seeds")),
         rows=tuple(
             row(
-                _place(cell),
+                measured_on(cell),
                 *("yes" if part else ABSENT for part in _PARTS[name]),
                 *_values(cell, shown),
                 seeds(len(cell.seeds)),
             )
             for name, cell in zip(names, cells, strict=True)
-            if _place(cell) in own
+            if measured_on(cell) in with_parts
         ),
         notes=(*INTERVALS, *data_notes(cells)),
     )
 
 
 def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]]) -> Table:
-    """Show what the exported halves hold and take; `timings` has cell -> what was measured on one machine, if known."""
+    """Return sizes and costs of the exported halves, and times where `timings` (cell -> name -> value) has any."""
     lines = [(name, cell) for name, cell in _lines(evaluation, paper) if "edge_file_bytes" in cell.numbers]
     cells = [cell for _, cell in lines]
     shown = _measured(cells, _DEPLOYED)
@@ -109,7 +109,7 @@ def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str,
         ),
         rows=tuple(
             row(
-                _place(cell),
+                measured_on(cell),
                 _name(name, paper),
                 cell.cell,
                 *_values(cell, shown),
@@ -125,17 +125,17 @@ def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str,
 
 
 def _lines(evaluation: Evaluation, paper: Paper) -> list[tuple[str, MeasuredCell]]:
-    """Return (method, cell) of every role and of every cell that is only in a curve, each cell once; else nothing."""
+    """Return (method, cell) of all roles, then of cells only in a curve; empty for papers other than PATROL."""
     if _OWN not in paper.defences:
         return []
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     order = list(paper.labels)
     for role in sorted(evaluation.roles, key=lambda role: order.index(role.name)):
-        found.setdefault(role.cell, role.name)
+        names.setdefault(role.cell, role.name)
     for curve in evaluation.curves:
         for cell in curve.cells:
-            found.setdefault(cell, curve.name)
-    return [(name, evaluation.cell(cell)) for cell, name in found.items()]
+            names.setdefault(cell, curve.name)
+    return [(name, evaluation.cell(cell)) for cell, name in names.items()]
 
 
 def _order(name: str) -> int:
@@ -160,12 +160,8 @@ def _values(cell: MeasuredCell, metrics: Sequence[str]) -> list[str]:
     return [estimate(cell.numbers.get(metric), METRICS[metric].unit) for metric in metrics]
 
 
-def _time(found: float | None, unit: float) -> str:
-    return ABSENT if found is None else plain(found / unit, "milliseconds")
-
-
-def _place(cell: MeasuredCell) -> str:
-    return f"{cell.data}, {cell.model}, {cell.protocol}"
+def _time(value: float | None, unit: float) -> str:
+    return ABSENT if value is None else plain(value / unit, "milliseconds")
 
 
 def _name(name: str, paper: Paper) -> TableCell:

@@ -7,8 +7,8 @@ from privprune.verdicts import Evaluation, Gain
 
 
 def gains_table(evaluation: Evaluation) -> Table:
-    """Show every quoted gain with what the printed numbers and the measured ones give."""
-    measured = {found.place.data for found in evaluation.gains if found.place}
+    """Return every quoted gain beside the gains computed from printed and from measured numbers."""
+    measured = {gain.place.data for gain in evaluation.gains if gain.place}
     return Table(
         name="gains",
         title="Average gains in reconstruction error",
@@ -20,7 +20,7 @@ def gains_table(evaluation: Evaluation) -> Table:
             *numbers("Measured", "Of measured rows", "Defences"),
             *texts("Notes"),
         ),
-        rows=tuple(_row(found) for found in evaluation.gains),
+        rows=tuple(_row(gain) for gain in evaluation.gains),
         notes=(
             "From averages, as the paper does: the ratio of the average error with and without.",
             "From rows: the same, with averages computed from the rows.",
@@ -31,16 +31,16 @@ def gains_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _row(found: Gain) -> tuple[TableCell, ...]:
-    printed = (found.from_averages, found.from_rows, found.of_rows)
+def _row(gain: Gain) -> tuple[TableCell, ...]:
+    printed = (gain.from_averages, gain.from_rows, gain.of_rows)
     return row(
-        found.dataset,
-        found.attacker,
-        found.quoted,
+        gain.dataset,
+        gain.attacker,
+        gain.quoted,
         *(signed(value, "percent") for value in printed),
-        measured_place(found.place) if found.place else ABSENT,
-        estimate(found.measured, "percent"),
-        estimate(found.measured_of_rows, "percent"),
-        f"{found.pairs} of {found.all_pairs}",
-        found.note or ABSENT,
+        measured_place(gain.place) if gain.place else ABSENT,
+        estimate(gain.measured, "percent"),
+        estimate(gain.measured_of_rows, "percent"),
+        f"{gain.pairs} of {gain.all_pairs}",
+        gain.note or ABSENT,
     )

@@ -15,5 +15,5 @@ _templates = jinja2.Environment(
 
 
 def html(table: Table) -> str:
-    """Write a figure element with caption, table and notes; cells carry their column's kind and style as classes."""
+    """Return a figure element with caption, table and notes; cells have column kind and style as classes."""
     return _templates.get_template("table.html.jinja").render(table=table)

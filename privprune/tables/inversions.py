@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
-from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, row
+from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _FEATURES = (
@@ -19,7 +19,7 @@ _CURVE = (
 
 
 def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show every inversion attack on every cell."""
+    """Return one row per inversion attack and cell."""
     cells = _inverted(evaluation)
     return Table(
         name="inversions",
@@ -68,7 +68,7 @@ def _numbers(cell: MeasuredCell, metrics: Sequence[str]) -> list[str]:
 
 
 def features_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show what each cell sends, what that can hold of the image, and the sizes of edge and cloud."""
+    """Return what each cell sends, the information bounds of the features, and the sizes of edge and cloud."""
     cells = _inverted(evaluation)
     useful = utilities(cells)
     return Table(
@@ -98,14 +98,14 @@ def features_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 
 def curves_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show each curve's cells in order, for cells whose features were inverted."""
-    found = [
+    """Return the cells of each curve in order, for cells whose features were inverted."""
+    lines = [
         (curve, cell)
         for curve in evaluation.curves
         for name in curve.cells
         if (cell := evaluation.cell(name)).inversions
     ]
-    useful = utilities(cell for _, cell in found)
+    useful = utilities(cell for _, cell in lines)
     return Table(
         name="curves",
         title="Defences at growing strength",
@@ -116,13 +116,13 @@ def curves_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         rows=tuple(
             row(
-                f"{cell.data}, {cell.model}, {cell.protocol}",
+                measured_on(cell),
                 paper.labels.get(curve.name, ABSENT),
                 cell.cell,
                 *_numbers(cell, (*useful, *_CURVE)),
                 seeds(len(cell.seeds)),
             )
-            for curve, cell in found
+            for curve, cell in lines
         ),
-        notes=(*INTERVALS, *data_notes(cell for _, cell in found)),
+        notes=(*INTERVALS, *data_notes(cell for _, cell in lines)),
     )

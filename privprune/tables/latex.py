@@ -14,13 +14,15 @@ _SYMBOLS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "[": "{[}", "]": "{]}", "*": "{*}",  # after a line's end LaTeX takes these for its own
+    "[": "{[}", "]": "{]}", "*": "{*}",  # after a line break LaTeX would read these as arguments
     "\N{MULTIPLICATION SIGN}": r"$\times$", "\N{MINUS SIGN}": "$-$", "\N{EN DASH}": "--", "—": "---",
     "\N{LEFT SINGLE QUOTATION MARK}": "`", "\N{RIGHT SINGLE QUOTATION MARK}": "'", "“": "``", "”": "''",
     "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$", "·": r"$\cdot$", "→": r"$\to$", "ε": r"$\varepsilon$",
     "…": r"\ldots{}", "\N{NO-BREAK SPACE}": "~", "\N{THIN SPACE}": r"\,",
 }  # fmt: skip
-_SPECIAL = re.compile("|".join([*map(re.escape, _SYMBOLS), "[^\n -\u017f]"]))  # the last: beyond the Latin alphabets
+_SPECIAL = re.compile(
+    "|".join([*map(re.escape, _SYMBOLS), "[^\n -\u017f]"])
+)  # the last: characters beyond the Latin alphabets
 _COLUMNS = {"label": "l", "number": "r", "text": r">{\raggedright\arraybackslash}p{5.5cm}"}
 
 _templates = jinja2.Environment(
@@ -40,8 +42,8 @@ _templates = jinja2.Environment(
 
 
 def escape(text: str) -> str:
-    """Write plain text so that LaTeX prints it as it is, on one line; what its fonts lack becomes a code point."""
-    return _SPECIAL.sub(lambda found: _SYMBOLS.get(found[0], f"U+{ord(found[0]):04X}"), " ".join(text.split()))
+    """Return plain text escaped for LaTeX, on one line; characters without a glyph become their code points."""
+    return _SPECIAL.sub(lambda match: _SYMBOLS.get(match[0], f"U+{ord(match[0]):04X}"), " ".join(text.split()))
 
 
 def _lines(table: Table) -> int:
@@ -60,7 +62,7 @@ def _heading(title: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """Write a table to be put into a paper; its first line names the packages that it needs."""
+    """Return a table for use in a paper; its first line names the packages that it needs."""
     return _templates.get_template("table.tex.jinja").render(
         table=table,
         headings=[_heading(column.title) for column in table.columns],
@@ -70,7 +72,7 @@ def latex(table: Table) -> str:
 
 
 def latex_document(tables: Sequence[Table], title: str) -> str:
-    """Write all tables as one document that compiles by itself."""
+    """Return all tables as one complete document."""
     return _templates.get_template("document.tex.jinja").render(title=title, tables=[latex(table) for table in tables])
 
 

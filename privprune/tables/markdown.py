@@ -10,12 +10,12 @@ _RULES = {"label": ":---", "text": ":---", "number": "---:"}
 
 
 def escape(text: str) -> str:
-    """Write plain text so that Markdown shows it as it is, on one line."""
-    return _ESCAPED.sub(lambda found: _ENTITIES.get(found.group(), "\\" + found.group()), " ".join(text.split()))
+    """Return plain text escaped for Markdown, on one line."""
+    return _ESCAPED.sub(lambda match: _ENTITIES.get(match.group(), "\\" + match.group()), " ".join(text.split()))
 
 
 def markdown(table: Table) -> str:
-    """Write a table with its title, caption and notes."""
+    """Return a table with its title, caption and notes."""
     lines = [f"### {escape(table.title)}", "", escape(table.caption), ""]
     lines += [_line([escape(column.title) for column in table.columns]), _line([_rule(one) for one in table.columns])]
     lines += [_line([escape(cell.text) for cell in cells]) for cells in table.rows]

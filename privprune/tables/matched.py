@@ -9,7 +9,7 @@ from privprune.verdicts import Evaluation, Matched
 
 
 def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
-    """Show every comparison at the same accuracy, those of the claims and those of all further cells and attacks."""
+    """Return every comparison at the same accuracy: those of the claims, and those of further cells and attacks."""
     word = utility_word(paper)
     return Table(
         name="matched",
@@ -21,29 +21,29 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
             *numbers(f"{word.capitalize()} (%)", "MSE: cell", "MSE: curve", "MSE: difference", "Seeds"),
             *texts("Notes"),
         ),
-        rows=tuple(_row(found, paper) for found in evaluation.matched),
+        rows=tuple(_row(matched, paper) for matched in evaluation.matched),
         notes=(
             "Mean over paired seeds [95 % interval by Student's t]; single errors: mean over seeds.",
             "Nothing is extrapolated: where an accuracy lies beyond the curve's ends, there is no difference.",
-            *data_notes(evaluation.cell(found.cell) for found in evaluation.matched),
+            *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )
 
 
-def _row(found: Matched, paper: Paper) -> tuple[TableCell, ...]:
-    difference = found.difference
+def _row(matched: Matched, paper: Paper) -> tuple[TableCell, ...]:
+    difference = matched.difference
     return row(
-        measured_place(found.place),
-        paper.labels[found.of],
-        found.cell,
-        paper.labels[found.against],
-        METRICS[found.metric].label.removesuffix(" MSE"),
-        estimate(found.accuracy, "percent"),
-        estimate(found.here, "mse"),
-        estimate(found.curve, "mse"),
+        measured_place(matched.place),
+        paper.labels[matched.of],
+        matched.cell,
+        paper.labels[matched.against],
+        METRICS[matched.metric].label.removesuffix(" MSE"),
+        estimate(matched.accuracy, "percent"),
+        estimate(matched.here, "mse"),
+        estimate(matched.curve, "mse"),
         ABSENT
         if difference is None
         else with_interval(difference.mean, difference.low, difference.high, "mse", difference=True),
-        seeds(found.seeds),
-        f"no matched accuracy in {found.unmatched} of {found.seeds} seeds" if found.unmatched else ABSENT,
+        seeds(matched.seeds),
+        f"no matched accuracy in {matched.unmatched} of {matched.seeds} seeds" if matched.unmatched else ABSENT,
     )

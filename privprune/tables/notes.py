@@ -1,4 +1,4 @@
-"""What stands under a table: how to read its intervals, and what must be said about the data behind it."""
+"""Notes under tables: how to read the intervals, and the notes of the data sets."""
 
 from collections.abc import Iterable
 

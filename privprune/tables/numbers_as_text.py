@@ -1,4 +1,4 @@
-"""Numbers as tables show them: by unit, with intervals and signs."""
+"""Numbers as text for tables: by unit, with intervals and signs."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ _DECIMALS: dict[Unit, int] = {
     "operations": 0,
     "milliseconds": 2,
 }
-_LARGE = 100_000.0  # a ratio's decimals say nothing beyond
+_LARGE = 100_000.0  # larger ratios are written with an exponent
 _HEADINGS: dict[Unit, str] = {
     "percent": " (%)",
     "times": " (times)",
@@ -34,15 +34,15 @@ _HEADINGS: dict[Unit, str] = {
 
 
 def heading(metric: str) -> str:
-    """Name a metric with its unit, as a column's heading."""
-    found = METRICS[metric]
-    return found.label + _HEADINGS.get(found.unit, "")
+    """Return the heading of a metric's column, with the unit."""
+    quantity = METRICS[metric]
+    return quantity.label + _HEADINGS.get(quantity.unit, "")
 
 
 def utilities(cells: Iterable[MeasuredCell]) -> list[str]:
-    """Return what says how useful the cells are: test accuracy, mean average precision, or both."""
-    found = {metric for cell in cells for metric in cell.numbers}
-    return [metric for metric in ("test_accuracy", "mean_average_precision") if metric in found] or ["test_accuracy"]
+    """Return the metrics of utility that the cells have: test accuracy, mean average precision, or both."""
+    metrics = {metric for cell in cells for metric in cell.numbers}
+    return [metric for metric in ("test_accuracy", "mean_average_precision") if metric in metrics] or ["test_accuracy"]
 
 
 def plain(value: float, unit: Unit, decimals: int | None = None) -> str:
@@ -63,7 +63,7 @@ def signed(value: float, unit: Unit) -> str:
 def with_interval(
     value: float | None, low: float | None, high: float | None, unit: Unit, *, difference: bool = False
 ) -> str:
-    """Write a mean with its 95 % interval; the interval is left out where unknown, or no wider than the digits."""
+    """Return a mean with its 95 % interval, which is left out if unknown or if its ends print like the mean."""
     if value is None:
         return ABSENT
     write = signed if difference else plain
@@ -74,13 +74,13 @@ def with_interval(
     return text if ends == (text, text) else f"{text} [{ends[0]}, {ends[1]}]"
 
 
-def estimate(found: Estimate | None, unit: Unit) -> str:
-    """Write an estimate with its interval, or that there is none."""
-    return ABSENT if found is None else with_interval(found.mean, found.low, found.high, unit)
+def estimate(measured: Estimate | None, unit: Unit) -> str:
+    """Return an estimate with its interval, or the text of an absent value."""
+    return ABSENT if measured is None else with_interval(measured.mean, measured.low, measured.high, unit)
 
 
 def seeds(count: int) -> str:
-    """Write how many seeds are behind a number; one is said in words."""
+    """Return the number of seeds as text; one seed is written in words."""
     return {0: ABSENT, 1: "one seed"}.get(count, str(count))
 
 

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.verdicts import Place
+from privprune.verdicts import ComparisonPlace, MeasuredCell
 
-ABSENT = "\N{EN DASH}"  # what a table shows where there is nothing to show
+ABSENT = "\N{EN DASH}"  # text of a cell without content
 MINUS = "\N{MINUS SIGN}"  # as wide as the plus
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading and alignment; `text` is prose that may be broken over lines."""
+    """A column's heading and kind, which decides its alignment; `text` is prose that may be broken over lines."""
 
     title: str
     kind: Literal["label", "number", "text"]
@@ -36,7 +36,7 @@ class Table:
         caption: what it shows, in a sentence or two.
         columns: one per cell of a row.
         rows: the cells.
-        notes: printed under it: marks, tolerances, and what must be said about the data.
+        notes: texts under the table: marks, tolerances, notes on the data.
 
     """
 
@@ -74,25 +74,30 @@ def row(*cells: str | TableCell) -> tuple[TableCell, ...]:
 
 
 def verdict(text: str) -> TableCell:
-    """Show a verdict with the style of its name."""
+    """Return a cell with a verdict, in the style of the same name."""
     return TableCell(text, text.replace(" ", "-"))
 
 
 def printed_place(dataset: str, model: str) -> str:
-    """Name a printed data set and model."""
+    """Return the text for a printed data set and model."""
     return f"{dataset}, {model}"
 
 
-def measured_place(place: Place) -> str:
-    """Name what stands behind a measurement: data set, network and division of the records."""
-    apart = " (ours)" if place.ours else " (stand-in)" if place.stand_in else ""
-    return f"{place.data}, {place.network}, {place.protocol}{apart}"
+def measured_on(cell: MeasuredCell) -> str:
+    """Return the text for data set, network and protocol of a cell."""
+    return f"{cell.data}, {cell.model}, {cell.protocol}"
 
 
-def instead_of_its_data(places: Iterable[Place]) -> str:
-    """Say what a claim was tested on where none of the places has the paper's own data; empty where one has."""
-    found = list(places)
-    if not found or not all(place.stand_in for place in found):
+def measured_place(place: ComparisonPlace) -> str:
+    """Return the text for data set, network and protocol of a comparison, and whether they are not the paper's."""
+    marker = " (ours)" if place.ours else " (stand-in)" if place.stand_in else ""
+    return f"{place.data}, {place.network}, {place.protocol}{marker}"
+
+
+def instead_of_its_data(places: Iterable[ComparisonPlace]) -> str:
+    """Return which data replace the paper's where no place has the paper's own data; empty where one has."""
+    tested = list(places)
+    if not tested or not all(place.stand_in for place in tested):
         return ""
-    named = dict.fromkeys("data of ours" if place.ours else "stand-in data" for place in found)
+    named = dict.fromkeys("data of ours" if place.ours else "stand-in data" for place in tested)
     return " and ".join(sorted(named, reverse=True))

@@ -1,4 +1,4 @@
-"""Tracking: MLflow shows what the records say, and curves while they grow. Only `store.py` imports MLflow."""
+"""Copies records to MLflow, and streams curves to it during training. Only `store.py` imports MLflow."""
 
 from privprune.tracking.filling import Filled, fill, track
 from privprune.tracking.live import LiveRun, streamed

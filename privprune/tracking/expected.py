@@ -1,4 +1,4 @@
-"""Every run that the reports of a suite tell of."""
+"""The runs that a tracking store should contain for a suite."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from privprune.errors import UserError
 from privprune.records import read_records
 from privprune.tracking.from_records import run_of_record
 from privprune.tracking.from_reports import run_of_figures, run_of_verdicts
-from privprune.tracking.runs import Run
+from privprune.tracking.runs import TrackedRun
 
 
-def expected_runs(records_folder: Path, data_folder: Path) -> list[Run]:
-    """Return every run that the reports of a suite tell of.
+def expected_runs(records_folder: Path, data_folder: Path) -> list[TrackedRun]:
+    """Return one run per record, and per paper one of its verdicts and one of its figures.
 
     Args:
-        records_folder: `reports/<suite>/records`; verdicts, tables and figures are looked for beside it.
-        data_folder: `data`; panels of reconstructions are taken from it where they are.
+        records_folder: `reports/<suite>/records`; verdicts, tables and figures are read from the folders beside it.
+        data_folder: `data`; panels of reconstructions are read from it, if present.
 
     Raises:
         UserError: a record is damaged, or belongs to another suite.

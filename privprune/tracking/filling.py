@@ -1,4 +1,4 @@
-"""Fill stores from the records: nothing twice, and complete again after whatever got lost."""
+"""Write the records to tracking stores: each run once, and again if it was lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from privprune.errors import UserError
 from privprune.tracking.expected import expected_runs
-from privprune.tracking.runs import Run
+from privprune.tracking.runs import TrackedRun
 from privprune.tracking.store import (
     FINGERPRINT,
     Store,
@@ -31,7 +31,7 @@ OWNER = "privprune.filled_by"
 
 @dataclass(frozen=True)
 class Filled:
-    """What filling a store did: the experiment's identifier, and how many runs were written or there before."""
+    """The identifier of the experiment, the number of runs that were written, and of those that existed before."""
 
     experiment: str
     added: int
@@ -39,7 +39,7 @@ class Filled:
 
 
 def track(records_folder: Path, root: Path, other_store: str = "") -> Filled:
-    """Fill the local store and, where another is named, that one too; its failure costs a warning.
+    """Fill the local store and, where another is named, that one too; a failure of the other one gives a warning.
 
     Args:
         records_folder: `reports/<suite>/records`.
@@ -47,17 +47,17 @@ def track(records_folder: Path, root: Path, other_store: str = "") -> Filled:
         other_store: the value of MLFLOW_TRACKING_URI, "" where it is not set.
 
     Returns:
-        What was done to the local store.
+        The result for the local store.
 
     Raises:
-        UserError: no or damaged records, or a local database that cannot be used.
+        UserError: no or damaged records, a local database that cannot be used, or MLflow is not installed.
 
     """
     filled = fill(records_folder, local_store(root), root)
     if other_store and database(other_store) != database(local_store(root)):
         try:
             fill(records_folder, other_store, root)
-        except Exception as failure:  # noqa: BLE001  (whatever another store raises, the results are there)
+        except Exception as failure:  # noqa: BLE001  (no failure of another store may fail the stage)
             logging.getLogger(__name__).warning(
                 "warning: runs were not written to %s (%s); `python -m stages.track %s` tries again",
                 without_password(other_store),
@@ -68,18 +68,18 @@ def track(records_folder: Path, root: Path, other_store: str = "") -> Filled:
 
 
 def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
-    """Write every run that a store does not have yet.
+    """Write every run that a store does not contain yet.
 
-    A run is known by its fingerprint, which is written last: one that a killed process left unfinished
-    has none, and is removed and written again.
+    A run is identified by its fingerprint, which is written last: a run that a killed process left unfinished has no
+    fingerprint, and is removed and written again.
 
     Args:
         records_folder: `reports/<suite>/records`; the suite is the name of the experiment.
-        store_uri: where to, as MLFLOW_TRACKING_URI would name it.
+        store_uri: address of the store, in the form of MLFLOW_TRACKING_URI.
         root: the folder of the checkout.
 
     Raises:
-        UserError: no or damaged records, or a SQLite file that cannot be used.
+        UserError: no or damaged records, a SQLite file that cannot be used, or MLflow is not installed.
 
     """
     if not records_folder.is_dir():
@@ -94,7 +94,7 @@ def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
         known = {run.tags[FINGERPRINT] for run in stored if FINGERPRINT in run.tags}
         for old in stored:
             if old.tags[OWNER] == owner:
-                _tend(store, old, set(runs))
+                _update(store, old, set(runs))
         missing = [run for fingerprint, run in runs.items() if fingerprint not in known]
         live = _live_runs(store, suite) if missing else {}
         around = {OWNER: owner, CURRENT: "true"} | _source(root)
@@ -104,7 +104,7 @@ def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
     return Filled(experiment, added=len(missing), found=len(runs) - len(missing))
 
 
-def _write(store: Store, experiment: str, run: Run, around: dict[str, str]) -> None:
+def _write(store: Store, experiment: str, run: TrackedRun, around: dict[str, str]) -> None:
     """Write one run, its fingerprint last."""
     source = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"stages/{run.stage}.py"}
     note = {"mlflow.note.content": f"`dvc repro {run.stage}@{run.cell or run.paper}` makes what this run shows."}
@@ -120,8 +120,8 @@ def _write(store: Store, experiment: str, run: Run, around: dict[str, str]) -> N
     store.tag(identifier, FINGERPRINT, run.fingerprint)
 
 
-def _tend(store: Store, run: StoredRun, expected: set[str]) -> None:
-    """Remove a run that was left unfinished, and mark whether a finished one is what the records say today."""
+def _update(store: Store, run: StoredRun, expected: set[str]) -> None:
+    """Remove an unfinished run; mark whether a finished one agrees with the present records."""
     if FINGERPRINT not in run.tags:
         store.remove(run.identifier)
         return
@@ -131,7 +131,7 @@ def _tend(store: Store, run: StoredRun, expected: set[str]) -> None:
 
 
 def _live_runs(store: Store, suite: str) -> dict[str, str]:
-    """Return the latest run that was streamed from each place: key -> identifier."""
+    """Return key -> identifier of the latest streamed run with this key."""
     latest: dict[str, str] = {}
     for run in store.runs_of(live_experiment(suite)):
         latest.setdefault(run.tags.get(KEY, ""), run.identifier)
@@ -139,12 +139,12 @@ def _live_runs(store: Store, suite: str) -> dict[str, str]:
 
 
 def live_experiment(suite: str) -> str:
-    """Return the experiment of runs streamed while they train, which tables of finished runs leave out."""
+    """Return the experiment of streamed runs, which is separate so that tables of finished runs do not show them."""
     return f"{suite}-live"
 
 
 def _owner(root: Path) -> str:
-    """Return a name for this checkout on this machine that tells neither."""
+    """Return an identifier of this checkout on this machine, from which neither can be read."""
     return hashlib.sha256(f"{platform.node()}:{root.resolve()}".encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""A run from a record: the stages that train, prune, harden and attack."""
+"""Tracked runs from records: the stages that train, prune, harden and attack."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 from privprune.errors import UserError
 from privprune.files import read_json
 from privprune.records import Record, record_path
-from privprune.tracking.runs import Point, Run, canonical, fingerprint_of, key
+from privprune.tracking.runs import MetricPoint, TrackedRun, canonical, fingerprint_of, key
 
 
-def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Run:
+def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> TrackedRun:
     """Return the run of a stage that trained, pruned, hardened or attacked."""
     path = record_path(reports_folder, record.suite, record.paper, record.stage, record.cell)
-    # An empty field counts as an absent one, so a field that a later version adds changes no fingerprint.
+    # Empty fields are left out, so that a field which a later version adds changes no fingerprint.
     content = {name: value for name, value in asdict(record).items() if value not in ({}, [])}
     place = (record.suite, record.paper, record.stage, record.cell)
     beside = reports_folder / record.suite / "timings" / path.relative_to(path.parents[2])
     timing = read_json(beside) if beside.exists() else {}
     seconds = timing.get("seconds")
     panels = [*path.parent.glob(f"{escape(record.cell)}.*png"), *_panels(record, data_folder)]
-    return Run(
+    return TrackedRun(
         *place,
         parameters=_parameters(record),
-        points=[*_record_points(record), *([Point("seconds", seconds)] if seconds is not None else [])],
+        points=[*_record_points(record), *([MetricPoint("seconds", seconds)] if seconds is not None else [])],
         tags=_tags(record) | {name: _text(value) for name, value in timing.items() if name != "seconds"},
         data=(record.data["name"], record.data["fingerprint"]) if {"name", "fingerprint"} <= set(record.data) else None,
         artifacts={path: ""} | dict.fromkeys(sorted(panels), "panels"),
@@ -41,12 +41,12 @@ def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Ru
 
 
 def _panels(record: Record, data_folder: Path) -> Iterable[Path]:
-    """Return the pictures that an attack left beside its scores; a clone without cache has none."""
+    """Return the pictures that an attack wrote beside its scores; none in a clone without the cache."""
     return (data_folder / "attacks" / record.paper / record.cell).glob("*.png") if record.stage == "attack" else ()
 
 
 def _decoded(panel: str, record: Path) -> bytes:
-    """Return a picture that a record holds as base64."""
+    """Return the bytes of a picture that a record contains as base64."""
     try:
         return base64.b64decode(panel, validate=True)
     except ValueError:
@@ -54,12 +54,12 @@ def _decoded(panel: str, record: Path) -> bytes:
 
 
 def _file(label: str) -> str:
-    """Return a label as the name of a file."""
+    """Return a label as a safe file name."""
     return re.sub(r"[^\w.-]", "_", label).lstrip(".")
 
 
 def _parameters(record: Record) -> dict[str, str]:
-    """Return the suite's entry, flattened, and what else decides the numbers."""
+    """Return the suite's entry, flattened, and the other fields that determine the numbers."""
     given = dict(_flat("", record.parameters))
     around = {
         "data": record.data.get("name", ""),
@@ -73,7 +73,7 @@ def _parameters(record: Record) -> dict[str, str]:
 
 
 def _tags(record: Record) -> dict[str, str]:
-    """Return what describes a run and is no setting of it."""
+    """Return the fields that describe a run but are no settings: versions, data, device, phases."""
     tags = {f"versions.{package}": version for package, version in record.versions.items()}
     tags |= {f"data_{name}": value for name, value in record.data.items() if value and name != "name"}
     tags["device"] = record.device
@@ -82,7 +82,7 @@ def _tags(record: Record) -> dict[str, str]:
     return tags
 
 
-def _record_points(record: Record) -> Iterator[Point]:
+def _record_points(record: Record) -> Iterator[MetricPoint]:
     """Return curves and final metrics: `loss` is the mean over seeds, `.low` and `.high` bound it."""
     yield from _curves("", record.history, record.seeds)
     yield from _finals("", record.metrics, record.seeds)
@@ -93,31 +93,31 @@ def _record_points(record: Record) -> Iterator[Point]:
         for name, value in candidate.items():
             values = _numbers(value)
             if values:
-                yield Point(f"search/{name}", _mean(values), step)
+                yield MetricPoint(f"search/{name}", _mean(values), step)
 
 
-def _curves(prefix: str, history: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> Iterator[Point]:
+def _curves(prefix: str, history: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> Iterator[MetricPoint]:
     """Return a curve of means over seeds and one curve per seed; history: name -> epochs x seeds."""
     for name, epochs in history.items():
         for step, given in enumerate(epochs, start=1):
             values = _numbers(given)
             if values:
-                yield Point(f"epochs/{prefix}{name}", _mean(values), step)
+                yield MetricPoint(f"epochs/{prefix}{name}", _mean(values), step)
             for seed, value in _by_seed(given, seeds):
-                yield Point(f"epochs_by_seed/{prefix}{name}.seed_{seed}", value, step)
+                yield MetricPoint(f"epochs_by_seed/{prefix}{name}.seed_{seed}", value, step)
 
 
-def _finals(prefix: str, metrics: Mapping[str, Any], seeds: Sequence[int]) -> Iterator[Point]:
+def _finals(prefix: str, metrics: Mapping[str, Any], seeds: Sequence[int]) -> Iterator[MetricPoint]:
     """Return final values; metrics: name -> one value per seed, or {values, mean, low, high}."""
     for name, given in metrics.items():
         values = given.get("values", []) if isinstance(given, dict) else given
         bounds = {end: given.get(end) for end in ("low", "high")} if isinstance(given, dict) else {}
-        found = _numbers(given.get("mean", values) if isinstance(given, dict) else given)
-        if found:
-            yield Point(f"{prefix}{name}", _mean(found))
-        yield from (Point(f"{prefix}{name}.{end}", bound) for end, bound in bounds.items() if bound is not None)
+        numbers = _numbers(given.get("mean", values) if isinstance(given, dict) else given)
+        if numbers:
+            yield MetricPoint(f"{prefix}{name}", _mean(numbers))
+        yield from (MetricPoint(f"{prefix}{name}.{end}", bound) for end, bound in bounds.items() if bound is not None)
         for seed, value in _by_seed(values, seeds):
-            yield Point(f"seeds/{prefix.replace('/', '.')}{name}.seed_{seed}", value)
+            yield MetricPoint(f"seeds/{prefix.replace('/', '.')}{name}.seed_{seed}", value)
 
 
 def _flat(prefix: str, content: Any) -> Iterator[tuple[str, Any]]:
@@ -130,19 +130,19 @@ def _flat(prefix: str, content: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    """Write a setting as the suite file would."""
+    """Return a setting as text: a string unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _by_seed(values: Any, seeds: Sequence[int]) -> Iterator[tuple[int, float]]:
-    """Pair values with their seeds, with their places where the numbers of both differ."""
+    """Pair values with their seeds, or with their indices where the number of values is not that of the seeds."""
     if isinstance(values, list):
         names = seeds if len(seeds) == len(values) else range(len(values))
         yield from ((name, value) for name, value in zip(names, values, strict=True) if _numbers(value))
 
 
 def _numbers(value: Any) -> list[float]:
-    """Return the numbers in a value: of a number itself, of a list those it holds, else none."""
+    """Return the numbers in a value: the value itself, the numbers of a list, or none."""
     if isinstance(value, int | float):
         return [float(value)]
     return [float(part) for part in value if isinstance(part, int | float)] if isinstance(value, list) else []

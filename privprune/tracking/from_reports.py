@@ -1,4 +1,4 @@
-"""A run from what stands beside the records: the stages that judge a paper and draw its figures."""
+"""Tracked runs from reports: the stages that evaluate a paper and draw its figures."""
 
 from __future__ import annotations
 
@@ -8,35 +8,41 @@ import re
 from pathlib import Path
 
 from privprune.files import read_json
-from privprune.tracking.runs import Point, Run, fingerprint_of, key
+from privprune.tracking.runs import MetricPoint, TrackedRun, fingerprint_of, key
 
 
-def run_of_verdicts(reports: Path, paper: str) -> Run:
-    """Return the run of the stage that judged a paper: how many of each verdict, and each printed number measured."""
+def run_of_verdicts(reports: Path, paper: str) -> TrackedRun:
+    """Return the run of the stage `evaluate`: the count of each verdict, and every measured printed number."""
     verdicts = reports / "verdicts" / f"{paper}.csv"
     lines = _lines(verdicts)
     summary = reports / "metrics" / f"{paper}.json"
     counts = read_json(summary) if summary.exists() else {}
-    points = [Point(f"{kind}/{name}", count) for kind, found in counts.items() for name, count in found.items()]
+    points = [
+        MetricPoint(f"{kind}/{name}", count) for kind, by_name in counts.items() for name, count in by_name.items()
+    ]
     for line in lines:
         place = " ".join(line[part] for part in ("dataset", "model", "method", "attack", "metric") if line[part])
         ends = {"": "measured", ".low": "low", ".high": "high", ".published": "published"}
         values = {end: _number(line[column]) for end, column in ends.items()}
-        points += [Point(f"{line['table']}/{place}{end}", value) for end, value in values.items() if value is not None]
+        points += [
+            MetricPoint(f"{line['table']}/{place}{end}", value) for end, value in values.items() if value is not None
+        ]
     artifacts = {path: "" for path in (verdicts, summary) if path.exists()} | _below(reports, "tables", paper, "*")
     return _of_paper(reports, paper, "evaluate", points, artifacts)
 
 
-def run_of_figures(reports: Path, paper: str) -> Run:
-    """Return the run of the stage that drew a paper's figures."""
+def run_of_figures(reports: Path, paper: str) -> TrackedRun:
+    """Return the run of the stage `plot`."""
     return _of_paper(reports, paper, "plot", [], _below(reports, "figures", paper, "*.png"))
 
 
-def _of_paper(reports: Path, paper: str, stage: str, points: list[Point], artifacts: dict[Path, str]) -> Run:
-    """Return a run that speaks for a whole paper; it is new when one of its files is."""
+def _of_paper(
+    reports: Path, paper: str, stage: str, points: list[MetricPoint], artifacts: dict[Path, str]
+) -> TrackedRun:
+    """Return a run about a whole paper; its fingerprint changes with any of its files."""
     digests = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in artifacts]
     fingerprint = fingerprint_of(key(reports.name, paper, stage, ""), *digests)
-    return Run(reports.name, paper, stage, "", {}, points, {}, None, artifacts, fingerprint)
+    return TrackedRun(reports.name, paper, stage, "", {}, points, {}, None, artifacts, fingerprint)
 
 
 def _below(reports: Path, kind: str, paper: str, pattern: str) -> dict[Path, str]:
@@ -47,7 +53,7 @@ def _below(reports: Path, kind: str, paper: str, pattern: str) -> dict[Path, str
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
-    """Return the lines of a table of verdicts, none where it does not stand yet."""
+    """Return the lines of a table of verdicts, empty if the file does not exist yet."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -55,5 +61,5 @@ def _lines(path: Path) -> list[dict[str, str]]:
 
 
 def _number(text: str) -> float | None:
-    """Read a cell of `verdicts.csv`; an empty one, or one with words, is no number."""
+    """Return the number in a cell of `verdicts.csv`, None for an empty cell or words."""
     return float(text) if re.fullmatch(r"-?\d+(\.\d*)?(e[-+]?\d+)?", text.strip()) else None

@@ -1,4 +1,4 @@
-"""Stream the curves of a long stage while it trains."""
+"""Stream the curves of a long stage to a tracking server during training."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from privprune.progress.reporter import heard_by
+from privprune.progress.reporter import after_each_epoch
 from privprune.tracking.filling import KEY, LIVE, live_experiment
-from privprune.tracking.runs import Point, key
+from privprune.tracking.runs import MetricPoint, key
 from privprune.tracking.store import Store, describe, without_password
 
-SECONDS_BETWEEN_BATCHES = 1.0  # small networks finish epochs faster than a server takes batches
+SECONDS_BETWEEN_BATCHES = 1.0  # small networks finish epochs faster than a server accepts batches
 
 
 @contextlib.contextmanager
 def streamed(uri: str, suite: str, paper: str, stage: str, cell: str) -> Iterator[None]:
-    """Stream every epoch that is reported inside the block, by whichever thread or forked worker.
+    """Stream every epoch that is reported inside the block, from all threads and forked workers.
 
     Args:
-        uri: the value of MLFLOW_TRACKING_URI; "" streams nothing, and costs nothing.
+        uri: the value of MLFLOW_TRACKING_URI; "" streams nothing, and needs no MLflow.
         suite: the suite of the stage.
-        paper: the paper whose row it is.
+        paper: the paper of the record.
         stage: the stage that trains.
-        cell: its cell.
+        cell: the cell that is trained.
 
     """
     if not uri:
@@ -34,7 +34,7 @@ def streamed(uri: str, suite: str, paper: str, stage: str, cell: str) -> Iterato
     live = LiveRun(uri, suite, paper, stage, cell)
     ended = False
     try:
-        with heard_by(live.on_epoch):
+        with after_each_epoch(live.on_epoch):
             yield
         ended = True
     finally:
@@ -42,10 +42,11 @@ def streamed(uri: str, suite: str, paper: str, stage: str, cell: str) -> Iterato
 
 
 class LiveRun:
-    """A run that grows while its stage trains, where MLFLOW_TRACKING_URI is set.
+    """A run that grows during training.
 
-    It stands in an experiment of its own, `<suite>-live`, with the tag `privprune.live`: the run filled in from
-    the record is the one that counts, and names it. Whatever goes wrong costs one warning, not the training.
+    It belongs to a separate experiment, `<suite>-live`, and has the tag `privprune.live`. The run that is written later
+    from the record is the authoritative one, and links to it. Any failure gives one warning and does not stop the
+    training; so does a missing MLflow.
     """
 
     def __init__(self, uri: str, suite: str, paper: str, stage: str, cell: str) -> None:
@@ -57,7 +58,7 @@ class LiveRun:
         self._lock = threading.Lock()
         self._store: Store | None = None
         self._run = ""
-        self._waiting: list[Point] = []
+        self._waiting: list[MetricPoint] = []
         self._sent = 0.0
         self._broken = not uri
 
@@ -72,21 +73,21 @@ class LiveRun:
                 self._try(None)
 
     def close(self, *, failed: bool = False) -> None:
-        """Send what waits, and end the run."""
+        """Send the waiting points, and end the run."""
         with self._lock:
             if not self._broken and (self._store is not None or self._waiting):
                 self._try("FAILED" if failed else "FINISHED")
             self._broken = True
 
     def _try(self, status: str | None) -> None:
-        """Send what waits, and end the run where a status is given; the first failure is the last attempt."""
+        """Send the waiting points, and end the run if a status is given; after a failure nothing more is sent."""
         try:
             if self._store is None:
                 self._store = self._begin()
             self._store.write(self._run, self._waiting)
             if status is not None:
                 self._store.end(self._run, status)
-        except Exception as failure:  # noqa: BLE001  (whatever tracking raises, the training goes on)
+        except Exception as failure:  # noqa: BLE001  (no failure of tracking may stop the training)
             self._broken = True
             logging.getLogger(__name__).warning(
                 "warning: curves are not streamed to %s (%s); training goes on, the track stage fills the run in",
@@ -97,7 +98,7 @@ class LiveRun:
         self._sent = time.monotonic()
 
     def _begin(self) -> Store:
-        """Begin the run, and end those that a killed stage left running in its place."""
+        """Begin the run, and end runs of the same cell that a killed stage left running."""
         store = Store(self._uri)
         experiment = store.experiment(live_experiment(self._suite))
         for run in store.runs(experiment):
@@ -107,12 +108,12 @@ class LiveRun:
         return store
 
 
-def _points(name: str, step: int, measurements: Mapping[str, Sequence[float]]) -> list[Point]:
+def _points(name: str, step: int, measurements: Mapping[str, Sequence[float]]) -> list[MetricPoint]:
     """Return the mean and, where there are several networks, the value of each."""
     points = []
     for measure, values in measurements.items():
         if values:
-            points.append(Point(f"{name}/{measure}", sum(values) / len(values), step))
+            points.append(MetricPoint(f"{name}/{measure}", sum(values) / len(values), step))
         if len(values) > 1:
-            points += [Point(f"{name}_each/{measure}.{place}", value, step) for place, value in enumerate(values)]
+            points += [MetricPoint(f"{name}_each/{measure}.{place}", value, step) for place, value in enumerate(values)]
     return points

@@ -1,4 +1,4 @@
-"""What one run of MLflow holds; nothing here knows MLflow."""
+"""The content of one run in a tracking store, as data; no MLflow here."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Point:
-    """One value of one metric; step counts finished epochs, 0 stands for a value that has no epoch."""
+class MetricPoint:
+    """One value of one metric; `step` is the number of finished epochs, 0 for a value without an epoch."""
 
     name: str
     value: float
@@ -19,19 +19,19 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of MLflow.
+class TrackedRun:
+    """One run in a tracking store.
 
     Attributes:
-        suite, paper, stage, cell: what ran; `cell` is empty where a stage speaks for a whole paper.
+        suite, paper, stage, cell: what ran; `cell` is empty for a stage about a whole paper.
         parameters: name -> value as text.
         points: curves and final metrics.
-        tags: name -> text, beside those that `identity` gives.
+        tags: name -> text, in addition to those of `identity`.
         data: name and fingerprint of the dataset, or None.
         artifacts: file -> folder inside the run, "" for its top.
-        pictures: place inside the run -> PNG that stands in no file of its own.
-        fingerprint: sha256 that changes when, and only when, the run's content or its place changes.
-        seconds: how long the stage took, where that is known.
+        pictures: path inside the run -> bytes of a PNG that no file contains.
+        fingerprint: sha256 that changes exactly when the content or the key of the run changes.
+        seconds: how long the stage took, None if unknown.
 
     """
 
@@ -40,7 +40,7 @@ class Run:
     stage: str
     cell: str
     parameters: dict[str, str]
-    points: list[Point]
+    points: list[MetricPoint]
     tags: dict[str, str]
     data: tuple[str, str] | None
     artifacts: dict[Path, str]
@@ -50,31 +50,31 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Return what a person looks for, for instance `train/digits-baseline`, or `plot/mia_pruning`."""
+        """Return the displayed name, for instance `train/digits-baseline`, or `plot/mia_pruning`."""
         return f"{self.stage}/{self.cell or self.paper}"
 
     @property
     def key(self) -> str:
-        """Return what no other run of today's records shares."""
+        """Return the key, which is unique among the runs of the present records."""
         return key(self.suite, self.paper, self.stage, self.cell)
 
     @property
     def identity(self) -> dict[str, str]:
-        """Return the tags by which runs are found."""
+        """Return the tags to search runs by."""
         names = {"suite": self.suite, "paper": self.paper, "stage": self.stage, "cell": self.cell}
         return {name: value for name, value in names.items() if value} | self.tags
 
 
 def key(suite: str, paper: str, stage: str, cell: str) -> str:
-    """Return the name of a record's place, one for all its versions."""
+    """Return the key of a record, the same for all its versions."""
     return "/".join(part for part in (suite, paper, stage, cell) if part)
 
 
 def canonical(content: Any) -> str:
-    """Write JSON that is the same text for the same content."""
+    """Return JSON that is the same text for the same content."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def fingerprint_of(*parts: str) -> str:
-    """Return the sha256 of texts, each with its length, so that no two lists of texts share one."""
+    """Return the sha256 of texts; each is hashed with its length, so that different lists give different hashes."""
     return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()

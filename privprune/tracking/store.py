@@ -1,12 +1,14 @@
-"""The one place that talks to MLflow: open a store, look runs up, write them.
+"""The only module that uses MLflow: open a store, read its runs, write runs.
 
-MLflow is imported when a store is opened, not before: the import takes longer than a small stage.
+MLflow is an extra of the package. It is imported when a store is opened, not before: the import takes longer than a
+small stage.
 """
-# ruff: noqa: TID251, PLC0415  (this is that place, and the imports are late on purpose)
+# ruff: noqa: TID251, PLC0415  (this module may import MLflow, and imports it late on purpose)
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import re
@@ -24,14 +26,14 @@ from urllib.parse import quote, unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from privprune.errors import UserError
-from privprune.tracking.runs import Point
+from privprune.tracking.runs import MetricPoint
 
 FINGERPRINT = "privprune.fingerprint"
-METRICS_PER_BATCH = 900  # MLflow takes 1000 metrics, parameters and tags at a time
+METRICS_PER_BATCH = 900  # MLflow accepts at most 1000 metrics, parameters and tags at a time
 PARAMETERS_PER_BATCH = 100
 NAME_LENGTH, PARAMETER_LENGTH, TAG_LENGTH = 250, 6000, 8000
 RUNS_PER_PAGE = 1000
-SECONDS_TO_ANSWER = 5  # a server that takes longer is not waited for
+SECONDS_TO_ANSWER = 5  # a server that takes longer counts as unreachable
 SECONDS_TO_LOCK = 300
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
@@ -40,7 +42,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run that a store holds: its identifier and its tags."""
+    """A run in a store: its identifier, its tags, and whether it is still running."""
 
     identifier: str
     tags: dict[str, str]
@@ -51,64 +53,65 @@ class Store:
     """One tracking store."""
 
     def __init__(self, uri: str) -> None:
-        """Open a store, and make its database where it is a SQLite file that does not exist.
+        """Open a store; a SQLite file that does not exist is created.
 
         Raises:
-            UserError: a SQLite file cannot be made, read or written.
-            Exception: whatever MLflow, a driver or the network raise for other stores.
+            UserError: MLflow is not installed, or a SQLite file cannot be created, read or written.
+            Exception: any exception of MLflow, a driver or the network for other stores.
 
         """
-        _prepare()
+        _require_mlflow()
+        _configure()
         from mlflow.tracking import MlflowClient
 
         self.uri = uri
         self._database = database(uri)
         if self._database is not None:
-            # Processes that find no database make it at the same time, and break it.
+            # Several processes that create the database at the same time would damage it.
             with lock(self._database, "lock"):
                 _make(self._database)
         else:
-            _knock(uri)
+            _check_reachable(uri)
         self._client = MlflowClient(tracking_uri=uri)
 
     def experiment(self, name: str) -> str:
-        """Return the identifier of an experiment, made where it is missing, restored where it was deleted."""
-        found = self._client.get_experiment_by_name(name)
-        # MLflow keeps artifacts in the current folder else, wherever that is.
+        """Return the identifier of an experiment; a missing one is created, a deleted one restored."""
+        existing = self._client.get_experiment_by_name(name)
+        # Without a location MLflow would store artifacts below the current folder.
         artifacts = None if self._database is None else (self._database.parent / "mlartifacts" / name).as_uri()
-        if found is None:
+        if existing is None:
             return str(self._client.create_experiment(name, artifact_location=artifacts))
-        if found.lifecycle_stage == "deleted":
-            self._client.restore_experiment(found.experiment_id)
-        if artifacts is not None and found.artifact_location != artifacts:
+        if existing.lifecycle_stage == "deleted":
+            self._client.restore_experiment(existing.experiment_id)
+        if artifacts is not None and existing.artifact_location != artifacts:
             logging.getLogger(__name__).warning(
                 "warning: %s was made in another folder, so that its artifacts are not found; remove it and run again",
                 self._database,
             )
-        return str(found.experiment_id)
+        return str(existing.experiment_id)
 
     def runs_of(self, name: str) -> list[StoredRun]:
-        """Return the runs of the experiment of this name, none where there is no such experiment."""
-        found = self._client.get_experiment_by_name(name)
-        return [] if found is None else self.runs(found.experiment_id)
+        """Return the runs of the experiment of this name, empty if there is no such experiment."""
+        existing = self._client.get_experiment_by_name(name)
+        return [] if existing is None else self.runs(existing.experiment_id)
 
     def runs(self, experiment: str) -> list[StoredRun]:
-        """Return the runs of an experiment that are not deleted, the latest first."""
-        found: list[StoredRun] = []
+        """Return the runs of an experiment that are not deleted, latest first."""
+        runs: list[StoredRun] = []
         page: str | None = None
         while page is None or page:
             answer = self._client.search_runs([experiment], max_results=RUNS_PER_PAGE, page_token=page)
-            found += [StoredRun(run.info.run_id, dict(run.data.tags), run.info.status == "RUNNING") for run in answer]
+            runs += [StoredRun(run.info.run_id, dict(run.data.tags), run.info.status == "RUNNING") for run in answer]
             page = answer.token or ""
-        return found
+        return runs
 
     def begin(self, experiment: str, name: str, tags: Mapping[str, str], seconds: float = 0) -> str:
-        """Begin a run and return its identifier; seconds: how long ago what it shows began."""
+        """Begin a run and return its identifier; seconds: how long ago the stage of the run began."""
         fitting = {_fitting(tag): value[:TAG_LENGTH] for tag, value in tags.items()}
         return str(self._client.create_run(experiment, int(1000 * (time.time() - seconds)), fitting, name).info.run_id)
 
-    def write(self, run: str, points: Sequence[Point], parameters: Mapping[str, str] | None = None) -> None:
-        """Write points and parameters in as few batches as MLflow takes."""
+    def write(self, run: str, points: Sequence[MetricPoint], parameters: Mapping[str, str] | None = None) -> None:
+        """Write points and parameters in as few batches as MLflow accepts."""
         from mlflow.entities import Metric, Param
 
         moment = int(1000 * time.time())
@@ -120,7 +123,7 @@ class Store:
             self._client.log_batch(run, some, settings[number] if number < len(settings) else [])
 
     def use(self, run: str, name: str, fingerprint: str) -> None:
-        """Write which dataset a run used."""
+        """Record the dataset of a run."""
         from mlflow.entities import Dataset, DatasetInput
 
         # MLflow's digest is short; the whole fingerprint is a tag.
@@ -133,7 +136,7 @@ class Store:
             self._client.log_artifact(run, str(file), folder or None)
 
     def attach_pictures(self, run: str, pictures: Mapping[str, bytes]) -> None:
-        """Write pictures into a run, each at its place."""
+        """Write pictures into a run, each to its path inside the run."""
         with tempfile.TemporaryDirectory() as folder:
             for place, picture in pictures.items():
                 file = Path(folder) / Path(place).name
@@ -154,27 +157,27 @@ class Store:
 
 
 def local_store(root: Path) -> str:
-    """Return the address of the store that `mlflow ui`, started in the root, shows."""
+    """Return the address of the store that `mlflow ui` shows when it is started in the root."""
     return f"sqlite:///{quote((root.resolve() / 'mlflow.db').as_posix())}"
 
 
 def database(uri: str) -> Path | None:
     """Return the file of a SQLite store, None for other stores."""
-    found = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
-    return Path(unquote(found[1])).resolve() if found else None
+    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    return Path(unquote(match[1])).resolve() if match else None
 
 
 @contextlib.contextmanager
 def lock(beside: Path, kind: str) -> Iterator[None]:
-    """Let one process at a time into the block.
+    """Let only one process at a time run the block.
 
     Raises:
-        UserError: the place cannot be written to, or another process stays in for minutes.
+        UserError: the lock file cannot be written, or another process keeps the lock for minutes.
 
     """
     path = beside.with_name(f"{beside.name}.{kind}")
     try:
-        path.touch()  # fails at once where the lock would try again and again
+        path.touch()  # fails at once, where the lock would retry until its timeout
     except OSError as failure:
         raise UserError(f"{path}: could not be written, {failure.strerror or failure}") from failure
     try:
@@ -184,18 +187,29 @@ def lock(beside: Path, kind: str) -> Iterator[None]:
         raise UserError(f"{path}: another process has held it for {SECONDS_TO_LOCK} s, end it first") from None
 
 
-def _prepare() -> None:
-    """Set what MLflow reads from the environment only; what the user has set stays."""
+def _require_mlflow() -> None:
+    """Refuse to open a store without MLflow.
+
+    Raises:
+        UserError: MLflow is not installed.
+
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        raise UserError('MLflow is not installed: `pip install "privprune[mlflow]"` installs it')
+
+
+def _configure() -> None:
+    """Set the options that MLflow reads only from the environment; variables that the user has set are not changed."""
     settings = {
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        # By default MLflow tries a server that is away for four minutes; what it misses now is filled in later.
+        # By default MLflow retries an unreachable server for four minutes; missing runs are written later.
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(SECONDS_TO_ANSWER),
-        # A connection kept open would go on writing to a database that somebody has deleted.
+        # A pooled connection would go on writing to a database file that was deleted.
         "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
     }
     for name, value in settings.items():
@@ -203,12 +217,12 @@ def _prepare() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     import mlflow.store.db.utils
 
-    # By default MLflow tries a database that cannot be opened for 100 seconds, and has no setting for it.
+    # By default MLflow retries a database that cannot be opened for 100 seconds, and has no setting for it.
     mlflow.store.db.utils.MAX_RETRY_COUNT = 1
 
 
 def _make(path: Path) -> None:
-    """Check a SQLite file, or make it in a folder of its own and move it to its place, so that none is half-made."""
+    """Check a SQLite file, or create it in a temporary folder and move it, so that no incomplete file remains."""
     from mlflow.tracking import MlflowClient
 
     try:
@@ -229,8 +243,8 @@ def _make(path: Path) -> None:
         ) from failure
 
 
-def _knock(uri: str) -> None:
-    """Try whether a database server answers, as drivers wait for minutes; HTTP has a setting for it."""
+def _check_reachable(uri: str) -> None:
+    """Connect to a database server once, since drivers wait for minutes; HTTP has a setting for the timeout."""
     address = urlsplit(uri)
     port = PORTS.get(address.scheme.split("+")[0])
     if port is not None and address.hostname:
@@ -238,26 +252,30 @@ def _knock(uri: str) -> None:
 
 
 def _fitting(name: str) -> str:
-    """Return a name of the characters and the length that MLflow takes."""
+    """Return a name reduced to the characters and the length that MLflow accepts."""
     parts = re.sub(r"[^\w.\-/ ]", "_", name).split("/")
     return "/".join(part.strip(".") or "_" for part in parts)[:NAME_LENGTH].rstrip("/.")
 
 
 def _parts(items: list[Item], size: int) -> list[list[Item]]:
-    """Cut a list into parts of at most `size` items."""
+    """Split a list into parts of at most `size` items."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def describe(failure: BaseException) -> str:
-    """Say in a few words why a store failed, without its address, which may hold a password."""
-    said = cause = failure
+    """Return in a few words why a store failed, without its address, which may contain a password."""
+    if isinstance(failure, UserError):
+        return str(failure)
+    clearest = cause = failure
     while cause.__context__ is not None:
         cause = cause.__context__
-        said = cause if isinstance(cause, OSError) else said  # the deepest is the plainest: connection refused
-    words = re.sub(r"\w[\w+]*://\S+", "", str(said)).strip().split("\n")[0]
-    return f"{type(said).__name__}: {words[:150]}"
+        clearest = (
+            cause if isinstance(cause, OSError) else clearest
+        )  # the deepest cause is the clearest, such as "connection refused"
+    words = re.sub(r"\w[\w+]*://\S+", "", str(clearest)).strip().split("\n")[0]
+    return f"{type(clearest).__name__}: {words[:150]}"
 
 
 def without_password(uri: str) -> str:
-    """Return an address as it may be shown."""
+    """Return an address without user name and password."""
     return re.sub(r"//[^/@]*@", "//", uri)

@@ -1,10 +1,10 @@
-"""Published numbers and claims, held against the records of a suite."""
+"""Verdicts on published numbers and claims, from the records of a suite."""
 
 from privprune.verdicts.claims import AttackDifference, ClaimPart, ClaimResult
-from privprune.verdicts.comparison_groups import Place
+from privprune.verdicts.comparison_groups import ComparisonPlace
 from privprune.verdicts.comparisons import ComparisonResult
 from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
-from privprune.verdicts.evaluation import Evaluation, Role, evaluate
+from privprune.verdicts.evaluation import CellRole, Evaluation, evaluate
 from privprune.verdicts.gains import Gain
 from privprune.verdicts.matched import Matched
 from privprune.verdicts.measured_cells import AttackResult, InversionResult, MeasuredCell
@@ -17,8 +17,10 @@ __all__ = [
     "VERDICTS",
     "AttackDifference",
     "AttackResult",
+    "CellRole",
     "ClaimPart",
     "ClaimResult",
+    "ComparisonPlace",
     "ComparisonResult",
     "ControlSettings",
     "CrossEvaluation",
@@ -33,8 +35,6 @@ __all__ = [
     "Matched",
     "MeasuredCell",
     "NumberVerdict",
-    "Place",
-    "Role",
     "RowSettings",
     "check",
     "evaluate",

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privprune.published import DERIVED, Claim, Comparison, Paper
-from privprune.verdicts.comparison_groups import Group, Place
+from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
 from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
-from privprune.verdicts.statistics import over_seeds
+from privprune.verdicts.statistics import estimate_over_seeds
 
 ATTACK_MEASURES = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")
 
 
 @dataclass(frozen=True)
 class ClaimPart:
-    """A claim tested in one place; all its comparisons must hold."""
+    """A claim tested in one place; all its comparisons must satisfy their bounds."""
 
-    place: Place
+    place: ComparisonPlace
     finding: Finding
     comparisons: tuple[ComparisonResult, ...]
 
@@ -25,10 +25,10 @@ class AttackDifference:
     """How much one attack's measure differs between two cells, paired over seeds.
 
     Attributes:
-        place: where.
+        place: the data and networks that were compared.
         of: the defence.
-        against: what is subtracted.
-        attack: the attack, the same on both.
+        against: the defence or control that is subtracted.
+        attack: the attack, the same on both cells.
         measure: the attack's measure; percent points, but for the AUC.
         mean: mean difference.
         low: lower end of its 95 % interval; None with one seed.
@@ -37,7 +37,7 @@ class AttackDifference:
 
     """
 
-    place: Place
+    place: ComparisonPlace
     of: str
     against: str
     attack: str
@@ -55,14 +55,14 @@ class ClaimResult:
     Attributes:
         name: the claim's short name.
         sentence: the paper's words.
-        section: where they stand.
-        tested: what was tested of them.
+        section: the section of the paper that contains them.
+        tested: the statement that was tested.
         by: `paper` or `referee`.
         note: how to read the verdict; empty for none.
         finding: all parts together: contradicted if one is, supported if all are, `not run` if there is none.
-        parts: one per place, and defence if it is about each, where all its cells were run.
-        printed_held: in how many of these the printed numbers satisfy it.
-        printed_places: in how many they could.
+        parts: one per place where all its cells were run; one per place and defence if the claim is about each defence.
+        printed_held: number of printed places whose numbers satisfy the claim.
+        printed_places: number of printed places whose numbers decide the claim.
         every_attack: the first comparison under every attack, if the claim asks for it.
 
     """
@@ -80,22 +80,22 @@ class ClaimResult:
     every_attack: tuple[AttackDifference, ...]
 
 
-def judge_claims(paper: Paper, groups: Sequence[Group]) -> tuple[ClaimResult, ...]:
+def judge_claims(paper: Paper, groups: Sequence[ComparisonGroup]) -> tuple[ClaimResult, ...]:
     """Test every claim in every group that has the cells for it."""
     return tuple(_judge(claim, paper, groups) for claim in paper.claims)
 
 
-def _judge(claim: Claim, paper: Paper, groups: Sequence[Group]) -> ClaimResult:
+def _judge(claim: Claim, paper: Paper, groups: Sequence[ComparisonGroup]) -> ClaimResult:
     concerned = [group for group in groups if claim.concerns(group.place.dataset)]
     parts = tuple(
         part for group in concerned for variant in claim.variants if (part := _part(variant, group, paper)) is not None
     )
     printed = [
-        held
+        satisfied
         for dataset, model in paper.places
         if claim.concerns(dataset)
         for variant in claim.variants
-        if (held := _held_in_print(variant, printed_lookup(paper, dataset, model))) is not None
+        if (satisfied := _satisfied_in_print(variant, printed_lookup(paper, dataset, model))) is not None
     ]
     return ClaimResult(
         name=claim.name,
@@ -112,7 +112,7 @@ def _judge(claim: Claim, paper: Paper, groups: Sequence[Group]) -> ClaimResult:
     )
 
 
-def _part(comparisons: Sequence[Comparison], group: Group, paper: Paper) -> ClaimPart | None:
+def _part(comparisons: Sequence[Comparison], group: ComparisonGroup, paper: Paper) -> ClaimPart | None:
     printed = printed_lookup(paper, group.place.dataset, group.place.model)
     results = [compare(comparison, group, printed) for comparison in comparisons]
     made = tuple(result for result in results if result is not None)
@@ -122,41 +122,41 @@ def _part(comparisons: Sequence[Comparison], group: Group, paper: Paper) -> Clai
 
 
 def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
-    """Let a comparison read the paper's printed numbers as if they were one seed; the first print counts."""
+    """Return a lookup of the paper's printed numbers as values of a single seed, 0; the first print counts."""
 
     def lookup(name: str, metric: str) -> dict[int, float] | None:
         if derived := DERIVED.get(metric):
             of, against = lookup(name, derived.of), lookup(name, derived.against)
             return None if of is None or against is None else {0: derived.value(of[0], against[0])}
-        found = paper.first_prints.get((dataset, model, name, metric))
-        return None if found is None else {0: found}
+        value = paper.first_prints.get((dataset, model, name, metric))
+        return None if value is None else {0: value}
 
     return lookup
 
 
-def _held_in_print(comparisons: Sequence[Comparison], lookup: Lookup) -> bool | None:
-    """Whether the printed numbers of one place satisfy the comparisons, None where they do not say."""
-    found = [(comparison, quantity(comparison, lookup)) for comparison in comparisons]
-    known = [comparison.satisfied_by(values[0]) for comparison, values in found if values is not None]
-    return all(known) if len(known) == len(found) else None
+def _satisfied_in_print(comparisons: Sequence[Comparison], lookup: Lookup) -> bool | None:
+    """Whether the printed numbers of one place satisfy the comparisons, None where one is not printed."""
+    quantities = [(comparison, quantity(comparison, lookup)) for comparison in comparisons]
+    known = [comparison.satisfied_by(values[0]) for comparison, values in quantities if values is not None]
+    return all(known) if len(known) == len(quantities) else None
 
 
-def _differences(claim: Claim, group: Group) -> list[AttackDifference]:
+def _differences(claim: Claim, group: ComparisonGroup) -> list[AttackDifference]:
     """Repeat the claim's first comparison under every attack that was run on both cells."""
     first = claim.comparisons[0]
-    of, against = group.members.get(first.of[0]), group.members.get(first.against or "")
+    of, against = group.cells.get(first.of[0]), group.cells.get(first.against or "")
     if not claim.every_attack or of is None or against is None:
         return []
-    found = []
+    differences = []
     for attack in of.cell.attacks:
         for measure in ATTACK_MEASURES:
             one, other = of.cell.attack_by_seed(attack, measure), against.cell.attack_by_seed(attack, measure)
             if seeds := sorted(set(one) & set(other)):
-                estimate = over_seeds([one[seed] - other[seed] for seed in seeds])
-                found.append(
+                estimate = estimate_over_seeds([one[seed] - other[seed] for seed in seeds])
+                differences.append(
                     AttackDifference(
                         group.place, of.name, against.name, attack, measure,
                         estimate.mean, estimate.low, estimate.high, len(seeds),
                     )
                 )  # fmt: skip
-    return found
+    return differences

@@ -1,20 +1,20 @@
-"""One comparison of a claim: paired per seed, with a 95 % interval, held against its bound."""
+"""One comparison of a claim: paired per seed, with a 95 % interval, and compared with its bound."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from privprune.published import Comparison
-from privprune.verdicts.comparison_groups import Group
+from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.matched import UNMATCHED, at_matched_accuracy
 from privprune.verdicts.measured_cells import BALANCED
-from privprune.verdicts.statistics import Estimate, kendall, over_seeds
+from privprune.verdicts.statistics import Estimate, estimate_over_seeds, kendall
 
 Finding = Literal["supported", "contradicted", "inconclusive", "not run"]
-CHANCE = 50.0  # percent: the balanced accuracy of an attacker who guesses
-_RANKED = 3  # cells at least: two are in the one order or the other, whatever is true
+CHANCE = 50.0  # percent: the balanced accuracy of guessing
+_RANKED = 3  # least number of cells to rank: with two, each order is likely by chance
 
-# (defence or control, metric) -> seed -> value, None where it is not there
+# (defence or control, metric) -> seed -> value, None where it was not measured
 Lookup = Callable[[str, str], Mapping[int, float] | None]
 
 
@@ -24,14 +24,14 @@ class ComparisonResult:
 
     Attributes:
         comparison: what was compared.
-        attack: whose attack accuracy, where that is compared; else empty.
+        attack: the attack, where attack accuracies are compared; else empty.
         published: the same quantity from the printed numbers; None where not printed.
         mean: mean over the paired seeds; None where no seed is common to all cells.
         low: lower end of its 95 % interval; None with fewer than two seeds.
         high: upper end.
         seeds: how many seeds are paired.
         finding: the verdict.
-        reason: why, where the interval alone does not say it; else empty.
+        reason: why, where the interval alone does not explain the verdict; else empty.
 
     """
 
@@ -47,9 +47,9 @@ class ComparisonResult:
 
 
 def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
-    """Return the compared quantity for every seed that all its cells have, None where one of them is not there.
+    """Return the compared quantity for every seed that all its cells have, None where one of them was not measured.
 
-    A comparison with a curve is not for this: a lookup knows no curves.
+    None for a comparison with a curve too, since a lookup contains no curves.
     """
     if comparison.measure == "matched":
         return None
@@ -59,11 +59,11 @@ def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
 
 
 def _per_seed(comparison: Comparison, columns: Sequence[Mapping[int, float] | None]) -> dict[int, float] | None:
-    found = [column for column in columns if column is not None]
-    if len(found) < len(columns) or (comparison.ranks and len(found) < 4):
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns) or (comparison.ranks and len(known) < 4):
         return None
-    seeds = sorted(set.intersection(*(set(column) for column in found)))
-    return {seed: _combined(comparison, [column[seed] for column in found]) for seed in seeds}
+    seeds = sorted(set.intersection(*(set(column) for column in known)))
+    return {seed: _combined(comparison, [column[seed] for column in known]) for seed in seeds}
 
 
 def _combined(comparison: Comparison, values: list[float]) -> float:
@@ -75,12 +75,12 @@ def _combined(comparison: Comparison, values: list[float]) -> float:
     return values[0] / values[1] if comparison.measure == "ratio" else values[0] - values[1]
 
 
-def _ranked(comparison: Comparison, group: Group) -> int:
+def _ranked(comparison: Comparison, group: ComparisonGroup) -> int:
     """Count the cells that a rank correlation orders."""
     return len(comparison.of) if len(comparison.of) > 1 else len(group.along(comparison.of[0]))
 
 
-def _measured(comparison: Comparison, group: Group) -> dict[int, float] | None:
+def _measured(comparison: Comparison, group: ComparisonGroup) -> dict[int, float] | None:
     """Return the quantity in one group; a rank correlation of one defence runs along its curve."""
     if comparison.ranks and len(comparison.of) == 1:
         along = group.along(comparison.of[0])
@@ -89,7 +89,7 @@ def _measured(comparison: Comparison, group: Group) -> dict[int, float] | None:
     return quantity(comparison, group.lookup)
 
 
-def compare(comparison: Comparison, group: Group, printed: Lookup) -> ComparisonResult | None:
+def compare(comparison: Comparison, group: ComparisonGroup, printed: Lookup) -> ComparisonResult | None:
     """Make one comparison in one group, None where one of its cells was not run."""
     if comparison.measure == "matched":
         return _compare_matched(comparison, group)
@@ -98,57 +98,59 @@ def compare(comparison: Comparison, group: Group, printed: Lookup) -> Comparison
         return None
     in_print = quantity(comparison, printed)
     published = None if in_print is None else next(iter(in_print.values()))
-    attack = (group.members[comparison.of[0]].attack or "") if _uses_attack(comparison) else ""
+    attack = (group.cells[comparison.of[0]].attack or "") if _uses_attack(comparison) else ""
     if not per_seed:
         reason = "the cells have no seed in common"
         return ComparisonResult(comparison, attack, published, None, None, None, 0, "inconclusive", reason)
-    found = over_seeds(tuple(per_seed.values()))
-    finding, reason = _decide(comparison, found, group)
+    estimate = estimate_over_seeds(tuple(per_seed.values()))
+    finding, reason = _decide(comparison, estimate, group)
     return ComparisonResult(
-        comparison, attack, published, found.mean, found.low, found.high, len(found.values), finding, reason
+        comparison, attack, published, estimate.mean, estimate.low, estimate.high, len(estimate.values), finding, reason
     )
 
 
-def _compare_matched(comparison: Comparison, group: Group) -> ComparisonResult | None:
-    """Hold a cell against a curve; a seed whose accuracy the curve does not reach leaves the whole undecided."""
-    member = group.members.get(comparison.of[0])
-    if member is None:
+def _compare_matched(comparison: Comparison, group: ComparisonGroup) -> ComparisonResult | None:
+    """Compare a cell with a curve; inconclusive if the curve does not reach the accuracy of every seed."""
+    compared = group.cells.get(comparison.of[0])
+    if compared is None:
         return None
-    pairs = at_matched_accuracy(member.cell, group.along(comparison.against or ""), comparison.metric)
+    pairs = at_matched_accuracy(compared.cell, group.along(comparison.against or ""), comparison.metric)
     if pairs is None:
         return None
     known = [here - there for here, there in (pair for pair in pairs.values() if pair is not None)]
     if not known or len(known) < len(pairs):
         reason = f"{UNMATCHED} in {len(pairs) - len(known)} of {len(pairs)} seeds" if pairs else "no seed in common"
         return ComparisonResult(comparison, "", None, None, None, None, len(pairs), "inconclusive", reason)
-    found = over_seeds(known)
-    finding, reason = _decide(comparison, found, group)
-    return ComparisonResult(comparison, "", None, found.mean, found.low, found.high, len(known), finding, reason)
+    estimate = estimate_over_seeds(known)
+    finding, reason = _decide(comparison, estimate, group)
+    return ComparisonResult(
+        comparison, "", None, estimate.mean, estimate.low, estimate.high, len(known), finding, reason
+    )
 
 
 def _uses_attack(comparison: Comparison) -> bool:
     return "attack_accuracy" in (comparison.metric, comparison.against)
 
 
-def _decide(comparison: Comparison, found: Estimate, group: Group) -> tuple[Finding, str]:
-    """Decide by the interval, but not where the experiment could not have shown the claim."""
-    if found.low is None or found.high is None:
+def _decide(comparison: Comparison, estimate: Estimate, group: ComparisonGroup) -> tuple[Finding, str]:
+    """Decide by the interval; inconclusive where the experiment could not have supported the claim."""
+    if estimate.low is None or estimate.high is None:
         return "inconclusive", "one seed"
     if comparison.ranks and (ranked := _ranked(comparison, group)) < _RANKED:
         return "inconclusive", f"only {ranked} cells to rank, at least {_RANKED} say something"
     if comparison.metric == "epochs_to_converge":
-        epochs = group.members[comparison.of[0]].cell.epochs
+        epochs = group.cells[comparison.of[0]].cell.epochs
         if epochs < comparison.bound:
             return "inconclusive", f"the run has only {epochs} epochs"
-    finding = decide(comparison, found.low, found.high)
-    if comparison.lowers_attack and found.low <= 0 and (reason := _nothing_to_lower(comparison, group, finding)):
+    finding = decide(comparison, estimate.low, estimate.high)
+    if comparison.lowers_attack and estimate.low <= 0 and (reason := _nothing_to_lower(comparison, group, finding)):
         return "inconclusive", reason
     return finding, ""
 
 
-def _nothing_to_lower(comparison: Comparison, group: Group, finding: Finding) -> str:
-    """Say so where the attack to be lowered may be no better than guessing, so that the claim cannot show."""
-    other = group.members[comparison.against or ""]
+def _nothing_to_lower(comparison: Comparison, group: ComparisonGroup, finding: Finding) -> str:
+    """Return why a lower attack accuracy cannot be observed: the attack may be no better than guessing; else empty."""
+    other = group.cells[comparison.against or ""]
     attacked = other.cell.attacks[other.attack or ""].measures[BALANCED]
     sure = attacked.mean if finding == "supported" or attacked.low is None else attacked.low
     if sure + comparison.bound >= CHANCE:
@@ -157,7 +159,7 @@ def _nothing_to_lower(comparison: Comparison, group: Group, finding: Finding) ->
 
 
 def decide(comparison: Comparison, low: float, high: float) -> Finding:
-    """Say on which side of the bound an interval lies: supported, contradicted, or inconclusive across it."""
+    """Return `supported` or `contradicted` for an interval on one side of the bound, `inconclusive` across it."""
     met = comparison.satisfied_by(low), comparison.satisfied_by(high)
     if all(met):
         return "supported"
@@ -165,7 +167,7 @@ def decide(comparison: Comparison, low: float, high: float) -> Finding:
 
 
 def combined(findings: list[Finding]) -> Finding:
-    """Return the verdict of a claim all of whose parts must hold: one contradicted part contradicts it."""
+    """Return the verdict of a claim from those of its parts: supported if all are, contradicted if one is."""
     if not findings:
         return "not run"
     if "contradicted" in findings:

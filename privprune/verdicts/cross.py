@@ -1,7 +1,7 @@
 """Every defence under both threats at once, which no paper prints: one line per cell attacked in both ways.
 
 The attacks are fixed in the suite, before anything is measured, and the same for all cells: none is chosen as the
-strongest after the fact, so no line is better or worse for having been given more attempts.
+strongest after the results are known, so no line looks worse because more attacks were tried on it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,12 +15,14 @@ from privprune.verdicts.measured_cells import MeasuredCell, gather
 
 CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
 ALL_PAPERS = "."
-NO_CLASSES = "mean_average_precision"  # of a network without classes at use: its members cannot be asked for
+NO_CLASSES = (
+    "mean_average_precision"  # metric of a network that gives embeddings, not classes: membership attacks need classes
+)
 
 
 @dataclass(frozen=True)
 class CrossRow:
-    """One line of the matrix: how the table calls the defence, and the cell that was attacked in both ways."""
+    """One line of the matrix: the name of the defence in the table, and the cell that was attacked in both ways."""
 
     defence: str
     cell: str
@@ -31,9 +33,9 @@ class CrossSettings:
     """The suite's section `evaluate.cross`.
 
     Attributes:
-        reads: the folder of records that it is made from: `.` for all papers'.
-        membership: attacks on every cell, as its membership entry names them; all are shown.
-        inversion: the same for its inversion entry.
+        reads: the folder of records to read: `.` for those of all papers.
+        membership: membership attacks on every cell, named as in the suite's section `attack`; all are shown.
+        inversion: the same for inversion attacks.
         rows: the cells.
 
     """
@@ -56,7 +58,7 @@ class CrossSettings:
 
 
 @dataclass(frozen=True)
-class Line:
+class CrossLine:
     """One measured line of the matrix."""
 
     defence: str
@@ -64,13 +66,13 @@ class Line:
 
     @property
     def membership_possible(self) -> bool:
-        """Whether membership can be asked for: a re-identification network knows no class of a new image."""
+        """Whether membership attacks apply: a re-identification network gives embeddings, not classes."""
         return NO_CLASSES not in self.cell.numbers
 
 
 @dataclass(frozen=True)
 class CrossEvaluation:
-    """The whole matrix, as plain data.
+    """The whole matrix, as data that JSON can represent.
 
     Attributes:
         suite: name of the suite.
@@ -83,7 +85,7 @@ class CrossEvaluation:
     suite: str
     membership: tuple[str, ...]
     inversion: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[CrossLine, ...]
 
     def summary(self) -> dict[str, dict[str, int]]:
         """Count the cells of each data set, for `dvc metrics show`."""
@@ -91,12 +93,12 @@ class CrossEvaluation:
         return {"cells": {name: names.count(name) for name in sorted(set(names))}}
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON's plain types."""
+        """Return the matrix as the types of JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: object, where: str) -> "CrossEvaluation":
-        """Read what `to_json` gave.
+        """Return the matrix from what `to_json` returned.
 
         Raises:
             UserError: the content is of another version; `where` names its file.
@@ -110,7 +112,7 @@ def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: st
 
     Raises:
         UserError: records are missing or contradict each other (all missing ones are listed), or a cell lacks one of
-            the attacks. Membership attacks are impossible on re-identification networks and not asked for there.
+            the attacks. No membership attack is required on re-identification networks.
 
     """
     where = f"evaluate.{CROSS}"
@@ -124,7 +126,7 @@ def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: st
         if row.cell not in without:
             _check(settings.membership, cell.attacks, f"{where}.rows[{number}]: membership attack", row.cell)
         _check(settings.inversion, cell.inversions, f"{where}.rows[{number}]: inversion attack", row.cell)
-    lines = tuple(Line(row.defence, cells[row.cell]) for row in settings.rows)
+    lines = tuple(CrossLine(row.defence, cells[row.cell]) for row in settings.rows)
     return CrossEvaluation(suite, settings.membership, settings.inversion, lines)
 
 

@@ -1,4 +1,4 @@
-"""A suite held against a paper: all verdicts and the measurements behind them, as plain data."""
+"""The evaluation of a suite for one paper: all verdicts and the measurements behind them, as data."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,31 +9,31 @@ from privprune.published import INVERSIONS, Paper
 from privprune.records import Record
 from privprune.settings import read
 from privprune.verdicts.claims import ClaimResult, judge_claims
-from privprune.verdicts.comparison_groups import Group, Place, groups
+from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace, comparison_groups
 from privprune.verdicts.gains import Gain, all_gains
 from privprune.verdicts.matched import Matched, all_matched
 from privprune.verdicts.measured_cells import MeasuredCell, measured_cells
 from privprune.verdicts.number_verdicts import NumberVerdict, judge
 from privprune.verdicts.settings import CurveSettings, EvaluateSettings, check
 
-# What is compared at the same accuracy, wherever a claim names a curve.
+# The metrics that are compared at the same accuracy where a claim names a curve.
 _MATCHED = [f"{attack}_mse" for attack in INVERSIONS]
 
 
 @dataclass(frozen=True)
-class Role:
-    """A cell in the role that the suite gives it: a defence or a control in one place.
+class CellRole:
+    """What a cell stands for in the suite: a defence or a control in one place.
 
     Attributes:
-        place: the printed rows it belongs to, and what it was measured on.
+        place: the printed data set and model, and what was measured in their place.
         name: the defence or control.
         control: whether it is a control, which the paper does not have.
-        cell: the cell.
+        cell: name of the cell.
         attack: the attack whose accuracy is compared; None for a row without.
 
     """
 
-    place: Place
+    place: ComparisonPlace
     name: str
     control: bool
     cell: str
@@ -50,9 +50,9 @@ class Evaluation:
         verdicts: one per printed number, in printed order.
         claims: one per claim.
         cells: all measured cells, in the order that the suite names them.
-        roles: what they stand for; a cell may have several roles.
+        roles: what the cells stand for; a cell may have several roles.
         curves: defences at several strengths.
-        matched: cells with a defence's addition against the curve without it, at the same accuracy.
+        matched: cells compared with the curve of another defence at the same accuracy.
         gains: average gains that the paper quotes.
 
     """
@@ -62,7 +62,7 @@ class Evaluation:
     verdicts: tuple[NumberVerdict, ...]
     claims: tuple[ClaimResult, ...]
     cells: tuple[MeasuredCell, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[CellRole, ...]
     curves: tuple[CurveSettings, ...]
     matched: tuple[Matched, ...]
     gains: tuple[Gain, ...]
@@ -83,12 +83,12 @@ class Evaluation:
         return {"numbers": dict(sorted(verdicts.items())), "claims": dict(sorted(findings.items()))}
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON's plain types."""
+        """Return the evaluation as the types of JSON."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: object, where: str) -> "Evaluation":
-        """Read what `to_json` gave.
+        """Return the evaluation from what `to_json` returned.
 
         Raises:
             UserError: the content is of another version; `where` names its file.
@@ -98,7 +98,7 @@ class Evaluation:
 
 
 def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings, suite: str) -> Evaluation:
-    """Hold the records of a suite against a paper; the same input gives the same evaluation.
+    """Compare the records of a suite with a paper; the same input gives the same evaluation.
 
     Args:
         records: all records of the suite.
@@ -114,7 +114,7 @@ def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings
     where = f"evaluate.{paper.paper}"
     check(settings, paper, where)
     cells = measured_cells(records, settings, paper.threat, where)
-    grouped = groups(settings, paper, cells)
+    grouped = comparison_groups(settings, paper, cells)
     return Evaluation(
         suite=suite,
         paper=paper.paper,
@@ -128,8 +128,8 @@ def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings
     )
 
 
-def _roles(group: Group) -> list[Role]:
+def _roles(group: ComparisonGroup) -> list[CellRole]:
     return [
-        Role(group.place, member.name, member.control, member.cell.cell, member.attack)
-        for member in group.members.values()
+        CellRole(group.place, compared.name, compared.control, compared.cell.cell, compared.attack)
+        for compared in group.cells.values()
     ]

@@ -1,4 +1,4 @@
-"""Average gains: how much larger an error is with a defence's addition, as quoted, as printed and as measured."""
+"""Average gains: how much larger an error is with an addition to a defence, as quoted, as printed and as measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from math import fsum
 
 from privprune.published import Paper, QuotedGain
 from privprune.published.number import printed_value
-from privprune.verdicts.comparison_groups import Group, Place
-from privprune.verdicts.statistics import Estimate, over_seeds
+from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
+from privprune.verdicts.statistics import Estimate, estimate_over_seeds
 
 
 @dataclass(frozen=True)
@@ -16,17 +16,17 @@ class Gain:
 
     Attributes:
         dataset: the data set, as printed.
-        attacker: what the attacker knows.
+        attacker: the data that the attack was trained on.
         quoted: the text as printed.
-        from_averages: as the paper does: ratio of the two printed average rows, mean over the attacks.
+        from_averages: computed as the paper does: ratio of the two printed average rows, mean over the attacks.
         from_rows: the same, with averages computed from the printed rows.
-        of_rows: mean of the printed rows' own gains, in which a large error counts no more than a small one.
-        place: where it was measured; None for nowhere.
-        measured: as `from_rows`, from the measured rows, over seeds; None for nowhere.
+        of_rows: mean of the gains of the single printed rows, in which a large error counts no more than a small one.
+        place: the data and networks measured; None if nothing was measured.
+        measured: as `from_rows`, from the measured rows, over seeds; None if nothing was measured.
         measured_of_rows: as `of_rows`, from the measured rows.
         pairs: how many defences were measured with and without the addition.
         all_pairs: how many the paper averages.
-        note: what is odd about the quoted gain; empty for nothing.
+        note: what is unusual about the quoted gain; empty for nothing.
 
     """
 
@@ -36,7 +36,7 @@ class Gain:
     from_averages: float
     from_rows: float
     of_rows: float
-    place: Place | None
+    place: ComparisonPlace | None
     measured: Estimate | None
     measured_of_rows: Estimate | None
     pairs: int
@@ -44,13 +44,13 @@ class Gain:
     note: str
 
 
-def all_gains(paper: Paper, groups: Sequence[Group]) -> tuple[Gain, ...]:
+def all_gains(paper: Paper, groups: Sequence[ComparisonGroup]) -> tuple[Gain, ...]:
     """Compute every quoted gain, once for each place where at least one pair was measured, else without measurement."""
-    found = []
+    gains = []
     for quoted in paper.gains:
-        here = [group for group in groups if group.place.dataset == quoted.dataset and _pairs(group, quoted, paper)]
-        found += [_gain(quoted, paper, group) for group in here] or [_gain(quoted, paper, None)]
-    return tuple(found)
+        measured = [group for group in groups if group.place.dataset == quoted.dataset and _pairs(group, quoted, paper)]
+        gains += [_gain(quoted, paper, group) for group in measured] or [_gain(quoted, paper, None)]
+    return tuple(gains)
 
 
 def ratio_of_averages(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
@@ -65,7 +65,7 @@ def mean_of_ratios(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -
     return 100 * (fsum(ratios) / len(ratios) - 1)
 
 
-def _gain(quoted: QuotedGain, paper: Paper, group: Group | None) -> Gain:
+def _gain(quoted: QuotedGain, paper: Paper, group: ComparisonGroup | None) -> Gain:
     averages, rows = tuple(paper.averages), tuple(zip(*paper.averages.values(), strict=True))
     without, with_it = averages
     in_averages = [
@@ -89,8 +89,8 @@ def _gain(quoted: QuotedGain, paper: Paper, group: Group | None) -> Gain:
         from_rows=ratio_of_averages(in_rows),
         of_rows=mean_of_ratios(in_rows),
         place=group.place if group else None,
-        measured=over_seeds([ratio_of_averages(one) for one in per_seed]) if per_seed else None,
-        measured_of_rows=over_seeds([mean_of_ratios(one) for one in per_seed]) if per_seed else None,
+        measured=estimate_over_seeds([ratio_of_averages(one) for one in per_seed]) if per_seed else None,
+        measured_of_rows=estimate_over_seeds([mean_of_ratios(one) for one in per_seed]) if per_seed else None,
         pairs=len(pairs),
         all_pairs=len(rows),
         note=quoted.note,
@@ -106,7 +106,7 @@ def _printed(paper: Paper, quoted: QuotedGain, method: str, metric: str) -> floa
     return printed_value(quoted.read_as.get(text, text))
 
 
-def _pairs(group: Group, quoted: QuotedGain, paper: Paper) -> list[tuple[str, str]]:
+def _pairs(group: ComparisonGroup, quoted: QuotedGain, paper: Paper) -> list[tuple[str, str]]:
     """Return the defences that were measured with and without the addition, under all attacks of the gain."""
     return [
         pair
@@ -116,12 +116,12 @@ def _pairs(group: Group, quoted: QuotedGain, paper: Paper) -> list[tuple[str, st
 
 
 def _columns(quoted: QuotedGain, paper: Paper) -> list[str]:
-    """Return the measured metrics that the printed ones are held against."""
+    """Return the measured metrics that the printed ones are compared with."""
     return [paper.measured_as(metric) for metric in quoted.metrics]
 
 
 def _measured(
-    group: Group, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]
+    group: ComparisonGroup, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]
 ) -> list[list[tuple[list[float], list[float]]]]:
     """Return the columns of every seed that all cells have: per attack the errors without and with the addition."""
     columns = [[[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in metrics]

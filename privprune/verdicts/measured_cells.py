@@ -1,4 +1,4 @@
-"""What the records say about each cell, in the units that papers print."""
+"""Everything that the records contain about each cell, in the units that papers print."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,14 +7,24 @@ from typing import Any
 
 from privprune.errors import UserError
 from privprune.records import Record
-from privprune.verdicts.beside import BESIDE, beside
-from privprune.verdicts.record_metrics import attack_measures, inversion_numbers, maker_numbers, with_derived
+from privprune.verdicts.cell_of_record import attacked_cell, threat_of
+from privprune.verdicts.record_metrics import (
+    ADDING_STAGES,
+    added_numbers,
+    attack_measures,
+    inversion_numbers,
+    maker_numbers,
+    with_derived,
+)
 from privprune.verdicts.settings import EvaluateSettings, Threat
-from privprune.verdicts.statistics import Estimate, over_seeds
+from privprune.verdicts.statistics import Estimate, estimate_over_seeds
 
-BALANCED = "balanced_accuracy"  # what a printed attack accuracy is held against: members and non-members 1:1
-_CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what `limit` adds to a data set's note
-_WANTED: dict[Threat, str] = {"membership": "attack", "inversion": "inversion"}  # as a line about records says it
+BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
+_CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what the setting `limit` adds to the note of a data set
+_WANTED: dict[Threat, str] = {
+    "membership": "attack",
+    "inversion": "inversion",
+}  # how an error message names the records
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,10 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class InversionResult:
-    """One inversion attack on one cell; its numbers stand among the cell's as `<attack>_<measure>`.
+    """The sizes of one inversion attack on one cell; its measures are in the cell's `numbers` as `<attack>_<measure>`.
 
     Attributes:
-        known: images that the attacker trained on, per target.
+        known: images that the attack was trained on, per target.
         scored: images that were rebuilt and scored, per target.
 
     """
@@ -49,14 +59,14 @@ class InversionResult:
 
 @dataclass(frozen=True)
 class SearchCandidate:
-    """One candidate of MIA-Pruning's Algorithm 1, all from the selection records; ratio 1 is the dense network.
+    """One candidate of MIA-Pruning's Algorithm 1, measured on the selection records; ratio 1 is the dense network.
 
     Attributes:
         ratio: all weights / weights left.
         accuracy: percent, over seeds.
         gain: of the inference network, Equation 1; -log 4 is guessing.
-        chosen: whether it was taken.
-        within_drop: whether the choice kept the accuracy asked for.
+        chosen: whether Algorithm 1 chose it.
+        within_drop: whether the chosen candidate has the accuracy that was asked for.
 
     """
 
@@ -75,16 +85,16 @@ class MeasuredCell:
         cell: its name in the suite.
         stage: the stage that made it.
         data: name of the data set.
-        source: the registry's name of it, the same whatever a suite calls it.
-        note: what must be said wherever the data set is used; empty for nothing.
+        source: the registry's name of the data set, which is the same in all suites.
+        note: a warning that is shown wherever the data set is used; empty for none.
         model: name of the architecture.
         protocol: how the records were divided.
         seeds: the targets' seeds, in the order of all values.
-        epochs: epochs of training that its history shows.
+        epochs: number of epochs in its history of training.
         numbers: metric -> estimate over seeds; accuracies in percent, weights as counts; those of inversion attacks
-            have their record's intervals (images nested in seeds).
+            have the intervals of their record (images nested in seeds).
         attacks: membership attack -> its result, where the cell was attacked.
-        inversions: inversion attack -> what it knew, where the cell's features were inverted.
+        inversions: inversion attack -> its numbers of images, where the cell's features were inverted.
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
 
     """
@@ -105,33 +115,33 @@ class MeasuredCell:
 
     @property
     def cut_down(self) -> str:
-        """How many training records of the set were kept, in words, as its note says; empty for all."""
-        found = _CUT_DOWN.search(self.note)
-        return found.group() if found else ""
+        """How many training records were used, as the note of the data set says; empty if all of them."""
+        limited = _CUT_DOWN.search(self.note)
+        return limited.group() if limited else ""
 
     @property
     def utility(self) -> Estimate | None:
-        """What the network is good for: mean average precision of a re-identification network, else test accuracy."""
+        """Utility of the network: mean average precision for re-identification, else test accuracy."""
         return self.numbers.get("mean_average_precision", self.numbers.get("test_accuracy"))
 
     def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
-        """Return the metric per seed, None where it was not measured; `attack` says whose attack accuracy.
+        """Return the metric per seed, None where it was not measured; `attack` is the one whose accuracy is meant.
 
-        What was measured on one network only has no value per seed.
+        A metric that was measured on one network only has no value per seed.
         """
         if metric == "attack_accuracy":
             return self.attack_by_seed(attack or "", BALANCED) or None
-        found = self.utility if metric == "utility" else self.numbers.get(metric)
+        estimate = self.utility if metric == "utility" else self.numbers.get(metric)
         return (
             None
-            if found is None or len(found.values) != len(self.seeds)
-            else dict(zip(self.seeds, found.values, strict=True))
+            if estimate is None or len(estimate.values) != len(self.seeds)
+            else dict(zip(self.seeds, estimate.values, strict=True))
         )
 
     def attack_by_seed(self, attack: str, measure: str) -> dict[int, float]:
         """Return one measure of one attack per seed; empty where it was not measured."""
-        found = self.attacks[attack].measures.get(measure) if attack in self.attacks else None
-        return {} if found is None else dict(zip(self.seeds, found.values, strict=True))
+        estimate = self.attacks[attack].measures.get(measure) if attack in self.attacks else None
+        return {} if estimate is None else dict(zip(self.seeds, estimate.values, strict=True))
 
 
 def measured_cells(
@@ -140,10 +150,10 @@ def measured_cells(
     """Gather the records of all cells that the settings name.
 
     Args:
-        records: those of the suite; others than the expected ones are passed over.
-        settings: what is expected.
+        records: those of the suite; records of cells that the settings do not name are ignored.
+        settings: the cells that are needed, as rows, controls and curves.
         threat: the kind of attack that every cell of an attacked row must have.
-        where: the section's place in the suite file, for the message.
+        where: file and key of the section, for error messages.
 
     Raises:
         UserError: a record is missing (all missing ones are listed), there are two where one belongs, the records of
@@ -170,8 +180,8 @@ def gather(
     """
     names = tuple(expected)
     records = list(records)
-    made, attacked = _sorted_out(records, set(names))
-    others = beside(records)
+    made, attacked = _by_stage(records, set(names))
+    added = added_numbers(records)
     missing = [f"train, prune or harden of {cell}" for cell in names if cell not in made]
     missing += [
         f"{_WANTED[kind]} of {cell}" for kind, cells in needed.items() for cell in cells if (cell, kind) not in attacked
@@ -182,36 +192,31 @@ def gather(
         )
     return {
         cell: _measured(
-            made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")), others.get(cell, {})
+            made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")), added.get(cell, {})
         )
         for cell in names
     }
 
 
-def _sorted_out(
+def _by_stage(
     records: Iterable[Record], expected: set[str]
 ) -> tuple[dict[str, Record], dict[tuple[str, Threat], Record]]:
-    """Divide the expected cells' records into the makers' and the attackers'; a cell may be attacked in either way."""
+    """Return cell -> record of the stage that made it, and (cell, threat) -> record of its attacks."""
     made: dict[str, Record] = {}
     attacked: dict[tuple[str, Threat], Record] = {}
     for record in records:
-        cell = str(record.parameters.get("target", record.cell)) if record.stage == "attack" else record.cell
-        if cell not in expected or record.stage in BESIDE:
+        cell = attacked_cell(record) if record.stage == "attack" else record.cell
+        if cell not in expected or record.stage in ADDING_STAGES:
             continue
-        before = attacked.get((cell, _threat(record))) if record.stage == "attack" else made.get(cell)
+        before = attacked.get((cell, threat_of(record))) if record.stage == "attack" else made.get(cell)
         if before is not None:
             stages = f"{before.stage} and {record.stage}"
             raise UserError(f"records: two of cell {cell} ({stages}), allowed one; remove the outdated one")
         if record.stage == "attack":
-            attacked[cell, _threat(record)] = record
+            attacked[cell, threat_of(record)] = record
         else:
             made[cell] = record
     return made, attacked
-
-
-def _threat(record: Record) -> Threat:
-    inverts = any(found.get("kind") == "inversion" for found in record.attacks.values())
-    return "inversion" if inverts or "inversions" in record.parameters else "membership"
 
 
 def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
@@ -222,13 +227,13 @@ def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
 
 
 def _measured(
-    made: Record, attacked: Record | None, inverted: Record | None, others: Mapping[str, Estimate]
+    made: Record, attacked: Record | None, inverted: Record | None, added: Mapping[str, Estimate]
 ) -> MeasuredCell:
-    """Join the record of a cell's training with those of its attacks, and what other stages say about it."""
+    """Join the record of the stage that made a cell with those of its attacks and the metrics that other stages add."""
     for other in (attacked, inverted):
         if other is not None:
             _check_same(made, other)
-    numbers = {**others, **maker_numbers(made), **(inversion_numbers(inverted) if inverted else {})}
+    numbers = {**added, **maker_numbers(made), **(inversion_numbers(inverted) if inverted else {})}
     return MeasuredCell(
         cell=made.cell,
         stage=made.stage,
@@ -240,9 +245,9 @@ def _measured(
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
         numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
-        attacks={name: _attack(found) for name, found in attacked.attacks.items()} if attacked else {},
-        inversions={name: _inversion(found) for name, found in inverted.attacks.items()} if inverted else {},
-        search=tuple(_candidate(found) for found in made.search),
+        attacks={name: _attack(result) for name, result in attacked.attacks.items()} if attacked else {},
+        inversions={name: _inversion(result) for name, result in inverted.attacks.items()} if inverted else {},
+        search=tuple(_candidate(result) for result in made.search),
     )
 
 
@@ -258,19 +263,21 @@ def _check_same(made: Record, attacked: Record) -> None:
             )
 
 
-def _attack(found: Mapping[str, Any]) -> AttackResult:
-    return AttackResult(attack_measures(found), int(found["records"]["members"]), int(found["records"]["nonmembers"]))
+def _attack(result: Mapping[str, Any]) -> AttackResult:
+    return AttackResult(
+        attack_measures(result), int(result["records"]["members"]), int(result["records"]["nonmembers"])
+    )
 
 
-def _inversion(found: Mapping[str, Any]) -> InversionResult:
-    return InversionResult(int(found["records"]["known"]), int(found["records"]["scored"]))
+def _inversion(result: Mapping[str, Any]) -> InversionResult:
+    return InversionResult(int(result["records"]["known"]), int(result["records"]["scored"]))
 
 
-def _candidate(found: Mapping[str, Any]) -> SearchCandidate:
+def _candidate(candidate: Mapping[str, Any]) -> SearchCandidate:
     return SearchCandidate(
-        ratio=float(found["ratio"]),
-        accuracy=over_seeds([100 * value for value in found["selection_accuracy"]], 0.0, 100.0),
-        gain=over_seeds(found["gain"]),
-        chosen=bool(found["chosen"]),
-        within_drop=bool(found["within_drop"]),
+        ratio=float(candidate["ratio"]),
+        accuracy=estimate_over_seeds([100 * value for value in candidate["selection_accuracy"]], 0.0, 100.0),
+        gain=estimate_over_seeds(candidate["gain"]),
+        chosen=bool(candidate["chosen"]),
+        within_drop=bool(candidate["within_drop"]),
     )

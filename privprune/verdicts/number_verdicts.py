@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.published import METRICS, OF_THE_NETWORK, Paper, PublishedNumber
-from privprune.verdicts.comparison_groups import Group
+from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.measured_cells import BALANCED, MeasuredCell
 from privprune.verdicts.settings import EvaluateSettings, RowSettings
-from privprune.verdicts.statistics import Estimate, over_seeds
+from privprune.verdicts.statistics import Estimate, estimate_over_seeds
 
 Verdict = Literal["reproduced", "not reproduced", "stand-in data", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "stand-in data", "not run")
@@ -23,19 +23,19 @@ class NumberVerdict:
         dataset: the data set, as printed.
         model: the model, as printed.
         method: the defence.
-        attack: the attack that was measured, else the printed one's; empty for a number without attack.
+        attack: the attack that was measured, or else the printed one; empty for a number without attack.
         metric: a key of METRICS.
         printed: the text as printed.
-        published: the same as a number.
+        published: the printed value as a number.
         tolerance: the declared tolerance, as text.
-        flags: what is odd about the number in the paper itself.
-        cell: the cell that measures it; empty if none does alone.
+        flags: what is unusual about the number in the paper itself.
+        cell: the cell that measures it; empty for an average of several cells.
         measured: mean over seeds; None if not run.
         low: lower end of the 95 % interval; None if unknown.
         high: upper end.
-        seeds: how many seeds are behind it.
+        seeds: how many seeds were measured.
         verdict: the verdict.
-        reason: why, in words.
+        reason: the reason for the verdict, in words.
 
     """
 
@@ -59,9 +59,9 @@ class NumberVerdict:
 
 
 def judge(
-    paper: Paper, settings: EvaluateSettings, cells: Mapping[str, MeasuredCell], groups: Sequence[Group]
+    paper: Paper, settings: EvaluateSettings, cells: Mapping[str, MeasuredCell], groups: Sequence[ComparisonGroup]
 ) -> tuple[NumberVerdict, ...]:
-    """Judge every printed number, run or not, in printed order."""
+    """Return a verdict for every printed number, whether it was measured or not, in printed order."""
     return tuple(
         _judge_average(number, paper, groups)
         if number.method in paper.averages
@@ -79,72 +79,72 @@ def _judge(
     if not options:
         return _verdict(number, None, None, "not run", "")
     different, row = min(options, key=lambda option: len(option[0]))  # the first of those nearest to the print
-    found = _estimate(number, row, cells[row.cell], paper)
-    if found is None:
+    estimate = _estimate(number, row, cells[row.cell], paper)
+    if estimate is None:
         return _verdict(number, row, None, "not run", f"not in the records of {row.cell}")
-    return _held_against(number, row, found, different)
+    return _compared(number, row, estimate, different)
 
 
-def _judge_average(number: PublishedNumber, paper: Paper, groups: Sequence[Group]) -> NumberVerdict:
-    """Judge a printed average where all the rows that it averages were run in one place."""
+def _judge_average(number: PublishedNumber, paper: Paper, groups: Sequence[ComparisonGroup]) -> NumberVerdict:
+    """Return the verdict of a printed average from the rows that it averages, if all of them were run in one place."""
     options = []
     for group in groups:
         if (group.place.dataset, group.place.model) == (number.dataset, number.model):
-            found = average(group, paper.averages[number.method], paper.measured_as(number.metric))
-            if found is not None:
-                cells = [group.members[name].cell for name in paper.averages[number.method]]
+            estimate = average(group, paper.averages[number.method], paper.measured_as(number.metric))
+            if estimate is not None:
+                cells = [group.cells[name].cell for name in paper.averages[number.method]]
                 each = [text for cell in cells for text in differences(number, None, cell, paper)]
-                options.append((tuple(dict.fromkeys(each)), found))
+                options.append((tuple(dict.fromkeys(each)), estimate))
     if not options:
         return _verdict(number, None, None, "not run", "")
-    different, found = min(options, key=lambda option: len(option[0]))
-    return _held_against(number, None, found, different)
+    different, estimate = min(options, key=lambda option: len(option[0]))
+    return _compared(number, None, estimate, different)
 
 
-def average(group: Group, names: Sequence[str], metric: str) -> Estimate | None:
+def average(group: ComparisonGroup, names: Sequence[str], metric: str) -> Estimate | None:
     """Average a metric over defences, seed by seed; None where one was not run or no seed is common."""
     columns = [group.lookup(name, metric) for name in names]
     known = [column for column in columns if column is not None]
     seeds = sorted(set.intersection(*(set(column) for column in known))) if known else []
     if len(known) < len(columns) or not seeds:
         return None
-    return over_seeds([sum(column[seed] for column in known) / len(known) for seed in seeds])
+    return estimate_over_seeds([sum(column[seed] for column in known) / len(known) for seed in seeds])
 
 
-def _held_against(
-    number: PublishedNumber, row: RowSettings | None, found: Estimate, different: tuple[str, ...]
+def _compared(
+    number: PublishedNumber, row: RowSettings | None, estimate: Estimate, different: tuple[str, ...]
 ) -> NumberVerdict:
     if different:
-        return _verdict(number, row, found, "stand-in data", ", ".join(different))
-    verdict, reason = compare(number, found)
-    return _verdict(number, row, found, verdict, reason)
+        return _verdict(number, row, estimate, "stand-in data", ", ".join(different))
+    verdict, reason = compare_number(number, estimate)
+    return _verdict(number, row, estimate, verdict, reason)
 
 
 def differences(number: PublishedNumber, attack: str | None, cell: MeasuredCell, paper: Paper) -> tuple[str, ...]:
-    """Say in what the measurement differs from the print, so that it cannot be held against it; empty for nothing."""
-    found = []
+    """Return in what the measurement differs from the print, so that they cannot be compared; empty for nothing."""
+    different = []
     if cell.source not in paper.datasets[number.dataset]:
-        found.append(f"data set {cell.data}")
+        different.append(f"data set {cell.data}")
     if cell.cut_down:
-        found.append(cell.cut_down)
+        different.append(cell.cut_down)
     if cell.model not in paper.models[number.model]:
-        found.append(f"model {cell.model}")
+        different.append(f"model {cell.model}")
     if cell.protocol != paper.protocol and METRICS[number.metric].unit not in OF_THE_NETWORK:
-        found.append(f"protocol {cell.protocol}")
+        different.append(f"protocol {cell.protocol}")
     if number.metric == "attack_accuracy" and attack not in paper.attacks[number.attack]:
-        found.append(f"attack {attack}")
-    return tuple(found)
+        different.append(f"attack {attack}")
+    return tuple(different)
 
 
-def compare(number: PublishedNumber, found: Estimate) -> tuple[Verdict, str]:
-    """Hold a like-for-like measurement against the printed number; either rule is enough.
+def compare_number(number: PublishedNumber, estimate: Estimate) -> tuple[Verdict, str]:
+    """Compare a measurement of the same experiment with the printed number.
 
-    Reproduced is a printed value within the declared tolerance of the mean (its edge included), or inside the
-    measured 95 % interval (its ends included).
+    The number is reproduced if the printed value is within the declared tolerance of the mean (its edge included), or
+    inside the measured 95 % interval (its ends included).
     """
     published = number.value
-    within = number.tolerance.allows(published, found.mean)
-    inside = found.low is not None and found.high is not None and found.low <= published <= found.high
+    within = number.tolerance.allows(published, estimate.mean)
+    inside = estimate.low is not None and estimate.high is not None and estimate.low <= published <= estimate.high
     if within:
         return "reproduced", f"within {number.tolerance}"
     if inside:
@@ -159,7 +159,7 @@ def _estimate(number: PublishedNumber, row: RowSettings, cell: MeasuredCell, pap
 
 
 def _verdict(
-    number: PublishedNumber, row: RowSettings | None, found: Estimate | None, verdict: Verdict, reason: str
+    number: PublishedNumber, row: RowSettings | None, estimate: Estimate | None, verdict: Verdict, reason: str
 ) -> NumberVerdict:
     return NumberVerdict(
         table=number.table,
@@ -173,10 +173,10 @@ def _verdict(
         tolerance=str(number.tolerance),
         flags=number.flags,
         cell="" if row is None else row.cell,
-        measured=None if found is None else found.mean,
-        low=None if found is None else found.low,
-        high=None if found is None else found.high,
-        seeds=0 if found is None else len(found.values),
+        measured=None if estimate is None else estimate.mean,
+        low=None if estimate is None else estimate.low,
+        high=None if estimate is None else estimate.high,
+        seeds=0 if estimate is None else len(estimate.values),
         verdict=verdict,
         reason=reason,
     )

@@ -1,25 +1,31 @@
-"""From a record's metrics to printed metrics: percent for fractions, and what follows from several of them."""
+"""From the metrics of a record to the metrics that papers print: fractions in percent, and metrics derived from others.
+
+The records of recognition and deployment neither make nor attack a cell; they add metrics to the cells that they name.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from privprune.published import DERIVED
 from privprune.records import Record
-from privprune.verdicts.statistics import Estimate, over_seeds
+from privprune.verdicts.cell_of_record import deployed_cell
+from privprune.verdicts.statistics import Estimate, estimate_over_seeds
 
-_FRACTIONS = (  # of a record, in percent here
+ADDING_STAGES = ("recognise", "deploy")  # add metrics to cells that other stages made
+_FRACTIONS = (  # in [0, 1] in a record, in percent here
     *("test_accuracy", "train_accuracy", "rank_1", "rank_5", "mean_average_precision", "edge_removed"),
 )
 _EDGE = ("edge_parameters_dense", "edge_parameters_left", "blocks_removed")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of a membership attack in percent
 _ERRORS = ("mse", "mse_as_written")
-_CONVERGED = 0.1  # share of the loss's whole fall that may still be ahead (ours; the paper gives no rule)
+_RECOGNITION = ("rank_1", "accuracy")  # of a re-identification network, of a classifier
+_CONVERGED = 0.1  # share of the whole fall of the loss that may still follow (our choice; the paper gives no rule)
 
 
 def maker_numbers(record: Record) -> dict[str, Estimate]:
-    """Return every printed metric that a record of training allows."""
-    return {metric: over_seeds(values, *_possible(metric)) for metric, values in _values(record).items()}
+    """Return every printed metric that follows from the record of the stage that made a cell."""
+    return {metric: estimate_over_seeds(values, *_possible(metric)) for metric, values in _values(record).items()}
 
 
 def _possible(metric: str) -> tuple[float, float]:
@@ -28,26 +34,27 @@ def _possible(metric: str) -> tuple[float, float]:
 
 def _values(record: Record) -> dict[str, list[float]]:
     metrics = record.metrics
-    found = {name: [100 * value for value in metrics[name]] for name in _FRACTIONS if name in metrics}
-    found |= {name: list(metrics[name]) for name in _EDGE if name in metrics}
+    values = {name: [100 * value for value in metrics[name]] for name in _FRACTIONS if name in metrics}
+    values |= {name: list(metrics[name]) for name in _EDGE if name in metrics}
     if "weights" in metrics and "weights_left" in metrics:
-        found["weights"], found["weights_after"] = list(metrics["weights"]), list(metrics["weights_left"])
+        values["weights"], values["weights_after"] = list(metrics["weights"]), list(metrics["weights_left"])
         pairs = zip(metrics["weights"], metrics["weights_left"], strict=True)
-        found["weights_ratio"] = [all_ / max(left, 1) for all_, left in pairs]
+        values["weights_ratio"] = [all_ / max(left, 1) for all_, left in pairs]
     if "epsilon" in metrics:
-        found["epsilon"] = list(metrics["epsilon"])
+        values["epsilon"] = list(metrics["epsilon"])
     losses = [epoch for epoch in record.history.get("loss", []) if None not in epoch]  # null where not measured
     if losses:
         per_seed = list(zip(*losses, strict=True))
-        found["final_loss"] = [own[-1] for own in per_seed]
-        found["epochs_to_converge"] = [float(epochs_to_converge(own)) for own in per_seed]
-    return found
+        values["final_loss"] = [losses_of_seed[-1] for losses_of_seed in per_seed]
+        values["epochs_to_converge"] = [float(epochs_to_converge(losses_of_seed)) for losses_of_seed in per_seed]
+    return values
 
 
 def epochs_to_converge(losses: Sequence[float]) -> int:
-    """Return the first epoch, counted from 1, from which on the loss stays close to its last value.
+    """Return the first epoch, counted from 1, after which the loss stays close to its last value.
 
-    Close is within a tenth of the whole way from the first to the last loss (ours; the paper gives no rule).
+    Close means within a tenth of the distance between the first and the last loss (our choice; the paper gives no
+    rule).
     """
     last = losses[-1]
     near = _CONVERGED * abs(losses[0] - last)
@@ -56,36 +63,69 @@ def epochs_to_converge(losses: Sequence[float]) -> int:
 
 
 def inversion_numbers(record: Record) -> dict[str, Estimate]:
-    """Return what a record of inversion holds: sizes, entropies and bound, and each attack's `<attack>_<measure>`.
+    """Return the metrics of a record of inversion: sizes, entropies, the bound, and `<attack>_<measure>` per attack.
 
-    The measures keep the record's own intervals (bootstrap over images, nested in seeds).
+    The measures have the intervals of the record: a bootstrap over images, nested in seeds.
     """
-    found = {metric: over_seeds(values) for metric, values in record.metrics.items() if metric not in _FRACTIONS}
+    numbers = {
+        metric: estimate_over_seeds(values) for metric, values in record.metrics.items() if metric not in _FRACTIONS
+    }
     for attack, result in record.attacks.items():
-        found |= {f"{attack}_{measure}": _scaled(one, 1.0) for measure, one in result["metrics"].items()}
-    return found
+        numbers |= {f"{attack}_{measure}": _scaled(one, 1.0) for measure, one in result["metrics"].items()}
+    return numbers
 
 
 def with_derived(numbers: Mapping[str, Estimate], inversions: Sequence[str]) -> dict[str, Estimate]:
-    """Add the metrics that follow per seed from others: gaps, ratios, and the lowest error over the bound."""
-    found = dict(numbers)
+    """Return the metrics with those added that are computed from them per seed: gaps, ratios, lowest error / bound."""
+    extended = dict(numbers)
     for metric, derived in DERIVED.items():
         if derived.of in numbers and derived.against in numbers:
             pairs = zip(numbers[derived.of].values, numbers[derived.against].values, strict=True)
-            found[metric] = over_seeds([derived.value(of, against) for of, against in pairs])
+            extended[metric] = estimate_over_seeds([derived.value(of, against) for of, against in pairs])
     errors = [numbers[name].values for one in inversions for how in _ERRORS if (name := f"{one}_{how}") in numbers]
     if errors and "mse_bound" in numbers:
-        lowest = [min(own) for own in zip(*errors, strict=True)]
+        lowest = [min(errors_of_seed) for errors_of_seed in zip(*errors, strict=True)]
         bounds = numbers["mse_bound"].values
-        found["lowest_error_over_bound"] = over_seeds(
+        extended["lowest_error_over_bound"] = estimate_over_seeds(
             [low / max(b, 1e-12) for low, b in zip(lowest, bounds, strict=True)]
         )
-    return found
+    return extended
 
 
-def attack_measures(found: Mapping[str, Any]) -> dict[str, Estimate]:
-    """Return a membership attack's measures with the intervals that its record holds (records nested in seeds)."""
-    return {name: _scaled(one, 1.0 if name in _RATIOS else 100.0) for name, one in found["metrics"].items()}
+def attack_measures(result: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return the measures of a membership attack with the intervals of its record (records nested in seeds)."""
+    return {name: _scaled(one, 1.0 if name in _RATIOS else 100.0) for name, one in result["metrics"].items()}
+
+
+def added_numbers(records: Iterable[Record]) -> dict[str, dict[str, Estimate]]:
+    """Return cell -> metric -> estimate from the records of recognition and deployment; the first record counts.
+
+    `<attack>_recognised` is the percentage of an attack's reconstructions that an independent network recognises, and
+    `originals_recognised` that of the images themselves. Of each deployed cell one network is exported.
+    """
+    added: dict[str, dict[str, Estimate]] = {}
+    for record in records:
+        if record.stage in ADDING_STAGES:
+            for cell, numbers in (_recognised(record) if record.attacks else _deployed(record)).items():
+                added[cell] = numbers | added.get(cell, {})
+    return added
+
+
+def _recognised(record: Record) -> dict[str, dict[str, Estimate]]:
+    recognised: dict[str, dict[str, Estimate]] = {}
+    for name, result in record.attacks.items():
+        cell, _, attack = name.rpartition("/")
+        numbers = recognised.setdefault(cell, {})
+        for metric in _RECOGNITION:
+            for measured, images in ((metric, attack), (f"original_{metric}", "originals")):
+                if measured in result["metrics"]:
+                    numbers.setdefault(f"{images}_recognised", _scaled(result["metrics"][measured], 100.0))
+    return recognised
+
+
+def _deployed(record: Record) -> dict[str, dict[str, Estimate]]:
+    numbers = {metric: estimate_over_seeds(values) for metric, values in record.metrics.items() if values}
+    return {deployed_cell(record): numbers}
 
 
 def _scaled(content: Mapping[str, Any], factor: float) -> Estimate:

@@ -1,4 +1,4 @@
-"""Which cell of a suite stands for which printed row: the suite's section `evaluate.<paper>`."""
+"""Which cell of a suite measures which printed row: the section `evaluate.<paper>` of a suite."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ Threat = Literal["membership", "inversion"]
 class RowSettings:
     """A printed row and the cell that measures it.
 
-    The same row may be given several cells that differ in data set or protocol: the one that matches the print is
-    judged, else the first is shown as stand-in data, and the claims are tested on all of them.
+    A row may have several cells that differ in data set or protocol. The cell that matches the print gets the verdict;
+    if none does, the first is shown as stand-in data. The claims are tested on all of them.
 
     Attributes:
-        dataset: as printed.
-        model: as printed.
+        dataset: the data set, as printed.
+        model: the model, as printed.
         defence: one of the paper's defences.
         cell: a cell of the suite.
-        attack: the attack entry's method whose accuracy is printed; null for a row that prints no attack accuracy.
+        attack: the membership attack whose accuracy is printed; null for a row that prints no attack accuracy.
 
     """
 
@@ -35,14 +35,14 @@ class RowSettings:
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """A control that the paper lacks, beside the rows of a printed data set and model.
+    """A control that the paper does not have, beside the rows of a printed data set and model.
 
     Attributes:
         dataset: as printed, of the rows it stands beside.
         model: as printed, of the rows it stands beside.
         control: one of the controls that the paper's file declares.
         cell: a cell of the suite.
-        attack: the attack entry's method that is compared; null where no membership is inferred.
+        attack: the membership attack that is compared; null where no membership is inferred.
 
     """
 
@@ -55,7 +55,7 @@ class ControlSettings:
 
 @dataclass(frozen=True)
 class CurveSettings:
-    """Cells of one defence at growing strength, such as sparsity or noise, beside the rows of a printed place.
+    """Cells of one defence at growing strength, such as sparsity or noise, beside printed rows.
 
     Attributes:
         dataset: as printed, of the rows it stands beside.
@@ -71,19 +71,19 @@ class CurveSettings:
     cells: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what is no curve."""
+        """Refuse a curve of fewer than two different cells."""
         if len(set(self.cells)) < max(2, len(self.cells)):
             raise ValueError(f"cells: found {', '.join(self.cells) or 'none'}, allowed two or more, each once")
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What of a suite is held against a paper.
+    """The cells of a suite that are compared with a paper.
 
     Attributes:
-        reads: the folder of records that it is made from, the paper's.
-        rows: printed rows and their cells; a printed row that is not here is `not run`.
-        controls: what a referee asks for beside them.
+        reads: the folder of records to read, which is named after the paper.
+        rows: printed rows and their cells; a printed row that is not listed is `not run`.
+        controls: cells that a referee would ask for beside the rows.
         curves: defences at several strengths, to be compared at the same accuracy.
 
     """
@@ -94,7 +94,7 @@ class EvaluateSettings:
     curves: tuple[CurveSettings, ...]
 
     def __post_init__(self) -> None:
-        """Refuse the same cell, or the same curve, twice at one place."""
+        """Refuse a cell or a curve that is listed twice for the same printed row."""
         taken: set[tuple[str, ...]] = set()
         for row in self.rows:
             _once((row.dataset, row.model, row.defence, row.cell), taken)
@@ -110,12 +110,12 @@ class EvaluateSettings:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """All cells that must have been measured, in the order they are named, each once."""
+        """All cells that must have been measured, in the order that the suite names them, each once."""
         named = [row.cell for row in self.rows] + [control.cell for control in self.controls]
         return tuple(dict.fromkeys([*named, *self.in_curves]))
 
     def attacked(self, threat: Threat) -> tuple[str, ...]:
-        """Return the cells that must also have been attacked; every cell's features can be inverted."""
+        """Return the cells that must also have been attacked; for inversion these are all cells."""
         if threat == "inversion":
             return self.cells
         named = [row.cell for row in self.rows if row.attack] + [control.cell for control in self.controls]
@@ -134,7 +134,7 @@ def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
     Args:
         settings: the section `evaluate.<paper>`.
         paper: the paper's printed numbers.
-        where: the section's place in the suite file, for the message.
+        where: file and key of the section, for error messages.
 
     Raises:
         UserError: a row that the paper does not print, a control that it does not declare, or an attack left out.
@@ -165,10 +165,10 @@ def _check_attack(attack: str | None, paper: Paper, place: str, *, needed: bool)
         raise UserError(f"{place}.attack: found {attack!r}, allowed null, since the metrics name their attacks")
 
 
-def _check_key(found: tuple[str, ...], printed: Sequence[tuple[str, ...]], keys: tuple[str, ...], place: str) -> None:
-    """Compare part by part, so that the message lists only what fits the parts before."""
+def _check_key(names: tuple[str, ...], printed: Sequence[tuple[str, ...]], keys: tuple[str, ...], place: str) -> None:
+    """Check the key part by part, so that the message lists only values that fit the earlier parts."""
     for depth, key in enumerate(keys):
-        allowed = dict.fromkeys(row[depth] for row in printed if row[:depth] == found[:depth])
-        if found[depth] not in allowed:
-            after = f" after {' / '.join(found[:depth])}" if depth else ""
-            raise UserError(f"{place}.{key}: found {found[depth]!r}{after}, allowed {', '.join(allowed)}")
+        allowed = dict.fromkeys(row[depth] for row in printed if row[:depth] == names[:depth])
+        if names[depth] not in allowed:
+            after = f" after {' / '.join(names[:depth])}" if depth else ""
+            raise UserError(f"{place}.{key}: found {names[depth]!r}{after}, allowed {', '.join(allowed)}")

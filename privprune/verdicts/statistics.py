@@ -12,7 +12,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """Values per seed with their mean and 95 % interval, which is absent where one seed leaves it unknown."""
+    """Values per seed with their mean and 95 % interval; one seed gives no interval (None)."""
 
     values: tuple[float, ...]
     mean: float
@@ -20,8 +20,8 @@ class Estimate:
     high: float | None
 
 
-def over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> Estimate:
-    """Return the mean with Student's t interval over seeds, cut to the possible values; one value has no interval."""
+def estimate_over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: float = math.inf) -> Estimate:
+    """Return the mean with its 95 % interval by Student's t, cut to [lowest, highest]; one value has no interval."""
     count = len(values)
     mean = math.fsum(values) / count
     if count < 2:
@@ -32,7 +32,7 @@ def over_seeds(values: Sequence[float], lowest: float = -math.inf, highest: floa
 
 
 def kendall(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return Kendall's tau (a): concordant less discordant pairs, over all pairs; a tie counts as neither."""
+    """Return Kendall's tau-a: (concordant - discordant pairs) / all pairs; a tie counts as neither."""
     pairs = list(combinations(zip(first, second, strict=True), 2))
     score = sum(_sign(one[0] - other[0]) * _sign(one[1] - other[1]) for one, other in pairs)
     return score / len(pairs)

@@ -1,4 +1,4 @@
-"""Figures of inversion attacks show the reconstructions, numbers and curves that records hold, each in its place."""
+"""Figures of inversion attacks show the reconstructions, numbers and curves of the records, each in its place."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from example_inversions import (
 from matplotlib.axes import Axes
 
 from privprune.plots import Drawing, accuracy_error, bound, cloud, draw, draw_cross, picture
-from privprune.plots.accuracy_error import Curve, CurvePoint, Swept
-from privprune.plots.bound import Bounded
-from privprune.plots.cloud import Pair, Rebuilt, arrange
-from privprune.plots.defended import defended, pairs
+from privprune.plots.accuracy_error import Curve, CurvePanel, CurvePoint
+from privprune.plots.bound import BoundMark
+from privprune.plots.cloud import DefencePair, ReconstructionPanel, arrange
+from privprune.plots.inversion_cells import inversion_cells, pairs
 from privprune.plots.printed_figures import PrintedFigures, load_figures
 from privprune.plots.series import Point
-from privprune.plots.style import FEATURE_DEFENCES, PAPER, called, feature_defence
-from privprune.plots.sweeps import swept, varied
+from privprune.plots.style import FEATURE_DEFENCES, PAPER, defence_identifier, feature_defence
+from privprune.plots.sweeps import curve_panels, varied
 from privprune.published import load
 from privprune.verdicts import ControlSettings, evaluate, evaluate_cross
 
@@ -35,10 +35,10 @@ BOTTLENECK = FEATURE_DEFENCES["bottleneck"]
 NOTHING_PRINTED = PrintedFigures("cem", (), {}, {})
 
 
-def a_pair(name: str, *, reference: bool = False, alone: bool = False) -> Pair:
+def a_pair(name: str, *, reference: bool = False, alone: bool = False) -> DefencePair:
     """Return a pair of panels."""
-    panels = [Rebuilt(f"{name}{end}", BOTTLENECK, photograph(), ("MSE",)) for end in ("", "+CEM")]
-    return Pair(panels[0], None if alone else panels[1], reference)
+    panels = [ReconstructionPanel(f"{name}{end}", BOTTLENECK, photograph(), ("MSE",)) for end in ("", "+CEM")]
+    return DefencePair(panels[0], None if alone else panels[1], reference)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_every_kind_of_figure_is_drawn(drawings: dict[str, Drawing]) -> None:
 
 
 def test_photographs_survive_in_the_page(drawings: dict[str, Drawing]) -> None:
-    """The SVG holds every photograph itself and loads none."""
+    """The SVG contains every photograph and loads none."""
     svg = picture(drawings["cloud-rmle"]).svg
 
     assert svg.count("data:image/webp;base64,") == len(CELLS) + 1
@@ -142,7 +142,7 @@ def test_nothing_is_drawn_of_cells_that_were_not_inverted() -> None:
 def test_a_cell_without_partner_leaves_its_place_free() -> None:
     """The undefended network has no pair with CEM, and is still shown."""
     records = inversion_records()
-    found = pairs(defended(records, evaluate(records, CEM, SETTINGS, "demo"), CEM))
+    found = pairs(inversion_cells(records, evaluate(records, CEM, SETTINGS, "demo"), CEM))
 
     assert [(base, bool(without), bool(cem)) for base, without, cem in found] == [
         ("none", True, False),
@@ -158,7 +158,7 @@ def test_a_variant_of_cem_is_with_cem_but_no_partner_of_a_photograph() -> None:
     rows = tuple(row for row in SETTINGS.rows if row.cell != control.cell)
     settings = replace(SETTINGS, rows=rows, controls=(control,), curves=())
     evaluation = evaluate(records := inversion_records(), CEM, settings, "demo")
-    cell = next(one for one in defended(records, evaluation, CEM) if one.cell == "photos-resfl")
+    cell = next(one for one in inversion_cells(records, evaluation, CEM) if one.cell == "photos-resfl")
     found = {one.name.removesuffix("-photos-photos_cnn-paper"): one for one in draw(records, evaluation, CEM)}
     shown = found["cloud-decoder_train"].figure.texts
 
@@ -175,7 +175,7 @@ def test_bound_is_the_curve_of_theorem_1() -> None:
     points = [Point(entropy * share, None, None) for share in (1.0, 0.8)]
     bounds = [Point(float(np.exp(2 * one.value / d) / (2 * pi * e)), None, None) for one in points]
     cells = [
-        Bounded(BOTTLENECK, cem, one, low, {"rmle": Point(0.01, None, None), "decoder": Point(0.005, None, None)})
+        BoundMark(BOTTLENECK, cem, one, low, {"rmle": Point(0.01, None, None), "decoder": Point(0.005, None, None)})
         for cem, one, low in zip((False, True), points, bounds, strict=True)
     ]
     left, right = bound.draw(cells, "decoder", {"decoder": "Decoder", "rmle": "rMLE"}, []).axes
@@ -219,7 +219,7 @@ def test_accuracy_curves_join_their_cells_in_order() -> None:
         for label, accuracy, error in (("0.1", 0.9, 0.01), ("0.2", 0.8, 0.02))
     )
     curves = (Curve(BOTTLENECK, False, points, ((0.015, 85.0),)), Curve(BOTTLENECK, True, points[:1], ()))
-    axes = accuracy_error.draw([Swept("4a", curves)], "Decoder").axes[0]
+    axes = accuracy_error.draw([CurvePanel("4a", curves)], "Decoder").axes[0]
     crosses = [np.asarray(line.get_xydata()).tolist() for line in axes.lines if line.get_marker() == "x"]
     joined = [np.asarray(line.get_xydata()).tolist() for line in axes.lines if len(np.asarray(line.get_xdata())) == 2]
 
@@ -231,10 +231,12 @@ def test_accuracy_curves_join_their_cells_in_order() -> None:
 def test_curves_go_to_their_printed_figure() -> None:
     """Strengths of CEM are Figure 4b, with the curve that they are compared with; cuts are 4c, all others 4a."""
     records = inversion_records()
-    cells = defended(records, evaluate(records, CEM, SETTINGS, "demo"), CEM)
+    cells = inversion_cells(records, evaluate(records, CEM, SETTINGS, "demo"), CEM)
     two = ("photos-none", "photos-resfl")
     names = ["noise_arl", "bottleneck+cem", "cem_lambda_32", "later_cut"]
-    found = swept([*((name, two) for name in names), ("resfl", two[:1])], cells, "decoder_train", CEM, NOTHING_PRINTED)
+    found = curve_panels(
+        [*((name, two) for name in names), ("resfl", two[:1])], cells, "decoder_train", CEM, NOTHING_PRINTED
+    )
 
     assert {panel.title[:2]: [curve.look.label for curve in panel.curves] for panel in found} == {
         "4a": ["Noise_ARL", "Bottleneck"],
@@ -246,7 +248,7 @@ def test_curves_go_to_their_printed_figure() -> None:
 def test_cells_of_a_curve_are_called_by_what_was_varied() -> None:
     """One setting that differs names the cells; several that do name none."""
     records = inversion_records()
-    cells = defended(records, evaluate(records, CEM, SETTINGS, "demo"), CEM)[:2]
+    cells = inversion_cells(records, evaluate(records, CEM, SETTINGS, "demo"), CEM)[:2]
     other = replace(cells[1], training=replace(cells[1].training, parameters={"paper": "x"}))
 
     assert varied(cells) == ["0.016", "0.057"]
@@ -296,4 +298,4 @@ def test_matrix_has_one_mark_per_cell_and_both_reference_lines() -> None:
 )
 def test_labels_of_the_matrix_find_their_look(label: str, name: str) -> None:
     """A defence that a suite calls as figures do is drawn as figures do."""
-    assert called(label) == name
+    assert defence_identifier(label) == name

@@ -11,14 +11,14 @@ from example_records import SETTINGS, example_records
 from matplotlib.axes import Axes
 
 from privprune.plots import Drawing, draw, forest, roc, tradeoff, training_curves, weight_histograms
-from privprune.plots.forest import Group, Line, Pair
-from privprune.plots.roc import Panel
+from privprune.plots.forest import ForestGroup, ForestRow, PublishedAndMeasured
+from privprune.plots.membership_cells import SelectedCell, membership_cells, roc_panels
+from privprune.plots.roc import RocPanel
 from privprune.plots.saving import svg
-from privprune.plots.selection import Shown, roc_panels, trained
-from privprune.plots.series import Band, Point, over_seeds
+from privprune.plots.series import Band, Point, band_over_seeds
 from privprune.plots.style import DARK, DEFENCES
-from privprune.plots.tradeoff import MEASURES, Mark, Sweep
-from privprune.plots.training_curves import Curves, Phase
+from privprune.plots.tradeoff import MEASURES, TradeoffMark, TradeoffSweep
+from privprune.plots.training_curves import Phase, TrainingColumn
 from privprune.plots.weight_histograms import Histogram
 from privprune.published import load
 from privprune.verdicts import evaluate
@@ -50,14 +50,14 @@ def points(values: Band) -> list[tuple[float, float]]:
 
 def test_band_over_seeds_is_their_mean_and_range() -> None:
     """The line is the mean of the seeds, the band reaches from the lowest to the highest of them."""
-    found = over_seeds([[1.0, 3.0], [2.0, 6.0]])
+    found = band_over_seeds([[1.0, 3.0], [2.0, 6.0]])
 
     assert found == Band((1.0, 2.0), (2.0, 4.0), (1.0, 2.0), (3.0, 6.0))
 
 
 def test_band_leaves_out_what_was_not_measured() -> None:
     """An epoch without values is left out, and a seed without value does not count."""
-    found = over_seeds([[None, None], [1.0, None], [2.0, 4.0]])
+    found = band_over_seeds([[None, None], [1.0, None], [2.0, 4.0]])
 
     assert found == Band((2.0, 3.0), (1.0, 3.0), (1.0, 2.0), (1.0, 4.0))
 
@@ -69,8 +69,10 @@ def test_band_refuses_sequences_of_different_lengths() -> None:
 
 
 def test_training_curves_show_loss_above_and_attack_below() -> None:
-    """Each column holds its defence's loss over its attack accuracy, as given, and the rows share their scale."""
-    figure = training_curves.draw([Curves("Baseline", BASELINE, LOSS, ATTACK), Curves("Other", PRUNED, ATTACK, LOSS)])
+    """Each column shows its defence's loss above its attack accuracy, as given, and the rows share their scale."""
+    figure = training_curves.draw(
+        [TrainingColumn("Baseline", BASELINE, LOSS, ATTACK), TrainingColumn("Other", PRUNED, ATTACK, LOSS)]
+    )
     upper, _, lower, _ = figure.axes
 
     assert lines(upper, BASELINE.colour) == [points(LOSS)]
@@ -82,7 +84,7 @@ def test_training_curves_show_loss_above_and_attack_below() -> None:
 def test_training_curves_mark_where_a_phase_begins() -> None:
     """A mark stands between the last epoch of one phase and the first of the next, with the names beside."""
     phases = (Phase("ADMM", 1), Phase("retrain", 3))
-    upper = training_curves.draw([Curves("Pruned", PRUNED, LOSS, ATTACK, phases)]).axes[0]
+    upper = training_curves.draw([TrainingColumn("Pruned", PRUNED, LOSS, ATTACK, phases)]).axes[0]
     upright = [line for line in upper.lines if len(set(np.asarray(line.get_xdata()))) == 1]
 
     assert [float(np.asarray(line.get_xdata())[0]) for line in upright] == [2.5]
@@ -107,7 +109,7 @@ def test_roc_shows_each_curve_and_shades_less_than_one_record() -> None:
     """Curves are as given on two logarithmic axes; the shade ends where a single non-member lies."""
     rates = (0.001, 0.01, 0.1, 1.0)
     curve = Band(rates, (0.002, 0.02, 0.2, 1.0), (0.0, 0.01, 0.1, 1.0), (0.004, 0.04, 0.3, 1.0))
-    axes = roc.draw([Panel("Loss", ((BASELINE, curve),), nonmembers=250)]).axes[0]
+    axes = roc.draw([RocPanel("Loss", ((BASELINE, curve),), nonmembers=250)]).axes[0]
     shade = axes.patches[0].get_extents().transformed(axes.transData.inverted())
 
     assert lines(axes, BASELINE.colour) == [points(curve)]
@@ -118,7 +120,7 @@ def test_roc_shows_each_curve_and_shades_less_than_one_record() -> None:
 def test_roc_of_unknown_size_begins_at_its_lowest_rate() -> None:
     """Without a number of non-members nothing is shaded, and no measured rate is cut off."""
     curve = Band((0.0, 0.02, 1.0), (0.0, 0.1, 1.0), (0.0, 0.0, 1.0), (0.0, 0.2, 1.0))
-    axes = roc.draw([Panel("Loss", ((BASELINE, curve),), nonmembers=0)]).axes[0]
+    axes = roc.draw([RocPanel("Loss", ((BASELINE, curve),), nonmembers=0)]).axes[0]
 
     assert axes.get_xlim() == (0.02, 1.0)
     assert not axes.patches
@@ -127,11 +129,11 @@ def test_roc_of_unknown_size_begins_at_its_lowest_rate() -> None:
 def test_tradeoff_joins_the_sweep_and_shows_bars_both_ways() -> None:
     """The sweep's line visits its marks in order; every mark has its intervals in x and in y, and its ratio."""
     marks = tuple(
-        Mark(label, PRUNED, Point(x, x - 0.01, x + 0.02), (Point(y, y - 0.03, y + 0.04),))
+        TradeoffMark(label, PRUNED, Point(x, x - 0.01, x + 0.02), (Point(y, y - 0.03, y + 0.04),))
         for label, x, y in (("2x", 0.9, 0.6), ("4x", 0.8, 0.55))
     )
-    single = Mark("", BASELINE, Point(0.95, None, None), (Point(0.65, None, None),))
-    axes = tradeoff.draw([("Nasr", MEASURES[0])], [Sweep(PRUNED, marks)], [single]).axes[0]
+    single = TradeoffMark("", BASELINE, Point(0.95, None, None), (Point(0.65, None, None),))
+    axes = tradeoff.draw([("Nasr", MEASURES[0])], [TradeoffSweep(PRUNED, marks)], [single]).axes[0]
     bars = {
         tuple(round(float(value), 9) for value in np.ravel(segment))
         for container in axes.collections
@@ -146,18 +148,18 @@ def test_tradeoff_joins_the_sweep_and_shows_bars_both_ways() -> None:
 
 def test_tradeoff_leaves_out_what_was_not_attacked() -> None:
     """A mark without measure is not drawn, the others are."""
-    unknown = Mark("8x", PRUNED, Point(0.7, 0.6, 0.8), (None,))
-    known = Mark("2x", PRUNED, Point(0.9, 0.8, 1.0), (Point(0.6, 0.5, 0.7),))
-    axes = tradeoff.draw([("Nasr", MEASURES[0])], [Sweep(PRUNED, (known, unknown))], []).axes[0]
+    unknown = TradeoffMark("8x", PRUNED, Point(0.7, 0.6, 0.8), (None,))
+    known = TradeoffMark("2x", PRUNED, Point(0.9, 0.8, 1.0), (Point(0.6, 0.5, 0.7),))
+    axes = tradeoff.draw([("Nasr", MEASURES[0])], [TradeoffSweep(PRUNED, (known, unknown))], []).axes[0]
 
     assert [text.get_text() for text in axes.texts] == ["2x"]
 
 
 def test_forest_shows_published_hollow_beside_measured_filled() -> None:
     """One line per row: a hollow mark at the published number, a filled one with its interval at the measured."""
-    line = Line("Baseline", BASELINE, (Pair(67.0, Point(52.0, 51.0, 53.0)), None), stand_in=False)
-    other = Line("Pruned", PRUNED, (None, Pair(53.0, Point(51.0, None, None))), stand_in=True)
-    left, right = forest.draw([("Test", "Percent"), ("Attack", "MSE")], [Group("Table 1", (line, other))]).axes
+    line = ForestRow("Baseline", BASELINE, (PublishedAndMeasured(67.0, Point(52.0, 51.0, 53.0)), None), stand_in=False)
+    other = ForestRow("Pruned", PRUNED, (None, PublishedAndMeasured(53.0, Point(51.0, None, None))), stand_in=True)
+    left, right = forest.draw([("Test", "Percent"), ("Attack", "MSE")], [ForestGroup("Table 1", (line, other))]).axes
     hollow = [one for one in left.lines if one.get_markerfacecolor() == "none"]
     segments = [np.ravel(one).tolist() for one in left.collections[0].get_segments()]  # type: ignore[attr-defined]
 
@@ -189,7 +191,7 @@ def test_every_kind_of_figure_is_drawn_from_records(drawings: dict[str, Drawing]
 
 @pytest.mark.parametrize("kind", ["figure2", "figure3", "tradeoff", "published-mia_pruning"])
 def test_every_colour_has_a_dark_counterpart(drawings: dict[str, Drawing], kind: str) -> None:
-    """A picture uses no colour that its own rules for dark screens do not know."""
+    """A picture has a rule for dark screens for each of its colours."""
     picture = svg(drawings[kind].figure, kind).partition("</style>")[2]
     used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", picture))
 
@@ -223,7 +225,9 @@ def test_nothing_is_drawn_of_what_was_not_recorded() -> None:
     bare = [
         replace(record, history={}, histograms={}) for record in example_records() if record.stage in ("train", "prune")
     ]
-    cells = trained(bare, [Shown("digits-baseline", "baseline", "nasr"), Shown("absent", "dp", "nasr")])
+    cells = membership_cells(
+        bare, [SelectedCell("digits-baseline", "baseline", "nasr"), SelectedCell("absent", "dp", "nasr")]
+    )
 
-    assert [cell.shown.cell for cell in cells] == ["digits-baseline"]
+    assert [cell.cell for cell in cells] == ["digits-baseline"]
     assert roc_panels(cells) == []

@@ -24,7 +24,7 @@ from privprune.plots.style import (
     defence_look,
     feature_look,
 )
-from privprune.plots.training_curves import Curves, Phase
+from privprune.plots.training_curves import Phase, TrainingColumn
 
 BASELINE = DEFENCES["baseline"]
 LOSS = Band((1.0, 2.0, 3.0), (2.0, 1.0, 0.5), (1.9, 0.8, 0.4), (2.1, 1.2, 0.6))
@@ -33,7 +33,9 @@ ATTACK = Band((1.0, 2.0), (0.5, 0.6), (0.45, 0.55), (0.55, 0.65))
 
 def a_figure() -> Figure:
     """Return a small figure, made anew."""
-    return training_curves.draw([Curves("Baseline $x_$", BASELINE, LOSS, ATTACK, (Phase("a", 1), Phase("b", 2)))])
+    return training_curves.draw(
+        [TrainingColumn("Baseline $x_$", BASELINE, LOSS, ATTACK, (Phase("a", 1), Phase("b", 2)))]
+    )
 
 
 def test_same_figure_gives_same_bytes_in_any_order() -> None:
@@ -76,7 +78,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("name", sorted(DEFENCES | FEATURE_DEFENCES))
 def test_colours_stand_out_on_light_and_dark(name: str) -> None:
-    """Each defence's colour holds 4.5:1 on paper and, as its dark counterpart, on a dark screen."""
+    """Each defence's colour has a contrast of 4.5:1 on paper, and its dark counterpart on a dark screen."""
     colour = (DEFENCES | FEATURE_DEFENCES)[name].colour
 
     assert contrast(colour, PAPER) >= 4.5

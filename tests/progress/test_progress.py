@@ -1,4 +1,4 @@
-"""Laws of the progress lines."""
+"""Laws of the progress reports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
-from privprune.progress.reporter import Progress, Silent, heard_by
+from privprune.progress.reporter import Progress, after_each_epoch
 
 
-def test_elsewhere_than_on_a_terminal_an_epoch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_an_epoch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Epoch, measurements, throughput of the last epoch, time left at the mean pace."""
     moments = iter([0.0, 2.0, 2.0, 3.0, 3.0])
     reporter = Progress("digits-baseline", 40, 24_600, clock=lambda: next(moments))
@@ -27,8 +27,8 @@ def test_elsewhere_than_on_a_terminal_an_epoch_is_one_line(capsys: pytest.Captur
     ]
 
 
-def test_a_resumed_training_counts_its_own_pace_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """Epochs done before the interruption take no time here."""
+def test_the_remaining_time_counts_epochs_since_resuming_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """Epochs before the interruption do not enter the mean time per epoch."""
     moments = iter([0.0, 60.0, 60.0, 120.0, 120.0])
     reporter = Progress("cell", 100, 0, clock=lambda: next(moments))
     reporter.epoch(37, {"learning_rate": 1e-5})
@@ -58,14 +58,14 @@ def test_lines_of_several_threads_stay_whole(capsys: pytest.CaptureFixture[str])
     assert all(form.fullmatch(line) for line in lines)
 
 
-def test_a_listener_hears_every_epoch() -> None:
-    """Name, epoch, total and measurements arrive as they were, and only those of its block."""
-    heard: list[object] = []
+def test_a_callback_gets_every_epoch_of_its_block() -> None:
+    """Name, epoch, total and measurements are passed unchanged; epochs after the block are not passed."""
+    calls: list[object] = []
     reporter = Progress("targets", 3, 10)
-    with heard_by(lambda *told: heard.append(told)):
+    with after_each_epoch(lambda *arguments: calls.append(arguments)):
         reporter.epoch(1, {"loss": 0.5})
     reporter.epoch(2, {"loss": 0.25})
-    assert heard == [("targets", 1, 3, {"loss": [0.5]})]
+    assert calls == [("targets", 1, 3, {"loss": [0.5]})]
 
 
 def train_in_a_worker(group: int) -> None:
@@ -76,10 +76,10 @@ def train_in_a_worker(group: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-def test_a_listener_hears_forked_workers() -> None:
-    """When the block ends, every epoch of every worker has arrived, those of one worker in their order."""
-    heard: list[tuple[str, int]] = []
-    with heard_by(lambda name, epoch, *_: heard.append((name, epoch))):
+def test_a_callback_gets_the_epochs_of_forked_workers() -> None:
+    """At the end of the block every epoch of every worker has been passed, in order for each worker."""
+    calls: list[tuple[str, int]] = []
+    with after_each_epoch(lambda name, epoch, *_: calls.append((name, epoch))):
         for _ in range(2):
             workers = [
                 multiprocessing.get_context("fork").Process(target=train_in_a_worker, args=(n,)) for n in range(3)
@@ -90,11 +90,11 @@ def test_a_listener_hears_forked_workers() -> None:
                 worker.join()
                 assert worker.exitcode == 0
     for group in range(3):
-        assert [epoch for name, epoch in heard if name == f"group-{group}"] == [*range(50), *range(50)]
+        assert [epoch for name, epoch in calls if name == f"group-{group}"] == [*range(50), *range(50)]
 
 
-def test_the_time_of_a_listener_is_not_the_networks(capsys: pytest.CaptureFixture[str]) -> None:
-    """Throughput counts from the end of listening."""
+def test_the_time_of_callbacks_does_not_count_as_training(capsys: pytest.CaptureFixture[str]) -> None:
+    """Throughput is measured from the end of the last report."""
     moments = iter([0.0, 1.0, 5.0, 6.0, 7.0])
     reporter = Progress("cell", 2, 100, clock=lambda: next(moments))
     reporter.epoch(0, {})
@@ -103,7 +103,7 @@ def test_the_time_of_a_listener_is_not_the_networks(capsys: pytest.CaptureFixtur
 
 
 def test_a_full_disk_does_not_end_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written is not written, and no error leaves the reporter."""
+    """A failed write raises no error."""
 
     class Full:
         def isatty(self) -> bool:
@@ -114,14 +114,6 @@ def test_a_full_disk_does_not_end_the_training(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(sys, "stderr", Full())
     Progress("cell", 1, 1).epoch(0, {})
-
-
-def test_silent_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither stream gets a letter."""
-    reporter = Silent()
-    reporter.epoch(0, {"loss": 1.0})
-    reporter.close()
-    assert capsys.readouterr() == ("", "")
 
 
 ON_TERMINAL = """
@@ -147,7 +139,7 @@ raise SystemExit(3)
     "forked", [False, pytest.param(True, marks=pytest.mark.skipif(sys.platform != "linux", reason="not forked"))]
 )
 def test_on_a_terminal_bars_move_and_last_lines_stay(forked: bool) -> None:
-    """Groups in threads or workers end with their last line once, and a stage that fails gives the cursor back."""
+    """Each group prints its last line once, and the cursor is visible again after a stage that fails."""
     leader, follower = os.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     program = f"FORKED = {forked}\n{ON_TERMINAL}"
@@ -157,7 +149,7 @@ def test_on_a_terminal_bars_move_and_last_lines_stay(forked: bool) -> None:
     try:
         while chunk := os.read(leader, 65536):
             shown += chunk
-    except OSError:  # how Linux tells that the other side has closed
+    except OSError:  # Linux reports in this way that the other side has closed
         pass
     os.close(leader)
     assert stage.wait() == 3

@@ -1,4 +1,4 @@
-"""The printed numbers of CEM: complete, as printed, and with the paper's own inconsistencies said."""
+"""The printed numbers of CEM: complete, as printed, and with the paper's inconsistencies flagged."""
 
 import math
 from collections import Counter

@@ -102,7 +102,7 @@ def test_words_name_the_row_that_hides_most(page: Page) -> None:
 
 
 def test_photographs_are_part_of_the_page(page: Page) -> None:
-    """The pictures of the page hold their photographs themselves and refer to nothing else."""
+    """The pictures of the page contain their photographs and refer to no other file."""
     sources = [unquote(one.attributes["src"]) for one in page.all("img")]
     references = [one for source in sources for one in re.findall(r"href='([^']*)'", source)]
     photographs = [one for one in references if one.startswith("data:image/webp;base64,")]

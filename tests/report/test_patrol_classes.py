@@ -65,7 +65,7 @@ def both() -> Evaluation:
 
 
 def test_claims_are_judged_per_place(both: Evaluation) -> None:
-    """What holds where identities are sought and fails where classes are told apart has one finding for each."""
+    """A claim that is true for re-identification and false for classification has one finding for each."""
     claims = {claim.name: claim for claim in both.claims}
     game = {part.place.dataset: part.finding for part in claims["game_generalises"].parts}
     kept = {part.place.dataset: part.finding for part in claims["compressed_at_kept_utility"].parts}

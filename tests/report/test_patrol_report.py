@@ -84,14 +84,14 @@ def test_unknown_numbers_have_no_verdict(evaluation: Evaluation) -> None:
 
 
 def test_92_percent_on_the_papers_own_data_is_judged() -> None:
-    """On VeRi-776 with ResNet-18 the number is held against the measurement."""
+    """On VeRi-776 with ResNet-18 the number is compared with the measurement."""
     found = evaluate(patrol_records("veri776", "resnet18_reid"), PATROL, SETTINGS, "paper").verdicts
 
     assert [(one.verdict, one.measured) for one in found] == [("reproduced", pytest.approx(93.0))]
 
 
 def test_claims_follow_from_the_records(evaluation: Evaluation) -> None:
-    """In the example every claim holds; utility is the mAP, and each baseline that was run counts."""
+    """In the example every claim is supported; utility is the mAP, and each baseline that was run counts."""
     found = findings(evaluation)
     kept = next(claim for claim in evaluation.claims if claim.name == "compressed_at_kept_utility")
 

@@ -121,7 +121,7 @@ def test_page_loads_nothing(page: Page, written: str) -> None:
 
 
 def test_pictures_load_nothing(page: Page) -> None:
-    """Inside the pictures all references are to their own parts, and nothing runs."""
+    """References inside a picture point to parts of the same picture, and no script runs."""
     for image in page.all("img"):
         picture = unquote(image.attributes["src"])
         references = re.findall(r"href='([^']*)'|url\(([^)]*)\)", picture)
@@ -132,7 +132,7 @@ def test_pictures_load_nothing(page: Page) -> None:
 
 
 def test_every_figure_has_words_for_who_cannot_see_it(page: Page) -> None:
-    """Each picture has an alternative text of its own, a caption, and its size, so that nothing jumps."""
+    """Each picture has its alternative text, a caption and a size, so that the layout does not change while loading."""
     images = list(page.all("img"))
 
     assert len(images) == 6

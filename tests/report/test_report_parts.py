@@ -28,7 +28,7 @@ def test_timings_are_read_by_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"seconds": "2"}', '{"seconds": true}'])
 def test_damaged_timing_is_a_clear_line(tmp_path: Path, content: str) -> None:
-    """A file that holds no seconds is named."""
+    """A file without seconds is named in the error."""
     path = tmp_path / "mia_pruning" / "train" / "cell.json"
     path.parent.mkdir(parents=True)
     path.write_text(content)

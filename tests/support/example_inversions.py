@@ -59,7 +59,7 @@ def photograph(blur: int = 0, rows: int = 24, columns: int = 32) -> npt.NDArray[
 
 
 def encoded(pixels: npt.NDArray[np.float64]) -> str:
-    """Return a photograph as a record holds it."""
+    """Return a photograph in the form of a record."""
     buffer = io.BytesIO()
     imsave(buffer, np.clip(pixels, 0, 1), format="png")
     return base64.b64encode(buffer.getvalue()).decode()

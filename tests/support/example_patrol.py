@@ -127,7 +127,7 @@ def _attack(error: float) -> dict[str, Any]:
 
 
 def measure(mean: float, half: float) -> dict[str, Any]:
-    """Return an estimate over three seeds as a record holds it."""
+    """Return an estimate over three seeds in the form of a record."""
     values = [mean - half / 2, mean, mean + half / 2]
     return {"values": values, "mean": mean, "low": mean - half, "high": mean + half, "basis": "nested"}
 

@@ -133,7 +133,7 @@ def test_row_shows_published_measured_and_verdict() -> None:
 
 
 def test_stand_in_and_single_seed_are_said() -> None:
-    """A row on other data says on which, and one seed is called one seed."""
+    """A row on other data names the data, and a single seed is written `one seed`."""
     found = found_row(table(example(), "table_2"), "MNIST, LeNet-5", "DP")
     assert found["Notes"] == "stand-in: data set digits"
     assert found["Test accuracy: verdict"] == "stand-in data"
@@ -200,7 +200,7 @@ def test_all_attacks_on_all_cells_are_shown() -> None:
 
 
 def test_claims_say_where_they_were_tested() -> None:
-    """A claim shows its verdict, the place, and how the paper's own numbers stand to it."""
+    """A claim shows its verdict, the place, and for how many printed places the paper's own numbers satisfy it."""
     records = cell_records("base", data="digits", attacks={"nasr": [0.60] * 3})
     records += cell_records("pruned", data="digits", attacks={"nasr": [0.58] * 3})
     found = found_row(table(evaluated(records, baseline="base", mia_pruning="pruned"), "claims"), "1")
@@ -217,7 +217,7 @@ def test_csv_gives_back_every_cell() -> None:
 
 
 def test_markdown_gives_back_every_cell() -> None:
-    """Split at its bare bars and freed of its escapes, every line of the Markdown table holds the texts."""
+    """Split at unescaped bars and unescaped, every line of the Markdown table gives the texts of its row."""
     lines = [line for line in markdown(nasty()).splitlines() if line.startswith("| ")]
     found = [[_plain(text) for text in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     assert found[0] == [" ".join(column.title.split()) for column in nasty().columns]
@@ -329,7 +329,7 @@ def test_rows_fit_their_columns() -> None:
 
 
 def test_numbers_are_written_by_unit() -> None:
-    """Decimals, commas, exponents and signs hang on the unit; an interval stands where it says more."""
+    """Decimals, commas, exponents and signs depend on the unit; an interval is shown where it differs from the mean."""
     assert plain(61470.0, "count") == "61,470"
     assert plain(1691526666.667, "ratio") == "1.69e9"
     assert plain(1691.5, "ratio") == "1691.500"

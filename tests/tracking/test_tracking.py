@@ -119,7 +119,7 @@ def names(root: Path) -> list[str]:
 
 
 def pairs(root: Path, table: str, name: str) -> dict[str, Any]:
-    """Return what a table holds about the run of this name."""
+    """Return the rows of a table about the run of this name."""
     query = f"SELECT key, value FROM {table} JOIN runs USING (run_uuid) WHERE runs.name = ?"  # noqa: S608  (our words)
     return dict(ask(root / "mlflow.db", query, name))
 
@@ -256,7 +256,7 @@ def test_files_lie_in_the_checkout(root: Path) -> None:
 
 
 def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) -> None:
-    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is none is told."""
+    """Every panel of an inversion is a PNG, every measure and curve a metric; a panel that is no PNG is an error."""
     attack = inversion_records()[1]
     run = run_of_record(attack, tmp_path, tmp_path)
     values = {point.name: point.value for point in run.points}
@@ -270,7 +270,7 @@ def test_reconstructions_and_their_curves_are_of_the_attack_run(tmp_path: Path) 
 
 
 def test_another_store_is_filled_too(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The local store and the other one hold the same runs."""
+    """The local store and the other one contain the same runs."""
     elsewhere = tmp_path_factory.mktemp("elsewhere with space")
     shutil.copy(root / "mlflow.db", elsewhere)
     track(records_of(root), root, local_store(elsewhere))
@@ -321,14 +321,14 @@ def test_a_deleted_database_comes_back_complete(root: Path, empty_database: Path
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
     command = [sys.executable, "-c", FOUR_STAGES, SUITE, str(empty_database.parent)]
     assert subprocess.run(command, cwd=root, env=environment, check=False).returncode == 0  # noqa: S603
-    told = [[(root / f"{number}.{stream}").read_text() for stream in (1, 2)] for number in range(4)]
-    assert all(warned.startswith("warning: ") and warned.count("\n") == 1 for _, warned in told)
-    assert sorted(said.split()[0] for said, _ in told) == ["0", "0", "0", str(RUNS)]
+    outputs = [[(root / f"{number}.{stream}").read_text() for stream in (1, 2)] for number in range(4)]
+    assert all(warned.startswith("warning: ") and warned.count("\n") == 1 for _, warned in outputs)
+    assert sorted(output.split()[0] for output, _ in outputs) == ["0", "0", "0", str(RUNS)]
     assert names(root) == ALL
     assert not list(root.glob("mlflow.db.new-*"))
 
 
-def test_mistakes_are_told(root: Path) -> None:
+def test_mistakes_are_reported(root: Path) -> None:
     """No records, those of another suite, and a file that is no database: each is named."""
     with pytest.raises(UserError, match="missing/records: no such folder"):
         fill(root / "reports" / "missing" / "records", local_store(root), root)
@@ -378,7 +378,7 @@ def test_a_resumed_stage_ends_the_run_of_the_killed_one(root: Path) -> None:
 def test_live_curves_without_a_server_cost_one_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first failure is told, later epochs pass without an attempt."""
+    """The first failure gives a warning, and later epochs are not sent."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     live = LiveRun("http://127.0.0.1:9", SUITE, "mia_pruning", "train", "first")
     for epoch in range(3):
@@ -397,6 +397,38 @@ def test_mlflow_is_imported_only_when_a_store_is_opened() -> None:
         "sys.exit('mlflow' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False).returncode == 0  # noqa: S603
+
+
+WITHOUT_MLFLOW = """
+import sys
+sys.modules["mlflow"] = None  # importing it raises ImportError
+from pathlib import Path
+from privprune.errors import UserError
+from privprune.progress.reporter import Progress
+from privprune.tracking.live import streamed
+from privprune.tracking.store import Store
+with streamed(sys.argv[1], "s", "p", "train", "c"), Progress("c", 2, 1) as reporter:
+    reporter.epoch(0, {"loss": 1.0})
+    reporter.epoch(1, {"loss": 1.0})
+try:
+    Store("sqlite:///never.db")
+except UserError as mistake:
+    print(mistake)
+"""
+
+
+@pytest.mark.parametrize(("server", "warnings"), [("", 0), ("http://127.0.0.1:9", 1)])
+def test_without_mlflow_only_a_store_fails(tmp_path: Path, server: str, warnings: int) -> None:
+    """Opening a store gives one clear line; training continues, with one warning if a server is named."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", WITHOUT_MLFLOW, server],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("MLflow is not installed: ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr.count("MLflow is not installed") == done.stderr.count("warning: ") == warnings
+    assert done.stderr.count("c 2/2") == 1
 
 
 def test_addresses_are_shown_without_passwords() -> None:

@@ -185,14 +185,14 @@ def test_the_papers_own_tables_are_held_against_its_claims() -> None:
     evaluation = evaluate([], PAPER, settings({}), "test")
     assert {one.finding for one in evaluation.claims} == {"not run"}
     assert len(evaluation.verdicts) == 667
-    held = {one.name: (one.printed_held, one.printed_places) for one in evaluation.claims if one.printed_places}
-    assert held["more_error"] == held["more_error_of_gan"] == held["accuracy_kept"] == (28, 28)
-    assert held["gan_is_the_weaker_attack"] == (15, 28)  # CIFAR-10, FaceScrub, and one row of CIFAR-100
+    satisfied = {one.name: (one.printed_held, one.printed_places) for one in evaluation.claims if one.printed_places}
+    assert satisfied["more_error"] == satisfied["more_error_of_gan"] == satisfied["accuracy_kept"] == (28, 28)
+    assert satisfied["gan_is_the_weaker_attack"] == (15, 28)  # CIFAR-10, FaceScrub, and one row of CIFAR-100
 
 
 @pytest.mark.parametrize(("bound", "finding"), [([0.009] * 3, "supported"), ([0.011] * 3, "contradicted")])
 def test_the_bound_holds_for_the_strongest_attack(bound: list[float], finding: str) -> None:
-    """The lowest of all errors is held against the bound: 0.010 of the second attack."""
+    """The lowest of all errors is compared with the bound: 0.010 of the second attack."""
     records = inverted("a", {"decoder_train": [0.02] * 3, "rmle": [0.010] * 3}, bound=bound)
     evaluation = evaluate(records, PAPER, settings({"bottleneck": "a"}), "test")
     assert claim(evaluation, "bound_never_violated").finding == finding
@@ -259,7 +259,7 @@ def test_tables_without_rows_disappear() -> None:
 
 
 def test_tables_and_csv_show_small_errors() -> None:
-    """Errors keep digits that tell them apart, in the table and in the verdicts."""
+    """Errors have enough digits to be distinguished, in the table and in the verdicts."""
     evaluation = evaluate(_pair(), PAPER, settings({"bottleneck": "a", "bottleneck+cem": "b"}), "test")
     shown = [cell.text for cell in table(evaluation, "table_1").rows[1]]
     assert "0.01000 [0.00990, 0.01010]" in shown

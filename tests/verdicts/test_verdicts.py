@@ -24,7 +24,7 @@ from privprune.verdicts import (
 )
 from privprune.verdicts.comparisons import Finding, combined, decide
 from privprune.verdicts.record_metrics import epochs_to_converge
-from privprune.verdicts.statistics import kendall, over_seeds
+from privprune.verdicts.statistics import estimate_over_seeds, kendall
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
@@ -207,7 +207,7 @@ def test_raising_the_attack_from_chance_contradicts() -> None:
 
 
 def test_controls_are_compared_as_a_referee_asks() -> None:
-    """The claim against the dense control is its own: here pruning beats the baseline but not the control."""
+    """The claim about the dense control is tested separately: here pruning beats the baseline but not the control."""
     records = cell_records("base", attacks={"nasr": [0.60] * 3})
     records += cell_records("pruned", attacks={"nasr": [0.58] * 3})
     records += cell_records("dense", attacks={"nasr": [0.57] * 3})
@@ -258,7 +258,7 @@ def test_gap_and_attack_are_ranked(attacks: list[float], finding: str) -> None:
     ],
 )
 def test_loss_of_figure_2(pruned: list[float], finding: str, reason: str) -> None:
-    """Pruning ends highest and converges before epoch 20; a run of fewer epochs cannot tell."""
+    """Pruning ends highest and converges before epoch 20; a run of fewer epochs is inconclusive."""
     records = []
     for name, losses in {"base": [2.0, 0.2], "min_max": [2.0, 0.3], "pruned": pruned}.items():
         records += cell_records(name, losses=[[loss] * 3 for loss in losses], attacks={"nasr": [0.5] * 3})
@@ -277,7 +277,7 @@ def test_ten_times_smaller_needs_the_accuracy_too() -> None:
 
 
 def test_the_papers_own_tables_are_held_against_its_claims() -> None:
-    """Counted by hand in Tables 1 to 6: in how many printed places each claim holds."""
+    """The number of printed places that satisfy each claim, counted by hand in Tables 1 to 6."""
     evaluation = evaluate([], PAPER, settings(()), "test")
     found = {one.name: (one.printed_held, one.printed_places) for one in evaluation.claims if one.printed_places}
     assert found == {
@@ -429,13 +429,13 @@ def test_interval_over_seeds_is_students(count: int) -> None:
     """Mean and interval agree with SciPy's Student distribution."""
     values = np.random.default_rng(count).normal(50, 2, count)
     low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
-    found = over_seeds(values.tolist())
+    found = estimate_over_seeds(values.tolist())
     assert (found.mean, found.low, found.high) == pytest.approx((values.mean(), low, high))
 
 
 def test_interval_stays_within_what_is_possible() -> None:
     """An accuracy's interval ends at 100 percent."""
-    assert over_seeds([99.0, 100.0], 0.0, 100.0).high == 100.0
+    assert estimate_over_seeds([99.0, 100.0], 0.0, 100.0).high == 100.0
 
 
 def test_rank_correlation_is_kendalls() -> None:

@@ -1,4 +1,4 @@
-"""Cells whose features were attacked: which stand together, in pairs without and with CEM, and their numbers."""
+"""Cells whose features were inverted: their numbers, and their pairs without and with CEM."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from privprune.plots.selection import Setting, inverted, target
+from privprune.plots.conditions import Conditions
 from privprune.plots.series import Point, point_over_seeds
 from privprune.plots.style import FEATURE_DEFENCES, Look, attack_order, defence_label, feature_defence, feature_look
 from privprune.published import Paper
 from privprune.records import MAKING, Record
 from privprune.verdicts import Evaluation
+from privprune.verdicts.cell_of_record import attack_records
 
-STRONGEST = ("decoder_train", "decoder_infer", "large_decoder_train", "gan_train")  # whose numbers a figure shows first
+# Attacks whose numbers a figure shows, the first that was run.
+STRONGEST = ("decoder_train", "decoder_infer", "large_decoder_train", "gan_train")
 
 
 @dataclass(frozen=True)
-class Defended:
-    """A cell whose features were attacked.
+class InversionCell:
+    """A cell whose features were inverted.
 
     Attributes:
         cell: its name.
-        base: its defence but for CEM.
-        cem: whether CEM was put on it.
+        base: its defence without CEM.
+        cem: whether CEM was added to the defence.
         label: its defence as printed.
-        look: of the base; with CEM marks are filled and lines solid, without they are hollow and dashed.
-        in_tables: whether it is a row, or another defence beside the rows; else it belongs to a sweep only.
+        look: how the base is drawn; marks are filled and lines solid with CEM, hollow and dashed without.
+        in_tables: whether it is a row of a table, or a defence beside the rows; if not, it belongs to a curve only.
         training: record of the stage that made it.
         attack: record of the inversion attacks.
 
@@ -43,9 +45,9 @@ class Defended:
     attack: Record
 
     @property
-    def setting(self) -> Setting:
-        """Data, model and protocol: only cells that agree in them are drawn together."""
-        return self.training.data["name"], self.training.model, self.training.protocol
+    def conditions(self) -> Conditions:
+        """Data, model and protocol of the cell."""
+        return Conditions(self.training.data["name"], self.training.model, self.training.protocol)
 
     @property
     def accuracy(self) -> Point:
@@ -54,74 +56,66 @@ class Defended:
 
     def measure(self, attack: str, metric: str) -> Point | None:
         """Return one metric of one attack with its interval, None where it was not measured."""
-        found = self.results(attack).get("metrics", {}).get(metric)
-        return Point(found["mean"], found["low"], found["high"]) if found else None
+        result = self.results(attack).get("metrics", {}).get(metric)
+        return Point(result["mean"], result["low"], result["high"]) if result else None
 
     def results(self, attack: str) -> Mapping[str, Any]:
-        """Return all that one attack found, nothing where it was not run."""
-        found: Mapping[str, Any] = self.attack.attacks.get(attack, {})
-        return found
+        """Return the results of one attack, empty where it was not run."""
+        results: Mapping[str, Any] = self.attack.attacks.get(attack, {})
+        return results
 
     def number(self, metric: str) -> Point | None:
         """Return a number of the attack's record that belongs to no single attack, mean and range of the seeds.
 
-        None where it was not measured or is not finite, as the entropy given features without noise.
+        None where it was not measured or is not finite, as the conditional entropy of features without noise.
         """
         values = self.attack.metrics.get(metric, [])
         finite = [value for value in values if value is not None and isfinite(value)]
         return point_over_seeds(finite) if finite and len(finite) == len(values) else None
 
 
-def defended(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Defended]:
-    """Return the cells of rows, controls and sweeps whose features were attacked, in the order of the palette."""
+def inversion_cells(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[InversionCell]:
+    """Return the cells of rows, controls and curves whose features were inverted, in the order of the palette."""
     training = {record.cell: record for record in records if record.stage in MAKING}
-    attacks = {target(record): record for record in records if record.stage == "attack" and inverted(record)}
+    attacks = attack_records(records, "inversion")
     names = {role.cell: role.name for role in reversed(evaluation.roles)}
     known = [cell.cell for cell in evaluation.cells if cell.cell in training and cell.cell in attacks]
     named = {cell: names.get(cell) or _of_training(training[cell]) for cell in known}
     bases = [feature_defence(name)[0] for name in named.values()]
     order = {name: place for place, name in enumerate(FEATURE_DEFENCES)}
-    found = []
+    cells = []
     for cell in known:
         base, cem = feature_defence(named[cell])
         look = feature_look(base, bases)
         label = paper.defences.get(named[cell], defence_label(base, look, cem=cem))
         in_tables = cell in names and (named[cell] in paper.defences or base in FEATURE_DEFENCES)
-        found.append(Defended(cell, base, cem, label, look, in_tables, training[cell], attacks[cell]))
-    return sorted(found, key=lambda one: (order.get(one.base, len(order)), one.base, one.cem))
+        cells.append(InversionCell(cell, base, cem, label, look, in_tables, training[cell], attacks[cell]))
+    return sorted(cells, key=lambda one: (order.get(one.base, len(order)), one.base, one.cem))
 
 
 def _of_training(record: Record) -> str:
-    """Return the defence of a cell that stands for no row, by its entry of the suite: `cem` on a base is `base+cem`."""
+    """Return the defence of a cell that stands for no row, from the suite's entry: `cem` on a base is `base+cem`."""
     defence = record.parameters.get("defence") or {}
     name = str(defence.get("name", "bottleneck"))
     base = defence.get("base") or {}
     return f"{base.get('name', 'bottleneck')}+cem" if name == "cem" else name
 
 
-def pairs(cells: Sequence[Defended]) -> list[tuple[str, Defended | None, Defended | None]]:
+def pairs(cells: Sequence[InversionCell]) -> list[tuple[str, InversionCell | None, InversionCell | None]]:
     """Return (base, cell without CEM, cell with CEM) per base, None where there is no such cell."""
-    found: dict[str, list[Defended | None]] = {}
+    by_base: dict[str, list[InversionCell | None]] = {}
     for cell in cells:
-        pair = found.setdefault(cell.base, [None, None])
+        pair = by_base.setdefault(cell.base, [None, None])
         pair[cell.cem] = pair[cell.cem] or cell
-    return [(base, without, cem) for base, (without, cem) in found.items()]
+    return [(base, without, cem) for base, (without, cem) in by_base.items()]
 
 
-def by_setting(cells: Sequence[Defended]) -> dict[Setting, list[Defended]]:
-    """Gather cells by data, model and protocol, in their order."""
-    groups: dict[Setting, list[Defended]] = {}
-    for cell in cells:
-        groups.setdefault(cell.setting, []).append(cell)
-    return groups
-
-
-def attack_names(cells: Sequence[Defended]) -> list[str]:
+def attack_names(cells: Sequence[InversionCell]) -> list[str]:
     """Return the attacks that any of the cells was attacked with, in the order of `style.attack_order`."""
     return sorted({name for cell in cells for name in cell.attack.attacks}, key=attack_order)
 
 
-def strongest(cells: Sequence[Defended]) -> str:
-    """Return the attack whose numbers a figure shows: the paper's decoder where it was run; empty for none."""
+def strongest(cells: Sequence[InversionCell]) -> str:
+    """Return the attack whose numbers a figure shows: the paper's decoder if it was run; empty for no attack."""
     names = attack_names(cells)
     return next((name for name in (*STRONGEST, *names) if name in names), "")

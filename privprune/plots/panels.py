@@ -1,0 +1,60 @@
+"""What several figures do with their panels: fill a grid, and write text beside a mark."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+
+from privprune.plots.style import PAPER
+
+Panel = TypeVar("Panel")
+
+
+def filled(grid: Any, panels: Sequence[Panel]) -> Iterator[tuple[Axes, Panel]]:
+    """Pair the axes of a grid, row by row, with the panels; axes beyond the last panel are hidden.
+
+    Args:
+        grid: array of axes, as `Figure.subplots(..., squeeze=False)` returns it, with a place for every panel.
+        panels: what is drawn, in order.
+
+    """
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    yield from zip(grid.flat, panels, strict=False)
+
+
+def write_beside(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float],
+    colour: str,
+    *,
+    size: float,
+    align: tuple[str, str] = ("left", "baseline"),
+) -> None:
+    """Write text beside a mark, with an outline that keeps it legible over lines.
+
+    Args:
+        axes: the panel.
+        text: the text.
+        at: position of the mark, in data units.
+        offset: distance of the text from the mark, in points.
+        colour: colour of the text.
+        size: size of the font, in points.
+        align: horizontal and vertical alignment, as matplotlib names them.
+
+    """
+    axes.annotate(
+        text,
+        at,
+        xytext=offset,
+        textcoords="offset points",
+        ha=align[0],
+        va=align[1],
+        fontsize=size,
+        color=colour,
+        path_effects=[withStroke(linewidth=2, foreground=PAPER)],
+        zorder=4,
+    )
