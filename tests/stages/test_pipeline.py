@@ -207,7 +207,7 @@ def test_what_is_kept_on_the_way_is_nobodys_business() -> None:
             assert not own.is_relative_to(place)
     assert "/checkpoints" in (ROOT / "data" / ".gitignore").read_text().splitlines()
     assert "/data/checkpoints" in (ROOT / ".dvcignore").read_text().splitlines()
-    script = (ROOT / "stages" / "keeping.py").read_text()
+    script = (ROOT / "stages" / "harness" / "checkpointing.py").read_text()
     assert '"checkpoints"' in script
     keepers = {
         path.stem for path in (ROOT / "stages").glob("*.py") if "stages.harness.checkpointing" in path.read_text()

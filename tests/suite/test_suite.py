@@ -53,12 +53,12 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("harden_more", {}),
         (
             "harden_more: unknown section, "
-            "allowed suite, device, datasets, train, prune, harden, attack, recognise, deploy, evaluate"
+            "allowed suite, device, datasets, train, prune, harden, attack, recognise, deploy, evaluate, plugins"
         ),
     ),
     "section missing": (
         drop("attack"),
-        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
+        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate, plugins",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
     "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
