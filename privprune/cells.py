@@ -217,11 +217,11 @@ def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], pat
     for number, state in enumerate(states):
         if manifest.structures is not None:
             expected = _shapes(shrunk(whole, manifest.structures[number]))
-        found = {name: tuple(value.shape) for name, value in state.items()}
-        if found != expected:
-            wrong = min(set(found.items()) ^ set(expected.items()))[0]
+        shapes = {name: tuple(value.shape) for name, value in state.items()}
+        if shapes != expected:
+            wrong = min(set(shapes.items()) ^ set(expected.items()))[0]
             raise UserError(
-                f"{path}: {wrong}: found shape {found.get(wrong, 'none')}, "
+                f"{path}: {wrong}: found shape {shapes.get(wrong, 'none')}, "
                 f"allowed {expected.get(wrong, 'none')} ({manifest.model})"
             )
 

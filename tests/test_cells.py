@@ -43,7 +43,7 @@ def cell() -> Cell:
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """Whether two mappings hold the same tensors, bit for bit."""
+    """Whether two mappings have the same tensors, bit for bit."""
     return one.keys() == other.keys() and all(
         torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one
     )
@@ -106,7 +106,7 @@ def test_smaller_networks_survive_their_folder(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_structure_are_refused(cell: Cell, tmp_path: Path) -> None:
-    """The line names tensor and both shapes; a manifest with too few structures is told too."""
+    """The line names tensor and both shapes; a manifest with too few structures is refused too."""
     smaller = Structure((), {"conv1.conv": (1, 4)})
     folder = tmp_path / "cell"
     replace(cell, manifest=replace(MANIFEST, structures=(smaller,) * 3)).save(folder)
@@ -117,9 +117,9 @@ def test_weights_of_another_structure_are_refused(cell: Cell, tmp_path: Path) ->
 
 def refused(folder: Path) -> str:
     """Return the line that a cell is refused with."""
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         load_cell(folder)
-    return str(told.value)
+    return str(raised.value)
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(cell: Cell, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_missing_or_surplus_weight_is_refused(cell: Cell, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["conv1.weight", "3/weights/conv1.conv.weight", "x/weights/a", "0/bias/a"])
 def test_weights_that_no_cell_has_written_are_refused(cell: Cell, tmp_path: Path, name: str) -> None:
-    """A file of another tool, or of more networks than the manifest counts, is told with the tensor's name."""
+    """A file of another tool, or of more networks than the manifest counts, is refused; the error names the tensor."""
     cell.save(tmp_path)
     path = tmp_path / "models.safetensors"
     save_file({**load_file(path), name: torch.zeros(2)}, path)
@@ -152,7 +152,7 @@ def test_weights_that_no_cell_has_written_are_refused(cell: Cell, tmp_path: Path
 
 
 def test_a_manifest_of_another_version_is_refused(cell: Cell, tmp_path: Path) -> None:
-    """A manifest that lacks a key, or is none, is told with what to do."""
+    """A manifest that lacks a key, or is none, is refused; the error says what to do."""
     cell.save(tmp_path)
     path = tmp_path / "manifest.json"
     content = read_json(path)
@@ -162,7 +162,7 @@ def test_a_manifest_of_another_version_is_refused(cell: Cell, tmp_path: Path) ->
 
 
 def test_a_truncated_or_missing_file_is_refused(cell: Cell, tmp_path: Path) -> None:
-    """Weights cut anywhere, and weights that are not there, are told with the file and what to do."""
+    """Truncated and missing weights are refused; the error names the file and says what to do."""
     cell.save(tmp_path)
     path = tmp_path / "models.safetensors"
     content = path.read_bytes()
@@ -181,11 +181,11 @@ def test_a_full_disk_leaves_the_old_cell(cell: Cell, tmp_path: Path) -> None:
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
-        with pytest.raises(UserError, match=r"cell: could not be written, .*File too large") as told:
+        with pytest.raises(UserError, match=r"cell: could not be written, .*File too large") as raised:
             cell.save(tmp_path / "cell")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["cell"]
     assert (tmp_path / "cell" / "models.safetensors").read_bytes() == before

@@ -36,9 +36,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     """A disk that fills while the content or the name is written costs one line, and the old content stays."""
     write_bytes(tmp_path / "x", b"old")
     monkeypatch.setattr(Path, step, full_disk)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         write_bytes(tmp_path / "x", b"new")
-    assert str(told.value) == f"{tmp_path / 'x'}: could not be written, No space left on device"
+    assert str(raised.value) == f"{tmp_path / 'x'}: could not be written, No space left on device"
     monkeypatch.undo()
     assert listing(tmp_path) == {"x": b"old"}
 
@@ -79,7 +79,7 @@ def test_a_failure_while_a_folder_is_filled_leaves_the_old_one(tmp_path: Path) -
         assert listing(tmp_path) == before
 
 
-def test_a_folder_that_cannot_take_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_take_its_name_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure at the last move names the target, and no half-made folder stays."""
     monkeypatch.setattr(Path, "replace", full_disk)
     with pytest.raises(UserError, match="cell: could not be written, No space left on device"):
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_take_its_name_is_told(tmp_path: Path, monkeypatch:
     assert listing(tmp_path) == {}
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     """A file where a folder is needed, and a folder without the right to write, give one line with the target."""
     (tmp_path / "file").write_bytes(b"")
     closed = tmp_path / "closed"
@@ -95,9 +95,9 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     places = [tmp_path / "file" / "x", *([closed / "x"] if not os.access(closed, os.W_OK) else [])]
     for place in places:
         for write in (lambda target: write_bytes(target, b"new"), lambda target: filled(target, b"new")):
-            with pytest.raises(UserError) as told:
+            with pytest.raises(UserError) as raised:
                 write(place)
-            assert str(told.value).startswith(f"{place}: could not be written, ")
+            assert str(raised.value).startswith(f"{place}: could not be written, ")
     assert listing(tmp_path) == {"file": b""}
     shutil.rmtree(closed)
 
@@ -115,7 +115,7 @@ def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a")["b"] == [1, 2, [3, 4]]
 
 
-def test_a_missing_or_damaged_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
     """The line says which file, and what to do."""
     with pytest.raises(UserError, match=r"x.json: the file is missing, run `dvc repro` to make it"):
         read_json(tmp_path / "x.json")

@@ -29,7 +29,7 @@ RECORD = Record(
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    """A record survives its file, and stands where DESIGN says."""
+    """A record survives its file, and has the documented path."""
     RECORD.write(tmp_path)
     assert read_records(tmp_path) == [RECORD]
     assert record_path(tmp_path, "demo", "mia_pruning", "prune", "digits-pruned") == (
@@ -60,7 +60,7 @@ def test_records_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ['{"suite": "demo"}', '{"unknown": 1}', "[1, 2]", "3", "null"])
 def test_what_is_no_record_is_refused(tmp_path: Path, content: str) -> None:
-    """A JSON file of other content is told with its path."""
+    """A JSON file of other content is refused; the error names its path."""
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(UserError, match=r"x\.json: not a record of this version"):
         read_records(tmp_path)

@@ -200,16 +200,16 @@ def _invert_target(
     target = prepare_target(cell, number, entry.cut, context, wire_draws)
     plan = plan_scoring(attack, target.records, entry.images)
     victim = target.threat_model(plan, context, checkpoints)
-    made = attack(victim, attack_draws)
-    quality = Quality.of(victim.targets(victim.scored), made.images)
+    reconstruction = attack(victim, attack_draws)
+    quality = Quality.of(victim.targets(victim.scored), reconstruction.images)
     return _TargetInversion(
-        images=(made.images * 255).round().to(torch.uint8).cpu().numpy(),
+        images=(reconstruction.images * 255).round().to(torch.uint8).cpu().numpy(),
         records=plan.scored.numpy(),
         quality=quality,
         released=quality.take(plan.positions(plan.released)),
         as_written=quality.take(plan.positions(plan.as_written)),
         known=len(plan.known),
-        history=dict(made.history),
+        history=dict(reconstruction.history),
     )
 
 

@@ -176,7 +176,7 @@ def test_the_search_takes_the_least_gain(choice: PruningResult) -> None:
 
 
 def test_networks_of_other_data_are_refused(context: DataContext, tiny: Tiny, base: Cell) -> None:
-    """A cell trained on another dataset is told with both names."""
+    """A cell trained on another dataset is refused; the error names both datasets."""
     other = replace(base, manifest=replace(base.manifest, fingerprint="0" * 64, data="mnist"))
     with pytest.raises(UserError, match="from: models/base: found networks trained on mnist, allowed digits"):
         pruned(context, tiny, other)

@@ -66,7 +66,7 @@ def test_the_two_files_are_the_network(context: DataContext, tiny: Tiny, deploye
 
 
 def test_what_the_files_say(deployed: Deployment) -> None:
-    """They name what goes in and out, and hold no note of the machine that made them."""
+    """They name what goes in and out, and contain no path of the machine that exported them."""
     for name, names in (("edge.onnx", ("images", "features")), ("cloud.onnx", ("features", "logits"))):
         model = onnx.load_from_string(deployed.files[name])
         assert (model.graph.input[0].name, model.graph.output[0].name) == names
@@ -87,7 +87,7 @@ def test_costs_are_counted(deployed: Deployment) -> None:
 
 
 def test_times_are_apart(deployed: Deployment) -> None:
-    """Both halves have their milliseconds in both runtimes, and no metric hangs on them."""
+    """Both halves have their milliseconds in both runtimes, and no metric depends on them."""
     times = [f"{half}_{runtime}_milliseconds" for half in ("edge", "cloud") for runtime in ("torch", "onnx_runtime")]
     assert all(deployed.timings[name] > 0 for name in times)
     assert not set(deployed.timings) & set(deployed.metrics)
@@ -112,9 +112,9 @@ def test_whatever_draws_is_left_out(toy: Any) -> None:
 
 def test_a_whole_network_is_refused(context: DataContext, tiny: Tiny) -> None:
     """There is nothing to put on an edge device."""
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         deploy_cell(entry(tiny), cell_of(context, tiny, "base"), context, WHERE)
-    assert str(told.value) == f"{WHERE}.cell: found cut, whose networks are whole, allowed one with network.cut"
+    assert str(raised.value) == f"{WHERE}.cell: found cut, whose networks are whole, allowed one with network.cut"
 
 
 def test_files_of_another_network_are_refused(
@@ -123,10 +123,10 @@ def test_files_of_another_network_are_refused(
     """What does not compute the network's features ends in one line with the difference."""
     files = {"images": deployed.files["edge.onnx"], "features": deployed.files["cloud.onnx"]}
     monkeypatch.setattr(deploy, "export", lambda *given: files[given[2][0]])
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         deploy_cell(entry(tiny, network=0), cell_of(context, tiny, "cut"), context, WHERE)
     line = rf"{WHERE}.tolerance: features_error 0\.\d+ between PyTorch and ONNX Runtime, allowed at most 0\.0001"
-    assert re.fullmatch(line, str(told.value))
+    assert re.fullmatch(line, str(raised.value))
 
 
 def test_other_data_are_refused(context: DataContext, tiny: Tiny) -> None:

@@ -1,4 +1,4 @@
-"""Which records an inversion attacker knows, which he is scored on, and how his images are shown."""
+"""Which records an inversion attacker knows, which it is scored on, and how its images are shown."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_the_number_of_workers_changes_no_bit(
 
 
 def test_other_attacks_do_not_change_one(context: DataContext, cell: Cell, found: InversionResults) -> None:
-    """The random numbers of an attack hang on its label alone."""
+    """The random numbers of an attack depend on its label, not on the other attacks."""
     alone = inverted(context, cell, inversions={"decoder_infer": METHODS["decoder_infer"]})
     assert alone.results["decoder_infer"] == found.results["decoder_infer"]
 
@@ -226,7 +226,7 @@ def test_the_attacked_network_is_in_evaluation_mode(context: DataContext, cell: 
 
 
 def test_dropout_lets_a_share_through(context: DataContext, tiny: Tiny) -> None:
-    """The mean of many answers is the features times what is kept."""
+    """The mean of many answers is the features times the share that is not dropped."""
     dropping = untrained(context, tiny, {**CUT, "wire": {"name": "dropout", "rate": 0.25, "deviation": 0.0}})
     attacked = prepare_target(dropping, 0, None, context, torch.Generator().manual_seed(1))
     victim = attacked.threat_model(plan_scoring(attack(**RMLE), attacked.records, 4), context)
@@ -256,7 +256,7 @@ def test_a_mosaic_is_rebuilt(context: DataContext, cell: Cell) -> None:
         (None, {"cut": "conv1", "inversions": {"x": {"attack": "magic"}}}, "attack: found 'magic', allowed decoder"),
     ],
 )
-def test_what_cannot_be_inverted_is_told_before_training(
+def test_what_cannot_be_inverted_is_refused_before_training(
     cut: dict[str, Any] | None, changed: dict[str, Any], message: str
 ) -> None:
     """One line with the place of the entry."""
@@ -270,7 +270,7 @@ def test_what_cannot_be_inverted_is_told_before_training(
     assert "\n" not in str(refused.value)
 
 
-def test_a_bottleneck_that_no_decoder_matches_is_told() -> None:
+def test_a_bottleneck_that_no_decoder_matches_is_reported() -> None:
     """LeNet's second block gives 5 x 5 features of 28 x 28 images: no doubling leads there, but gradients do."""
     model = build("lenet5", in_channels=1, image_size=28, classes=10, generator=torch.Generator())
     second = model.block_names[1]
@@ -304,7 +304,7 @@ def test_a_record_says_how_the_edge_passes_on_changes(found: InversionResults) -
 
 
 def test_a_surrogate_is_handed_to_the_attacker_of_its_target(context: DataContext, cell: Cell) -> None:
-    """Each target's own; without one an attacker who wants to start from it is refused before any attack."""
+    """Each target's own; without one an attack that starts from it is refused before any attack."""
     made = attack(**{**DECODER, "start": "surrogate"})
     assert isinstance(made, DecoderAttack)
     surrogates = [

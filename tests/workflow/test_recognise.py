@@ -144,7 +144,7 @@ def test_what_attacks_made_of_test_records_is_read(context: DataContext, tiny: T
     assert [one.images.unique().tolist() for one in found["cut", "rmle"]] == [[0], [1]]
 
 
-def test_what_cannot_be_read_is_told(context: DataContext, tiny: Tiny, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_reported(context: DataContext, tiny: Tiny, tmp_path: Path) -> None:
     """Nothing to look at, one attack twice, and a damaged file end in one line each."""
     manifest, test = manifest_of(context, tiny), context.dataset.official_train
     with pytest.raises(UserError, match=r"no rmle or gan of digits, run `dvc repro` to make them"):
@@ -163,6 +163,6 @@ def test_a_judge_of_other_data_is_refused(context: DataContext, tiny: Tiny) -> N
     """It is named with its place."""
     cell = judge_of(context, tiny)
     other = replace(cell, manifest=replace(cell.manifest, fingerprint="other", data="mnist"))
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         recognise(entry(tiny), other, context, {}, WHERE)
-    assert str(told.value) == f"{WHERE}.judge: base: found networks trained on mnist, allowed digits"
+    assert str(raised.value) == f"{WHERE}.judge: base: found networks trained on mnist, allowed digits"

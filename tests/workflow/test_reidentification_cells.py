@@ -76,7 +76,7 @@ def test_utility_is_the_ranking_of_the_official_queries(places: DataContext, cel
 
 
 def test_a_stored_cell_knows_how_it_was_trained(cell: Cell, tmp_path: Path) -> None:
-    """The manifest carries the settings, so that whoever goes on trains alike."""
+    """The manifest carries the settings, so that later stages train with the same losses and batches."""
     cell.save(tmp_path / "cell")
     found = load_cell(tmp_path / "cell").manifest
     assert found == cell.manifest

@@ -136,7 +136,7 @@ def test_residual_branches_go_and_a_game_starts_afresh(context: DataContext, tin
     assert all(len(values) == 3 for values in made.outcome.history.values())
 
 
-def test_a_threshold_that_fits_no_mask_is_told(context: DataContext, tiny: Tiny, start: Cell) -> None:
+def test_a_threshold_that_fits_no_mask_is_reported(context: DataContext, tiny: Tiny, start: Cell) -> None:
     """The masks of a short phase stay near 1, where a small tau removes nothing."""
     with pytest.raises(ValueError, match=r"method\.threshold\.value: found 0\.001, which removes nothing"):
         removed(context, tiny, start, method={"threshold": {"name": "fixed", "value": 0.001}})

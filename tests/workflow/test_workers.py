@@ -77,7 +77,7 @@ def test_jobs_run_in_processes_of_their_own(on_cores: Callable[[int], None]) -> 
 
 
 def test_a_job_alone_has_one_thread_too(on_cores: Callable[[int], None]) -> None:
-    """With more it would add up in another order, and a cell of one network hang on how many cores it may use."""
+    """With more threads sums are rounded otherwise, and the bytes of a cell would depend on the number of cores."""
     on_cores(4)
     assert workers.run_in_workers(lambda _: torch.get_num_threads(), range(1)) == [1]
 
@@ -94,16 +94,16 @@ def test_a_failing_job_ends_all(on_cores: Callable[[int], None], cores: int) -> 
         return number
 
     began = time.monotonic()
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         workers.run_in_workers(work, range(3))
     assert time.monotonic() - began < 20
-    assert str(told.value) == "suite.yaml: wrong"
-    assert 'raise UserError("suite.yaml: wrong")' in "".join(traceback.format_exception(told.value))
+    assert str(raised.value) == "suite.yaml: wrong"
+    assert 'raise UserError("suite.yaml: wrong")' in "".join(traceback.format_exception(raised.value))
     assert multiprocessing.active_children() == []
     assert torch.get_num_threads() == 1
 
 
-def test_a_worker_that_vanishes_is_told(on_cores: Callable[[int], None]) -> None:
+def test_a_worker_that_vanishes_is_reported(on_cores: Callable[[int], None]) -> None:
     """A worker that is killed, or leaves without a word, ends the work with a clear error."""
     on_cores(2)
     for end in (lambda: os._exit(3), lambda: os.kill(os.getpid(), signal.SIGKILL)):
@@ -118,7 +118,7 @@ def test_a_worker_that_vanishes_is_told(on_cores: Callable[[int], None]) -> None
         assert multiprocessing.active_children() == []
 
 
-def test_a_result_that_cannot_travel_is_told(on_cores: Callable[[int], None]) -> None:
+def test_a_result_that_cannot_travel_is_reported(on_cores: Callable[[int], None]) -> None:
     """A job whose result cannot be sent raises instead of hanging."""
     on_cores(2)
     with pytest.raises(Exception, match="pickle"):
