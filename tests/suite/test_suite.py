@@ -58,7 +58,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "section missing": (
         drop("attack"),
-        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate, plugins",
+        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
     "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
