@@ -13,13 +13,13 @@ from torch import Tensor
 
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import (
-    ATTACKS,
+    MEMBERSHIP_ATTACKS,
     Attack,
     Evidence,
     TrainsTogether,
-    at_odds,
     attack_each,
     evidence_about,
+    replay,
 )
 from privprune.cells import Cell, generator
 from privprune.checkpoints.store import Checkpoints
@@ -85,7 +85,7 @@ class AttackEntry:
 
         """
         return {
-            label: build_attack(ATTACKS, settings, f"{where}.methods.{label}")
+            label: build_attack(MEMBERSHIP_ATTACKS, settings, f"{where}.methods.{label}")
             for label, settings in self.methods.items()
         }
 
@@ -179,7 +179,7 @@ def _attack(
     generators = [generator(entry.seed, target, *_purpose(job.label, job.odds)) for target in job.targets]
     own = [evidences[target] for target in job.targets]
     if job.odds is not None:
-        own = [at_odds(one, job.odds, drawn) for one, drawn in zip(own, generators, strict=True)]
+        return replay(attack, own, job.odds, generators, checkpoints)
     return attack_each(attack, own, generators, checkpoints)
 
 

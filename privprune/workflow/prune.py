@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import torch
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Outputs, attack_each, evidence_from_halves
 from privprune.cells import NOISE, Cell, Manifest, generator
 from privprune.defences import DefenceSettings, import_late, set_up
 from privprune.defences.defence import Defence
@@ -103,7 +103,7 @@ class PruneEntry:
         if removing and (self.search is not None or self.stack != 1):
             raise ValueError("search and stack: allowed null and 1 with soft_mask, whose networks differ in shape")
         if self.search is not None:
-            build_attack(ATTACKS, self.search.inference, "search.inference")
+            build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Refuse a budget that the architecture has not the layers for.
@@ -282,7 +282,7 @@ def _search(
 
 def _judged(ratio: float, cell: Cell, search: SearchEntry, context: DataContext) -> Candidate:
     """Accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
-    attack = build_attack(ATTACKS, search.inference, "search.inference")
+    attack = build_attack(MEMBERSHIP_ATTACKS, search.inference, "search.inference")
     accuracies, evidences = [], []
     for number in range(cell.manifest.targets):
         own = context.split(cell.manifest, number)

@@ -10,7 +10,7 @@ import yaml
 from locations import ROOT
 from suite_changes import TINY, Suite, drop, put
 
-from privprune.attacks.membership import ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets import IMAGE_SHAPES
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown attack": (
         put("attack/base/methods/nasr/attack", "nsr"),
-        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(ATTACKS)}",
+        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(MEMBERSHIP_ATTACKS)}",
     ),
     "unknown target": (put("attack/base/target", "bsae"), f"attack.base.target: found 'bsae', allowed {CELLS}"),
     "unknown cell": (
