@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.attacks.inversion import DecoderSize, Inversion
 from privprune.datasets import IMAGE_SHAPES, DatasetSettings
 from privprune.defences import (
     NEEDS_CUT,
@@ -133,11 +133,12 @@ def check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str
     """
     _, game = games_of(None if isinstance(target, TrainEntry) else target.defence)
     for label, attack in attacks.items():
-        if not isinstance(attack, DecoderAttack) or attack.settings.start != "surrogate":
+        size = attack.surrogate_size
+        if size is None:
             continue
         if game is None:
             raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
-        own = (attack.settings.blocks, attack.settings.width)
-        if own != (game.blocks, game.width):
-            found, allowed = (f"blocks: {blocks}, width: {width}" for blocks, width in (own, (game.blocks, game.width)))
+        surrogate = DecoderSize(game.blocks, game.width)
+        if size != surrogate:
+            found, allowed = (f"blocks: {one.blocks}, width: {one.width}" for one in (size, surrogate))
             raise UserError(f"{where}.{label}: found {found}, allowed {allowed} (the surrogate's)")

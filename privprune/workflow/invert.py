@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.attacks.inversion import Inversion
 from privprune.cells import Cell, generator
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import Quality, measure
@@ -159,7 +159,7 @@ def _check_surrogates(
     entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, image_shape: tuple[int, int, int]
 ) -> None:
     """Refuse to start from surrogates that the targets were not trained against."""
-    starting = {label: attack for label, attack in attacks.items() if isinstance(attack, DecoderAttack)}
+    starting = {label: attack for label, attack in attacks.items() if attack.surrogate_size is not None}
     for number in range(cell.manifest.targets) if starting else ():
         feature_shape = halves(cell.models([number])[0], entry.cut).feature_shape(image_shape)
         for label, attack in starting.items():

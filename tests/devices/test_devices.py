@@ -15,8 +15,8 @@ import torch
 from locations import ROOT, SUITES
 from safetensors.torch import load_file
 
-from privprune.attacks.inversion import INVERSIONS
-from privprune.attacks.membership import ATTACKS
+from privprune.attacks.inversion import INVERSION_ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.defences import DEFENCES
 from privprune.models.wire import WIRES
 from privprune.pruning import METHODS
@@ -61,7 +61,7 @@ def test_the_suite_has_all_that_the_product_has() -> None:
     """Whoever adds a defence, a pruning method, a wire or an attack adds it here too."""
     settings = (*DEFENCES, *METHODS, *WIRES)
     names = {name for kind in settings for name in get_args(get_type_hints(kind)["name"])}
-    names |= ATTACKS.keys() | INVERSIONS.keys()
+    names |= MEMBERSHIP_ATTACKS.keys() | INVERSION_ATTACKS.keys()
     assert names <= kinds(load_yaml(SUITE))
 
 
