@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.cem_step import network
 from benchmarks.measuring import BatchSize, by_turns, on_each_device, place, threads, top_operators
 from benchmarks.result import Result
-from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
-from privprune.attacks.inversion.threat_model import Library, ThreatModel
+from privprune.attacks.inversion.decoder_training import FitSettings, fit, fresh_decoder
+from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.threat_model import ThreatModel
 from privprune.models import BlockNet, split
 from privprune.training.loop import ScheduleSettings
 
@@ -29,7 +30,7 @@ FULL = BatchSize("vgg11_bn", batch=256, batches=1, rounds=3)
 QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 
-def victim_of(size: BatchSize, model: BlockNet) -> ThreatModel:
+def threat_model_of(size: BatchSize, model: BlockNet) -> ThreatModel:
     """Return random images and a network that sends features of them with noise."""
     device = next(model.parameters()).device
     images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8).to(device)
@@ -43,35 +44,35 @@ def victim_of(size: BatchSize, model: BlockNet) -> ThreatModel:
         random_edge=False,
         share=1.0,
         images=images,
-        known=records,
-        leak=records[:1],
+        auxiliary=records,
+        leaked=records[:1],
         scored=records[:1],
         surrogate={},
     )
 
 
-def ours(size: BatchSize, victim: ThreatModel) -> None:
+def ours(size: BatchSize, threat: ThreatModel) -> None:
     """Fit for some epochs: the edge runs once, the decoder in bfloat16 and channels last."""
     chance = torch.Generator().manual_seed(1)
-    library = Library(victim, victim.known, 1)
-    decoder = fresh_decoder(library.feature_shape, victim, BLOCKS, WIDTH, chance)
+    pairs = FeatureImagePairs(threat, threat.auxiliary, 1)
+    decoder = fresh_decoder(pairs.feature_shape, threat, BLOCKS, WIDTH, chance)
     fit(
         decoder,
-        library,
+        pairs,
         FitSettings(EPOCHS, size.batch, RATE, 0.0, ScheduleSettings("constant", (), 1.0), "bfloat16"),
         chance,
     )
 
 
-def customary(size: BatchSize, victim: ThreatModel, model: BlockNet) -> None:
+def customary(size: BatchSize, threat: ThreatModel, model: BlockNet) -> None:
     """Fit for some epochs as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
     edge, _ = split(model.eval(), "wire")
-    decoder = fresh_decoder((8, 8, 8), victim, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
+    decoder = fresh_decoder((8, 8, 8), threat, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
     decoder = decoder.to(memory_format=torch.contiguous_format).train()
     optimiser = torch.optim.Adam(decoder.parameters(), lr=RATE)
-    loader = DataLoader(TensorDataset(victim.images.cpu().float() / BYTES), size.batch, shuffle=True)
+    loader = DataLoader(TensorDataset(threat.images.cpu().float() / BYTES), size.batch, shuffle=True)
     for (batch,) in (pair for _ in range(EPOCHS) for pair in loader):
-        images = batch.to(victim.images.device)
+        images = batch.to(threat.images.device)
         with torch.no_grad():
             sent = edge(images * 2 - 1)
         optimiser.zero_grad()
@@ -87,10 +88,10 @@ def measure(size: BatchSize) -> list[Result]:
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
     """Compare both on a device."""
     model = network(size.model, device)
-    victim = victim_of(size, model)
+    threat = threat_model_of(size, model)
     sides: dict[str, Callable[[], object]] = {
-        "ours": partial(ours, size, victim),
-        "customary": partial(customary, size, victim, model),
+        "ours": partial(ours, size, threat),
+        "customary": partial(customary, size, threat, model),
     }
     timing = by_turns(sides, size.rounds)
     steps = EPOCHS * size.batches

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from benchmarks.cem_step import network
-from benchmarks.decoder_attack import BLOCKS, RATE, WIDTH, victim_of
+from benchmarks.decoder_attack import BLOCKS, RATE, WIDTH, threat_model_of
 from benchmarks.measuring import BatchSize
-from privprune.attacks.inversion.decoder import FitSettings, fit, fresh_decoder
-from privprune.attacks.inversion.threat_model import Library
+from privprune.attacks.inversion.decoder_training import FitSettings, fit, fresh_decoder
+from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.models import build
 from privprune.training.batches import TrainingData, augmented, shuffled
 from privprune.training.ensemble import Ensemble
@@ -81,24 +81,24 @@ def network_batches(data: TrainingData, plan: TrainingPlan, chance: torch.Genera
 def decoder_steps(size: BatchSize, device: torch.device) -> Steps:
     """Return steps of fitting the decoder of CEM's attacks; both precisions channels last, as the loop has it."""
     chance = torch.Generator().manual_seed(1)
-    victim = victim_of(size, network(size.model, device))
-    library = Library(victim, victim.known, 1)
+    threat = threat_model_of(size, network(size.model, device))
+    pairs = FeatureImagePairs(threat, threat.auxiliary, 1)
 
     def epoch(precision: Precision) -> Callable[[], object]:
-        decoder: nn.Module = fresh_decoder(library.feature_shape, victim, BLOCKS, WIDTH, chance)
+        decoder: nn.Module = fresh_decoder(pairs.feature_shape, threat, BLOCKS, WIDTH, chance)
         settings = FitSettings(1, size.batch, RATE, 0.0, CONSTANT, precision)
-        return partial(fit, decoder, library, settings, chance)
+        return partial(fit, decoder, pairs, settings, chance)
 
     return Steps(
         name="the attack's decoder",
         fast=epoch("bfloat16"),
         slow=epoch("float32"),
         slow_is="float32 channels last",
-        batches=partial(decoder_batches, library, size.batch, chance),
+        batches=partial(decoder_batches, pairs, size.batch, chance),
     )
 
 
-def decoder_batches(library: Library, batch: int, chance: torch.Generator) -> None:
+def decoder_batches(pairs: FeatureImagePairs, batch: int, chance: torch.Generator) -> None:
     """Draw and gather the batches of an epoch as the loop does."""
-    for positions in library.batches(batch, chance):
-        library.take(positions)
+    for positions in pairs.batches(batch, chance):
+        pairs.take(positions)

@@ -1,1 +1,1 @@
-"""Attacks on privacy: what an attacker reads out of a model."""
+"""Attacks on privacy: what an attacker can infer about training records or inputs from a model and its outputs."""

@@ -1,28 +1,47 @@
-"""An attack by its name in a suite: settings whose key `attack` says which, the others how."""
+"""Build an attack from a mapping in a suite: its key `attack` names the method, the other keys are its settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from privprune.errors import UserError
 from privprune.settings import read
 
+Built = TypeVar("Built")
+Built_co = TypeVar("Built_co", covariant=True)
 
-def build_attack(attacks: Mapping[str, tuple[type[Any], type[Any]]], settings: Mapping[str, object], where: str) -> Any:
+
+class AttackMethod(Protocol[Built_co]):
+    """The part of a declaration that `build_attack` uses, the same for both kinds of attack."""
+
+    @property
+    def settings(self) -> type[Any]:
+        """Class of the attack's settings."""
+        ...
+
+    @property
+    def attack(self) -> Callable[[Any], Built_co]:
+        """Build the attack from its settings."""
+        ...
+
+
+def build_attack(methods: Mapping[str, AttackMethod[Built]], settings: Mapping[str, object], where: str) -> Built:
     """Build one attack.
 
     Args:
-        attacks: name -> class of its settings, and of the attack.
-        settings: as a suite has them.
-        where: their place in the suite, for messages.
+        methods: name -> declaration, such as `MEMBERSHIP_ATTACKS`.
+        settings: a mapping from a suite; its key `attack` is a name in `methods`.
+        where: file and dotted key of the mapping, for error messages.
 
     Raises:
-        UserError: an unknown attack, or settings that it does not take.
+        UserError: the attack is unknown, or its settings are wrong.
 
     """
     name = settings.get("attack")
-    if not isinstance(name, str) or name not in attacks:
-        raise UserError(f"{where}.attack: found {name!r}, allowed {', '.join(attacks)}")
-    kind, attack = attacks[name]
-    return attack(read(kind, {key: value for key, value in settings.items() if key != "attack"}, where))
+    if not isinstance(name, str) or name not in methods:
+        raise UserError(f"{where}.attack: found {name!r}, allowed {', '.join(methods)}")
+    method = methods[name]
+    return method.attack(
+        read(method.settings, {key: value for key, value in settings.items() if key != "attack"}, where)
+    )

@@ -4,7 +4,7 @@ A file of this folder declares its defence as `METHOD`, a `DefenceMethod`; the r
 """
 
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Surrogate
+from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell
 from privprune.defences.registry import (
     DEFENCES,
     AnyDefence,
@@ -22,7 +22,6 @@ __all__ = [
     "DefenceMethod",
     "DefenceSettings",
     "DefendedCell",
-    "Surrogate",
     "build_defence",
     "check_defence",
     "import_slow_modules",

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
+from privprune.models.decoder import DecoderSize
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
 
@@ -55,19 +56,11 @@ class DefendedCell:
     shapes: NetworkShapes
 
 
-@dataclass(frozen=True)
-class Surrogate:
-    """Architecture of the decoder that a network is trained against: residual blocks, and channels."""
-
-    blocks: int
-    width: int
-
-
 def _no_check(settings: Any, cell: DefendedCell) -> None:
     """Accept all settings that could be read."""
 
 
-def _no_surrogate(settings: Any) -> Surrogate | None:
+def _no_surrogate(settings: Any) -> DecoderSize | None:
     """Train against no decoder."""
 
 
@@ -81,7 +74,7 @@ class DefenceMethod:
         needs: what the networks must offer, see `Need`; checked for all defences alike.
         check: validates settings against a cell before anything is trained; raises a ValueError that begins with the
             key at fault, or with `found` where it is the defence as a whole.
-        surrogate: the decoder that networks are trained against, which an adaptive attacker may start from.
+        surrogate: size of the decoder that networks are trained against, from which an adaptive attack may start.
         prunes: whether it prunes by itself, so that no method that removes structures can join it.
         parts: registries of what its settings choose from, such as the forms of CEM's loss.
         imports: modules that are slow to import and needed by this defence alone; imported before workers fork.
@@ -94,7 +87,7 @@ class DefenceMethod:
     examples: tuple[Mapping[str, object], ...]
     needs: frozenset[Need] = field(default_factory=frozenset)
     check: Callable[[Any, DefendedCell], None] = _no_check
-    surrogate: Callable[[Any], Surrogate | None] = _no_surrogate
+    surrogate: Callable[[Any], DecoderSize | None] = _no_surrogate
     prunes: bool = False
     parts: tuple[Registry[Any], ...] = ()
     imports: tuple[str, ...] = ()

@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import Annotated, Any
 
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need, Surrogate
+from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need
 from privprune.errors import UserError
+from privprune.models.decoder import DecoderSize
 from privprune.registry import Registry
 from privprune.settings import OneOf
 
@@ -39,8 +40,8 @@ def import_slow_modules(settings: DefenceSettings | None) -> None:
         import_module(module)
 
 
-def surrogate_of(settings: DefenceSettings | None) -> Surrogate | None:
-    """Return the architecture of the decoder that a defence trains against; None without one."""
+def surrogate_of(settings: DefenceSettings | None) -> DecoderSize | None:
+    """Return the size of the decoder that a defence trains against; None without one."""
     return None if settings is None else DEFENCES[settings.name].surrogate(settings)
 
 

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from privprune.defences.at_the_cut import features_of, require_cut
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefendedCell, Surrogate
+from privprune.defences.method import DefenceMethod, DefendedCell
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
-from privprune.models.decoder import build_decoder, check_decoder
+from privprune.models.decoder import DecoderSize, build_decoder, check_decoder
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble
@@ -220,9 +220,9 @@ def check_game(settings: GameSettings, cell: DefendedCell) -> None:
     check_decoder(cell.shapes.features(), cell.shapes.image)
 
 
-def decoder_of(settings: GameSettings) -> Surrogate:
-    """Return the architecture of the game's decoder."""
-    return Surrogate(settings.blocks, settings.width)
+def decoder_of(settings: GameSettings) -> DecoderSize:
+    """Return the size of the game's decoder."""
+    return DecoderSize(settings.blocks, settings.width)
 
 
 EXAMPLE_GAME: dict[str, object] = {

@@ -7,6 +7,7 @@ CEM attacks with eight blocks of width 64 (711,539 parameters for 8 x 8 x 8 feat
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
@@ -36,6 +37,13 @@ class PreActivationBlock(nn.Module):
         hidden = self.conv1(F.relu(self.norm1(features)))
         changed: Tensor = self.conv2(F.relu(self.norm2(hidden))) + self.shortcut(features)
         return changed
+
+
+class DecoderSize(NamedTuple):
+    """Size of a decoder: number of residual blocks, and their channels."""
+
+    blocks: int
+    width: int
 
 
 def check_decoder(feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.attacks.membership import LiRAAttack, RMIAAttack
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
@@ -204,11 +204,12 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
     if isinstance(entry, InversionEntry):
         _check_inversion(suite, entry, where)
         return
-    attacks = entry.built(where)
+    entry.built(where)
     if suite.network(entry.target).reidentification is not None:
         raise UserError(f"{where}.methods: found some, allowed `inversions` ({entry.target} finds identities again)")
-    for label, attack in attacks.items():
-        reason = suite.without_shadows(entry.target) if isinstance(attack, LiRAAttack | RMIAAttack) else None
+    for label, settings in entry.methods.items():
+        method = MEMBERSHIP_ATTACKS[str(settings["attack"])]
+        reason = suite.without_shadows(entry.target) if method.needs_shadows else None
         if reason is not None:
             raise UserError(f"{where}.methods.{label}: needs shadow models, but {reason}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.attacks.inversion import Inversion
 from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
@@ -83,13 +83,11 @@ def check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str
     """
     surrogate = surrogate_of(None if isinstance(target, TrainEntry) else target.defence)
     for label, attack in attacks.items():
-        if not isinstance(attack, DecoderAttack) or attack.settings.start != "surrogate":
+        size = attack.surrogate_size
+        if size is None:
             continue
         if surrogate is None:
             raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
-        needed = (attack.settings.blocks, attack.settings.width)
-        if needed != (surrogate.blocks, surrogate.width):
-            raise UserError(
-                f"{where}.{label}: found blocks: {needed[0]}, width: {needed[1]}, "
-                f"allowed blocks: {surrogate.blocks}, width: {surrogate.width} (the surrogate's)"
-            )
+        if size != surrogate:
+            found, allowed = (f"blocks: {one.blocks}, width: {one.width}" for one in (size, surrogate))
+            raise UserError(f"{where}.{label}: found {found}, allowed {allowed} (the surrogate's)")

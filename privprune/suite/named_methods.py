@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from privprune.attacks.inversion import INVERSION_ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.lineage import lineage
@@ -61,4 +63,4 @@ def _modules(value: object) -> Iterator[str]:
 def registries() -> tuple[Registry[Any], ...]:
     """Return all registries of methods, with those inside a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
-    return (DATASETS, DEFENCES, MODELS, PRUNING, WIRES, *inner)
+    return (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, PRUNING, WIRES, *inner)

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import (
-    ATTACKS,
+    MEMBERSHIP_ATTACKS,
     Attack,
     Evidence,
     TrainsTogether,
-    at_odds,
     attack_each,
     evidence_about,
+    replay,
 )
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
@@ -85,7 +85,7 @@ class AttackEntry:
 
         """
         return {
-            label: build_attack(ATTACKS, settings, f"{where}.methods.{label}")
+            label: build_attack(MEMBERSHIP_ATTACKS, settings, f"{where}.methods.{label}")
             for label, settings in self.methods.items()
         }
 
@@ -205,7 +205,7 @@ def _attack(
     generators = [generator(entry.seed, purpose, target, *details) for target in job.targets]
     selected = [evidences[target] for target in job.targets]
     if job.odds is not None:
-        selected = [at_odds(one, job.odds, draws) for one, draws in zip(selected, generators, strict=True)]
+        return replay(attack, selected, job.odds, generators, checkpoints)
     return attack_each(attack, selected, generators, checkpoints)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.inversion import INVERSIONS, Inversion
+from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion
 from privprune.errors import UserError
 from privprune.settings import AtLeastOne
 
@@ -58,7 +58,7 @@ class InversionEntry:
 
         """
         return {
-            label: build_attack(INVERSIONS, settings, f"{where}.inversions.{label}")
+            label: build_attack(INVERSION_ATTACKS, settings, f"{where}.inversions.{label}")
             for label, settings in self.inversions.items()
         }
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.attacks.inversion import DecoderAttack, Inversion
+from privprune.attacks.inversion import Inversion
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
@@ -176,7 +176,7 @@ def _check_surrogates(
     entry: InversionEntry, attacks: Mapping[str, Inversion], cell: Cell, image_shape: tuple[int, int, int]
 ) -> None:
     """Check, where an attack starts from a surrogate decoder, that the targets were trained against a fitting one."""
-    starting = {label: attack for label, attack in attacks.items() if isinstance(attack, DecoderAttack)}
+    starting = {label: attack for label, attack in attacks.items() if attack.surrogate_size is not None}
     for number in range(cell.manifest.targets) if starting else ():
         feature_shape = cut_in_two(cell.models([number])[0], entry.cut).feature_shape(image_shape)
         for label, attack in starting.items():

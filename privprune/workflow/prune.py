@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import torch
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.membership import ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.defences import AnyDefence, build_defence, import_slow_modules
@@ -85,7 +85,7 @@ class PruneEntry:
                 f"search and stack: allowed null and 1 with {self.method.name}, whose networks differ in shape"
             )
         if self.search is not None:
-            build_attack(ATTACKS, self.search.inference, "search.inference")
+            build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Check that the architecture has the layers that the budget names.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.membership import ATTACKS, Outputs, attack_each, evidence_from_halves
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Outputs, attack_each, evidence_from_halves
 from privprune.cells import Cell
 from privprune.checkpoints.store import Checkpoints
 from privprune.metrics.membership import gain
@@ -75,7 +75,7 @@ def search_budget(
 
 def _measure_candidate(ratio: float, cell: Cell, search: SearchEntry, context: DataContext) -> Candidate:
     """Measure accuracy and gain of a cell's targets on the selection records (MIA-Pruning, Equation 1)."""
-    attack = build_attack(ATTACKS, search.inference, "search.inference")
+    attack = build_attack(MEMBERSHIP_ATTACKS, search.inference, "search.inference")
     accuracies, evidences = [], []
     for number in range(cell.manifest.targets):
         split = context.split(cell.manifest, number)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.threat_model import Library, ThreatModel
+from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.threat_model import ThreatModel
 from privprune.errors import UserError
 from privprune.models import BlockNet, CutSettings, build, edge_parts, prunable, reseed
 from privprune.models.random_layers import repeatable
@@ -118,20 +119,20 @@ def test_an_attacker_averages_queries_of_a_random_edge() -> None:
     assert (cut.random, cut.random_edge, quiet.random, quiet.random_edge) == (True, True, True, False)
     model, records = network("resnet18", skip, after=2).requires_grad_(requires_grad=False), torch.arange(4)
     shown = (images(4) * 127 + 128).to(torch.uint8)
-    victim = ThreatModel(
+    threat = ThreatModel(
         encoder=nn.Sequential(*edge_parts(model)),
         wire=nn.Identity(),
         random=True,
         random_edge=True,
         share=1.0,
         images=shown,
-        known=records,
-        leak=records,
+        auxiliary=records,
+        leaked=records,
         scored=records,
         surrogate={},
     )
-    library = Library(victim, records, 1)
-    answers = [library.take(records)[0] for _ in range(8)]
+    pairs = FeatureImagePairs(threat, records, 1)
+    answers = [pairs.take(records)[0] for _ in range(8)]
     assert any(not torch.equal(answers[0], other) for other in answers)
-    many = [victim.intercepted(queries) for queries in (1, 1, 64, 64)]
+    many = [threat.observed(queries) for queries in (1, 1, 64, 64)]
     assert (many[2] - many[3]).square().mean() < 0.1 * max((many[0] - many[1]).square().mean(), 1e-9)

@@ -9,7 +9,7 @@ import yaml
 from locations import ROOT, TINY
 from suite_changes import Suite, drop, put
 
-from privprune.attacks.membership import ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
@@ -104,7 +104,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown attack": (
         put("attack/base/methods/nasr/attack", "nsr"),
-        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(ATTACKS)}",
+        f"attack.base.methods.nasr.attack: found 'nsr', allowed {', '.join(MEMBERSHIP_ATTACKS)}",
     ),
     "unknown target": (put("attack/base/target", "bsae"), f"attack.base.target: found 'bsae', allowed {CELLS}"),
     "unknown cell": (

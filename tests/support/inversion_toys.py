@@ -1,4 +1,4 @@
-"""Victims whose inversion is known: they send the image itself, nothing, or the image with noise."""
+"""Threat models whose inversion is known: they transmit the image itself, nothing, or the image with noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIT = {
 
 
 class Constant(nn.Module):
-    """Features that say nothing."""
+    """Features without information."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Send zeros of the images' shape."""
@@ -42,7 +42,7 @@ class Noise(nn.Module):
 
 
 class Recording(nn.Module):
-    """The identity, which remembers the images that it has seen."""
+    """The identity, which records the images that it has processed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,18 +61,18 @@ def pictures(count: int = 120, size: int = 8) -> Tensor:
     return (smooth.clamp(0, 1) * 255).to(torch.uint8)
 
 
-def victim(
+def threat_model(
     encoder: nn.Module | None = None,
     wire: nn.Module | None = None,
     share: float = 1.0,
     surrogate: Mapping[str, Tensor] | None = None,
     **changed: Tensor,
 ) -> ThreatModel:
-    """Return a victim: 100 known records, 20 scored ones."""
+    """Return a threat model with 100 auxiliary and 20 scored records."""
     records = {
         "images": pictures(),
-        "known": torch.arange(100),
-        "leak": torch.arange(90, 118),
+        "auxiliary": torch.arange(100),
+        "leaked": torch.arange(90, 118),
         "scored": torch.arange(100, 120),
     }
     return ThreatModel(

@@ -1,4 +1,4 @@
-"""Targets whose leak is known: one that memorises, one that treats members and non-members alike."""
+"""Targets whose leakage is known: one memorises, one treats members and non-members alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Split:
 
 
 def simulated(leak: float, records: int, seed: int) -> Evidence:
-    """Give the evidence about a target with 12 shadows, each trained on its half of the records.
+    """Return the evidence about a target with 12 shadows, each trained on its half of the records.
 
     The true class's logit is normal around the record's own difficulty, higher by `leak` for a model that was
     trained on the record; the other classes' logits are standard normal.
@@ -32,20 +32,20 @@ def simulated(leak: float, records: int, seed: int) -> Evidence:
     members = torch.rand(MODELS, records, generator=draw) < 0.5
     members[0] = torch.arange(records) % 2 == 0
     logits = torch.randn(MODELS, records, CLASSES, generator=draw)
-    own = torch.randn(records, generator=draw) * 0.5 + leak * members
-    logits.scatter_add_(2, labels.expand(MODELS, -1)[..., None], own[..., None])
+    true_class = torch.randn(records, generator=draw) * 0.5 + leak * members
+    logits.scatter_add_(2, labels.expand(MODELS, -1)[..., None], true_class[..., None])
     return evidence_about(0, logits, labels, split(records), members, population(records))
 
 
 def split(records: int) -> Split:
-    """Even records are members; the first third is known, the last fifth is left for the population."""
+    """Even records are members; the first third is known, the last fifth is the population, the rest for evaluation."""
     every = torch.arange(records)
-    known, judged = every < records // 3, (every >= records // 3) & (every < records * 8 // 10)
+    known, evaluation = every < records // 3, (every >= records // 3) & (every < records * 8 // 10)
     even = every % 2 == 0
-    return Split(every[known & even], every[known & ~even], every[judged & even], every[judged & ~even])
+    return Split(every[known & even], every[known & ~even], every[evaluation & even], every[evaluation & ~even])
 
 
 def population(records: int) -> Tensor:
-    """Non-members of the target in no pool."""
+    """Return non-members of the target that are in no part of its split, int64 [n]."""
     rest = torch.arange(records * 8 // 10, records)
     return rest[rest % 2 == 1]

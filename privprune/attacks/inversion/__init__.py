@@ -1,25 +1,29 @@
-"""Model inversion: what image was this, going by the features that were sent? One file per attack.
+"""Model inversion: reconstruct an image from the features that an edge device transmitted. One file per attack.
 
-settings_class, attack_class = INVERSIONS["decoder"]
-attack = attack_class(settings)
-reconstruction = attack(victim, generator)
+Each file declares its attack (`METHOD`, see `method.py`), and `INVERSION_ATTACKS` finds it there:
+
+method = INVERSION_ATTACKS["decoder"]
+attack = method.attack(settings)  # settings: an instance of method.settings
+reconstruction = attack(threat, generator)
+
+This module imports no attack, so that code which uses one attack does not depend on the files of the others.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from privprune.attacks.inversion.attack import DecoderSize, Inversion, Reconstruction
+from privprune.attacks.inversion.method import InversionAttack
+from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
+from privprune.registry import Registry
 
-from privprune.attacks.inversion.decoder import DecoderAttack, DecoderSettings
-from privprune.attacks.inversion.deep_prior import DeepPriorAttack, DeepPriorSettings
-from privprune.attacks.inversion.gan import GanAttack, GanSettings
-from privprune.attacks.inversion.rmle import RmleAttack, RmleSettings
-from privprune.attacks.inversion.threat_model import AttackerData, Inversion, Reconstruction, ThreatModel
+INVERSION_ATTACKS = Registry("privprune.attacks.inversion", InversionAttack, "privprune.attacks")
 
-INVERSIONS: dict[str, tuple[type[Any], type[Any]]] = {
-    "decoder": (DecoderSettings, DecoderAttack),
-    "gan": (GanSettings, GanAttack),
-    "rmle": (RmleSettings, RmleAttack),
-    "deep_prior": (DeepPriorSettings, DeepPriorAttack),
-}
-
-__all__ = ["INVERSIONS", "AttackerData", "DecoderAttack", "Inversion", "Reconstruction", "ThreatModel"]
+__all__ = [
+    "INVERSION_ATTACKS",
+    "AttackerData",
+    "DecoderSize",
+    "Inversion",
+    "InversionAttack",
+    "Reconstruction",
+    "ThreatModel",
+]

@@ -1,7 +1,8 @@
-"""The decoding-based attack of CEM's tables (of ResSFL, CVPR 2022): learn to turn features back into images.
+"""The decoding-based attack of CEM's tables (from ResSFL, Li et al., CVPR 2022): train a decoder of the features.
 
-PATROL (Ding et al., WACV 2024) trains the edge against a surrogate decoder. An adaptive attacker, whom the paper is
-said not to try (second-hand summary), gets that decoder's weights to start from, and undoes any scaling of channels.
+PATROL (Ding et al., WACV 2024) trains the edge against a surrogate decoder. An adaptive attacker, which that paper is
+said not to evaluate (we know its text at second hand), starts from that decoder's weights and undoes any scaling of
+channels: `start: surrogate` and `rescale: true`.
 """
 
 from __future__ import annotations
@@ -11,44 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.threat_model import (
-    AttackerData,
-    Library,
-    Reconstruction,
-    ThreatModel,
-    as_channels_last,
-)
+from privprune.attacks.inversion.attack import DecoderSize, Inversion, Reconstruction
+from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
+from privprune.attacks.inversion.method import InversionAttack
+from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.decoder import Standardise, build_decoder, check_decoder, fold
-from privprune.settings import AtLeastOne, Count, NonNegative, Positive
-from privprune.training.loop import ScheduleSettings
-from privprune.training.optimisers import Adam
-
-_TOGETHER = 500  # features decoded at once
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a decoder is fitted.
-
-    Attributes:
-        epochs: passes over the known records; 50 in paper and released code.
-        batch: records per step at most; 256 in the released code.
-        learning_rate: of Adam; 0.005 in the paper, 0.001 in the released code.
-        weight_decay: 0.0001 in the released code.
-        schedule: of the learning rate; a cosine in the released code (to 1e-5, here to 0).
-        precision: of the convolutions.
-
-    """
-
-    epochs: AtLeastOne
-    batch: AtLeastOne
-    learning_rate: Positive
-    weight_decay: NonNegative
-    schedule: ScheduleSettings
-    precision: Literal["float32", "bfloat16"]
+from privprune.settings import AtLeastOne, Count
 
 
 @dataclass(frozen=True)
@@ -59,10 +31,10 @@ class DecoderSettings:
         attacker_data: `train`, the target's training records, or `infer`, the first 90 % of the test records.
         blocks: residual blocks of the decoder, see `models.decoder`; 8 in CEM.
         width: its channels; 64 in CEM.
-        queries: how often each image is asked for where the wire is random; the answers are averaged.
+        queries: how often each image is transmitted where the wire is random; the features are averaged.
         start: `fresh` weights, or those of the `surrogate` that the target was trained against.
-        rescale: standardise each channel by the known records' features first.
-        fit: how it is trained.
+        rescale: standardise each channel with the statistics of the attack's own features first.
+        fit: how the decoder is trained.
 
     """
 
@@ -75,109 +47,94 @@ class DecoderSettings:
     fit: FitSettings
 
 
-class DecoderAttack:
-    """Train a decoder on what the target sends of known images, with fresh noise in every batch; MSE loss.
+class DecoderAttack(Inversion):
+    """Train a decoder on transmitted features of the attack's images, with fresh noise in every batch; MSE loss.
 
-    CEM scores the decoder of the last epoch, and so does this. History: `loss`, the mean squared error of training.
+    The decoder of the last epoch is scored, as in CEM. History: `loss`, the mean squared error of training.
     """
-
-    limit = None
 
     def __init__(self, settings: DecoderSettings) -> None:
         self.settings = settings
         self.attacker_data = settings.attacker_data
 
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
-        """Refuse features that the decoder cannot match.
-
-        Raises:
-            ValueError: one line.
-
-        """
+        """Refuse features from which no decoder reaches the size of the images: ValueError, one line."""
         check_decoder(feature_shape, image_shape)
 
-    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
-        """Train and invert; the generator draws first weights and batches."""
-        own = self.settings
-        library = Library(victim, victim.known, own.queries)
-        decoder = self._begun(victim, library, generator)
-        history = fit(decoder, library, own.fit, generator)
-        return Reconstruction(decoded(decoder, victim.intercepted(own.queries)), history)
+    def __call__(self, threat: ThreatModel, generator: torch.Generator) -> Reconstruction:
+        """Train and invert; the generator draws initial weights and batches."""
+        settings = self.settings
+        pairs = FeatureImagePairs(threat, threat.auxiliary, settings.queries)
+        decoder = self.initial_decoder(threat, pairs, generator)
+        history = fit(decoder, pairs, settings.fit, generator)
+        return Reconstruction(decode(decoder, threat.observed(settings.queries)), history)
+
+    @property
+    def surrogate_size(self) -> DecoderSize | None:
+        """Size of its own decoder where it starts from a surrogate."""
+        settings = self.settings
+        return DecoderSize(settings.blocks, settings.width) if settings.start == "surrogate" else None
 
     def check_surrogate(
         self, surrogate: Mapping[str, Tensor], feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]
     ) -> None:
-        """Refuse a surrogate that the decoder cannot start from.
-
-        Raises:
-            ValueError: one line: there is none, or it is of another architecture.
-
-        """
-        if self.settings.start == "fresh":
+        """Refuse a surrogate that is missing or differs from the attack's decoder: ValueError, one line."""
+        size = self.surrogate_size
+        if size is None:
             return
         if not surrogate:
             raise ValueError("start: found surrogate against a target trained without one, allowed fresh")
-        sizes = {"blocks": self.settings.blocks, "width": self.settings.width}
-        wanted = build_decoder(feature_shape, image_shape, **sizes, generator=torch.Generator()).state_dict()
-        shapes, found = ({name: tuple(value.shape) for name, value in one.items()} for one in (wanted, surrogate))
-        if shapes != found:
-            wrong = min(set(found.items()) ^ set(shapes.items()))[0]
+        expected = build_decoder(feature_shape, image_shape, **size._asdict(), generator=torch.Generator()).state_dict()
+        allowed, found = ({name: tuple(value.shape) for name, value in one.items()} for one in (expected, surrogate))
+        if allowed != found:
+            wrong = min(set(found.items()) ^ set(allowed.items()))[0]
             raise ValueError(
                 f"start: found a surrogate with {wrong} of shape {found.get(wrong, 'none')}, "
-                f"allowed {shapes.get(wrong, 'none')} (blocks and width of its own)"
+                f"allowed {allowed.get(wrong, 'none')} (blocks and width of its own)"
             )
 
-    def _begun(self, victim: ThreatModel, library: Library, generator: torch.Generator) -> nn.Sequential:
-        """Build the decoder as it is before it is fitted."""
-        own = self.settings
-        self.check_surrogate(victim.surrogate, library.feature_shape, victim.image_shape)
-        decoder = fresh_decoder(library.feature_shape, victim, own.blocks, own.width, generator)
-        if own.start == "surrogate":
-            decoder.load_state_dict(dict(victim.surrogate))
-        if not own.rescale:
+    def initial_decoder(
+        self, threat: ThreatModel, pairs: FeatureImagePairs, generator: torch.Generator
+    ) -> nn.Sequential:
+        """Build the decoder as it is before training.
+
+        Raises:
+            ValueError: the surrogate that it should start from is missing or has another architecture.
+
+        """
+        settings = self.settings
+        self.check_surrogate(threat.surrogate, pairs.feature_shape, threat.image_shape)
+        decoder = fresh_decoder(pairs.feature_shape, threat, settings.blocks, settings.width, generator)
+        if settings.start == "surrogate":
+            decoder.load_state_dict(dict(threat.surrogate))
+        if not settings.rescale:
             return decoder
-        scaling = Standardise(*library.moments())
-        if own.start == "surrogate":
+        scaling = Standardise(*pairs.moments())
+        if settings.start == "surrogate":
             fold(scaling, decoder)
         return nn.Sequential(scaling, decoder)
 
 
-def fresh_decoder(
-    feature_shape: tuple[int, ...], victim: ThreatModel, blocks: int, width: int, generator: torch.Generator
-) -> nn.Sequential:
-    """Build a decoder against a victim, on the device of its images."""
-    decoder = build_decoder(feature_shape, victim.image_shape, blocks=blocks, width=width, generator=generator)
-    return decoder.to(victim.images.device).to(memory_format=torch.channels_last)
-
-
-def fit(
-    decoder: nn.Module, library: Library, settings: FitSettings, generator: torch.Generator, loop: str = "fit"
-) -> Mapping[str, list[float]]:
-    """Fit a decoder to the pairs of a library, in a loop of that name; returns the loss per epoch."""
-    optimiser = Adam(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
-    decoder.train()
-    losses: list[Tensor] = []
-    for epoch in library.victim.turns(loop, settings.epochs, [decoder, optimiser, generator, losses]):
-        batches = library.batches(settings.batch, generator)
-        total = torch.zeros((), device=batches[0].device)
-        for number, positions in enumerate(batches):
-            rate = settings.schedule.rate(epoch + number / len(batches), settings.epochs)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * rate
-            sent, images = library.take(positions)
-            with torch.autocast(sent.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                made = decoder(sent)
-            loss = F.mse_loss(made.float(), images)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.detach() * len(positions)
-        losses.append(total / sum(map(len, batches)))
-    return {"loss": torch.stack(losses).tolist()}
-
-
-@torch.no_grad()
-def decoded(decoder: nn.Module, sent: Tensor) -> Tensor:
-    """Turn features [m, *feature_shape] into images, float32 [m, C, H, W], in evaluation mode."""
-    decoder.eval()
-    return torch.cat([decoder(as_channels_last(part)).contiguous() for part in sent.split(_TOGETHER)])
+_EXAMPLE = {
+    "attack": "decoder",
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 16,
+    "queries": 2,
+    "start": "fresh",
+    "rescale": False,
+    "fit": {
+        "epochs": 2,
+        "batch": 20,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
+        "precision": "float32",
+    },
+}
+METHOD = InversionAttack(
+    name="decoder",
+    settings=DecoderSettings,
+    attack=DecoderAttack,
+    examples=(_EXAMPLE, {**_EXAMPLE, "attacker_data": "infer", "rescale": True}),
+)

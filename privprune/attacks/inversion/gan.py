@@ -1,7 +1,7 @@
-"""The GAN-based attack of CEM's tables: a decoder that must also please a critic (after GMI, Zhang et al., CVPR 2020).
+"""The GAN-based attack of CEM's tables (after GMI, Zhang et al., CVPR 2020): a decoder trained against a critic.
 
-The released code starts its generator from the decoder of the decoding-based attack as last saved, which has been
-trained on 90 % of the test set, and then scores it on the test set. That leak stands behind `leaked_start`.
+The released code starts its generator from the last saved decoder of the decoding-based attack, which was trained on
+90 % of the test set, and then scores the generator on the test set. `leaked_start` reproduces this data leakage.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.decoder import FitSettings, decoded, fit, fresh_decoder
-from privprune.attacks.inversion.threat_model import AttackerData, Library, Reconstruction, ThreatModel
+from privprune.attacks.inversion.attack import Inversion, Reconstruction
+from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
+from privprune.attacks.inversion.method import InversionAttack
+from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.critic import build_critic
 from privprune.models.decoder import check_decoder
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training.loop import ScheduleSettings
 from privprune.training.optimisers import Adam
 
-_BETAS = (0.5, 0.999)  # of both Adams, as in the released code
-_SMALLEST = 4  # pixels to a side that the critic takes
+_BETAS = (0.5, 0.999)  # of both Adam optimisers, as in the released code
+_SMALLEST_SIDE = 4  # of the images that the critic accepts, in pixels
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,17 @@ class GanSettings:
         attacker_data: `train`, the target's training records, or `infer`, the first 90 % of the test records.
         blocks: residual blocks of the generator, a decoder; 8 in the released code.
         width: its channels, and the critic's after its first convolution; 64 in the released code.
-        queries: how often each image is asked for where the wire is random; the answers are averaged.
-        epochs: passes over the known records; 150 in the paper.
+        queries: how often each image is transmitted where the wire is random; the features are averaged.
+        epochs: passes over the attack's records; 150 in the paper.
         batch: records per step at most; 128 in the released code.
         critic_learning_rate: 0.005 in paper and released code.
         generator_learning_rate: 0.005 in the paper, 0.0005 in the released code.
         schedule: of both learning rates.
         critic_steps: steps of the critic for one of the generator, each on a batch of its own; 10 in the released code.
         penalty: weight of the gradient penalty; 10.
-        mse_weight: weight of the mean squared error against the critic's opinion; 1500 in the released code.
-        leaked_start: how the generator is first fitted on 90 % of the test records, as in the released code; null
-            for one that has not seen them.
+        mse_weight: weight of the mean squared error relative to the critic's output; 1500 in the released code.
+        leaked_start: how the generator is first trained on 90 % of the test records, as in the released code; null
+            for a generator that never sees them.
 
     """
 
@@ -61,111 +64,141 @@ class GanSettings:
     leaked_start: FitSettings | None
 
 
-class GanAttack:
-    """WGAN-GP whose generator is fed with what was sent: minimise -D(G(z)) + w MSE(G(z), x).
+class GanAttack(Inversion):
+    """WGAN-GP whose generator takes transmitted features z: minimise -D(G(z)) + w MSE(G(z), x).
 
     The generator of the last epoch is scored. History: `loss`, its mean squared error in training, and `critic`, the
     critic's distance D(x) - D(G(z)); both means over the epoch's critic steps.
     """
-
-    limit = None
 
     def __init__(self, settings: GanSettings) -> None:
         self.settings = settings
         self.attacker_data = settings.attacker_data
 
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
-        """Refuse features that the generator cannot match, and images that are too small for the critic.
-
-        Raises:
-            ValueError: one line.
-
-        """
+        """Refuse features that no decoder can match, and images too small for the critic: ValueError, one line."""
         check_decoder(feature_shape, image_shape)
-        if image_shape[1] < _SMALLEST:
-            raise ValueError(f"found images of {image_shape[1]} pixels, allowed at least {_SMALLEST} for the critic")
+        if image_shape[1] < _SMALLEST_SIDE:
+            raise ValueError(
+                f"found images of {image_shape[1]} pixels, allowed at least {_SMALLEST_SIDE} for the critic"
+            )
 
-    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
-        """Train and invert; the generator draws first weights, batches and the penalty's places."""
-        own = self.settings
-        library = Library(victim, victim.known, own.queries)
-        painter = fresh_decoder(library.feature_shape, victim, own.blocks, own.width, generator)
-        if own.leaked_start is not None:
-            fit(painter, Library(victim, victim.leak, own.queries), own.leaked_start, generator, "leak")
-        critic = build_critic(victim.image_shape, width=own.width, generator=generator)
-        critic = critic.to(victim.images.device).to(memory_format=torch.channels_last)
-        history = _Game(own, painter, critic, library, generator).played()
-        return Reconstruction(decoded(painter, victim.intercepted(own.queries)), history)
+    def __call__(self, threat: ThreatModel, generator: torch.Generator) -> Reconstruction:
+        """Train and invert; `generator` draws initial weights, batches and the points of the gradient penalty."""
+        settings = self.settings
+        pairs = FeatureImagePairs(threat, threat.auxiliary, settings.queries)
+        decoder = fresh_decoder(pairs.feature_shape, threat, settings.blocks, settings.width, generator)
+        if settings.leaked_start is not None:
+            leaked = FeatureImagePairs(threat, threat.leaked, settings.queries)
+            fit(decoder, leaked, settings.leaked_start, generator, "leaked start")
+        critic = build_critic(threat.image_shape, width=settings.width, generator=generator)
+        critic = critic.to(threat.images.device).to(memory_format=torch.channels_last)
+        history = _AdversarialTraining(settings, decoder, critic, pairs, generator).run()
+        return Reconstruction(decode(decoder, threat.observed(settings.queries)), history)
 
 
-class _Game:
-    """Critic against generator; what an epoch shares."""
+class _AdversarialTraining:
+    """Alternating training of critic and decoder. The decoder is the GAN's generator; `generator` is for randomness."""
 
     def __init__(
         self,
         settings: GanSettings,
-        painter: nn.Module,
+        decoder: nn.Module,
         critic: nn.Module,
-        library: Library,
+        pairs: FeatureImagePairs,
         generator: torch.Generator,
     ) -> None:
-        self.settings, self.painter, self.critic = settings, painter, critic
-        self.library, self.generator = library, generator
+        self.settings, self.decoder, self.critic = settings, decoder, critic
+        self.pairs, self.generator = pairs, generator
         rates = (settings.critic_learning_rate, settings.generator_learning_rate)
         self.optimisers = tuple(
             Adam(network.parameters(), lr=rate, betas=_BETAS, foreach=True)
-            for network, rate in zip((critic, painter), rates, strict=True)
+            for network, rate in zip((critic, decoder), rates, strict=True)
         )
         self.rates = rates
         self.measured: list[Tensor] = []
 
-    def played(self) -> dict[str, list[float]]:
-        """Play all epochs; returns the curves."""
-        state = [self.painter, self.critic, self.optimisers, self.generator, self.measured]
-        for epoch in self.library.victim.turns("game", self.settings.epochs, state):
+    def run(self) -> dict[str, list[float]]:
+        """Train for all epochs; returns the curves `loss` and `critic`, see `GanAttack`."""
+        state = [self.decoder, self.critic, self.optimisers, self.generator, self.measured]
+        for epoch in self.pairs.threat.turns("adversarial training", self.settings.epochs, state):
             self.measured.append(self._epoch(epoch))
         rows = torch.stack(self.measured).T.tolist()
         return {"loss": rows[0], "critic": rows[1]}
 
     def _epoch(self, epoch: int) -> Tensor:
-        """Pass once over the known records; returns mean squared error and the critic's distance, [2]."""
+        """Train for one pass over the records; returns mean squared error and the critic's distance, float [2]."""
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = rate * self.settings.schedule.rate(epoch, self.settings.epochs)
         measured = []
-        batches = self.library.batches(self.settings.batch, self.generator)
+        batches = self.pairs.batches(self.settings.batch, self.generator)
         for step, positions in enumerate(batches, epoch * len(batches) + 1):
-            sent, images = self.library.take(positions)
+            sent, images = self.pairs.take(positions)
             measured.append(self._critic_step(sent, images))
             if step % self.settings.critic_steps == 0:
-                # The released code draws the noise of the same images anew.
-                self._painter_step(*self.library.take(positions))
+                # As in the released code: the same images, with noise sampled anew.
+                self._decoder_step(*self.pairs.take(positions))
         return torch.stack(measured).mean(0)
 
     def _critic_step(self, sent: Tensor, images: Tensor) -> Tensor:
-        """Let the critic tell images from the generator's, which runs in evaluation mode as in the released code."""
-        self.painter.eval()
+        """Train the critic for one step; the decoder runs in evaluation mode as in the released code."""
+        self.decoder.eval()
         with torch.no_grad():
-            made = self.painter(sent)
-        distance = self.critic(images).mean() - self.critic(made).mean()
-        loss = -distance + self.settings.penalty * self._penalty(images, made)
+            decoded = self.decoder(sent)
+        distance = self.critic(images).mean() - self.critic(decoded).mean()
+        loss = -distance + self.settings.penalty * self._penalty(images, decoded)
         self.optimisers[0].zero_grad()
         loss.backward()
         self.optimisers[0].step()
-        return torch.stack([F.mse_loss(made, images), distance.detach()])
+        return torch.stack([F.mse_loss(decoded, images), distance.detach()])
 
-    def _penalty(self, images: Tensor, made: Tensor) -> Tensor:
-        """Gradient penalty of Gulrajani et al. 2017 (arXiv 1704.00028, Eq. 3), at a random place between each pair."""
+    def _penalty(self, images: Tensor, decoded: Tensor) -> Tensor:
+        """Gradient penalty of Gulrajani et al. 2017 (arXiv 1704.00028, Eq. 3), at a random point between each pair."""
         between = torch.rand(len(images), 1, 1, 1, generator=self.generator).to(images.device)
-        places = (images + between * (made - images)).requires_grad_()
-        (slopes,) = torch.autograd.grad(self.critic(places).sum(), places, create_graph=True)
+        points = (images + between * (decoded - images)).requires_grad_()
+        (slopes,) = torch.autograd.grad(self.critic(points).sum(), points, create_graph=True)
         penalty: Tensor = (slopes.flatten(1).norm(dim=1) - 1).square().mean()
         return penalty
 
-    def _painter_step(self, sent: Tensor, images: Tensor) -> None:
-        self.painter.train()
-        made = self.painter(sent)
-        loss = self.settings.mse_weight * F.mse_loss(made, images) - self.critic(made).mean()
+    def _decoder_step(self, sent: Tensor, images: Tensor) -> None:
+        """Train the decoder for one step."""
+        self.decoder.train()
+        decoded = self.decoder(sent)
+        loss = self.settings.mse_weight * F.mse_loss(decoded, images) - self.critic(decoded).mean()
         self.optimisers[1].zero_grad()
         loss.backward()
         self.optimisers[1].step()
+
+
+_SCHEDULE = {"name": "constant", "milestones": [], "factor": 1.0}
+_EXAMPLE = {
+    "attack": "gan",
+    "attacker_data": "train",
+    "blocks": 0,
+    "width": 8,
+    "queries": 1,
+    "epochs": 2,
+    "batch": 10,
+    "critic_learning_rate": 0.002,
+    "generator_learning_rate": 0.01,
+    "schedule": _SCHEDULE,
+    "critic_steps": 2,
+    "penalty": 10.0,
+    "mse_weight": 1500.0,
+    "leaked_start": None,
+}
+_LEAKED_START = {
+    "epochs": 1,
+    "batch": 20,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "schedule": _SCHEDULE,
+    "precision": "float32",
+}
+METHOD = InversionAttack(
+    name="gan",
+    settings=GanSettings,
+    attack=GanAttack,
+    examples=(_EXAMPLE, {**_EXAMPLE, "leaked_start": _LEAKED_START}),
+)

@@ -1,14 +1,15 @@
-"""What an inversion attacker has and gives: the edge device's network, the features it sends, the images behind them.
+"""What an inversion attack may use: the edge device's network, the features that it transmits, and some images.
 
-The attacker knows the defended network and what happens on its wire (white box, as in CEM, section 3), and starts anew
-against it. What he knows of the images that he is scored on are the features that were sent.
+The attacker knows the defended network and what the wire does to features (white box, as in CEM, Section 3), and
+builds its attack after the defence is in place. Of the images that it is scored on, it has only the features that were
+transmitted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,29 +17,27 @@ from torch import Tensor, nn
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.training.batches import as_input
 
-AttackerData = Literal["train", "infer"]  # the target's training records, or 90 % of the test records
+AttackerData = Literal["train", "infer"]  # the target's training records, or the first 90 % of the test records
 
-_PIXELS_AT_ONCE = 6_200_000  # values of the images encoded at once: 2000 of CIFAR
-_RECORDS_OF_MOMENTS = 2_000
-_STORED = 2 * 2**30  # bytes of features that are kept; more are encoded batch by batch
+_PIXELS_AT_ONCE = 6_200_000  # values of the images encoded in one batch: 2000 images of CIFAR
 
 
 @dataclass(frozen=True)
 class ThreatModel:
-    """One target and its data.
+    """One target and the data that an attack on it may use.
 
     Attributes:
-        encoder: what the edge device computes, in evaluation mode: images in [-1, 1] to noise-free features.
-        wire: features to what is sent of them; its randomness is its own.
-        random: whether two queries with one image differ.
-        random_edge: whether they do before the wire already, so that the edge must run for each.
-        share: of each feature that a random wire lets through on average: 1 where noise is added, else less.
-        images: uint8 [N, C, H, W], all records.
-        known: int64 [n], the records that an attacker trains on.
-        leak: int64, test records that the released GAN attack has seen by accident; see `gan`.
+        encoder: what the edge device computes, in evaluation mode: images in [-1, 1] to features without noise.
+        wire: features to what is transmitted of them; it has its own source of randomness.
+        random: whether two transmissions of one image differ.
+        random_edge: whether they differ before the wire already, so that the edge must run for each transmission.
+        share: share of each feature that a random wire transmits on average: 1 where noise is added, else less.
+        images: uint8 [N, C, H, W], all records of the dataset.
+        auxiliary: int64 [n], the records that the attack trains on.
+        leaked: int64 [k], test records on which the released GAN attack trains by mistake; see `gan.py`.
         scored: int64 [m], the records whose features are inverted.
         surrogate: state dict of the decoder that the target was trained against; empty where there was none.
-        checkpoints: where an attack's own long work is kept on its way.
+        checkpoints: where the attack saves the state of long training.
 
     """
 
@@ -48,19 +47,19 @@ class ThreatModel:
     random_edge: bool
     share: float
     images: Tensor
-    known: Tensor
-    leak: Tensor
+    auxiliary: Tensor
+    leaked: Tensor
     scored: Tensor
     surrogate: Mapping[str, Tensor]
     checkpoints: Checkpoints = NONE
 
     def turns(self, loop: str, number: int, state: list[Any]) -> Iterator[int]:
-        """Count the turns of an attack's loop, which are kept with the state and with what the victim draws from.
+        """Count the iterations of an attack's loop, from 0 or from the checkpoint of an interrupted run.
 
         Args:
-            loop: its name.
-            number: of turns.
-            state: all that a turn changes.
+            loop: its name, unique within the attack.
+            number: of iterations.
+            state: all objects that an iteration changes; the random state of encoder and wire is saved with them.
 
         """
         halves = (self.encoder, self.wire)
@@ -76,11 +75,11 @@ class ThreatModel:
     @torch.no_grad()
     def features(self, records: Tensor) -> Tensor:
         """Encode records, int64 [n], without noise: float32 [n, *feature_shape]."""
-        together = max(1, _PIXELS_AT_ONCE // self.images[0].numel())
-        return torch.cat([self.encoder(as_input(self.images[part])).float() for part in records.split(together)])
+        batch = max(1, _PIXELS_AT_ONCE // self.images[0].numel())
+        return torch.cat([self.encoder(as_input(self.images[part])).float() for part in records.split(batch)])
 
     def sent(self, features: Tensor, queries: int) -> Tensor:
-        """Mean of what the wire sends of features when they are sent `queries` times; once if nothing is random."""
+        """Mean of `queries` transmissions of features [n, *feature_shape]; of one where nothing is random."""
         sent: Tensor = self.wire(features)
         if not self.random:
             return sent
@@ -88,8 +87,8 @@ class ThreatModel:
             sent = sent + self.wire(features)
         return sent / queries
 
-    def asked(self, records: Tensor, queries: int) -> Tensor:
-        """Return what is sent of records, int64 [n]: float32 [n, *feature_shape], mean of `queries` each."""
+    def query(self, records: Tensor, queries: int) -> Tensor:
+        """Mean of `queries` transmissions of records, int64 [n]: float32 [n, *feature_shape]."""
         if not self.random_edge:
             return self.sent(self.features(records), queries)
         sent = self.sent(self.features(records), 1)
@@ -98,95 +97,36 @@ class ThreatModel:
         return sent / queries
 
     def expected(self, features: Tensor) -> Tensor:
-        """Return what the wire sends of features on average, with gradients; one draw where the edge draws, too."""
+        """Return the expectation of what the wire transmits of features, with gradients.
+
+        Where the edge device is random too, this is one sample of the wire instead.
+        """
         sent: Tensor = self.share * features if self.random and not self.random_edge else self.wire(features)
         return sent
 
-    def intercepted(self, queries: int) -> Tensor:
-        """Return what was sent of the scored images: float32 [m, *feature_shape], mean of `queries` each."""
-        return self.asked(self.scored, queries)
+    def observed(self, queries: int) -> Tensor:
+        """Features that the attacker observed of the scored images: mean of `queries`, float32 [m, *feature_shape]."""
+        return self.query(self.scored, queries)
+
+    def mismatch(self, images: Tensor, observed: Tensor) -> Tensor:
+        """Mean squared difference between the expected features of candidate images and the observed features.
+
+        Args:
+            images: float [n, C, H, W] in [0, 1].
+            observed: float [n, *feature_shape].
+
+        Returns:
+            float [n], with gradients to the images.
+
+        """
+        expected = self.expected(self.encoder(2 * images - 1))
+        return (expected - observed).square().flatten(1).mean(1)
 
     def targets(self, records: Tensor) -> Tensor:
-        """Return the images behind features: float32 [n, C, H, W] in [0, 1]."""
+        """Return the images of records, int64 [n]: float32 [n, C, H, W] in [0, 1]."""
         return self.images[records].float() / 255
 
 
-class Library:
-    """Pairs of features and images that the attacker makes himself.
-
-    The edge runs once where memory allows and its features are always the same.
-    """
-
-    def __init__(self, victim: ThreatModel, records: Tensor, queries: int) -> None:
-        """Encode the records, int64 [n]."""
-        self.victim, self._records, self._queries = victim, records, queries
-        first = victim.features(records[:1])
-        self.feature_shape = tuple(first.shape[1:])
-        stored = first.numel() * first.element_size() * len(records) <= _STORED
-        self._features = victim.features(records) if stored and not victim.random_edge else None
-
-    def batches(self, batch: int, generator: torch.Generator) -> list[Tensor]:
-        """Draw one epoch in random order: positions in parts of nearly equal size, `batch` at most."""
-        order = torch.randperm(len(self._records), generator=generator).to(self._records.device)
-        return list(order.tensor_split(-(-len(order) // batch)))
-
-    def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is sent of some records, with noise drawn anew, and their images in [0, 1]."""
-        records = self._records[positions]
-        if self._features is None:
-            sent = self.victim.asked(records, self._queries)
-        else:
-            sent = self.victim.sent(self._features[positions], self._queries)
-        return as_channels_last(sent), as_channels_last(self.victim.targets(records))
-
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of each channel of what is sent, [channels], over some of the records."""
-        step = -(-len(self._records) // _RECORDS_OF_MOMENTS)
-        rows = self.victim.asked(self._records[::step], self._queries).transpose(0, 1).flatten(1)
-        return rows.mean(1), rows.std(1, correction=0)
-
-
 def as_channels_last(values: Tensor) -> Tensor:
-    """Lay out maps [n, c, h, w] as convolutions like them; leave vectors alone."""
+    """Return maps [n, c, h, w] in the memory layout that convolutions prefer, and vectors [n, c] as they are."""
     return values.contiguous(memory_format=torch.channels_last) if values.dim() == 4 else values
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """What an attack made of the features of the scored images.
-
-    Attributes:
-        images: float32 [m, C, H, W] in [0, 1].
-        history: curves of the attack's own training, one number per epoch.
-
-    """
-
-    images: Tensor
-    history: Mapping[str, list[float]] = field(default_factory=dict)
-
-
-class Inversion(Protocol):
-    """A model inversion attack: settings in the constructor, data in the call, images out."""
-
-    @property
-    def attacker_data(self) -> AttackerData | None:
-        """What it trains on; None for an attack that trains on no images."""
-        ...
-
-    @property
-    def limit(self) -> int | None:
-        """How many images it inverts at most; None where any number is fine."""
-        ...
-
-    def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
-        """Refuse features that it cannot invert.
-
-        Raises:
-            ValueError: one line.
-
-        """
-        ...
-
-    def __call__(self, victim: ThreatModel, generator: torch.Generator) -> Reconstruction:
-        """Invert the features of `victim.scored`; the generator (of the CPU) is the only source of randomness."""
-        ...

@@ -1,47 +1,30 @@
-"""Membership attacks: was this record in the training set? One file per attack; `ATTACKS` is the table of all.
+"""Membership inference: was a record in the training set of a model? One file per attack.
 
-settings_class, attack_class = ATTACKS["nasr"]
-attack = attack_class(settings)
+Each file declares its attack (`METHOD`, see `method.py`), and `MEMBERSHIP_ATTACKS` finds it there:
+
+method = MEMBERSHIP_ATTACKS["nasr"]
+attack = method.attack(settings)  # settings: an instance of method.settings
 scores = attack(evidence, generator)
+
+This module imports no attack, so that code which uses one attack does not depend on the files of the others.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from privprune.attacks.membership.attack import Attack, TrainsTogether, attack_each
 from privprune.attacks.membership.base_rate import at_odds, replay
-from privprune.attacks.membership.confidence import ConfidenceAttack
-from privprune.attacks.membership.entropy import EntropyAttack
 from privprune.attacks.membership.evidence import Evidence, Outputs, Shadows, evidence_about, evidence_from_halves
-from privprune.attacks.membership.gap import GapAttack, GapSettings
-from privprune.attacks.membership.lira import LiRAAttack, LiRASettings
-from privprune.attacks.membership.loss import LossAttack, LossSettings
-from privprune.attacks.membership.modified_entropy import ModifiedEntropyAttack
-from privprune.attacks.membership.nasr import NasrAttack, NasrSettings
-from privprune.attacks.membership.rahman import RahmanAttack, RahmanSettings
-from privprune.attacks.membership.rmia import RMIAAttack, RMIASettings
-from privprune.attacks.membership.thresholds import ThresholdSettings
+from privprune.attacks.membership.method import MembershipAttack
+from privprune.registry import Registry
 
-ATTACKS: dict[str, tuple[type[Any], type[Any]]] = {
-    "nasr": (NasrSettings, NasrAttack),
-    "gap": (GapSettings, GapAttack),
-    "loss": (LossSettings, LossAttack),
-    "confidence": (ThresholdSettings, ConfidenceAttack),
-    "entropy": (ThresholdSettings, EntropyAttack),
-    "modified_entropy": (ThresholdSettings, ModifiedEntropyAttack),
-    "rahman": (RahmanSettings, RahmanAttack),
-    "lira": (LiRASettings, LiRAAttack),
-    "rmia": (RMIASettings, RMIAAttack),
-}
+MEMBERSHIP_ATTACKS = Registry("privprune.attacks.membership", MembershipAttack, "privprune.attacks")
 
 __all__ = [
-    "ATTACKS",
+    "MEMBERSHIP_ATTACKS",
     "Attack",
     "Evidence",
-    "LiRAAttack",
+    "MembershipAttack",
     "Outputs",
-    "RMIAAttack",
     "Shadows",
     "TrainsTogether",
     "at_odds",

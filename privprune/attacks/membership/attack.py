@@ -1,4 +1,4 @@
-"""What every membership attack is to its caller: settings in the constructor, data in the call, scores out."""
+"""The interface of every membership attack: settings in the constructor, data in the call, scores out."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from privprune.metrics.membership import Scores
 
 
 class Attack(Protocol):
-    """A membership attack on one target."""
+    """A membership attack with its settings, ready to run against any target."""
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
-        """Score the evaluation records; the generator is the only source of randomness."""
+        """Score the evaluation records of one target; the generator is the only source of randomness."""
         ...
 
 
 @runtime_checkable
 class TrainsTogether(Protocol):
-    """An attack that can train its networks against several targets side by side."""
+    """An attack that can train its networks against several targets at the same time, stacked."""
 
     def many(
         self, evidences: Sequence[Evidence], generators: Sequence[torch.Generator], checkpoints: Checkpoints
     ) -> list[Scores]:
-        """Score the evaluation records of each target, as one call per target would."""
+        """Score the evaluation records of each target; the scores are those of one call per target."""
         ...
 
 
@@ -37,7 +37,18 @@ def attack_each(
     generators: Sequence[torch.Generator],
     checkpoints: Checkpoints = NONE,
 ) -> list[Scores]:
-    """Attack several targets, side by side where the attack can."""
+    """Run an attack against several targets, at the same time if it can train against them together.
+
+    Args:
+        attack: the attack.
+        evidences: one per target.
+        generators: one per target.
+        checkpoints: where an attack that trains saves its state.
+
+    Returns:
+        one per target.
+
+    """
     if isinstance(attack, TrainsTogether):
         return attack.many(evidences, generators, checkpoints)
     return [attack(evidence, generator) for evidence, generator in zip(evidences, generators, strict=True)]

@@ -1,12 +1,13 @@
-"""The entropy attack: a record is a member if the posteriors are far from even, whatever the true class."""
+"""The entropy attack: the lower the entropy of its posteriors, the more likely a record is a member."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Outputs
+from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.signals import log_posteriors
-from privprune.attacks.membership.thresholds import ThresholdAttack
+from privprune.attacks.membership.thresholds import ThresholdAttack, ThresholdSettings
 
 
 class EntropyAttack(ThresholdAttack):
@@ -16,3 +17,11 @@ class EntropyAttack(ThresholdAttack):
         """Negative entropy: sum over classes of p_i log p_i, float64 [n]."""
         logs = log_posteriors(outputs.logits)
         return (logs.exp() * logs).sum(1)
+
+
+METHOD = MembershipAttack(
+    name="entropy",
+    settings=ThresholdSettings,
+    attack=EntropyAttack,
+    examples=({"attack": "entropy", "thresholds": "per_class"},),
+)

@@ -1,4 +1,4 @@
-"""What a membership attacker sees about one target model."""
+"""What a membership attack may use about one target model: its outputs, known records and shadow models."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from privprune.errors import UserError
 
 @dataclass(frozen=True)
 class Outputs:
-    """A target's answers on some records: evaluation mode, no augmentation, one preprocessing for all.
+    """A target's outputs on n records, in evaluation mode and without augmentation.
 
     Attributes:
         logits: float [n, classes].
         labels: int64 [n], the true classes.
-        positions: int64 [n], each record's column in `Shadows`.
+        positions: int64 [n], the column of each record in `Shadows`.
 
     """
 
@@ -30,23 +30,23 @@ class Outputs:
     positions: Tensor
 
     def __len__(self) -> int:
-        """Count the records."""
+        """Return the number of records."""
         return len(self.labels)
 
     def take(self, rows: Tensor) -> Outputs:
-        """Keep the records at these rows, int64 [k]."""
+        """Return the outputs on the records at these rows, int64 [k]."""
         rows = rows.to(self.labels.device)
         return Outputs(self.logits[rows], self.labels[rows], self.positions[rows])
 
 
 @dataclass(frozen=True)
 class Shadows:
-    """K models that were trained as the target was, its defence included, asked about all N records of the pool.
+    """Outputs of K shadow models, trained like the target (with its defence), on all N records of the dataset.
 
     Attributes:
         logits: K tensors, float [N, classes].
         labels: int64 [N], the true classes.
-        members: bool [K, N], whether the shadow was trained on the record.
+        members: bool [K, N], whether the shadow model was trained on the record.
 
     """
 
@@ -62,14 +62,14 @@ class Shadows:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the attacker has: answers about records whose membership he knows, and about those he judges.
+    """All that an attack may use: outputs on records of known membership, and on the records to classify.
 
     Attributes:
-        known_members, known_nonmembers: he knows that these were, or were not, trained on.
-        evaluation_members, evaluation_nonmembers: he is judged on these; no attack may set its threshold by them.
+        known_members, known_nonmembers: the attacker knows that the target was, or was not, trained on these.
+        evaluation_members, evaluation_nonmembers: the attack is scored on these and must not set its threshold by them.
         population: other records that the target was not trained on, for RMIA; None where there are none.
-        shadows: None where there are none.
-        odds: members per non-member that he expects, in training as in judgement; 1 is the balanced case.
+        shadows: outputs of shadow models; None where there are none.
+        odds: members per non-member, among the evaluation records as in the attack's own training; 1 is balanced.
 
     """
 
@@ -81,11 +81,11 @@ class Evidence:
     shadows: Shadows | None
     odds: float
 
-    def needed_shadows(self, attack: str) -> Shadows:
-        """Return the shadows.
+    def required_shadows(self, attack: str) -> Shadows:
+        """Return the shadow models' outputs for an attack, whose name is for the message.
 
         Raises:
-            UserError: there are none.
+            UserError: there are no shadow models.
 
         """
         if self.shadows is None:
@@ -93,8 +93,8 @@ class Evidence:
         return self.shadows
 
 
-class Pools(Protocol):
-    """The part of a split that an attack uses: positions of records, int64 [n] each."""
+class MembershipSplit(Protocol):
+    """The part of a dataset's split that attacks use: positions of records in the dataset, int64 [n] each."""
 
     @property
     def known_members(self) -> Tensor: ...  # noqa: D102
@@ -107,40 +107,49 @@ class Pools(Protocol):
 
 
 def evidence_about(
-    target: int, logits: Tensor, labels: Tensor, split: Pools, members: Tensor | None, population: Tensor | None
+    target: int,
+    logits: Tensor,
+    labels: Tensor,
+    split: MembershipSplit,
+    members: Tensor | None,
+    population: Tensor | None,
 ) -> Evidence:
-    """Gather the evidence about one of M models, at balanced odds.
+    """Return the evidence about one of M models, at balanced odds.
 
     Args:
-        target: the model that is attacked, 0..M-1.
-        logits: float [M, N, classes], every model's answers on all N records.
-        labels: int64 [N].
-        split: the target's pools, positions into N.
-        members: bool [M, N], which model was trained on which record; all models but the target become shadows.
-            None: the attacker has no shadows (as in MIA-Pruning).
-        population: int64 [z], positions of records that the target was not trained on, in no pool above; or None.
+        target: index of the attacked model, 0..M-1.
+        logits: float [M, N, classes], outputs of every model on all N records.
+        labels: int64 [N], the true classes.
+        split: the target's split, with positions below N.
+        members: bool [M, N], which model was trained on which record; all models but the target become shadow models.
+            None: the attacker has no shadow models (as in MIA-Pruning).
+        population: int64 [z], positions of records that the target was not trained on and that are in no part of the
+            split; or None.
 
     """
-    answers = Outputs(logits[target], labels, torch.arange(len(labels), device=labels.device))
+    outputs = Outputs(logits[target], labels, torch.arange(len(labels), device=labels.device))
     shadows = None
     if members is not None and len(logits) > 1:
         others = [model for model in range(len(logits)) if model != target]
         shadows = Shadows([logits[model] for model in others], labels, members[others])
     return Evidence(
-        known_members=answers.take(split.known_members),
-        known_nonmembers=answers.take(split.known_nonmembers),
-        evaluation_members=answers.take(split.evaluation_members),
-        evaluation_nonmembers=answers.take(split.evaluation_nonmembers),
-        population=None if population is None else answers.take(population),
+        known_members=outputs.take(split.known_members),
+        known_nonmembers=outputs.take(split.known_nonmembers),
+        evaluation_members=outputs.take(split.evaluation_members),
+        evaluation_nonmembers=outputs.take(split.evaluation_nonmembers),
+        population=None if population is None else outputs.take(population),
         shadows=shadows,
-        odds=1.0,  # as Nasr et al. judge: as many members as non-members
+        odds=1.0,  # Nasr et al. evaluate on as many members as non-members
     )
 
 
 def evidence_from_halves(members: Outputs, nonmembers: Outputs) -> Evidence:
-    """Let the attacker know every second record and judge him on the rest, as a defender does who plays attacker.
+    """Return evidence in which every second record is known and the others are for evaluation, without shadow models.
 
-    This serves the choice of sparsity in MIA-Pruning's Algorithm 1 by the gain on the selection records.
+    A defender can run an attack on its own model with this evidence. The search of MIA-Pruning's Algorithm 1 does so:
+    it compares sparsities by the attack's gain on the selection records.
     """
-    halves = [pool.take(torch.arange(first, len(pool), 2)) for pool in (members, nonmembers) for first in (0, 1)]
+    halves = [
+        outputs.take(torch.arange(first, len(outputs), 2)) for outputs in (members, nonmembers) for first in (0, 1)
+    ]
     return Evidence(halves[0], halves[2], halves[1], halves[3], population=None, shadows=None, odds=1.0)

@@ -1,4 +1,4 @@
-"""The gap attack: a record is a member if it is classified right."""
+"""The gap attack: a record is a member if it is classified correctly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.thresholds import scored
+from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.thresholds import as_scores
 from privprune.metrics.membership import Scores
 
 
@@ -25,9 +26,12 @@ class GapAttack:
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; neither known records nor randomness are used."""
-        return scored(_right(evidence.evaluation_members), _right(evidence.evaluation_nonmembers), 0.5)
+        return as_scores(_correct(evidence.evaluation_members), _correct(evidence.evaluation_nonmembers), 0.5)
 
 
-def _right(outputs: Outputs) -> Tensor:
-    """1 where the top class is the true one, else 0; float64 [n]."""
+def _correct(outputs: Outputs) -> Tensor:
+    """1 where the predicted class is the true one, else 0; float64 [n]."""
     return (outputs.logits.argmax(1) == outputs.labels).double()
+
+
+METHOD = MembershipAttack(name="gap", settings=GapSettings, attack=GapAttack, examples=({"attack": "gap"},))

@@ -1,4 +1,4 @@
-"""LiRA: compare the target's confidence with that of shadows that were, and were not, trained on the record."""
+"""LiRA: compare the target's confidence in a record with that of shadow models trained with and without the record."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs, Shadows
+from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.signals import scaled_confidence
-from privprune.attacks.membership.thresholds import judged
+from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 
-_LEAST_DEVIATION = 1e-12  # shadows that all say the same must not divide by 0
+_SMALLEST_DEVIATION = 1e-12  # avoids a division by 0 where all shadow models have the same confidence
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class LiRASettings:
     """Settings of LiRA.
 
     Attributes:
-        mode: `online` uses shadows trained with and without the record; `offline` only those without.
-        variance: `fixed`, one for all records on each side, or `per_record` (wants about 64 shadows).
+        mode: `online` uses shadow models trained with and without the record; `offline` only those without.
+        variance: `fixed`, one for all records on each side, or `per_record` (needs about 64 shadow models).
 
     """
 
@@ -34,10 +35,10 @@ class LiRASettings:
 class LiRAAttack:
     """Carlini et al. 2022 (arXiv 2112.03570, Algorithm 1, and its offline variant).
 
-    Where the released code departs from the paper, the paper is followed: means, not medians; offline, the
-    one-sided test 1 - Pr[Z > confidence], not a density. The released code takes the deviation of the IN shadows
-    for the OUT side too where variance is fixed; here each side has its own. Ours: the fixed variance is the
-    pooled variance within records, since that of all values together also holds the spread between records;
+    Where the released code differs from the paper, this follows the paper: means, not medians; offline, the one-sided
+    test 1 - Pr[Z > confidence], not a density. With a fixed variance, the released code uses the deviation of the IN
+    shadow models on the OUT side too; here each side has its own. Our choices: the fixed variance is the pooled
+    variance within records, since the variance of all values together would include the spread between records;
     variances are unbiased.
     """
 
@@ -48,10 +49,10 @@ class LiRAAttack:
         """Attack one target; no randomness is used.
 
         Raises:
-            UserError: there are no shadows, or too few for a variance.
+            UserError: there are no shadow models, or too few for a variance.
 
         """
-        shadows = evidence.needed_shadows("lira")
+        shadows = evidence.required_shadows("lira")
         mean_out, deviation_out = self._fitted(shadows, ~shadows.members)
         online = self.settings.mode == "online"
         mean_in, deviation_in = self._fitted(shadows, shadows.members) if online else (mean_out, deviation_out)
@@ -60,16 +61,23 @@ class LiRAAttack:
             confidence, at = scaled_confidence(outputs.logits, outputs.labels), outputs.positions
             z_out = (confidence - mean_out[at]) / deviation_out[at]
             if not online:
-                return z_out  # the one-sided test is its normal distribution function, with ties near 0 and 1
+                return z_out  # the one-sided test is its normal distribution function, which would tie near 0 and 1
             z_in = (confidence - mean_in[at]) / deviation_in[at]
-            return (z_out**2 - z_in**2) / 2 + deviation_out[at].log() - deviation_in[at].log()  # log of the ratio
+            return (z_out**2 - z_in**2) / 2 + deviation_out[at].log() - deviation_in[at].log()  # log likelihood ratio
 
-        return judged(signal, evidence)
+        return score_with_threshold(signal, evidence)
 
     def _fitted(self, shadows: Shadows, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Fit a normal distribution to each record's confidence over the chosen shadows: mean, deviation, [N] each.
+        """Fit a normal distribution to each record's confidence over the chosen shadow models.
 
-        A record without chosen shadow takes the mean of all chosen, one with fewer than two the pooled variance.
+        Args:
+            shadows: of K models on N records.
+            chosen: bool [K, N], which models count for which record.
+
+        Returns:
+            mean and standard deviation, float64 [N] each. A record without chosen model gets the mean of all chosen
+            values, a record with fewer than two the pooled variance.
+
         """
         values = shadows.confidences
         chosen = chosen.to(values.device)
@@ -84,4 +92,18 @@ class LiRAAttack:
         variance = squares.sum() / freedom.sum()
         if self.settings.variance == "per_record":
             variance = torch.where(freedom > 0, squares / freedom.clamp(min=1), variance)
-        return mean, variance.expand_as(mean).sqrt().clamp(min=_LEAST_DEVIATION)
+        return mean, variance.expand_as(mean).sqrt().clamp(min=_SMALLEST_DEVIATION)
+
+
+METHOD = MembershipAttack(
+    name="lira",
+    settings=LiRASettings,
+    attack=LiRAAttack,
+    needs_shadows=True,
+    examples=(
+        {"attack": "lira", "mode": "online", "variance": "fixed"},
+        {"attack": "lira", "mode": "online", "variance": "per_record"},
+        {"attack": "lira", "mode": "offline", "variance": "fixed"},
+        {"attack": "lira", "mode": "offline", "variance": "per_record"},
+    ),
+)

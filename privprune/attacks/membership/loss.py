@@ -1,4 +1,4 @@
-"""The loss attack: a record is a member if its loss is low."""
+"""The loss attack: the lower its loss, the more likely a record is a member."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
+from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.signals import log_confidence
-from privprune.attacks.membership.thresholds import judged, scored
+from privprune.attacks.membership.thresholds import as_scores, score_with_threshold
 from privprune.metrics.membership import Scores
 
 
@@ -19,8 +20,8 @@ class LossSettings:
     """Settings of the loss attack.
 
     Attributes:
-        threshold: `mean_member_loss`, the mean loss of training records (usual
-            since Yeom et al. 2018), or `calibrated`, the most accurate one on the known records.
+        threshold: `mean_member_loss`, the mean loss of the known members (usual since Yeom et al. 2018), or
+            `calibrated`, the threshold of the highest accuracy on the known records.
 
     """
 
@@ -28,7 +29,7 @@ class LossSettings:
 
 
 class LossAttack:
-    """Yeom et al. 2018 (arXiv 1709.01604): score = -cross-entropy."""
+    """Yeom et al. 2018 (arXiv 1709.01604): the score is the negative cross-entropy."""
 
     def __init__(self, settings: LossSettings) -> None:
         self.settings = settings
@@ -36,11 +37,23 @@ class LossAttack:
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; no randomness is used."""
         if self.settings.threshold == "calibrated":
-            return judged(_negative_loss, evidence)
+            return score_with_threshold(_negative_loss, evidence)
         threshold = float(_negative_loss(evidence.known_members).mean())
         members, nonmembers = evidence.evaluation_members, evidence.evaluation_nonmembers
-        return scored(_negative_loss(members), _negative_loss(nonmembers), threshold)
+        return as_scores(_negative_loss(members), _negative_loss(nonmembers), threshold)
 
 
 def _negative_loss(outputs: Outputs) -> Tensor:
+    """Negative cross-entropy of each record, float64 [n]."""
     return log_confidence(outputs.logits, outputs.labels)
+
+
+METHOD = MembershipAttack(
+    name="loss",
+    settings=LossSettings,
+    attack=LossAttack,
+    examples=(
+        {"attack": "loss", "threshold": "mean_member_loss"},
+        {"attack": "loss", "threshold": "calibrated"},
+    ),
+)

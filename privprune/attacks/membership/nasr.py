@@ -1,4 +1,4 @@
-"""The attack behind all of MIA-Pruning's printed numbers but one: a network that reads posteriors and label."""
+"""The attack behind all but one of the numbers in MIA-Pruning: a network that reads posteriors and label."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.thresholds import scored
+from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import NasrNetwork, NasrVariant
 from privprune.settings import AtLeastOne, Fraction, Positive
 from privprune.training.optimisers import Adam
 
-_CHUNK = 4096  # records judged at once
+_CHUNK = 4096  # records scored at once
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class NasrSettings:
 
     Attributes:
         variant: `paper` or `released`, see `models.nasr`.
-        epochs: passes over the larger of the two known pools; the smaller one is drawn again meanwhile.
+        epochs: passes over the known members or known non-members, whichever are more; the others repeat meanwhile.
         learning_rate: of Adam.
-        batch: records per step, members and non-members at the expected odds (1:1, as Nasr et al. pair them).
-        validation: share of the known records that is held out to compare epochs; 0 holds out none.
-        epoch: which epoch's network is judged: the `last`, or the `best_on_validation`. Never the best on the
-            evaluation records, as the released code of Nasr et al. does.
+        batch: records per step, members and non-members at the expected odds (1:1 in Nasr et al.).
+        validation: share of the known records that is held out to compare epochs; 0 for none.
+        epoch: which epoch's network gives the scores: the `last`, or the `best_on_validation`. The released code of
+            Nasr et al. takes the best on the evaluation records, which is not offered here.
 
     """
 
@@ -44,7 +45,7 @@ class NasrSettings:
     epoch: Literal["last", "best_on_validation"]
 
     def __post_init__(self) -> None:
-        """Refuse settings that contradict each other."""
+        """Refuse settings that contradict each other: ValueError, one line."""
         if self.batch < 2:
             raise ValueError(f"batch: found {self.batch}, allowed at least 2, a member and a non-member")
         if self.validation >= 1:
@@ -54,38 +55,45 @@ class NasrSettings:
 
 
 @dataclass(frozen=True)
-class _Pool:
-    """Records of S targets side by side: what the network sees [S, n, classes], and true classes [S, n]."""
+class _StackedRecords:
+    """Records of S targets, stacked.
 
-    seen: Tensor
+    Attributes:
+        inputs: float [S, n, classes], the posteriors as the attack network reads them.
+        labels: int64 [S, n], the true classes.
+
+    """
+
+    inputs: Tensor
     labels: Tensor
 
     @classmethod
-    def of(cls, network: NasrNetwork, outputs: Sequence[Outputs]) -> _Pool:
+    def of(cls, network: NasrNetwork, outputs: Sequence[Outputs]) -> _StackedRecords:
+        """Stack the outputs of S targets on n records each."""
         logits = torch.stack([one.logits.float() for one in outputs])
         return cls(network.seen(logits), torch.stack([one.labels for one in outputs]))
 
-    def take(self, rows: Tensor) -> _Pool:
-        """Keep rows, int64 [S, k], of each target its own."""
+    def take(self, rows: Tensor) -> _StackedRecords:
+        """Return the records at rows, int64 [S, k], which differ between targets."""
         rows = rows.to(self.labels.device)
-        return _Pool(self.seen.take_along_dim(rows[..., None], 1), self.labels.take_along_dim(rows, 1))
+        return _StackedRecords(self.inputs.take_along_dim(rows[..., None], 1), self.labels.take_along_dim(rows, 1))
 
     def __len__(self) -> int:
         return self.labels.shape[1]
 
 
 class NasrAttack:
-    """Nasr, Shokri and Houmansadr 2018 (arXiv 1807.05852), as used in MIA-Pruning, section 5.2.
+    """Nasr, Shokri and Houmansadr 2018 (arXiv 1807.05852), as used in MIA-Pruning, Section 5.2.
 
-    History, one number per epoch: `loss`, `accuracy` on the evaluation records (MIA-Pruning's figure 2; nothing is
-    chosen by it), and `validation_accuracy` where some known records are held out; both at the expected odds.
+    History, one number per epoch: `loss`; `accuracy` on the evaluation records (MIA-Pruning's Figure 2), which selects
+    nothing; and `validation_accuracy` where some known records are held out. Both accuracies are at the expected odds.
     """
 
     def __init__(self, settings: NasrSettings) -> None:
         self.settings = settings
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
-        """Attack one target; the generator draws first weights, held-out records and batches."""
+        """Attack one target; the generator draws initial weights, held-out records and batches."""
         return self.many([evidence], [generator])[0]
 
     def many(
@@ -94,21 +102,22 @@ class NasrAttack:
         generators: Sequence[torch.Generator],
         checkpoints: Checkpoints = NONE,
     ) -> list[Scores]:
-        """Attack several targets, their networks trained side by side where their pools are of equal size."""
+        """Attack several targets; networks train stacked if all targets have equally many records of each kind."""
         if len({_sizes(evidence) for evidence in evidences}) > 1:
             targets = enumerate(zip(evidences, generators, strict=True))
-            return [self.many([one], [own], checkpoints.within(f"{number}"))[0] for number, (one, own) in targets]
-        return _Contest(self.settings, evidences, generators).scores(checkpoints)
+            return [self.many([one], [draw], checkpoints.within(f"{number}"))[0] for number, (one, draw) in targets]
+        return _StackedAttack(self.settings, evidences, generators).scores(checkpoints)
 
 
 def _sizes(evidence: Evidence) -> tuple[float, ...]:
+    """Return what must be equal for targets whose networks train stacked."""
     known = (evidence.known_members, evidence.known_nonmembers)
-    judged = (evidence.evaluation_members, evidence.evaluation_nonmembers)
-    return (evidence.odds, *(len(pool) for pool in known + judged))
+    evaluation = (evidence.evaluation_members, evidence.evaluation_nonmembers)
+    return (evidence.odds, *(len(outputs) for outputs in known + evaluation))
 
 
-class _Contest:
-    """S attack networks against S targets with pools of equal size."""
+class _StackedAttack:
+    """S attack networks, one against each of S targets that have equally many records of each kind."""
 
     def __init__(
         self, settings: NasrSettings, evidences: Sequence[Evidence], generators: Sequence[torch.Generator]
@@ -118,57 +127,59 @@ class _Contest:
         self.network = NasrNetwork(logits.shape[-1], settings.variant, generators).to(logits.device)
         self.optimiser = Adam(self.network.parameters(), lr=settings.learning_rate)
         known = [
-            self._parted(_Pool.of(self.network, [evidence.known_members for evidence in evidences])),
-            self._parted(_Pool.of(self.network, [evidence.known_nonmembers for evidence in evidences])),
+            self._divided(_StackedRecords.of(self.network, [evidence.known_members for evidence in evidences])),
+            self._divided(_StackedRecords.of(self.network, [evidence.known_nonmembers for evidence in evidences])),
         ]
         self.training, self.validation = tuple(zip(*known, strict=True))
         self.evaluation = (
-            _Pool.of(self.network, [evidence.evaluation_members for evidence in evidences]),
-            _Pool.of(self.network, [evidence.evaluation_nonmembers for evidence in evidences]),
+            _StackedRecords.of(self.network, [evidence.evaluation_members for evidence in evidences]),
+            _StackedRecords.of(self.network, [evidence.evaluation_nonmembers for evidence in evidences]),
         )
 
-    def _parted(self, pool: _Pool) -> tuple[_Pool, _Pool]:
-        """Training and held-out part of a known pool."""
-        order = torch.stack([torch.randperm(len(pool), generator=generator) for generator in self.generators])
-        held_out = int(self.settings.validation * len(pool))
+    def _divided(self, records: _StackedRecords) -> tuple[_StackedRecords, _StackedRecords]:
+        """Divide known records at random into those for training and those held out."""
+        order = torch.stack([torch.randperm(len(records), generator=generator) for generator in self.generators])
+        held_out = int(self.settings.validation * len(records))
         if self.settings.validation > 0 and not held_out:
-            raise ValueError(f"validation {self.settings.validation:g} of {len(pool)} known records is none")
-        return pool.take(order[:, held_out:]), pool.take(order[:, :held_out])
+            raise ValueError(f"validation {self.settings.validation:g} of {len(records)} known records is none")
+        return records.take(order[:, held_out:]), records.take(order[:, :held_out])
 
     def scores(self, checkpoints: Checkpoints) -> list[Scores]:
-        """Train, judge after every epoch, and return the scores of the asked epoch."""
+        """Train, score the records after every epoch, and return the scores of the epoch that the settings name."""
         history: dict[str, list[Tensor]] = {}
-        seen: dict[str, tuple[Tensor, Tensor]] = {}  # scores of the last epoch, and of the best
-        state = [self.network, self.optimiser, self.generators, history, seen]
-        for _ in checkpoints.turns("contest", self.settings.epochs, state):
+        by_epoch: dict[str, tuple[Tensor, Tensor]] = {}  # scores of the last epoch, and of the best one so far
+        state = [self.network, self.optimiser, self.generators, history, by_epoch]
+        for _ in checkpoints.turns("training", self.settings.epochs, state):
             history.setdefault("loss", []).append(self._epoch())
-            seen["last"] = self._judged(self.evaluation)
-            history.setdefault("accuracy", []).append(self._accuracy(seen["last"]))
+            by_epoch["last"] = self._log_odds(self.evaluation)
+            history.setdefault("accuracy", []).append(self._accuracy(by_epoch["last"]))
             if self.settings.validation > 0:
-                accuracy = self._accuracy(self._judged(self.validation))
+                accuracy = self._accuracy(self._log_odds(self.validation))
                 earlier = history.setdefault("validation_accuracy", [])
                 better = accuracy > torch.stack(earlier or [accuracy - 1]).amax(0)
                 earlier.append(accuracy)
-                seen["best_on_validation"] = _where(better, seen["last"], seen.get("best_on_validation", seen["last"]))
-        chosen = seen[self.settings.epoch]
+                by_epoch["best_on_validation"] = _where(
+                    better, by_epoch["last"], by_epoch.get("best_on_validation", by_epoch["last"])
+                )
+        chosen = by_epoch[self.settings.epoch]
         curves = {name: torch.stack(values, dim=1).tolist() for name, values in history.items()}
         return [
-            scored(members, nonmembers, 0.0, {name: curve[seed] for name, curve in curves.items()})
-            for seed, (members, nonmembers) in enumerate(zip(*chosen, strict=True))
+            as_scores(members, nonmembers, 0.0, {name: curve[target] for name, curve in curves.items()})
+            for target, (members, nonmembers) in enumerate(zip(*chosen, strict=True))
         ]
 
     def _epoch(self) -> Tensor:
-        """One pass over the known records; mean loss of each network, [S]."""
+        """Train for one pass over the known records; returns the mean loss of each network, float [S]."""
         share = self.odds / (1 + self.odds)
         members = min(max(round(self.settings.batch * share), 1), self.settings.batch - 1)
         sizes = (members, self.settings.batch - members)
-        steps = max(-(-len(pool) // size) for pool, size in zip(self.training, sizes, strict=True))
-        orders = [self._order(len(pool), steps * size) for pool, size in zip(self.training, sizes, strict=True)]
-        total = torch.zeros(len(self.generators), device=self.training[0].seen.device)
+        steps = max(-(-len(records) // size) for records, size in zip(self.training, sizes, strict=True))
+        orders = [self._order(len(records), steps * size) for records, size in zip(self.training, sizes, strict=True)]
+        total = torch.zeros(len(self.generators), device=self.training[0].inputs.device)
         for rows in zip(*(order.chunk(steps, dim=1) for order in orders), strict=True):
-            batches = [pool.take(part) for pool, part in zip(self.training, rows, strict=True)]
-            logits = [self.network(batch.seen, batch.labels) for batch in batches]
-            # -log f_A on members, -log(1 - f_A) on non-members: minus the gain of MIA-Pruning's eq. 1, at the odds
+            batches = [records.take(part) for records, part in zip(self.training, rows, strict=True)]
+            logits = [self.network(batch.inputs, batch.labels) for batch in batches]
+            # -log f_A on members, -log(1 - f_A) on non-members: the negative gain of MIA-Pruning's Eq. 1, at the odds
             loss = share * F.softplus(-logits[0]).mean(1) + (1 - share) * F.softplus(logits[1]).mean(1)
             self.optimiser.zero_grad()
             loss.sum().backward()
@@ -177,7 +188,7 @@ class _Contest:
         return total / steps
 
     def _order(self, records: int, needed: int) -> Tensor:
-        """Rows in random order, as many as needed, each again only when all had their turn; [S, needed]."""
+        """Random rows, int64 [S, needed]; each of the records appears k times before any appears k + 1 times."""
         rounds = range(-(-needed // records))
         drawn = [
             torch.cat([torch.randperm(records, generator=generator) for _ in rounds])[:needed]
@@ -186,21 +197,49 @@ class _Contest:
         return torch.stack(drawn).to(self.training[0].labels.device)
 
     @torch.no_grad()
-    def _judged(self, pools: Sequence[_Pool]) -> tuple[Tensor, Tensor]:
-        """Log-odds of membership of members and of non-members, [S, n] and [S, m]."""
-        return self._asked(pools[0]), self._asked(pools[1])
+    def _log_odds(self, groups: Sequence[_StackedRecords]) -> tuple[Tensor, Tensor]:
+        """Log-odds of membership of members and of non-members, float [S, n] and [S, m]."""
+        return self._in_chunks(groups[0]), self._in_chunks(groups[1])
 
-    def _asked(self, pool: _Pool) -> Tensor:
-        parts = zip(torch.split(pool.seen, _CHUNK, dim=1), torch.split(pool.labels, _CHUNK, dim=1), strict=True)
-        return torch.cat([self.network(seen, labels) for seen, labels in parts], dim=1)
+    def _in_chunks(self, records: _StackedRecords) -> Tensor:
+        """Log-odds of membership, float [S, n]; in chunks, which bounds the memory."""
+        parts = zip(records.inputs.split(_CHUNK, dim=1), records.labels.split(_CHUNK, dim=1), strict=True)
+        return torch.cat([self.network(inputs, labels) for inputs, labels in parts], dim=1)
 
-    def _accuracy(self, judged: tuple[Tensor, Tensor]) -> Tensor:
-        """Accuracy at the expected odds, [S]; balanced accuracy at 1."""
-        right, wrong = ((part >= 0).double().mean(1) for part in judged)
-        return (self.odds * right + 1 - wrong) / (1 + self.odds)
+    def _accuracy(self, log_odds: tuple[Tensor, Tensor]) -> Tensor:
+        """Accuracy at the expected odds, float64 [S]; at odds of 1 this is the balanced accuracy."""
+        true_positive_rate, false_positive_rate = ((part >= 0).double().mean(1) for part in log_odds)
+        return (self.odds * true_positive_rate + 1 - false_positive_rate) / (1 + self.odds)
 
 
 def _where(better: Tensor, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Take the new scores of the networks that are better, [S]."""
+    """Take the new scores of the networks that have become better, bool [S], and the old scores of the others."""
     members, nonmembers = (torch.where(better[:, None], *pair) for pair in zip(new, old, strict=True))
     return members, nonmembers
+
+
+METHOD = MembershipAttack(
+    name="nasr",
+    settings=NasrSettings,
+    attack=NasrAttack,
+    examples=(
+        {
+            "attack": "nasr",
+            "variant": "paper",
+            "epochs": 12,
+            "learning_rate": 0.001,
+            "batch": 48,
+            "validation": 0.0,
+            "epoch": "last",
+        },
+        {
+            "attack": "nasr",
+            "variant": "released",
+            "epochs": 12,
+            "learning_rate": 0.001,
+            "batch": 48,
+            "validation": 0.3,
+            "epoch": "best_on_validation",
+        },
+    ),
+)

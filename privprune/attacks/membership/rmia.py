@@ -1,4 +1,4 @@
-"""RMIA asks whether the target raises this record's probability more than that of other people's records."""
+"""RMIA: compare how much the target raises the probability of this record and of records outside its training set."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.membership.evidence import Evidence, Outputs, Shadows
+from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.signals import scaled_confidence
-from privprune.attacks.membership.thresholds import judged
+from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.settings import Fraction, Positive
@@ -20,8 +21,8 @@ class RMIASettings:
     """Settings of offline RMIA.
 
     Attributes:
-        a: slope of p_in over p_out that stands in for the shadows trained on the record: p_in = a p_out + (1 - a).
-        gamma: how many times more the record must gain than the population record.
+        a: slope of the approximation p_in = a p_out + (1 - a), which replaces shadow models trained on the record.
+        gamma: by what factor the record's ratio must exceed that of the population record.
 
     """
 
@@ -33,7 +34,7 @@ class RMIAAttack:
     """Zarifzadeh et al. 2024 (arXiv 2312.03262), offline, plain softmax.
 
     Score of x = share of population records z with [p(x|target) / p(x)] / [p(z|target) / p(z)] >= gamma, where
-    p(x) = ((1 + a) p_out(x) + 1 - a) / 2 and p_out is the mean over shadows that were not trained on x.
+    p(x) = ((1 + a) p_out(x) + 1 - a) / 2 and p_out is the mean over shadow models that were not trained on x.
     """
 
     def __init__(self, settings: RMIASettings) -> None:
@@ -43,10 +44,10 @@ class RMIAAttack:
         """Attack one target; no randomness is used.
 
         Raises:
-            UserError: there are no shadows or no population records.
+            UserError: there are no shadow models or no population records.
 
         """
-        expected = self._expected(evidence.needed_shadows("rmia"))
+        expected = self._expected(evidence.required_shadows("rmia"))
         if evidence.population is None or not len(evidence.population):
             raise UserError("attack rmia: found no population records, allowed a split with some")
 
@@ -56,13 +57,13 @@ class RMIAAttack:
         population = ratio(evidence.population).sort().values
 
         def signal(outputs: Outputs) -> Tensor:
-            beaten = torch.searchsorted(population, ratio(outputs) / self.settings.gamma, right=True)
-            return beaten.double() / len(population)
+            exceeded = torch.searchsorted(population, ratio(outputs) / self.settings.gamma, right=True)
+            return exceeded.double() / len(population)
 
-        return judged(signal, evidence)
+        return score_with_threshold(signal, evidence)
 
     def _expected(self, shadows: Shadows) -> Tensor:
-        """p(x), float64 [N]; a record that every shadow was trained on takes the mean p_out of the pool."""
+        """p(x), float64 [N]; a record on which every shadow model was trained gets the mean p_out of all records."""
         posteriors, out = shadows.confidences.sigmoid(), ~shadows.members.to(shadows.confidences.device)
         counts = out.sum(0)
         if not counts.any():
@@ -70,3 +71,12 @@ class RMIAAttack:
         p_out = torch.where(counts > 0, (posteriors * out).sum(0) / counts.clamp(min=1), posteriors[out].mean())
         a = self.settings.a
         return ((1 + a) * p_out + 1 - a) / 2
+
+
+METHOD = MembershipAttack(
+    name="rmia",
+    settings=RMIASettings,
+    attack=RMIAAttack,
+    needs_shadows=True,
+    examples=({"attack": "rmia", "a": 0.3, "gamma": 1.0},),
+)

@@ -1,4 +1,4 @@
-"""Where to draw the line between members and non-members, from records whose membership the attacker knows."""
+"""Thresholds between members and non-members, set by the records whose membership the attacker knows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.metrics.membership import Scores
 
-Signal = Callable[[Outputs], Tensor]  # records -> float64 [n], higher = rather a member
+Signal = Callable[[Outputs], Tensor]  # outputs on n records -> float64 [n]; a higher value indicates a member
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,15 @@ class ThresholdSettings:
 
 
 def best_threshold(members: Tensor, nonmembers: Tensor, odds: float) -> float:
-    """Threshold of the highest accuracy where there are `odds` members per non-member; 1 is balanced accuracy.
+    """Return the threshold of the highest accuracy at `odds` members per non-member; 1 is balanced accuracy.
 
-    Every observed signal is tried, as Song and Mittal do; the threshold is then moved half-way to the next lower
-    signal (ours), so that it favours neither side. The highest of several equally good ones is taken.
+    Every observed signal is a candidate, as in Song and Mittal; the chosen one is then moved half-way to the next
+    lower signal (our addition), so that it favours neither side. Of several equally accurate candidates the highest is
+    taken. Where no candidate beats the answer "no member" for all records, the threshold is infinite.
 
     Args:
         members: float64 [n], signals of known members.
-        nonmembers: float64 [m].
+        nonmembers: float64 [m], signals of known non-members.
         odds: members per non-member.
 
     """
@@ -45,58 +46,58 @@ def best_threshold(members: Tensor, nonmembers: Tensor, odds: float) -> float:
     refused = torch.searchsorted(nonmembers.sort().values, signals).double() / len(nonmembers)
     gains = odds * accepted + refused
     best = len(gains) - 1 - int(gains.flip(0).argmax())
-    if gains[best] < 1:  # few members expected: better to accuse nobody
+    if gains[best] < 1:  # members are so rare that classifying no record as a member is the most accurate
         return torch.inf
     upper, lower = float(signals[best]), float(signals[max(best - 1, 0)])
     middle = lower + (upper - lower) / 2
     return middle if middle > lower else upper
 
 
-def judged(signal: Signal, evidence: Evidence) -> Scores:
+def score_with_threshold(signal: Signal, evidence: Evidence) -> Scores:
     """Score the evaluation records by a signal, with one threshold from the known records."""
     threshold = best_threshold(signal(evidence.known_members), signal(evidence.known_nonmembers), evidence.odds)
-    return scored(signal(evidence.evaluation_members), signal(evidence.evaluation_nonmembers), threshold)
+    return as_scores(signal(evidence.evaluation_members), signal(evidence.evaluation_nonmembers), threshold)
 
 
-def judged_per_class(signal: Signal, evidence: Evidence) -> Scores:
-    """Score the evaluation records by the distance of a signal from the threshold of the record's class.
+def score_with_class_thresholds(signal: Signal, evidence: Evidence) -> Scores:
+    """Score the evaluation records by their signal minus the threshold of their class.
 
-    A class without known members or without known non-members takes the threshold of all records together.
+    A class without known members or without known non-members uses the threshold of all known records together.
     """
     members, nonmembers = signal(evidence.known_members), signal(evidence.known_nonmembers)
     classes = evidence.known_members.logits.shape[1]
-    lines = members.new_full((classes,), best_threshold(members, nonmembers, evidence.odds))
+    thresholds = members.new_full((classes,), best_threshold(members, nonmembers, evidence.odds))
     for label in range(classes):
-        own = members[evidence.known_members.labels == label]
-        other = nonmembers[evidence.known_nonmembers.labels == label]
-        if len(own) and len(other):
-            lines[label] = best_threshold(own, other, evidence.odds)
+        class_members = members[evidence.known_members.labels == label]
+        class_nonmembers = nonmembers[evidence.known_nonmembers.labels == label]
+        if len(class_members) and len(class_nonmembers):
+            thresholds[label] = best_threshold(class_members, class_nonmembers, evidence.odds)
 
     def distance(outputs: Outputs) -> Tensor:
-        return signal(outputs) - lines[outputs.labels]
+        return signal(outputs) - thresholds[outputs.labels]
 
-    return scored(distance(evidence.evaluation_members), distance(evidence.evaluation_nonmembers), 0.0)
+    return as_scores(distance(evidence.evaluation_members), distance(evidence.evaluation_nonmembers), 0.0)
 
 
-def scored(
+def as_scores(
     members: Tensor, nonmembers: Tensor, threshold: float, history: dict[str, list[float]] | None = None
 ) -> Scores:
-    """Hand tensors of scores over to the metrics."""
+    """Convert scores of members [n] and non-members [m] from tensors to the arrays that the metrics take."""
     parts = [part.double().cpu().numpy() for part in (members, nonmembers)]
     return Scores(parts[0], parts[1], threshold, history or {})
 
 
 class ThresholdAttack:
-    """Attack that compares one signal with a threshold; a subclass says which signal."""
+    """Base class of attacks that compare one signal with a threshold; a subclass defines the signal."""
 
     def __init__(self, settings: ThresholdSettings) -> None:
         self.settings = settings
 
     def signal(self, outputs: Outputs) -> Tensor:
-        """Say how much each record looks like a member, float64 [n]."""
+        """Return float64 [n] for n records; a higher value indicates a member."""
         raise NotImplementedError
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; no randomness is used."""
-        judge = judged_per_class if self.settings.thresholds == "per_class" else judged
-        return judge(self.signal, evidence)
+        per_class = self.settings.thresholds == "per_class"
+        return (score_with_class_thresholds if per_class else score_with_threshold)(self.signal, evidence)

@@ -1,15 +1,16 @@
-"""The attacker who knows that the target was trained against a decoder: he starts from it, and rescales."""
+"""The adaptive attack on a target that was trained against a decoder: it starts from that decoder, and rescales."""
 
 from typing import Any
 
 import pytest
 import torch
-from inversion_toys import FIT, victim
+from inversion_toys import FIT, threat_model
 from torch import Tensor, nn
 
-from privprune.attacks.inversion import INVERSIONS, DecoderAttack, ThreatModel
-from privprune.attacks.inversion.decoder import fit
-from privprune.attacks.inversion.threat_model import Library
+from privprune.attacks.inversion import DecoderSize, ThreatModel
+from privprune.attacks.inversion.decoder import DecoderAttack, DecoderSettings
+from privprune.attacks.inversion.decoder_training import fit
+from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.metrics.image_quality import mse
 from privprune.models import build_decoder
 from privprune.models.decoder import Standardise, fold
@@ -36,9 +37,7 @@ class Shrunken(nn.Module):
 
 def attack(**changed: Any) -> DecoderAttack:
     """Build the attack."""
-    kind, made = INVERSIONS["decoder"]
-    built: DecoderAttack = made(read(kind, {**SETTINGS, **changed}, "test"))
-    return built
+    return DecoderAttack(read(DecoderSettings, {**SETTINGS, **changed}, "test"))
 
 
 def error(of: DecoderAttack, against: ThreatModel) -> float:
@@ -48,25 +47,26 @@ def error(of: DecoderAttack, against: ThreatModel) -> float:
 
 
 def surrogate(against: ThreatModel, epochs: int = 30) -> dict[str, Tensor]:
-    """Return a decoder that has learnt to invert a victim."""
+    """Return a decoder that was trained to invert a threat model."""
     learner = attack(start="fresh", fit={**FIT, "epochs": epochs})
-    decoder = learner._begun(against, Library(against, against.known, 1), torch.Generator().manual_seed(1))
-    fit(decoder, Library(against, against.known, 1), learner.settings.fit, torch.Generator().manual_seed(2))
+    pairs = FeatureImagePairs(against, against.auxiliary, 1)
+    decoder = learner.initial_decoder(against, pairs, torch.Generator().manual_seed(1))
+    fit(decoder, pairs, learner.settings.fit, torch.Generator().manual_seed(2))
     return {name: value.detach().clone() for name, value in decoder.state_dict().items()}
 
 
 def test_a_surrogate_is_a_head_start() -> None:
     """After the same short fit it inverts better than a fresh decoder, and the surrogate itself is left alone."""
-    learnt = surrogate(victim(nn.AvgPool2d(2)))
+    learnt = surrogate(threat_model(nn.AvgPool2d(2)))
     kept = {name: value.clone() for name, value in learnt.items()}
-    against = victim(nn.AvgPool2d(2), surrogate=learnt)
+    against = threat_model(nn.AvgPool2d(2), surrogate=learnt)
     assert error(attack(), against) < 0.7 * error(attack(start="fresh"), against)
     assert all(torch.equal(value, learnt[name]) for name, value in kept.items())
 
 
 def test_rescaling_undoes_shrinking() -> None:
     """Features that a normalisation takes for constant are inverted after standardising, and not without."""
-    against = victim(Shrunken())
+    against = threat_model(Shrunken())
     long = {"start": "fresh", "fit": {**FIT, "epochs": 15}}
     assert error(attack(rescale=True, **long), against) < 0.7 * error(attack(**long), against)
 
@@ -93,13 +93,19 @@ def test_vectors_are_rescaled_too() -> None:
     assert scaling(torch.tensor([[3.0, 2.0]])).tolist() == [[1.0, 0.0]]
 
 
+def test_the_surrogate_that_is_expected_has_the_size_of_the_decoder() -> None:
+    """Blocks and width where the attack starts from a surrogate, none where it starts afresh."""
+    assert attack(blocks=1).surrogate_size == DecoderSize(blocks=1, width=16)
+    assert attack(start="fresh").surrogate_size is None
+
+
 def test_a_surrogate_that_does_not_fit_is_refused() -> None:
     """None at all, or one of another architecture: one line."""
     with pytest.raises(
         ValueError, match=r"^start: found surrogate against a target trained without one, allowed fresh"
     ):
-        error(attack(), victim(nn.AvgPool2d(2)))
-    learnt = surrogate(victim(nn.AvgPool2d(2)), epochs=1)
+        error(attack(), threat_model(nn.AvgPool2d(2)))
+    learnt = surrogate(threat_model(nn.AvgPool2d(2)), epochs=1)
     with pytest.raises(ValueError, match=r"^start: found a surrogate with .* of shape .*, allowed") as refused:
-        error(attack(width=5), victim(nn.AvgPool2d(2), surrogate=learnt))
+        error(attack(width=5), threat_model(nn.AvgPool2d(2), surrogate=learnt))
     assert "\n" not in str(refused.value)

@@ -14,7 +14,7 @@ from membership_toys import population, simulated, split
 
 from privprune.attacks.membership import Evidence, Outputs, attack_each, evidence_about, evidence_from_halves, replay
 from privprune.attacks.membership.confidence import ConfidenceAttack
-from privprune.attacks.membership.nasr import NasrAttack, NasrSettings, _Contest
+from privprune.attacks.membership.nasr import NasrAttack, NasrSettings, _StackedAttack
 from privprune.attacks.membership.rahman import RahmanAttack, RahmanSettings
 from privprune.attacks.membership.thresholds import ThresholdSettings
 from privprune.checkpoints.store import NONE, Checkpoints
@@ -43,14 +43,14 @@ def test_networks_trained_side_by_side_equal_those_trained_one_by_one() -> None:
 
 
 def test_targets_with_pools_of_unequal_size_are_attacked_one_by_one() -> None:
-    """`many` serves them too."""
+    """`many` accepts them too."""
     evidences = [simulated(leak=4.0, records=records, seed=1) for records in (100, 150)]
     scores = NasrAttack(SETTINGS).many(evidences, [seeded(0), seeded(1)])
     assert [len(one.members) for one in scores] == [len(one.evaluation_members) for one in evidences]
 
 
 def test_the_best_epoch_is_that_of_the_held_out_records() -> None:
-    """The judged network is the first of highest validation accuracy; its evaluation accuracy is that epoch's."""
+    """The scores are those of the first epoch of highest validation accuracy, as its evaluation accuracy shows."""
     evidence = simulated(leak=2.0, records=300, seed=4)
     scores = NasrAttack(replace(SETTINGS, epochs=8, epoch="best_on_validation"))(evidence, seeded(2))
     best = int(np.argmax(scores.history["validation_accuracy"]))
@@ -78,19 +78,19 @@ def test_epochs_are_compared_without_the_evaluation_records() -> None:
 def test_held_out_records_are_not_trained_on() -> None:
     """Training and validation part share no known record and lose none."""
     evidence = simulated(leak=2.0, records=90, seed=4)
-    contest = _Contest(SETTINGS, [evidence, evidence], [seeded(0), seeded(1)])
+    stacked = _StackedAttack(SETTINGS, [evidence, evidence], [seeded(0), seeded(1)])
     for part, known in enumerate((evidence.known_members, evidence.known_nonmembers)):
         for target in range(2):
-            pools = [contest.training[part], contest.validation[part]]
-            rows = torch.cat([pool.seen[target] for pool in pools])
+            pools = [stacked.training[part], stacked.validation[part]]
+            rows = torch.cat([pool.inputs[target] for pool in pools])
             assert len(pools[1]) == len(known) // 4
             assert sorted(rows.tolist()) == sorted(known.logits.softmax(1).tolist())
 
 
 @pytest.mark.parametrize("odds", [1.0, 5.0])
 @pytest.mark.parametrize("kind", ["nasr", "rahman"])
-def test_an_attacker_who_sees_nothing_answers_the_odds(kind: str, odds: float) -> None:
-    """Where all records look alike, the log-odds that a network learns are those it was told, whatever the counts."""
+def test_an_attack_without_information_answers_the_odds(kind: str, odds: float) -> None:
+    """Where all records look alike, a network learns the log-odds of the evidence, whatever the counts of records."""
 
     def alike(count: int) -> Outputs:
         return Outputs(torch.zeros(count, 3), torch.ones(count, dtype=torch.int64), torch.arange(count))
@@ -133,11 +133,11 @@ def test_each_class_of_rahmans_attack_learns_alone() -> None:
 
 @pytest.mark.parametrize("odds", [2.0, 5.0])
 @pytest.mark.parametrize("kind", ["confidence", "nasr"])
-def test_plain_accuracy_of_a_blind_attacker_is_the_base_rate(kind: str, odds: float) -> None:
-    """On a target without leak the replay shows what calling everybody a member gives: 2/3 and 5/6."""
+def test_plain_accuracy_of_an_attack_without_information_is_the_base_rate(kind: str, odds: float) -> None:
+    """On a target without leakage the replay shows what labelling every record a member gives: 2/3 and 5/6."""
     evidence = simulated(leak=0.0, records=1500, seed=6)
     attack = ConfidenceAttack(ThresholdSettings("global")) if kind == "confidence" else NasrAttack(SETTINGS)
-    scores = replay(attack, evidence, odds, seeded(4))
+    (scores,) = replay(attack, [evidence], odds, [seeded(4)])
     assert len(scores.members) == round(odds * len(scores.nonmembers))
     assert len(scores.members) in (len(evidence.evaluation_members), len(evidence.evaluation_members) - 1)
     assert point(scores)["accuracy"] == pytest.approx(always_member_accuracy(odds), abs=0.03)
@@ -145,7 +145,7 @@ def test_plain_accuracy_of_a_blind_attacker_is_the_base_rate(kind: str, odds: fl
 
 
 def test_a_replay_draws_from_the_pools_it_is_given() -> None:
-    """Known records stay known, judged ones stay judged, none comes twice."""
+    """Known records stay known, evaluation records stay evaluation records, none is drawn twice."""
     evidence = simulated(leak=0.0, records=300, seed=6)
     seen: list[Evidence] = []
 
@@ -153,7 +153,7 @@ def test_a_replay_draws_from_the_pools_it_is_given() -> None:
         seen.append(evidence)
         return ConfidenceAttack(ThresholdSettings("global"))(evidence, generator)
 
-    replay(spy, evidence, 2.0, seeded(0))
+    replay(spy, [evidence], 2.0, [seeded(0)])
     for name in ("known_members", "known_nonmembers", "evaluation_members", "evaluation_nonmembers"):
         drawn, given = (set(getattr(one, name).positions.tolist()) for one in (seen[0], evidence))
         assert drawn <= given
@@ -177,15 +177,15 @@ def test_evidence_takes_the_target_out_of_its_shadows() -> None:
 
 
 def test_halves_share_no_record() -> None:
-    """Half of each pool is known, the other half judged, nothing is lost."""
+    """Half of each pool is known, the other half is for evaluation, no record is lost."""
     pools = [Outputs(torch.randn(n, 3), torch.zeros(n, dtype=torch.int64), torch.arange(n)) for n in (9, 6)]
     found = evidence_from_halves(pools[0], pools[1])
-    for known, judged, pool in (
+    for known, evaluation, pool in (
         (found.known_members, found.evaluation_members, pools[0]),
         (found.known_nonmembers, found.evaluation_nonmembers, pools[1]),
     ):
-        assert sorted(known.positions.tolist() + judged.positions.tolist()) == pool.positions.tolist()
-        assert abs(len(known) - len(judged)) <= 1
+        assert sorted(known.positions.tolist() + evaluation.positions.tolist()) == pool.positions.tolist()
+        assert abs(len(known) - len(evaluation)) <= 1
 
 
 @pytest.mark.parametrize("records", [(150, 150), (100, 150)])

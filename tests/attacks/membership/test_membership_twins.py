@@ -155,7 +155,7 @@ def test_rmia_equals_its_naive_twin(a: float, gamma: float) -> None:
 
 
 def test_rmia_counts_a_tie_as_beaten() -> None:
-    """At least gamma, says the definition: a population record that is judged itself beats itself, so no score is 0."""
+    """At least gamma, says the definition: a population record that is scored itself beats itself, so no score is 0."""
     assert SMALL.population is not None
     own = replace(SMALL, evaluation_nonmembers=SMALL.population)
     found = RMIAAttack(RMIASettings(0.3, 1.0))(own, UNUSED).nonmembers
@@ -181,7 +181,7 @@ def test_lira_survives_records_that_all_or_no_shadows_saw() -> None:
 
 
 def test_lira_refuses_what_gives_no_variance() -> None:
-    """One shadow has no spread: a user's mistake, told in one line."""
+    """One shadow model has no spread: a user's mistake, reported in one line."""
     with pytest.raises(UserError, match="found 1 shadow models, allowed at least 2"):
         LiRAAttack(LiRASettings("offline", "fixed"))(with_members(torch.zeros(1, 120, dtype=torch.bool)), UNUSED)
 

@@ -1,0 +1,59 @@
+"""Training data of an inversion attack: pairs of transmitted features and the images behind them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from privprune.attacks.inversion.threat_model import ThreatModel, as_channels_last
+
+_RECORDS_OF_MOMENTS = 2_000
+_LARGEST_STORE = 2 * 2**30  # bytes of features that stay in memory; more are encoded again for each batch
+
+
+class FeatureImagePairs:
+    """Pairs that the attacker makes by running the edge's network on images that it has.
+
+    Features without noise are computed once and stored if they fit into memory and do not change between runs of the
+    edge; the randomness of the wire is sampled anew for each batch.
+
+    Attributes:
+        feature_shape: of one image's features, (c, h, w) or (c,).
+
+    """
+
+    def __init__(self, threat: ThreatModel, records: Tensor, queries: int) -> None:
+        """Encode the records, int64 [n], each of which is transmitted `queries` times."""
+        self.threat, self._records, self._queries = threat, records, queries
+        first = threat.features(records[:1])
+        self.feature_shape = tuple(first.shape[1:])
+        stored = first.numel() * first.element_size() * len(records) <= _LARGEST_STORE
+        self._features = threat.features(records) if stored and not threat.random_edge else None
+
+    def batches(self, batch: int, generator: torch.Generator) -> list[Tensor]:
+        """Return the random batches of one epoch: positions int64, in parts of nearly equal size, at most `batch`."""
+        order = torch.randperm(len(self._records), generator=generator).to(self._records.device)
+        return list(order.tensor_split(-(-len(order) // batch)))
+
+    def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pairs at positions, int64 [n], with noise sampled anew.
+
+        Returns:
+            features as transmitted, float32 [n, *feature_shape], and images, float32 [n, C, H, W] in [0, 1].
+
+        """
+        records = self._records[positions]
+        if self._features is None:
+            sent = self.threat.query(records, self._queries)
+        else:
+            sent = self.threat.sent(self._features[positions], self._queries)
+        return as_channels_last(sent), as_channels_last(self.threat.targets(records))
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation per channel of transmitted features, float [c] each.
+
+        They are estimated from at most 2,000 of the records, evenly spaced.
+        """
+        step = -(-len(self._records) // _RECORDS_OF_MOMENTS)
+        rows = self.threat.query(self._records[::step], self._queries).transpose(0, 1).flatten(1)
+        return rows.mean(1), rows.std(1, correction=0)

@@ -1,0 +1,139 @@
+"""An attack of either kind is added by one file that declares it, and by nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from inversion_toys import threat_model
+from membership_toys import simulated
+
+from privprune.attacks.inversion import INVERSION_ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
+from privprune.errors import UserError
+from privprune.registry import Registry
+from privprune.settings import read
+from privprune.workflow.attack import AttackEntry
+from privprune.workflow.inversions import InversionEntry
+
+MEMBERSHIP = """
+from dataclasses import dataclass
+
+from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.thresholds import as_scores
+
+
+@dataclass(frozen=True)
+class TopLogitSettings:
+    threshold: float
+
+
+class TopLogitAttack:
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, evidence, generator):
+        parts = (evidence.evaluation_members, evidence.evaluation_nonmembers)
+        return as_scores(*(part.logits.amax(1) for part in parts), self.settings.threshold)
+
+
+METHOD = MembershipAttack("top_logit", TopLogitSettings, TopLogitAttack)
+"""
+INVERSION = """
+from dataclasses import dataclass
+
+from privprune.attacks.inversion import Inversion, InversionAttack, Reconstruction
+
+
+@dataclass(frozen=True)
+class MeanImageSettings:
+    pass
+
+
+class MeanImageAttack(Inversion):
+    attacker_data = "train"
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    def __call__(self, threat, generator):
+        mean = threat.targets(threat.auxiliary).mean(0)
+        return Reconstruction(mean.expand(len(threat.scored), -1, -1, -1))
+
+
+METHOD = InversionAttack("mean_image", MeanImageSettings, MeanImageAttack)
+"""
+MEMBERSHIP_ENTRY = {
+    "paper": "mia_pruning",
+    "data": "digits",
+    "target": "base",
+    "methods": {"plain": {"attack": "top_logit", "threshold": 2}},
+    "base_rates": {"attacks": [], "odds": []},
+    "resamples": 10,
+    "seed": 0,
+}
+INVERSION_ENTRY = {
+    "paper": "cem",
+    "data": "digits",
+    "target": "base",
+    "cut": None,
+    "inversions": {"plain": {"attack": "mean_image"}},
+    "images": None,
+    "resamples": 10,
+    "seed": 0,
+}
+
+
+def module_of(file: Path, source: str) -> ModuleType:
+    """Write a module and import it."""
+    file.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:  # a dataclass needs its module in sys.modules
+        patch.setitem(sys.modules, file.stem, module)
+        spec.loader.exec_module(module)
+    return module
+
+
+def added(monkeypatch: pytest.MonkeyPatch, registry: Registry[Any], module: ModuleType) -> list[str]:
+    """Add the attacks of a module to a registry until the end of a test."""
+    names = list(registry)
+    monkeypatch.setattr(registry, "_declared", dict(registry._read()))
+    new = registry.add(module)
+    assert set(registry) == {*names, *new}
+    return new
+
+
+def test_a_membership_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite can name the attack of an added file, and it gives its scores; without the file the name is unknown."""
+    entry = read(AttackEntry, MEMBERSHIP_ENTRY, "suite")
+    with pytest.raises(UserError, match=r"^suite.methods.plain.attack: found 'top_logit', allowed confidence, "):
+        entry.built("suite")
+    assert added(monkeypatch, MEMBERSHIP_ATTACKS, module_of(tmp_path / "top_logit.py", MEMBERSHIP)) == ["top_logit"]
+    evidence = simulated(leak=3.0, records=60, seed=0)
+    scores = entry.built("suite")["plain"](evidence, torch.Generator())
+    assert scores.threshold == 2.0
+    np.testing.assert_array_equal(scores.members, evidence.evaluation_members.logits.amax(1).double().numpy())
+
+
+def test_an_inversion_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite can name the attack of an added file, whose defaults are those of `Inversion`."""
+    entry = read(InversionEntry, INVERSION_ENTRY, "suite")
+    with pytest.raises(UserError, match=r"^suite.inversions.plain.attack: found 'mean_image', allowed decoder, "):
+        entry.built("suite")
+    assert added(monkeypatch, INVERSION_ATTACKS, module_of(tmp_path / "mean_image.py", INVERSION)) == ["mean_image"]
+    attack = entry.built("suite")["plain"]
+    assert (attack.limit, attack.surrogate_size) == (None, None)
+    attack.check((5,), (3, 8, 8))
+    threat = threat_model()
+    images = attack(threat, torch.Generator()).images
+    assert torch.equal(images[7], threat.targets(threat.auxiliary).mean(0))
+    assert len(images) == 20
