@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from privprune.files import new_folder, write_json
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 from stages.harness.code_fingerprint import STAGES, code_of
 from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from privprune.datasets.sources import Places
 from privprune.report.timings import duration
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
 from stages.runner.cluster import check_cache, cluster
 from stages.runner.dry_run import Costs, data_needed, described, machine_needed

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from privprune.datasets.sources import WHEREABOUTS
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.runner.plan import seconds_before
 
 TRAINED = ("train", "prune", "harden")

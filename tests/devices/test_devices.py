@@ -20,7 +20,7 @@ from privprune.attacks.membership import ATTACKS
 from privprune.defences import DEFENCES
 from privprune.models.wire import WIRES
 from privprune.pruning import METHODS
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 
 HERE = Path(__file__).parent
 SUITE = SUITES / "devices.yaml"

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from suite_changes import TINY, Suite, put
+from locations import TINY
+from suite_changes import Suite, put
 
 from privprune.errors import UserError
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
 BASES = "distance_correlation, resfl, patrol_as_in_cem, patrol"

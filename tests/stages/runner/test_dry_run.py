@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from locations import PAPER
-from suite_changes import TINY
+from locations import PAPER, TINY
 
 from privprune.datasets.sources import Places
 from privprune.files import write_json
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.runner import plan as run_plan
 from stages.runner.dry_run import Costs, data_needed, described, machine_needed
 from stages.runner.estimate import estimated, work
