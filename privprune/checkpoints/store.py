@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import torch
 
-from privprune.checkpoints.state import captured, restore
+from privprune.checkpoints.state import capture, restore
 from privprune.files import write_bytes
 
 Result = TypeVar("Result")
@@ -92,7 +92,7 @@ class Checkpoints:
                 continue
             due = time.monotonic() - written >= self.seconds
             if due or (turn + 1 == number and self.old):  # the last, so that a next loop need not wait for this one
-                self._write(loop, (turn + 1, captured(state, unchanged)))
+                self._write(loop, (turn + 1, capture(state, unchanged)))
                 written = time.monotonic()
 
     @property
