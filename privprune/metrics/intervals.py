@@ -1,4 +1,4 @@
-"""95 % intervals: a bootstrap over records nested in seeds, and intervals of means of few seeds."""
+"""95 % intervals of means over seeds, by a bootstrap over records nested in seeds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtri, stdtrit  # scipy.stats would take each stage most of a second
+from scipy.special import ndtri, stdtrit  # importing scipy.stats would cost each stage most of a second
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -24,14 +24,14 @@ class Interval:
 
     Attributes:
         values: one per seed.
-        low, high: the interval's ends; None where nothing tells how far the number may be off.
-        basis: what the interval rests on: "records in seeds", "records" (one seed), "seeds" or "none".
+        low, high: the interval's ends.
+        basis: what was resampled: "records in seeds", or "records" where there is one seed.
 
     """
 
     values: tuple[float, ...]
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     basis: str
 
     @property
@@ -41,12 +41,12 @@ class Interval:
 
     @property
     def seeds(self) -> int:
-        """Number of seeds behind the mean; 1 means that nothing is known about other seeds."""
+        """Number of seeds behind the mean; from 1 nothing follows about other seeds."""
         return len(self.values)
 
     def within(self, lowest: float, highest: float) -> Interval:
-        """Keep the ends where the number itself can lie."""
-        low, high = (None if end is None else min(max(end, lowest), highest) for end in (self.low, self.high))
+        """Cut the ends to the range of possible numbers."""
+        low, high = (min(max(end, lowest), highest) for end in (self.low, self.high))
         return replace(self, low=low, high=high)
 
     def as_record(self) -> dict[str, Any]:
@@ -58,11 +58,11 @@ class Interval:
 def nested_bootstrap(points: Array, draw: Draw, resamples: int, generator: np.random.Generator) -> tuple[Array, Array]:
     """Resample seeds, then the records within each drawn seed, and take the 2.5 and 97.5 percentiles of the mean.
 
-    A resample's mean is taken apart into the part that the drawn seeds make and the part that the drawn records
-    make. The former is multiplied by `expansion(seeds)`: drawing from so few seeds alone understates their spread
-    (in a simulation like that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the
-    records, 82 % of the plain intervals would hold the truth, 96 % of the expanded ones do; where seeds do not
-    differ, 99 % do, so that the interval errs to the careful side). With one seed only records are drawn.
+    The deviation of a resample's mean is the sum of a part due to the drawn seeds and a part due to the drawn records.
+    The former is multiplied by `expansion(seeds)`, since a bootstrap of few seeds understates their spread: in a
+    simulation like that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the
+    records, 82 % of the intervals without it contain the true mean, and 96 % with it; where seeds do not differ, 99 %
+    do, so the interval is conservative. With one seed only records are drawn.
 
     Args:
         points: [seeds, metrics], each metric of each seed on its records as they are.
@@ -99,20 +99,20 @@ def expansion(seeds: int) -> float:
 
 
 def resampled_counts(records: int, count: int, generator: np.random.Generator) -> Counts:
-    """How often each record is drawn, [count, records]: each row draws as many records as there are, with return."""
+    """Draw all records with replacement, `count` times: how often each is drawn, [count, records]."""
     drawn = generator.integers(records, size=(count, records))
     drawn += np.arange(count)[:, None] * records
     return np.bincount(drawn.ravel(), minlength=count * records).reshape(count, records)
 
 
 def chunks(count: int, width: int) -> list[int]:
-    """Cut `count` resamples of `width` numbers each into parts that fit in memory."""
+    """Divide `count` resamples of `width` numbers each into parts that fit in memory."""
     part = max(1, _CELLS // width)
     return [min(part, count - start) for start in range(0, count, part)]
 
 
 def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: np.random.Generator) -> Interval:
-    """Interval of the mean over seeds of the mean over records, such as accuracy or a reconstruction's error.
+    """Return the interval of the mean over seeds of the mean over records, such as an accuracy or a squared error.
 
     Args:
         per_record: for each seed, [records of that seed].
@@ -133,27 +133,5 @@ def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: n
 
 
 def basis_of(seeds: int) -> str:
-    """Name what the nested bootstrap could draw from."""
+    """Say what the nested bootstrap resampled."""
     return "records in seeds" if seeds > 1 else "records"
-
-
-def mean_interval(values: Sequence[float], records: int | None) -> Interval:
-    """Interval of plain numbers, one per seed, where no record's own value is at hand.
-
-    Several seeds: the t interval of their mean. One seed and a fraction of `records` records (an accuracy): the
-    exact binomial interval (C. Clopper, E. Pearson, Biometrika 26, 1934). One seed and no records: no interval.
-
-    Args:
-        values: one per seed.
-        records: number of records behind the fraction; None where the number is no fraction of records.
-
-    """
-    if len(values) > 1:
-        half = stdtrit(len(values) - 1, OUTSIDE[1]) * np.std(values, ddof=1) / np.sqrt(len(values))
-        return Interval(tuple(values), float(np.mean(values) - half), float(np.mean(values) + half), "seeds")
-    if records is None:
-        return Interval(tuple(values), None, None, "none")
-    hits = round(values[0] * records)
-    low = float(betaincinv(hits, records - hits + 1, OUTSIDE[0])) if hits else 0.0
-    high = float(betaincinv(hits + 1, records - hits, OUTSIDE[1])) if hits < records else 1.0
-    return Interval(tuple(values), low, high, "records")

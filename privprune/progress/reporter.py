@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from privprune.progress.display import Event, Listener, board, on_terminal
 
-__all__ = ["Listener", "Progress", "Reporter", "Silent", "heard_by"]
+__all__ = ["Listener", "Progress", "Reporter", "heard_by"]
 
 heard_by = board.heard_by
 _numbers = itertools.count()
@@ -27,16 +27,6 @@ class Reporter(Protocol):
 
     def close(self) -> None:
         """Report that no epoch follows."""
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def epoch(self, epoch: int, measurements: Mapping[str, float]) -> None:
-        """Say nothing."""
-
-    def close(self) -> None:
-        """Say nothing."""
 
 
 class Progress:

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from privprune.progress.reporter import Progress, Silent, heard_by
+from privprune.progress.reporter import Progress, heard_by
 
 
 def test_elsewhere_than_on_a_terminal_an_epoch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,14 +114,6 @@ def test_a_full_disk_does_not_end_the_training(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(sys, "stderr", Full())
     Progress("cell", 1, 1).epoch(0, {})
-
-
-def test_silent_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither stream gets a letter."""
-    reporter = Silent()
-    reporter.epoch(0, {"loss": 1.0})
-    reporter.close()
-    assert capsys.readouterr() == ("", "")
 
 
 ON_TERMINAL = """
