@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+__all__ = ["SGD", "Adam"]
+
 _MAJOR_VERSION = "2"
 _COMPILER = "_use_grad"  # of torch.optim.optimizer: imports torch._dynamo, and switches gradients off
 _WRAPPERS = {_COMPILER, "wrapper"}  # the other one, `profile_hook_step`, is put around each class's `step` anyway
