@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import privprune
 from privprune.errors import UserError
 from privprune.registry import Registry
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 
 
 class Kind(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import math
@@ -10,11 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
-
-import yaml
-from yaml.composer import Composer
 
 from privprune.errors import UserError
 
@@ -118,38 +113,36 @@ def _key(hint: Any, name: str) -> str:
 
 
 def _value(hint: Any, found: Any, where: str) -> Any:
-    """One value, checked against one annotation."""
+    """Check one value against one annotation, and return it as the annotation's type."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return _annotated(arguments[0], arguments[1:], found, where)
-    if origin in (Union, types.UnionType):
-        return _union(arguments, found, where)
-    if origin is Literal:
-        if not any(type(found) is type(choice) and found == choice for choice in arguments):
-            raise UserError(f"{where}: found {_show(found)}, allowed {_listed(arguments)}")
-        return found
-    if origin is tuple:
-        return _sequence(arguments[0], found, where)
-    if origin is dict:
-        return _mapping(arguments[1], found, where)
+    if origin is not None:
+        return _CHECKS[origin](arguments, found, where)
     if dataclasses.is_dataclass(hint):
         return read(typing.cast("type[Any]", hint), found, where)
     return _scalar(hint, found, where)
 
 
-def _annotated(hint: Any, extras: tuple[Any, ...], found: Any, where: str) -> Any:
-    table = next((extra for extra in extras if isinstance(extra, OneOf)), None)
-    if table is not None:
-        return _named(table.kinds(), found, where)
+def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
+    """`Annotated[X, ...]`: X with a `Range`, a `Key`, or chosen by a `OneOf`."""
+    hint, *extras = arguments
+    for extra in extras:
+        if isinstance(extra, OneOf):
+            return _named(extra.kinds(), found, where)
     value = _value(hint, found, where)
-    for allowed in extras:
-        if isinstance(allowed, Range) and value not in allowed:
-            raise UserError(f"{where}: found {_show(found)}, allowed {allowed}")
+    for extra in extras:
+        if isinstance(extra, Range) and value not in extra:
+            raise UserError(f"{where}: found {_show(found)}, allowed {extra}")
     return value
 
 
+def _literal(choices: tuple[Any, ...], found: Any, where: str) -> Any:
+    if not any(type(found) is type(choice) and found == choice for choice in choices):
+        raise UserError(f"{where}: found {_show(found)}, allowed {_listed(choices)}")
+    return found
+
+
 def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
-    """`X | None`, or one of several dataclasses told apart by their Literal field `name`."""
+    """`X | None`, or one of several dataclasses that differ in their Literal field `name`."""
     if found is None and type(None) in hints:
         return None
     kinds = [hint for hint in hints if hint is not type(None)]
@@ -170,16 +163,28 @@ def _names(kind: Any) -> tuple[str, ...]:
     return typing.get_args(typing.get_type_hints(kind)["name"])
 
 
-def _sequence(hint: Any, found: Any, where: str) -> tuple[Any, ...]:
+def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:
+    """`tuple[X, ...]`: a list in the file."""
     if not isinstance(found, list | tuple):
         raise UserError(f"{where}: found {_show(found)}, allowed a list")
-    return tuple(_value(hint, item, f"{where}[{position}]") for position, item in enumerate(found))
+    return tuple(_value(arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
 
 
-def _mapping(hint: Any, found: Any, where: str) -> dict[str, Any]:
+def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
+    """`dict[str, X]`."""
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {_show(found)}, allowed a mapping")
-    return {str(key): _value(hint, item, f"{where}.{key}") for key, item in found.items()}
+    return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
+
+
+_CHECKS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
+    Annotated: _annotated,
+    Union: _union,
+    types.UnionType: _union,
+    Literal: _literal,
+    tuple: _sequence,
+    dict: _mapping,
+}
 
 
 def _scalar(hint: Any, found: Any, where: str) -> Any:
@@ -190,8 +195,7 @@ def _scalar(hint: Any, found: Any, where: str) -> Any:
     exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
     if not exact or (hint is float and not math.isfinite(found)):
         names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
-        hint_text = ", a number is written 0.0005, not 5e-4" if hint is float and isinstance(found, str) else ""
-        raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}{hint_text}")
+        raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}")
     return found
 
 
@@ -202,54 +206,6 @@ def _show(found: object) -> str:
 
 def _listed(names: typing.Iterable[object]) -> str:
     return ", ".join(str(name) for name in names) or "none"
-
-
-class _Loader(Composer, yaml.CSafeLoader):
-    """PyYAML's safe loader, but a key given twice is a mistake, as for DVC; PyYAML takes the last one silently.
-
-    LibYAML reads, which is ten times as fast; nodes are put together in Python, where keys can be compared.
-    """
-
-    def __init__(self, text: str) -> None:
-        yaml.CSafeLoader.__init__(self, text)
-        Composer.__init__(self)
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:  # as written: merged keys (`<<`) come in later, and may be overridden
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"found the key {key.value!r} twice", key.start_mark
-                )
-            seen.add(key.value)
-        return node
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a suite file as plain data.
-
-    Raises:
-        UserError: the file is missing, is not YAML, or holds no mapping.
-
-    """
-    try:
-        found = _parsed(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: the file is missing, allowed a suite file such as params/laptop.yaml") from None
-    except OSError as failure:
-        raise UserError(f"{path}: could not be read, {failure.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as broken:
-        raise UserError(f"{path}: not readable as YAML, {' '.join(str(broken).split())}") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: found {_show(found)}, allowed a mapping with a suite's sections")
-    return copy.deepcopy(found)
-
-
-@functools.lru_cache(maxsize=1)
-def _parsed(text: str) -> Any:
-    """Parse a suite file; a stage reads the same one several times."""
-    return yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
 
 
 def at(suite: Mapping[str, Any], *keys: str, file: str) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from privprune.files import new_folder, write_json
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
 from privprune.suite.named_methods import modules_named, registries
 from stages.harness.code_fingerprint import ENTRIES, WHOLE, files_of, fingerprint

@@ -13,7 +13,7 @@ from typing import Any
 from privprune import published
 from privprune.files import write_json, write_text
 from privprune.records import Record, read_records
-from privprune.settings import at, load_yaml, read
+from privprune.settings import at, read
 from privprune.tables import Table, build, build_cross, verdicts_csv, write
 from privprune.verdicts import (
     CROSS,
@@ -24,6 +24,7 @@ from privprune.verdicts import (
     evaluate,
     evaluate_cross,
 )
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
 
 

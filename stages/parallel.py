@@ -23,7 +23,7 @@ from typing import Protocol
 from privprune.cores import cores
 from privprune.datasets.sources import DataFolders
 from privprune.report.timings import duration
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
 from stages.runner import dvc_adapter
 from stages.runner.cluster import check_cache, cluster

@@ -9,8 +9,9 @@ from privprune import published
 from privprune.files import read_json
 from privprune.plots import Drawing, draw, draw_cross, save_all
 from privprune.records import read_records
-from privprune.settings import at, load_yaml
+from privprune.settings import at
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
 
 

@@ -10,9 +10,10 @@ from privprune.files import read_json, write_text
 from privprune.plots import read_pictures
 from privprune.records import read_records
 from privprune.report import Matrix, Section, read_timings, write
-from privprune.settings import at, load_yaml
+from privprune.settings import at
 from privprune.tables import verdicts_csv
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
 
 

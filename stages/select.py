@@ -16,7 +16,8 @@ import yaml
 from privprune.errors import UserError
 from privprune.files import write_text
 from privprune.published import Paper, load
-from privprune.settings import at, load_yaml
+from privprune.settings import at
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, report_mistakes
 
 CELL_SECTIONS = ("train", "prune", "harden")

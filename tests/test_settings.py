@@ -1,13 +1,12 @@
 """What a suite file may hold, and the one line that each mistake gets."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, load_yaml, read
+from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, read
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"epochs": None}, ".epochs: found None, allowed an integer"),
     ({"epochs": 10}, ": epochs: found 10 or more with fast, allowed up to 9"),
     ({"batch": 0}, ".batch: found 0, allowed at least 1"),
-    ({"rate": "5e-4"}, ".rate: found '5e-4', allowed a number, a number is written 0.0005, not 5e-4"),
+    ({"rate": "5e-4"}, ".rate: found '5e-4', allowed a number"),
     ({"rate": float("nan")}, ".rate: found nan, allowed a number"),
     ({"rate": float("inf")}, ".rate: found inf, allowed a number"),
     ({"rate": False}, ".rate: found False, allowed a number"),
@@ -115,13 +114,13 @@ def test_every_kind_of_field_is_read() -> None:
 
 @pytest.mark.parametrize(("changed", "line"), MISTAKES, ids=[line for _, line in MISTAKES])
 def test_a_mistake_gets_one_line(changed: dict[str, Any], line: str) -> None:
-    """A value that is not allowed is told with file, key, what was found and what is allowed."""
+    """The message of a value that is not allowed says file, key, what was found and what is allowed."""
     assert mistake(Everything, {**GOOD, **changed}) == "suite.yaml: prune.x" + line
 
 
 @pytest.mark.parametrize("key", GOOD)
 def test_every_key_is_required(key: str) -> None:
-    """Nothing has a default: each key that is left out is told."""
+    """Nothing has a default: each key that is left out is reported."""
     less = {name: value for name, value in GOOD.items() if name != key}
     assert mistake(Everything, less) == f"suite.yaml: prune.x.{key}: missing, the keys are {KEYS}"
 
@@ -133,36 +132,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
     assert "\n" not in line
 
 
-def test_a_file_that_is_no_suite_is_told_in_one_line(tmp_path: Path) -> None:
-    """A missing, unreadable or empty file, a folder, and a key given twice are refused with the file's name."""
-    cases = {
-        "missing": None,
-        "empty": b"",
-        "list": b"- 1\n",
-        "broken": b"a: [1\nb: }",
-        "binary": b"\xff\xfe\x00",
-        "twice": b"train:\n  a: {epochs: 1}\n  a: {epochs: 2}\n",
-    }
-    for name, content in cases.items():
-        path = tmp_path / f"{name}.yaml"
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(UserError) as refused:
-            load_yaml(path)
-        assert str(refused.value).startswith(f"{path}: ")
-        assert "\n" not in str(refused.value)
-    with pytest.raises(UserError, match="could not be read"):
-        load_yaml(tmp_path)
-
-
-def test_a_key_may_stand_beside_what_it_is_merged_with(tmp_path: Path) -> None:
-    """`<<: *anchor` fills in what is not written, and a key beside it wins."""
-    path = tmp_path / "suite.yaml"
-    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
-    assert load_yaml(path)["b"] == {"x": 1, "y": 3}
-
-
-def test_an_entry_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_missing_entry_is_reported_with_those_that_exist() -> None:
     """A lookup names the first key on the way that does not exist, and its neighbours."""
     suite = {"train": {"a": {}, "b": {}}, "suite": "x"}
     assert at(suite, "train", "a", file="f") == {}

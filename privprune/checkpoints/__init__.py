@@ -1,1 +1,1 @@
-"""Checkpoints: the state of a training (`state`), and the files in which it outlives a killed process (`store`)."""
+"""Checkpoints: the state of a training (`state`), and the files from which a killed stage resumes (`store`)."""

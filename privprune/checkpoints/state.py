@@ -1,17 +1,18 @@
-"""The state of objects that work together, taken as plain values and put back into other objects of the same make.
+"""The state of objects that work together: captured as plain values, and restored into objects built by the same code.
 
-What a training remembers from step to step lies in many places: weights, the optimisers' moments, generators, an
-adversary, a mixture that was fitted, the best state so far. `captured` walks through all of it, and `restore` puts it
-back in place, so that whoever holds a part of it (an optimiser its parameters, a hook its mask) goes on holding the
-right one. What was made since the beginning is made again. A kind of value that is not known here is refused: left out
-silently, it would make a resumed training another one.
+What a training remembers from step to step lies in many objects: networks, optimisers, generators, an adversary, a
+fitted mixture, the best weights so far. `capture` walks through lists, dictionaries and the attributes of plain objects
+down to what knows its own state: `state_dict()` of modules, optimisers and Opacus's accountants, `get_state()` of
+generators, values of tensors and arrays. `restore` puts everything back in place, so that references between the
+objects stay valid: an optimiser keeps its parameters, a hook its mask. Objects that were created after the beginning
+are created again. A value of an unknown kind is refused: left out, it would change the resumed training.
 """
 
 from __future__ import annotations
 
 import types
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePath
@@ -26,227 +27,242 @@ _PLAIN = (
     *(type(None), bool, int, float, complex, str, bytes, np.generic, Enum, PurePath),
     *(torch.dtype, torch.device, torch.Size, torch.memory_format),
 )
-# Code, and what only points at something: the same wherever the objects are built by the same code.
+# Code, and references that the same code creates again: they are not captured.
 _CODE = (
     *(type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
     *(weakref.ReferenceType, RemovableHandle),
 )
-_MISSING = object()
+_VALUES = (Tensor, np.ndarray, torch.Generator, np.random.Generator)
+# Attributes of torch itself in every module: its state dict covers weights, the same code registers hooks again.
+_OF_EVERY_MODULE = vars(nn.Module()).keys() - {"training"}
 
 
 @dataclass(frozen=True)
-class _Left:
-    """Stands for what stays as it is built."""
+class _Unchanged:
+    """In place of a value that is not captured: a restoration leaves it as it is."""
 
 
 @dataclass(frozen=True)
-class _Again:
-    """Stands for the object that was met as this one of all."""
+class _Reference:
+    """A back-reference to the captured object with this number."""
 
     number: int
 
 
 @dataclass(frozen=True)
-class _Held:
-    """The content of an object: what its kind keeps in it, see `_content`."""
+class _Captured:
+    """A captured object: its number in the order of the walk, its class, and its content, see `_Capture._content`."""
 
     number: int
     kind: type
     content: Any
 
 
-def captured(value: Any, unchanged: Collection[object] = ()) -> Any:
-    """Copy the state of a value and of all that it reaches, as plain values and tensors on the CPU.
+def capture(value: Any, unchanged: Collection[object] = ()) -> Any:
+    """Copy the state of a value and of all that it refers to, as plain values and tensors on the CPU.
 
-    Gradients are left out: every step begins by clearing them. So are hooks, which the same code hangs there again.
+    Gradients and hooks are left out: every step begins by clearing the former, and the same code registers the latter.
 
     Args:
-        value: containers, modules, optimisers, generators and plain objects of ours, as deep as they go.
-        unchanged: objects that stay as they are, such as a dataset's images; recognised by identity.
+        value: containers, modules, optimisers, generators, tensors, arrays and plain objects, nested in any way.
+        unchanged: objects to leave out because nothing changes them, such as a dataset's images; compared by identity.
 
     Raises:
-        TypeError: there is a value of another kind; says where.
+        TypeError: a value is of another kind; the message says where.
 
     """
     return _Capture(unchanged).of(value, "")
 
 
 def restore(state: Any, value: Any) -> Any:
-    """Put a captured state into a value that was built by the same code.
+    """Restore a captured state into a value that was built by the same code.
 
     Returns:
-        the value; a new one where it cannot change in place.
+        the value; a new one where it cannot be changed in place.
+
+    Raises:
+        TypeError: the state contains an object that does not exist in `value` and cannot be made without its own code.
 
     """
     with torch.no_grad():
         return _Restoration().of(state, value)
 
 
-class _Capture:
-    """One walk; an object that is met twice is taken once."""
-
-    def __init__(self, unchanged: Collection[object]) -> None:
-        self._unchanged = {id(one) for one in unchanged}
-        self._met: dict[int, tuple[int, Any]] = {}  # holds the objects, or their ids might come again
-
-    def of(self, value: Any, where: str) -> Any:
-        """Return the state of a value found at a place."""
-        if isinstance(value, _PLAIN):
-            return value
-        if isinstance(value, _CODE) or id(value) in self._unchanged:
-            return _Left()
-        if id(value) in self._met:
-            return _Again(self._met[id(value)][0])
-        number = len(self._met)
-        self._met[id(value)] = number, value
-        return _Held(number, type(value), self._content(value, where))
-
-    def _content(self, value: Any, where: str) -> Any:
-        if isinstance(value, Tensor):
-            return _tensor(value, where)
-        if isinstance(value, torch.Generator):
-            return value.device, value.get_state()
-        if isinstance(value, np.ndarray):
-            return value.copy()
-        if isinstance(value, np.random.Generator):
-            return value.bit_generator.state
-        if isinstance(value, list | tuple | set):
-            return [self.of(one, f"{where}[{place}]") for place, one in enumerate(value)]
-        if isinstance(value, dict):
-            return [(self.of(key, where), self.of(one, f"{where}[{key!r:.40}]")) for key, one in list(value.items())]
-        if not _plain_object(value):
-            raise TypeError(f"{where.lstrip('.')}: found {type(value).__name__}, whose state is not known how to keep")
-        return {name: self.of(one, f"{where}.{name}") for name, one in _attributes(value).items()}
+def _has_state_dict(kind: type) -> bool:
+    return hasattr(kind, "state_dict") and hasattr(kind, "load_state_dict")
 
 
-def _tensor(value: Tensor, where: str) -> tuple[Tensor, torch.device, bool] | None:
-    """Copy a tensor; one on the meta device has no values."""
-    if value.grad_fn is not None:
-        raise TypeError(f"{where.lstrip('.')}: found a tensor with its graph, which cannot be kept")
-    if value.is_meta:
-        return None
-    return value.detach().to("cpu", copy=True), value.device, value.requires_grad
+def _state_dict(value: Any) -> Any:
+    """Return an object's state dict; that of a module with its weights themselves, so that they are recognised."""
+    return value.state_dict(keep_vars=True) if isinstance(value, nn.Module) else value.state_dict()
+
+
+def _submodules(value: Any) -> dict[str, nn.Module]:
+    return dict(value.named_modules()) if isinstance(value, nn.Module) else {}
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """Return an object's attributes, without the hooks of modules and optimisers."""
-    hooked = isinstance(value, nn.Module | torch.optim.Optimizer)
-    return {name: one for name, one in vars(value).items() if not (hooked and "hook" in name)}
+    """Return an object's attributes; of a module those that its class adds, such as a random layer's generator."""
+    hidden = _OF_EVERY_MODULE if isinstance(value, nn.Module) else ()
+    return {name: part for name, part in vars(value).items() if name not in hidden}
 
 
-def _plain_object(value: Any) -> bool:
-    """Whether all that an object is stands in its attributes: one that is more brings its own way of being copied."""
-    inherited = all(getattr(type(value), way) is getattr(object, way) for way in ("__reduce_ex__", "__reduce__"))
-    return inherited and hasattr(value, "__dict__")
+def _is_plain(kind: type) -> bool:
+    """Whether the attributes of an object are all of its state: a class with more defines how it is copied."""
+    copied_by_attributes = all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__"))
+    return copied_by_attributes and kind.__dictoffset__ != 0
+
+
+class _Capture:
+    """One walk; an object that is met again becomes a reference."""
+
+    def __init__(self, unchanged: Collection[object]) -> None:
+        self._unchanged = {id(one) for one in unchanged}
+        self._met: dict[int, tuple[int, Any]] = {}  # id -> number, and the object, so that no other gets its id
+
+    def of(self, value: Any, where: str) -> Any:
+        """Return the state of the value at a place, such as `.terms[0].decoder`."""
+        if isinstance(value, _PLAIN):
+            return value
+        if isinstance(value, _CODE) or id(value) in self._unchanged or (isinstance(value, Tensor) and value.is_meta):
+            return _Unchanged()
+        if id(value) in self._met:
+            return _Reference(self._met[id(value)][0])
+        number = len(self._met)
+        self._met[id(value)] = number, value
+        return _Captured(number, type(value), self._content(value, where))
+
+    def _content(self, value: Any, where: str) -> Any:
+        if isinstance(value, _VALUES):
+            return _values(value, where)
+        if isinstance(value, list | tuple | set):
+            return [self.of(part, f"{where}[{position}]") for position, part in enumerate(value)]
+        if isinstance(value, dict):
+            return [(self.of(key, where), self.of(part, f"{where}[{key!r:.40}]")) for key, part in list(value.items())]
+        if _has_state_dict(type(value)):
+            added = {name: self._attributes(module, f"{where}.{name}") for name, module in _submodules(value).items()}
+            return self.of(_state_dict(value), where), added
+        if _is_plain(type(value)):
+            return self._attributes(value, where)
+        raise TypeError(f"{where.lstrip('.')}: found {type(value).__name__}, whose state is not known how to keep")
+
+    def _attributes(self, value: Any, where: str) -> dict[str, Any]:
+        return {name: self.of(part, f"{where}.{name}") for name, part in _attributes(value).items()}
 
 
 class _Restoration:
-    """One walk over a state and the objects that it goes into."""
+    """One walk over a state and the live objects that it is restored into."""
 
     def __init__(self) -> None:
-        self._made: dict[int, Any] = {}
-        self._taken: dict[int, Any] = {}  # objects that stand for one of the state already
+        self._restored: dict[int, Any] = {}  # number -> the live object
+        self._used: dict[int, Any] = {}  # id -> the live object, which stands for one captured object already
 
     def of(self, state: Any, live: Any) -> Any:
-        """Return what stands where `live` stood."""
-        if isinstance(state, _Left):
-            if live is _MISSING:
-                raise TypeError("a snapshot needs an object that only its own code can make")
+        """Return what takes the place of `live`: where possible, itself."""
+        if isinstance(state, _Reference):
+            return self._restored[state.number]
+        if isinstance(state, _Unchanged):
+            if live is None:
+                raise TypeError("a checkpoint refers to an object that only its own code can make")
             return live
-        if isinstance(state, _Again):
-            return self._made[state.number]
-        if not isinstance(state, _Held):
+        if not isinstance(state, _Captured):
             return state
-        usable = type(live) is state.kind and id(live) not in self._taken
-        made = self._filled(state, live if usable else _MISSING)
-        self._made[state.number] = made
-        self._taken[id(made)] = made
-        return made
+        if issubclass(state.kind, tuple):
+            return self._note(state, self._tuple(state, live))
+        usable = type(live) is state.kind and id(live) not in self._used and _fits(live, state.content)
+        value = self._note(state, live if usable else _new(state))
+        self._fill(value, state.content)
+        return value
 
-    def _filled(self, state: _Held, live: Any) -> Any:
-        kind, content = state.kind, state.content
-        if issubclass(kind, Tensor):
-            return _filled_tensor(content, live)
-        if issubclass(kind, torch.Generator | np.random.Generator):
-            return _filled_generator(content, live)
-        if issubclass(kind, np.ndarray):
-            return _filled_array(content, live)
-        if issubclass(kind, tuple):
-            return self._tuple(kind, content, live)
-        made = live if live is not _MISSING else _new(kind)
-        self._made[state.number] = self._taken[id(made)] = made  # before its parts, which may lead back to it
-        if issubclass(kind, list):
-            made[:] = [self.of(one, _at(made, place)) for place, one in enumerate(content)]
-        elif issubclass(kind, set):
-            made.clear()
-            made.update([self.of(one, _MISSING) for one in content])
-        elif issubclass(kind, dict):
-            pairs = [(self.of(key, _MISSING), one) for key, one in content]
-            found = {key: self.of(one, made.get(key, _MISSING)) for key, one in pairs}
-            made.clear()
-            made.update(found)
+    def _note(self, state: _Captured, value: Any) -> Any:
+        self._restored[state.number] = self._used[id(value)] = value
+        return value
+
+    def _tuple(self, state: _Captured, live: Any) -> Any:
+        parts = self._parts(state.content, live if isinstance(live, tuple) else ())
+        return state.kind(*parts) if hasattr(state.kind, "_fields") else state.kind(parts)
+
+    def _parts(self, content: list[Any], live: Any) -> list[Any]:
+        return [self.of(part, live[place] if place < len(live) else None) for place, part in enumerate(content)]
+
+    def _fill(self, value: Any, content: Any) -> None:
+        """Change an object, which others may refer to, into the captured one."""
+        if isinstance(value, _VALUES):
+            _set_values(value, content)
+        elif isinstance(value, list):
+            value[:] = self._parts(content, value)
+        elif isinstance(value, set):
+            value.clear()
+            value.update(self._parts(content, ()))
+        elif isinstance(value, dict):
+            self._fill_dict(value, [(self.of(key, None), part) for key, part in content])
+        elif _has_state_dict(type(value)):
+            value.load_state_dict(self.of(content[0], _state_dict(value)))
+            for name, module in _submodules(value).items():
+                self._fill_attributes(module, content[1][name])
         else:
-            self._fill_attributes(made, content)
-        return made
+            self._fill_attributes(value, content)
 
-    def _tuple(self, kind: Any, content: list[Any], live: Any) -> Any:
-        parts = [self.of(one, _at(() if live is _MISSING else live, place)) for place, one in enumerate(content)]
-        if live is not _MISSING and len(live) == len(parts) and all(map(_is, live, parts)):
-            return live
-        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+    def _fill_dict(self, value: dict[Any, Any], content: Iterable[tuple[Any, Any]]) -> None:
+        parts = {key: self.of(part, value.get(key)) for key, part in content}
+        value.clear()
+        value.update(parts)
 
-    def _fill_attributes(self, made: Any, content: dict[str, Any]) -> None:
-        """Write into the dictionary itself: frozen dataclasses and modules would not let their attributes be set."""
-        own = vars(made)
-        for name in _attributes(made).keys() - content.keys():
-            del own[name]
+    def _fill_attributes(self, value: Any, content: dict[str, Any]) -> None:
+        """Change the dictionary itself: frozen dataclasses and modules refuse to have attributes set."""
+        attributes = vars(value)
+        for name in _attributes(value).keys() - content.keys():
+            del attributes[name]
         for name, state in content.items():
-            own[name] = self.of(state, own.get(name, _MISSING))
+            attributes[name] = self.of(state, attributes.get(name))
 
 
-def _filled_tensor(content: tuple[Tensor, torch.device, bool] | None, live: Any) -> Any:
-    """Copy into the tensor that is there, which keeps its layout and whoever refers to it."""
-    if content is None:
-        return live
-    values, device, moved = content
-    if live is _MISSING or live.shape != values.shape or live.dtype != values.dtype or live.device != device:
-        return values.to(device).requires_grad_(moved)
-    if not torch.equal(live.cpu(), values):
-        live.detach().copy_(values)
-    return live
+def _values(value: Any, where: str) -> Any:
+    """Copy a tensor's or an array's values, or a generator's state; of PyTorch's with their device."""
+    if isinstance(value, Tensor):
+        if value.grad_fn is not None:
+            raise TypeError(f"{where.lstrip('.')}: found a tensor with its graph, which cannot be kept")
+        return value.detach().to("cpu", copy=True).requires_grad_(value.requires_grad), value.device
+    if isinstance(value, torch.Generator):
+        return value.get_state(), value.device
+    return value.bit_generator.state if isinstance(value, np.random.Generator) else value.copy()
 
 
-def _filled_array(content: np.ndarray[Any, Any], live: Any) -> Any:
-    if live is _MISSING or live.shape != content.shape or live.dtype != content.dtype:
-        return content
-    live[...] = content
-    return live
+def _fits(live: Any, content: Any) -> bool:
+    """Whether a live object can take the captured values: a tensor or an array has a fixed size, type and device."""
+    if isinstance(live, Tensor):
+        values, device = content
+        return (live.shape, live.dtype, live.device) == (values.shape, values.dtype, device)
+    return not isinstance(live, np.ndarray) or (live.shape, live.dtype) == (content.shape, content.dtype)
 
 
-def _filled_generator(content: Any, live: Any) -> Any:
-    """Set the state of a generator, PyTorch's or NumPy's."""
-    if isinstance(content, dict):
-        made = np.random.default_rng() if live is _MISSING else live
-        made.bit_generator.state = content
-        return made
-    device, values = content
-    made = torch.Generator(device) if live is _MISSING else live
-    made.set_state(values)
-    return made
+def _set_values(value: Any, content: Any) -> None:
+    """Set the values of a tensor or an array, or the state of a generator."""
+    if isinstance(value, Tensor):
+        if not torch.equal(value.cpu(), content[0]):  # an expanded tensor refuses to be written to; it cannot change
+            value.detach().copy_(content[0])
+    elif isinstance(value, torch.Generator):
+        value.set_state(content[0])
+    elif isinstance(value, np.random.Generator):
+        value.bit_generator.state = content
+    else:
+        value[...] = content
 
 
-def _new(kind: type) -> Any:
-    """Make an empty object of a kind."""
+def _new(state: _Captured) -> Any:
+    """Make an object of the captured one's class, to be filled."""
+    kind, content = state.kind, state.content
+    if issubclass(kind, Tensor):
+        values, device = content
+        return values.to(device, copy=True).requires_grad_(values.requires_grad)
+    if issubclass(kind, torch.Generator):
+        return torch.Generator(content[1])
+    if issubclass(kind, np.random.Generator):
+        return np.random.default_rng()
+    if issubclass(kind, np.ndarray):
+        return content.copy()
     if kind in (list, set, dict):
         return kind()
-    if issubclass(kind, list | set | dict | nn.Module | torch.optim.Optimizer):
-        raise TypeError(f"a snapshot holds a {kind.__name__}, which only its own code can make")
+    if _has_state_dict(kind) or not _is_plain(kind):
+        raise TypeError(f"a checkpoint contains a {kind.__name__}, which only its own code can make")
     return object.__new__(kind)
-
-
-def _at(values: Any, place: int) -> Any:
-    return values[place] if place < len(values) else _MISSING
-
-
-def _is(one: Any, other: Any) -> bool:
-    return one is other

@@ -1,10 +1,10 @@
-"""What a long stage has done so far, kept on disk until it has ended: after a kill it goes on, and not from its start.
+"""The progress of a long stage on disk, from which a stage that was killed resumes. It is deleted when the stage ends.
 
-Two things are kept: what finished parts of the work gave (a network, an attack on a target), and, of a part that is
-under way, the state of its loop after one of its turns (an epoch). A stage shorter than the interval writes nothing.
+Two things are stored: the results of finished parts of the work (a network, an attack on a target), and the state of
+a loop that is under way, after one of its turns (an epoch). A stage shorter than the interval writes nothing.
 
-Only the same work goes on: same settings, code, data, inputs, versions and device, all of which the key stands for, and
-the same number of threads, which decides how sums are rounded.
+Only the same work is resumed. The key stands for its settings, code, data, inputs, versions and device; the name of a
+file also says the number of threads, on which the rounding of sums depends.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from urllib.parse import quote
 
 import torch
 
-from privprune.checkpoints.state import captured, restore
+from privprune.checkpoints.state import capture, restore
 from privprune.files import write_bytes
 
 Result = TypeVar("Result")
-_DIGEST = 32  # bytes of a SHA-256, which every file begins with
+_DIGEST = 32  # bytes of a SHA-256 digest, with which every file begins
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Checkpoints:
     """The checkpoints of a stage, or of a part of its work.
 
     Attributes:
-        folder: those of the stage; None keeps nothing.
-        key: returns what names the work; asked only where there is a file to read or to write.
-        seconds: of work that may be lost; a stage that is younger keeps nothing.
+        folder: that of the stage; None stores nothing.
+        key: returns a name of the work; called only where a file is read or written.
+        seconds: of work that may be lost; in its first so many seconds a stage stores nothing.
         began: when the stage began, by the monotonic clock.
-        parts: names of the part of the work, from the whole down.
+        parts: the part of the work, as a path: a part, a part of that part, and so on; empty for the whole stage.
 
     """
 
@@ -51,66 +51,69 @@ class Checkpoints:
     parts: tuple[str, ...] = ()
 
     def within(self, part: str) -> Checkpoints:
-        """Return those of a part of the work."""
+        """Return the checkpoints of a part of the work."""
         return replace(self, parts=(*self.parts, part))
 
     def done(self, part: str, work: Callable[[], Result]) -> Result:
-        """Do a part of the work, or return what it gave when it was done before.
+        """Do a part of the work, or return its stored result if it was done before the stage was killed.
 
         Args:
-            part: its name; what it keeps on its way, `within(part)`, goes when its result is there.
-            work: gives the same whenever it is done.
+            part: its name; its own checkpoints, `within(part)`, are deleted when its result is stored.
+            work: does it; its result must depend on nothing that changes between two calls.
 
         """
-        found = self._read(part)
-        if found is not None:
-            result: Result = found[0]
+        stored = self._read(part)
+        if stored is not None:
+            result: Result = stored[0]
             return result
         result = work()
-        if self.folder is not None and self.old:
+        if self.folder is not None and self._is_long:
             self._write(part, (result,))
-            shutil.rmtree(self.within(part).place, ignore_errors=True)
+            shutil.rmtree(self.within(part).path, ignore_errors=True)
         return result
 
     def turns(self, loop: str, number: int, state: Any, unchanged: Collection[object] = ()) -> Iterator[int]:
-        """Count the turns of a loop, from the first that is not done to the last; keep the state between them.
+        """Yield the numbers of a loop's turns, counted from 0, and store its state between them.
+
+        A loop that was killed resumes: a stored state is restored, and the turns that it contains are left out.
 
         Args:
             loop: its name.
             number: of turns.
-            state: all that a turn changes, see `snapshots.captured`; a kept state is put into it before the first turn.
-            unchanged: objects that it reaches and no turn changes.
+            state: all that a turn changes, see `checkpoints.state.capture`.
+            unchanged: objects that the state refers to and no turn changes.
 
         """
-        first, kept = self._read(loop) or (0, None)
+        first, stored = self._read(loop) or (0, None)
         if first:
-            restore(kept, state)
+            restore(stored, state)
         written = time.monotonic()
         for turn in range(first, number):
             yield turn
             if self.folder is None:
                 continue
             due = time.monotonic() - written >= self.seconds
-            if due or (turn + 1 == number and self.old):  # the last, so that a next loop need not wait for this one
-                self._write(loop, (turn + 1, captured(state, unchanged)))
+            last = turn + 1 == number  # stored early: the next loop may be killed before its first state is due
+            if due or (last and self._is_long):
+                self._write(loop, (turn + 1, capture(state, unchanged)))
                 written = time.monotonic()
 
     @property
-    def old(self) -> bool:
-        """Whether the stage has run for long enough to keep something of it."""
+    def _is_long(self) -> bool:
+        """Whether the stage has run for long enough to store something."""
         return time.monotonic() - self.began >= self.seconds
 
     @property
-    def place(self) -> Path:
-        """The folder of this part of the work; asks for the key."""
-        assert self.folder is not None  # noqa: S101 (asked for where something is kept)
+    def path(self) -> Path:
+        """The folder of this part of the work; calls `key`."""
+        assert self.folder is not None  # noqa: S101 (used only where something is stored)
         return self.folder.joinpath(self.key(), *map(_quoted, self.parts))
 
     def _file(self, name: str) -> Path:
-        return self.place / f"{_quoted(name)}-{torch.get_num_threads()}.checkpoint"
+        return self.path / f"{_quoted(name)}-{torch.get_num_threads()}.checkpoint"
 
     def _read(self, name: str) -> tuple[Any, ...] | None:
-        """Return what was written under a name; None where nothing was, or it is damaged."""
+        """Return what was written under a name; None where there is no file, or a damaged one."""
         if self.folder is None or not self.folder.exists():
             return None
         file = self._file(name)
@@ -121,37 +124,37 @@ class Checkpoints:
             logging.getLogger(__name__).warning("warning: %s is damaged; that part of the work starts over", file)
             file.unlink()
             return None
-        # A file of our own, that is whole: it may hold objects, such as a result.
-        found: tuple[Any, ...] = torch.load(io.BytesIO(content[_DIGEST:]), weights_only=False)
-        return found
+        # Not weights alone: the file contains objects, such as a result. It is ours, and undamaged.
+        content_read: tuple[Any, ...] = torch.load(io.BytesIO(content[_DIGEST:]), weights_only=False)
+        return content_read
 
     def _write(self, name: str, content: tuple[Any, ...]) -> None:
         buffer = io.BytesIO()
         torch.save(content, buffer)
-        whole = buffer.getvalue()
-        write_bytes(self._file(name), hashlib.sha256(whole).digest() + whole)
+        written = buffer.getvalue()
+        write_bytes(self._file(name), hashlib.sha256(written).digest() + written)
 
 
 def _quoted(name: str) -> str:
     return quote(name, safe=" ,")
 
 
-NONE = Checkpoints(None, str, 0.0, 0.0)  # keeps nothing
+NONE = Checkpoints(None, str, 0.0, 0.0)  # stores nothing
 
 
 @contextmanager
 def checkpoints_in(folder: Path, key: Callable[[], str], seconds: float) -> Iterator[Checkpoints]:
-    """Keep checkpoints of a stage, until the block has ended well: then they go.
+    """Provide the checkpoints of a stage to a block, and delete them when the block ends without an error.
 
     Args:
-        folder: of this stage alone; what other work has left there goes at once.
-        key: returns the name of a folder, other for other work.
+        folder: of this stage alone; the checkpoints of other work in it are deleted at the beginning.
+        key: returns the name of a folder inside, which is different for different work.
         seconds: of work that may be lost.
 
     """
-    known = cache(key)
+    cached_key = cache(key)
     for other in folder.iterdir() if folder.exists() else ():
-        if other.name != known():
+        if other.name != cached_key():
             shutil.rmtree(other, ignore_errors=True)
-    yield Checkpoints(folder, known, seconds, time.monotonic())
+    yield Checkpoints(folder, cached_key, seconds, time.monotonic())
     shutil.rmtree(folder, ignore_errors=True)

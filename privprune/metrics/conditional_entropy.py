@@ -1,13 +1,17 @@
-"""Conditional entropy of an image given its noisy features, and the bound on any reconstruction that follows from it.
+"""The conditional entropy of an image given its noisy features, and the bound of any reconstruction's error.
 
 CEM (Xia et al., CVPR 2025, arXiv 2503.00383): H(x|z) = H(x) - I(z; z^) for features z^ of x sent as z = z^ + noise
 (Proposition 2); no reconstruction from z has a lower mean square error than exp(2 H(x|z) / d) / (2 pi e) (Theorem 1).
+Entropies are differential, of images in [0, 1]^d, in nats per image.
+
+Here only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples,
+so the bound of the error is valid as far as the estimate of H(x) is. With far fewer images than pixels both estimates
+of H(x) lie above it: compare the bound between cells of the same images, and do not take it for a guarantee.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from scipy.special import digamma
@@ -16,54 +20,20 @@ from torch import Tensor
 from privprune.metrics.clusters import eigenvalues, k_means
 
 _LEVELS = 255  # images are bytes
-_NEIGHBOUR = 3  # distances to the third neighbour: with a higher number variance falls and bias grows
-_ROWS = 1024  # rows of the matrix of distances that are computed at once
-
-
-@dataclass(frozen=True)
-class ConditionalEntropy:
-    """Estimate of H(x|z); entropies are differential, of images in [0, 1]^d, in nats per image.
-
-    Attributes:
-        image_entropy: estimate of H(x).
-        information: upper bound of I(z; z^) (Theorem 2); infinite without noise.
-        conditional_entropy: image_entropy - information; minus infinity without noise.
-        mse_bound: lower bound of the mean square error per pixel value (Theorem 1); 0 without noise.
-
-    """
-
-    image_entropy: float
-    information: float
-    conditional_entropy: float
-    mse_bound: float
-
-
-def estimate(
-    images: Tensor, features: Tensor, deviation: float, clusters: int, generator: torch.Generator
-) -> ConditionalEntropy:
-    """Estimate H(x|z), and from it a lower bound of the error of any attack.
-
-    Only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples, so
-    the bound of the error is only as good as the estimate of H(x). The smaller of two estimates is used, which gives
-    the weaker bound. With far fewer images than pixels both estimates are above H(x): use the bound to compare cells
-    with the same images, not as a guarantee.
-
-    Args:
-        images: float [n, d] in [0, 1].
-        features: float [m, D], noise-free features z^; they need not be of the same images.
-        deviation: standard deviation of the Gaussian noise on each feature; 0 for none.
-        clusters: components of the mixture.
-        generator: source of the initial clusters, and of the noise that undoes the rounding to bytes.
-
-    """
-    entropy = image_entropy(images, generator)
-    transmitted = information(features, deviation, clusters, generator)
-    conditional = entropy - transmitted
-    return ConditionalEntropy(entropy, transmitted, conditional, mse_bound(conditional, images.shape[1]))
+_NEIGHBOUR = 3  # which neighbour's distance is measured: the variance falls with it, the bias grows
+_ROWS = 1024  # of distances at once
 
 
 def image_entropy(images: Tensor, generator: torch.Generator) -> float:
-    """Estimate H(x) of images [n, d] in [0, 1], in nats: the smaller of the two estimates below."""
+    """Estimate H(x) of images [n, d] in [0, 1], in nats: the smaller of the two estimates below.
+
+    The larger one would promise a higher error of every reconstruction.
+
+    Args:
+        images: float, more than 3 of them.
+        generator: source of the noise that undoes the rounding to bytes.
+
+    """
     return min(gaussian_entropy(images), neighbour_entropy(images, generator))
 
 
@@ -71,16 +41,16 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
     """Bound I(z; z^) from above, in nats: Theorem 2, after Huber et al. 2008.
 
     sum_j pi_j [-log pi_j + 1/2 log(|Sigma_j + Sigma_p| / |Sigma_p|)], Sigma_p = deviation^2 I, over the clusters of
-    k-means. It bounds the information whether or not the clusters are Gaussian, since H(z) <= H(j) + H(z | j) and a
-    Gaussian has the largest entropy of all distributions with its covariance. A limit: covariances are estimated, and
-    those of clusters with few records come out too small; use many more records than clusters. For noise of another
-    distribution with the same deviation, the bound is larger by D times the negentropy of that distribution.
+    k-means. It bounds the information whether or not the clusters are Gaussian, as H(z) <= H(j) + H(z | j) and a
+    Gaussian has the largest entropy of its covariance. It is no bound in one respect: covariances are those of the
+    sample, which in clusters of few records are too small; use many more records than clusters. For noise of another
+    distribution with the same deviation the bound is larger by D times that distribution's negentropy.
 
     Args:
         features: float [n, D], noise-free.
-        deviation: of the noise.
+        deviation: standard deviation of the Gaussian noise on each feature; 0 gives infinity.
         clusters: components of the mixture, k.
-        generator: source of the initial clusters.
+        generator: source of the initial cluster centres.
 
     """
     if deviation == 0:
@@ -98,11 +68,11 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
 
 
 def mse_bound(entropy: float, dimensions: int) -> float:
-    """Return exp(2 H / d) / (2 pi e), a lower bound of the mean square error per dimension (Theorem 1).
+    """Return exp(2 H(x|z) / d) / (2 pi e), the lower bound of the mean square error per value of an image (Theorem 1).
 
     Args:
-        entropy: H(x|z) in nats; minus infinity gives 0.
-        dimensions: d.
+        entropy: H(x|z) = `image_entropy` - `information`, in nats; minus infinity gives 0.
+        dimensions: d, values of an image.
 
     """
     return math.exp(2 * entropy / dimensions) / (2 * math.pi * math.e)
@@ -111,7 +81,7 @@ def mse_bound(entropy: float, dimensions: int) -> float:
 def gaussian_entropy(images: Tensor) -> float:
     """Return the entropy of a Gaussian with the covariance of images [n, d], shrunk, in nats.
 
-    With the true covariance it would be an upper bound of H(x), since a Gaussian has the largest entropy.
+    With the true covariance it would be an upper bound of H(x): no distribution with that covariance has more.
     """
     dimensions = images.shape[1]
     centred = (images - images.mean(0)).double()
@@ -123,12 +93,12 @@ def gaussian_entropy(images: Tensor) -> float:
 
 
 def ledoit_wolf(centred: Tensor) -> float:
-    """Return the share of a sample covariance to replace by a multiple of the identity (Ledoit and Wolf 2004).
+    """Return which share of a sample covariance to replace by a multiple of the identity (Ledoit and Wolf 2004).
 
-    Equal to scikit-learn's `ledoit_wolf_shrinkage`, but without an import that takes a second, or a d x d matrix.
+    The result is that of scikit-learn's `ledoit_wolf_shrinkage`, whose import takes a second; no d x d matrix is made.
 
     Args:
-        centred: float [n, d], deviations from the mean.
+        centred: float [n, d], records less their mean.
 
     """
     count, dimensions = centred.shape
@@ -142,8 +112,8 @@ def ledoit_wolf(centred: Tensor) -> float:
 def neighbour_entropy(images: Tensor, generator: torch.Generator) -> float:
     """Estimate H(x) of images [n, d] in [0, 1] by the distances to nearest neighbours, in nats.
 
-    Kozachenko and Leonenko 1987, with the third neighbour. Images rounded to bytes have H(x) = minus infinity; uniform
-    noise as wide as a step of the rounding undoes it. Consistent, but slow to converge in many dimensions.
+    Kozachenko and Leonenko 1987, with the third neighbour. The rounding to bytes, under which H(x) would be minus
+    infinity, is undone by uniform noise of one step. Consistent, but in many dimensions slow to converge.
 
     Args:
         images: more than 3 of them.

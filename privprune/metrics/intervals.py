@@ -1,4 +1,4 @@
-"""95 % intervals: a bootstrap over records nested in seeds, and intervals of means of few seeds."""
+"""95 % intervals of means over seeds, by a bootstrap over records nested in seeds."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv, ndtri, stdtrit  # scipy.stats would take each stage most of a second
+from scipy.special import ndtri, stdtrit  # importing scipy.stats would cost each stage most of a second
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Draw = Callable[[int, int, np.random.Generator], Array]  # seed, count -> [count, metrics]: metrics of resampled records
 
-OUTSIDE = (0.025, 0.975)  # the quantiles at the ends of a 95 % interval
-_CELLS = 4_000_000  # largest number of values in one array of resampled records (32 MB)
+OUTSIDE = (0.025, 0.975)  # what a 95 % interval leaves out on its two sides
+_CELLS = 4_000_000  # at most so many numbers in one array of resampled records (32 MB)
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Interval:
 
     Attributes:
         values: one per seed.
-        low, high: the ends of the interval; None where there is no basis for one.
-        basis: what the interval is based on: "records in seeds", "records" (one seed), "seeds" or "none".
+        low, high: the interval's ends.
+        basis: what was resampled: "records in seeds", or "records" where there is one seed.
 
     """
 
     values: tuple[float, ...]
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     basis: str
 
     @property
@@ -41,16 +41,16 @@ class Interval:
 
     @property
     def seeds(self) -> int:
-        """Number of seeds behind the mean; with 1, the spread between seeds is unknown."""
+        """Number of seeds behind the mean; from 1 nothing follows about other seeds."""
         return len(self.values)
 
     def within(self, lowest: float, highest: float) -> Interval:
-        """Clip the ends to the range of the number."""
-        low, high = (None if end is None else min(max(end, lowest), highest) for end in (self.low, self.high))
+        """Cut the ends to the range of possible numbers."""
+        low, high = (min(max(end, lowest), highest) for end in (self.low, self.high))
         return replace(self, low=low, high=high)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the interval as plain data for JSON."""
+        """Return plain data for JSON."""
         ends = {"mean": self.mean, "low": self.low, "high": self.high}
         return {"values": list(self.values), **ends, "seeds": self.seeds, "basis": self.basis}
 
@@ -58,15 +58,15 @@ class Interval:
 def nested_bootstrap(points: Array, draw: Draw, resamples: int, generator: np.random.Generator) -> tuple[Array, Array]:
     """Resample seeds, then the records within each drawn seed, and take the 2.5 and 97.5 percentiles of the mean.
 
-    The deviation of a resample's mean has a part due to the drawn seeds and a part due to the drawn records. The former
-    is multiplied by `expansion(seeds)`, since resampling a few seeds understates their spread: in a simulation like
-    that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the records, 82 % of the
-    plain intervals contain the truth, and 96 % of the expanded ones. Where seeds do not differ, 99 % do, so that the
-    interval is conservative. With one seed, only records are drawn.
+    The deviation of a resample's mean is the sum of a part due to the drawn seeds and a part due to the drawn records.
+    The former is multiplied by `expansion(seeds)`, since a bootstrap of few seeds understates their spread: in a
+    simulation like that of tests/metrics/test_intervals.py, with 3 seeds whose spread is three times that of the
+    records, 82 % of the intervals without it contain the true mean, and 96 % with it; where seeds do not differ, 99 %
+    do, so the interval is conservative. With one seed only records are drawn.
 
     Args:
-        points: [seeds, metrics], each metric of each seed without resampling.
-        draw: `draw(seed, count, generator)` returns [count, metrics] of that seed, each row on records resampled anew.
+        points: [seeds, metrics], each metric of each seed on its records as they are.
+        draw: `draw(seed, count, generator)` gives [count, metrics] of that seed, each on its own resampled records.
         resamples: number of resamples.
         generator: source of all draws.
 
@@ -87,11 +87,11 @@ def nested_bootstrap(points: Array, draw: Draw, resamples: int, generator: np.ra
 
 
 def expansion(seeds: int) -> float:
-    """Return the factor that widens a bootstrap over a few seeds to the width of their t interval.
+    """Factor by which a bootstrap over so few seeds is widened to the width of their t interval.
 
-    sqrt(S / (S - 1)) corrects the bias of the resampled variance, t / z accounts for its uncertainty
+    sqrt(S / (S - 1)) undoes the bias of the resampled variance, t / z allows for not knowing it
     (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
-    2015, who widens percentiles for the same purpose).
+    2015, who widens percentiles to the same end).
     """
     if seeds == 1:
         return 1.0
@@ -99,7 +99,7 @@ def expansion(seeds: int) -> float:
 
 
 def resampled_counts(records: int, count: int, generator: np.random.Generator) -> Counts:
-    """Return how often each record is drawn, [count, records]: each row draws all records with replacement."""
+    """Draw all records with replacement, `count` times: how often each is drawn, [count, records]."""
     drawn = generator.integers(records, size=(count, records))
     drawn += np.arange(count)[:, None] * records
     return np.bincount(drawn.ravel(), minlength=count * records).reshape(count, records)
@@ -112,7 +112,7 @@ def chunks(count: int, width: int) -> list[int]:
 
 
 def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: np.random.Generator) -> Interval:
-    """Return the interval of the mean over seeds of the mean over records, for example of an accuracy.
+    """Return the interval of the mean over seeds of the mean over records, such as an accuracy or a squared error.
 
     Args:
         per_record: for each seed, [records of that seed].
@@ -133,27 +133,5 @@ def bootstrap_of_means(per_record: Sequence[Array], resamples: int, generator: n
 
 
 def basis_of(seeds: int) -> str:
-    """Return what a nested bootstrap over this number of seeds is based on."""
+    """Say what the nested bootstrap resampled."""
     return "records in seeds" if seeds > 1 else "records"
-
-
-def mean_interval(values: Sequence[float], records: int | None) -> Interval:
-    """Return the interval of numbers, one per seed, where the values of single records are not available.
-
-    Several seeds: the t interval of their mean. One seed and a fraction of `records` records (an accuracy): the
-    exact binomial interval (C. Clopper, E. Pearson, Biometrika 26, 1934). One seed and no records: no interval.
-
-    Args:
-        values: one per seed.
-        records: number of records behind the fraction; None where the number is not a fraction of records.
-
-    """
-    if len(values) > 1:
-        half = stdtrit(len(values) - 1, OUTSIDE[1]) * np.std(values, ddof=1) / np.sqrt(len(values))
-        return Interval(tuple(values), float(np.mean(values) - half), float(np.mean(values) + half), "seeds")
-    if records is None:
-        return Interval(tuple(values), None, None, "none")
-    hits = round(values[0] * records)
-    low = float(betaincinv(hits, records - hits + 1, OUTSIDE[0])) if hits else 0.0
-    high = float(betaincinv(hits + 1, records - hits, OUTSIDE[1])) if hits < records else 1.0
-    return Interval(tuple(values), low, high, "records")

@@ -1,4 +1,4 @@
-"""Metrics of membership inference: accuracies, AUC, TPR at low FPR, PPV, ROC, each with its interval; the gain G."""
+"""How well an attack infers membership: accuracies, AUC, TPR at low FPR, PPV, ROC, each with its interval."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ METRICS = ("balanced_accuracy", "accuracy", "advantage", "auc", *LOW_FPR, *PRIOR
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores that one attack gives to the records it is evaluated on; one target model.
+    """The scores that one attack gives to the evaluation records of one target model.
 
     Attributes:
-        members: float64 [members]; a higher score means more likely a member.
+        members: float64 [members]; the higher, the more likely a member.
         nonmembers: float64 [non-members].
-        threshold: predicted a member where score >= threshold; chosen from the attacker's knowledge, never from these
-            records.
-        history: curves of the attack's own training, one number per epoch; empty for an attack without training.
+        threshold: a record counts as a member where score >= threshold; set from what the attacker knows, never from
+            these records.
+        history: curves of the attack network's training, one number per epoch; empty for an attack without one.
 
     """
 
@@ -36,7 +36,12 @@ class Scores:
     history: Mapping[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse scores for which metrics are not defined."""
+        """Refuse scores for which no metric is defined.
+
+        Raises:
+            ValueError: empty, not a float64 vector, or NaN.
+
+        """
         for name, scores in (("members", self.members), ("nonmembers", self.nonmembers)):
             if scores.ndim != 1 or scores.dtype != np.float64 or not len(scores) or np.isnan(scores).any():
                 raise ValueError(f"scores of {name} must be a non-empty float64 vector without NaN")
@@ -49,12 +54,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The V distinct scores from high to low; the attacker accepts as members the records with the first v of them.
+    """The distinct scores from high to low, V of them; the threshold after the first v accepts all records above it.
 
     Attributes:
-        members_at: [V + 1], how many members are accepted for v = 0..V; equal scores are accepted together.
+        members_at: [V + 1], how many members are accepted for v = 0..V; ties are accepted together.
         nonmembers_at: [V + 1], the same for non-members.
-        cut: the v of the attack's own threshold.
+        cut: the v of the attack's threshold.
 
     """
 
@@ -80,7 +85,7 @@ class Ranking:
         return row
 
     def resampled(self, count: int, generator: np.random.Generator) -> Array:
-        """Return all metrics, each row on records resampled with replacement: [count, metrics + grid]."""
+        """Return all metrics of `count` resamples, drawn with replacement: [count, metrics + grid]."""
         rows = [np.empty((0, len(METRICS) + len(FPR_GRID)))]
         for part in chunks(count, len(self.members_at)):
             members = self._cumulated(self.members_at, part, generator)
@@ -90,7 +95,7 @@ class Ranking:
 
     @staticmethod
     def _cumulated(accepted: Counts, count: int, generator: np.random.Generator) -> Counts:
-        """Return `accepted` for resampled records, [count, V + 1]: a record counts as often as it was drawn."""
+        """Resample the records behind `accepted`: [count, V + 1], where a record counts as often as it was drawn."""
         drawn = np.zeros((count, accepted[-1] + 1), dtype=np.int64)
         np.cumsum(resampled_counts(int(accepted[-1]), count, generator), axis=1, out=drawn[:, 1:])
         return drawn[:, accepted]
@@ -105,19 +110,29 @@ def _measurements(true: Counts, false: Counts, cut: int) -> Array:
         cut: the v of the attack's threshold.
 
     """
-    members, nonmembers = true[0, -1], false[0, -1]  # resampling does not change these numbers
+    members, nonmembers = true[0, -1], false[0, -1]  # resampling keeps both numbers
     tpr, fpr = true[:, cut] / members, false[:, cut] / nonmembers
     accuracy = (true[:, cut] + nonmembers - false[:, cut]) / (members + nonmembers)
     steps = np.diff(false, axis=1)
     area = np.einsum("rv,rv->r", steps, true[:, 1:] + true[:, :-1]) / (2 * members * nonmembers)  # ties count half
-    low = _tpr_at_fpr(true, false, np.array([*LOW_FPR.values(), *FPR_GRID]))
+    low = tpr_at_fpr(true, false, np.array([*LOW_FPR.values(), *FPR_GRID]))
     precision = [_ppv(tpr, fpr, prior) for prior in PRIORS.values()]
     columns = [(1 + tpr - fpr) / 2, accuracy, tpr - fpr, area, *low[:, : len(LOW_FPR)].T, *precision]
     return np.column_stack([*columns, low[:, len(LOW_FPR) :]])
 
 
-def _tpr_at_fpr(true: Counts, false: Counts, fpr: Array) -> Array:
-    """Return the largest TPR of all thresholds whose FPR is at most the given one (no interpolation), [R, len(fpr)]."""
+def tpr_at_fpr(true: Counts, false: Counts, fpr: Array) -> Array:
+    """Return the largest true positive rate of all thresholds whose false positive rate is at most a given one.
+
+    Args:
+        true: [R, V + 1], accepted members for v = 0..V, as in `Ranking`; one row for each resampled set of records.
+        false: [R, V + 1], accepted non-members.
+        fpr: [F]; below 1 / non-members only thresholds that accept no non-member count.
+
+    Returns:
+        [R, F].
+
+    """
     allowed = np.floor(fpr * false[0, -1] + 1e-9)  # 0.001 of 3000 records is 3, not 2.9999
     last = np.stack([np.searchsorted(row, allowed, side="right") - 1 for row in false])
     reached: Array = np.take_along_axis(true, last, axis=1) / true[0, -1]
@@ -125,21 +140,18 @@ def _tpr_at_fpr(true: Counts, false: Counts, fpr: Array) -> Array:
 
 
 def _ppv(tpr: Array, fpr: Array, prior: float) -> Array:
-    """Return the share of members among the accepted if a share `prior` of all are members; the prior if none is."""
+    """Return the positive predictive value where a share `prior` of all records are members.
+
+    Where no record is accepted, it is the prior.
+    """
     right, wrong = prior * tpr, (1 - prior) * fpr
-    accused = right + wrong
-    return np.where(accused > 0, right / np.where(accused > 0, accused, 1), prior)
+    accepted = right + wrong
+    return np.where(accepted > 0, right / np.where(accepted > 0, accepted, 1), prior)
 
 
 def point(scores: Scores) -> dict[str, float]:
     """Return all METRICS of one seed, without intervals."""
     return dict(zip(METRICS, scores.ranking.as_they_are()[: len(METRICS)].tolist(), strict=True))
-
-
-def tpr_at_fpr(scores: Scores, fpr: float) -> float:
-    """Return the largest TPR of all thresholds with FPR at most `fpr`; below 1 / non-members, that allows no error."""
-    ranking = scores.ranking
-    return float(_tpr_at_fpr(ranking.members_at[None], ranking.nonmembers_at[None], np.array([fpr]))[0, 0])
 
 
 @dataclass(frozen=True)
@@ -148,9 +160,9 @@ class Measured:
 
     Attributes:
         metrics: each of METRICS.
-        roc: fpr, tpr (mean over seeds at that FPR, no interpolation), low, high; each [grid].
+        roc: fpr, tpr (mean over seeds at that FPR, strict convention), low, high; each [grid].
         history: curve -> epochs x seeds.
-        records: number of members and of non-members evaluated, of the seed with the fewest.
+        records: number of evaluated members and non-members, of the seed with the fewest.
 
     """
 
@@ -203,21 +215,6 @@ def _sizes(seeds: Sequence[Scores]) -> dict[str, int]:
     }
 
 
-def gain(members: Array, nonmembers: Array) -> float:
-    """Return the empirical gain G of an inference model f_A (MIA-Pruning eq. 1 and 8).
-
-    G = mean of log f_A over members + mean of log(1 - f_A) over non-members. Eq. 1 prints the members'
-    distribution twice; eq. 8 and the text show that the second expectation is over non-members. An attacker that
-    answers 1/2 to everything has -log 4 = -1.386, so the best attacker has at least that.
-
-    Args:
-        members: log-odds of f_A, the scores of an attack network, [members].
-        nonmembers: the same, [non-members].
-
-    """
-    return -float(np.logaddexp(0, -members).mean() + np.logaddexp(0, nonmembers).mean())
-
-
 def always_member_accuracy(odds: float) -> float:
-    """Return the accuracy of predicting "member" for every record, at `odds` members per non-member (2: 2/3)."""
+    """Return the accuracy of calling every record a member, at `odds` members per non-member: 2/3 at odds of 2."""
     return odds / (1 + odds)

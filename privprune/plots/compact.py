@@ -1,7 +1,11 @@
 """Smaller files of the same figure: shorter SVG, photographs in it as WebP, a palette for figures with photographs.
 
-The coordinates of an SVG are rounded to a tenth of a point. Only photographs lose quality: WebP stores colour at half
-the resolution of brightness. The records contain the photographs without loss.
+A report's page contains all of its figures, and files in git should stay below 2 MiB. Measured on the 17 figures of
+the demo, as SVG: 3.5 MB as Matplotlib writes them, 1.9 MB with photographs as WebP, 1.1 MB with shorter text as well.
+The demo's page of 1.6 MB would take 2.4 MB without the shorter text, that of the laptop suite 4.3 instead of 2.8 MB.
+
+Shorter text rounds coordinates to a tenth of a point (curves to a hundredth), which no reader sees. Only photographs
+lose more: WebP stores colour at half the resolution of brightness, as eyes do. The record has each one without loss.
 """
 
 import base64

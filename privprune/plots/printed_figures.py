@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from importlib import resources
 
-from privprune.settings import load_yaml, read
+from privprune.settings import read
+from privprune.yaml_file import load_yaml
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from privprune.published.claim import Claim, Comparison
 from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
-from privprune.settings import load_yaml, read
+from privprune.settings import read
+from privprune.yaml_file import load_yaml
 
 __all__ = [
     "DERIVED",

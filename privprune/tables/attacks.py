@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from privprune.metrics.membership import always_member_accuracy
 from privprune.published import Paper
 from privprune.published.metric import Unit
 from privprune.tables.notes import INTERVALS, data_notes
@@ -15,11 +16,11 @@ MEASURES: dict[str, tuple[str, Unit]] = {
     "tpr_at_1_percent_fpr": ("TPR at 1 % FPR (%)", "percent"),
     "tpr_at_0.1_percent_fpr": ("TPR at 0.1 % FPR (%)", "percent"),
 }
-# name in the records -> heading, and the accuracy of always answering `member`
+# name in the records -> heading, and members per non-member
 _REPLAYS: dict[str, tuple[str, float]] = {
-    "balanced_accuracy": ("1:1", 1 / 2),
-    "accuracy_at_2_to_1": ("2:1", 2 / 3),
-    "accuracy_at_5_to_1": ("5:1", 5 / 6),
+    "balanced_accuracy": ("1:1", 1),
+    "accuracy_at_2_to_1": ("2:1", 2),
+    "accuracy_at_5_to_1": ("5:1", 5),
 }
 
 
@@ -99,7 +100,7 @@ def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
     """Return the accuracy of the printed attack with one, two and five members per non-member."""
     roles = [role for role in evaluation.roles if role.attack is not None]
     cells = [evaluation.cell(role.cell) for role in roles]
-    chances = [plain(100 * chance, "percent") for _, chance in _REPLAYS.values()]
+    chances = [plain(100 * always_member_accuracy(odds), "percent") for _, odds in _REPLAYS.values()]
     if not roles:
         return Table("base_rates", "Attack accuracy at other shares of members", "", labels(""), (), ())
     always = row("always answering 'member'", ABSENT, ABSENT, ABSENT, ABSENT, *chances)

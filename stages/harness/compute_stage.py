@@ -15,8 +15,9 @@ import torch
 from privprune.errors import UserError
 from privprune.files import write_json
 from privprune.registry import use_plugins
-from privprune.settings import at, load_yaml, read
+from privprune.settings import at, read
 from privprune.tracking import live
+from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, end, name_given, report_mistakes
 
 __all__ = [

@@ -24,7 +24,7 @@ from typing import Any
 from privprune.datasets.catalogue import DATASETS
 from privprune.files import read_json
 from privprune.report.timings import read_timings
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 
 TRAINING = ("train", "prune", "harden")
 MAXIMUM_RATIO = 100.0

@@ -13,7 +13,7 @@ import torch
 from interruption import same
 from torch import Tensor, nn
 
-from privprune.checkpoints.state import captured, restore
+from privprune.checkpoints.state import capture, restore
 from privprune.models.random_layers import RandomDropout, reseed
 from privprune.training.optimisers import SGD, Adam
 
@@ -49,7 +49,7 @@ def test_every_object_that_is_there_stays_the_same_object() -> None:
         names={"y", "z"},
     )
     held = inner["a"], frozen.values, frozen.pair.first, thing.names
-    assert restore(captured(other), thing) is thing
+    assert restore(capture(other), thing) is thing
     assert (thing.inner, thing.values, thing.frozen) == (inner, values, frozen)
     assert inner == {"a": [3], "b": None}
     assert torch.equal(values, other.values)
@@ -70,7 +70,7 @@ def test_an_object_that_is_met_twice_is_one_object_again() -> None:
     saved.moments[saved.weights["w"]] = torch.full((1,), 3.0)
     fresh = Thing(new=[], link=None, weights={"w": torch.zeros(1)}, moments={}, myself=None)
     weight = fresh.weights["w"]
-    restore(captured(saved), fresh)
+    restore(capture(saved), fresh)
     assert fresh.new[0] is fresh.link
     assert fresh.myself is fresh
     assert fresh.moments == {weight: torch.full((1,), 3.0)}
@@ -80,7 +80,7 @@ def test_an_object_that_is_met_twice_is_one_object_again() -> None:
 def test_two_objects_do_not_become_one() -> None:
     """Where one object stood twice in what is restored, and two in the state, there are two afterwards."""
     one = torch.zeros(2)
-    thing = restore(captured(Thing(a=torch.ones(2), b=torch.full((2,), 2.0))), Thing(a=one, b=one))
+    thing = restore(capture(Thing(a=torch.ones(2), b=torch.full((2,), 2.0))), Thing(a=one, b=one))
     assert (thing.a.tolist(), thing.b.tolist()) == ([1, 1], [2, 2])
 
 
@@ -100,7 +100,7 @@ def test_generators_go_on_where_they_were() -> None:
     draws(known)
     array = np.zeros(3, dtype=known.array.dtype)
     fresh = Thing(own=torch.Generator(), other=np.random.default_rng(2), new=None, array=array)
-    restore(captured(known), fresh)
+    restore(capture(known), fresh)
     same(draws(fresh), draws(known))
     assert fresh.array is array
 
@@ -108,7 +108,7 @@ def test_generators_go_on_where_they_were() -> None:
 def test_a_state_is_a_copy() -> None:
     """What happens to the objects later does not change it."""
     thing = Thing(values=torch.zeros(2), rows=[1])
-    state = captured(thing)
+    state = capture(thing)
     thing.values += 1
     thing.rows.append(2)
     restore(state, thing)
@@ -138,7 +138,7 @@ def test_an_optimiser_and_its_network_go_on_as_they_would(kind: Any) -> None:
     known, other = built(0), built(1)
     for _ in range(3):
         step(*known)
-    restore(captured(known), other)
+    restore(capture(known), other)
     for one in (known, other):
         step(*one)
         step(*one)
@@ -149,13 +149,13 @@ def test_an_optimiser_and_its_network_go_on_as_they_would(kind: Any) -> None:
 def test_what_does_not_change_is_left_where_it_is() -> None:
     """Objects named as unchanged, functions and hooks are neither taken nor put back."""
     images, others = torch.zeros(1000), torch.ones(1000)
-    state = captured(Thing(images=images, work=len, number=1), [images])
+    state = capture(Thing(images=images, work=len, number=1), [images])
     fresh = Thing(images=others, work=max, number=2)
     restore(state, fresh)
     assert (fresh.images is others, fresh.work, fresh.number) == (True, max, 1)
     network = nn.Linear(2, 2)
     handle = network.register_forward_hook(lambda *_: None)
-    known = captured([network, handle])
+    known = capture([network, handle])
     other = nn.Linear(2, 2)
     mine = other.register_forward_hook(lambda *_: None)
     restore(known, [other, mine])
@@ -176,10 +176,10 @@ UNKNOWN = {
 def test_what_is_not_known_is_refused(value: Any) -> None:
     """A value whose state would be lost ends the work, and the place is named."""
     with pytest.raises(TypeError, match=r"parts\['it'\]\[1\]: found"):
-        captured(Thing(parts={"it": [0, value]}))
+        capture(Thing(parts={"it": [0, value]}))
 
 
 def test_what_only_its_own_code_can_make_is_refused() -> None:
     """A network that was made on the way cannot be made again from its state alone."""
     with pytest.raises(TypeError, match="Linear, which only its own code can make"):
-        restore(captured(Thing(network=nn.Linear(1, 1))), Thing(network=None))
+        restore(capture(Thing(network=nn.Linear(1, 1))), Thing(network=None))

@@ -19,8 +19,8 @@ from typing import Any
 import simulated_gpu
 import torch
 
-from privprune.settings import load_yaml
 from privprune.training.loop import _Phase
+from privprune.yaml_file import load_yaml
 from stages.harness.compute_stage import DATA, PARAMS
 
 STAGES = {"fetch": "datasets", **{name: name for name in ("train", "harden", "prune", "attack", "recognise")}}

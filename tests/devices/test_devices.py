@@ -19,7 +19,7 @@ from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.defences import DEFENCES
 from privprune.models.wire import WIRES
 from privprune.pruning import PRUNING
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 
 HERE = Path(__file__).parent
 SUITE = SUITES / "devices.yaml"

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from locations import ROOT, TINY
 
-from privprune.settings import load_yaml
 from privprune.suite.named_methods import modules_named
+from privprune.yaml_file import load_yaml
 from stages.harness import code_fingerprint
 
 STAGES: dict[str, dict[str, Any]] = {

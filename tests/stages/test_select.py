@@ -13,8 +13,8 @@ from locations import PAPER
 
 from privprune.errors import UserError
 from privprune.published import load, names
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 from stages import select
 from stages.select import selected
 

@@ -8,8 +8,8 @@ from locations import TINY
 from suite_changes import Suite, put
 
 from privprune.errors import UserError
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 
 CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
 

@@ -8,10 +8,10 @@ import pytest
 from locations import PAPER
 
 from privprune.published import METRICS, Paper, PublishedNumber, load, names
-from privprune.settings import load_yaml
 from privprune.verdicts import RowSettings
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import differences
+from privprune.yaml_file import load_yaml
 
 SUITE = load_yaml(PAPER)
 CELLS: dict[str, dict[str, Any]] = {**SUITE["train"], **SUITE["prune"], **SUITE["harden"]}

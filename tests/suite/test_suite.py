@@ -14,8 +14,8 @@ from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 DEFENCE_NAMES = list(DEFENCES)
@@ -78,7 +78,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "key missing": (drop("train/base/network/seeds"), f"train.base.network.seeds: missing, the keys are {NETWORK}"),
     "number as a text": (
         put("train/base/plan/optimiser/learning_rate", "5e-4"),
-        "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number, a number is written 0.0005, not 5e-4",
+        "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number",
     ),
     "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
     "unknown source": (
@@ -227,8 +227,8 @@ def test_every_suite_that_is_delivered_reads(path: Path) -> None:
 
 
 def test_numbers_mean_the_same_to_dvc() -> None:
-    """DVC's YAML and ours read the delivered suites alike: no text that the other takes for a number or a truth."""
+    """DVC and `load_yaml` read the delivered suites alike, and so does PyYAML, which `stages.select` writes with."""
     from dvc.utils.serialize import parse_yaml  # noqa: PLC0415 (a second that only this test needs)
 
     for path in SUITES:
-        assert parse_yaml(path.read_text(), str(path)) == yaml.safe_load(path.read_text()), path
+        assert load_yaml(path) == parse_yaml(path.read_text(), str(path)) == yaml.safe_load(path.read_text()), path

@@ -9,8 +9,8 @@ from locations import TINY
 from suite_changes import Suite, put
 
 from privprune.errors import UserError
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
 BASES = "distance_correlation, patrol, patrol_as_in_cem, resfl"

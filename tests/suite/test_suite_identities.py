@@ -8,8 +8,8 @@ from locations import TINY
 from suite_changes import Suite, put
 
 from privprune.errors import UserError
-from privprune.settings import load_yaml
 from privprune.suite.check import check_suite
+from privprune.yaml_file import load_yaml
 
 SETTINGS = {"identities": 5, "images": 4, "margin": 0.3, "triplet_weight": 1.0, "label_smoothing": 0.1}
 

@@ -1,12 +1,17 @@
 """The optimisers are PyTorch's, step for step, without its compiler."""
 
+import functools
+import inspect
+import runpy
 import subprocess
 import sys
 
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import _use_grad_for_differentiable
 
+from privprune.training import optimisers
 from privprune.training.optimisers import SGD, Adam
 
 
@@ -53,3 +58,36 @@ def test_a_step_imports_no_compiler() -> None:
     """After a step of ours `torch._dynamo` has not been imported; after one of PyTorch's it has."""
     found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)  # noqa: S603
     assert found.stdout.split() == ["False", "True"]
+
+
+def other_step(self: object, closure: object = None, other: object = None) -> None:
+    """Stand for a step with an argument more, in the wrapper that PyTorch has now."""
+
+
+def other_wrapper(*_: object) -> None:
+    """Stand for a wrapper of another PyTorch."""
+
+
+DIFFERENCES = {
+    "another version": (torch, "__version__", "3.0.0"),
+    "another signature": (torch.optim.SGD, "step", _use_grad_for_differentiable(other_step)),
+    "another wrapper": (torch.optim.SGD, "step", functools.wraps(torch.optim.SGD.step)(other_wrapper)),
+    "no wrapper": (torch.optim.SGD, "step", inspect.unwrap(torch.optim.SGD.step)),
+}
+
+
+@pytest.mark.parametrize(("owner", "name", "value"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_another_pytorch_gives_its_own_optimisers(
+    owner: object, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where version, wrappers or arguments differ from those that are known, the optimiser is that of `torch.optim`."""
+    monkeypatch.setattr(owner, name, value)
+    module = runpy.run_path(optimisers.__file__)
+    assert module["SGD"] is torch.optim.SGD
+    assert (module["Adam"] is torch.optim.Adam) == (owner is torch)
+
+
+def test_this_pytorch_is_known() -> None:
+    """With the PyTorch that is installed, the compiler is not imported."""
+    assert SGD is not torch.optim.SGD
+    assert Adam is not torch.optim.Adam

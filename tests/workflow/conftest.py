@@ -7,8 +7,9 @@ import torch
 from locations import TINY
 
 from privprune.datasets.prepare import DatasetSettings, fetch
-from privprune.settings import load_yaml, read
+from privprune.settings import read
 from privprune.workflow.context import DataContext, open_context
+from privprune.yaml_file import load_yaml
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from locations import PAPER, TINY
 
 from privprune.datasets.sources import DataFolders
 from privprune.files import write_json
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.runner import plan as run_plan
 from stages.runner.dry_run import Costs, data_needed, describe, machine_needed
 from stages.runner.plan import RunPlan

@@ -11,7 +11,7 @@ import pytest
 from locations import PAPER, TINY
 
 from privprune.files import write_json
-from privprune.settings import load_yaml
+from privprune.yaml_file import load_yaml
 from stages.runner import resources
 from stages.runner.estimate import MAXIMUM_RATIO, estimate, work
 
