@@ -18,7 +18,6 @@ _MODULES = {  # name -> the module that defines or re-exports it
     "MODELS": "privprune.models",
     "PRUNING": "privprune.pruning",
     "WIRES": "privprune.models.wire",
-    "ConditionalEntropy": "privprune.metrics.conditional_entropy",
     "CutSettings": "privprune.models",
     "Ensemble": "privprune.training.ensemble",
     "Evidence": "privprune.attacks.membership",
@@ -37,7 +36,10 @@ _MODULES = {  # name -> the module that defines or re-exports it
     "build": "privprune.models",
     "evidence_about": "privprune.attacks.membership",
     "evidence_from_halves": "privprune.attacks.membership",
+    "image_entropy": "privprune.metrics.conditional_entropy",
+    "information": "privprune.metrics.conditional_entropy",
     "measure": "privprune.metrics.membership",
+    "mse_bound": "privprune.metrics.conditional_entropy",
     "predict": "privprune.training.prediction",
     "train": "privprune.training.loop",
 }

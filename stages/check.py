@@ -12,6 +12,7 @@ import torch
 from privprune.files import new_folder, write_json
 from privprune.suite.check import check_suite
 from privprune.suite.named_methods import modules_named, registries
+from privprune.yaml_file import load_yaml
 from stages.harness.code_fingerprint import ENTRIES, WHOLE, files_of, fingerprint
 from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
 

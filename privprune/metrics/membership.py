@@ -215,6 +215,21 @@ def _sizes(seeds: Sequence[Scores]) -> dict[str, int]:
     }
 
 
+def gain(members: Array, nonmembers: Array) -> float:
+    """Return the empirical gain G of an inference model f_A (MIA-Pruning eq. 1 and 8).
+
+    G = mean of log f_A over members + mean of log(1 - f_A) over non-members. Eq. 1 prints the members'
+    distribution twice; eq. 8 and the text show that the second expectation is over non-members. An attacker that
+    answers 1/2 to everything has -log 4 = -1.386, so the best attacker has at least that.
+
+    Args:
+        members: log-odds of f_A, the scores of an attack network, [members].
+        nonmembers: the same, [non-members].
+
+    """
+    return -float(np.logaddexp(0, -members).mean() + np.logaddexp(0, nonmembers).mean())
+
+
 def always_member_accuracy(odds: float) -> float:
     """Return the accuracy of calling every record a member, at `odds` members per non-member: 2/3 at odds of 2."""
     return odds / (1 + odds)

@@ -16,6 +16,7 @@ from privprune.metrics.membership import (
     METRICS,
     Scores,
     always_member_accuracy,
+    gain,
     measure,
     point,
     tpr_at_fpr,
@@ -182,3 +183,21 @@ def test_the_bootstrap_is_as_random_as_its_generator() -> None:
 def test_calling_everybody_a_member_pays_with_the_base_rate() -> None:
     """Half at 1:1, 66.67 % at 2:1, 83.33 % at 5:1."""
     assert [always_member_accuracy(odds) for odds in (1, 2, 5)] == pytest.approx([1 / 2, 2 / 3, 5 / 6])
+
+
+def test_the_gain_by_hand() -> None:
+    """Eq. 1 and 8: undecided gives -log 4, sure and right 0, one known pair of probabilities."""
+    assert gain(vector(0, 0), vector(0)) == pytest.approx(-math.log(4))
+    assert gain(vector(800), vector(-800)) == pytest.approx(0)
+    odds = [math.log(p / (1 - p)) for p in (0.9, 0.6, 0.2)]
+    expected = (math.log(0.9) + math.log(0.6)) / 2 + math.log(1 - 0.2)
+    assert gain(vector(odds[0], odds[1]), vector(odds[2])) == pytest.approx(expected)
+
+
+def test_the_optimal_attackers_gain_is_the_divergence() -> None:
+    """G of p / (p + p') is -log 4 + 2 JS(p, p') (MIA-Pruning, section 4.2), here for two discrete distributions."""
+    p, q = np.array([0.7, 0.2, 0.1]), np.array([0.2, 0.3, 0.5])
+    counts = [np.repeat(np.log(p / q), (1000 * part).round().astype(int)) for part in (p, q)]
+    middle = (p + q) / 2
+    divergence = (stats.entropy(p, middle) + stats.entropy(q, middle)) / 2
+    assert gain(counts[0], counts[1]) == pytest.approx(-math.log(4) + 2 * divergence)
