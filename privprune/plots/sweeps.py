@@ -60,7 +60,7 @@ def _curve(name: str, points: tuple[CurvePoint, ...], printed: tuple[tuple[float
     base, cem = feature_defence(name)
     look = feature_look(base, [base])
     if name in paper.controls:
-        look, cem = replace(look, label=paper.controls[name]), "cem" in name
+        look, cem = replace(look, label=paper.labels[name]), "cem" in name
     return Curve(look, cem, points, printed)
 
 

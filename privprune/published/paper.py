@@ -11,6 +11,13 @@ from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 OURS = "(ours)"  # suffix of data sets that the paper does not use: experiments of our own
 
 
+class _Labels(dict[str, str]):
+    """Names in tables; that of a method without one is its own, in words."""
+
+    def __missing__(self, name: str) -> str:
+        return name.replace("_", " ")
+
+
 @dataclass(frozen=True)
 class PrintedRow:
     """One row (dataset, model, defence) of a printed table.
@@ -169,8 +176,8 @@ class Paper:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Defence or control -> its name in tables."""
-        return {**self.defences, **self.controls}
+        """Defence or control -> its name in tables; a control that the file does not list is called by its own name."""
+        return _Labels({**self.defences, **self.controls})
 
     @cached_property
     def numbers(self) -> tuple[PublishedNumber, ...]:

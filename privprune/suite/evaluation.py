@@ -3,7 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from privprune import published
+from privprune.defences import DEFENCES
 from privprune.errors import UserError
+from privprune.pruning import PRUNING
+from privprune.published import Paper
 from privprune.settings import read
 from privprune.verdicts.cross import CROSS, CrossSettings
 from privprune.verdicts.settings import EvaluateSettings, check
@@ -50,6 +53,7 @@ def _check_paper(
 ) -> None:
     paper = published.load(name)
     check(settings, paper, where)
+    _check_controls(settings, paper, where)
     needed = settings.attacked(paper.threat)
     named = [(f"{where}.rows", row.cell, row.attack) for row in settings.rows]
     named += [(f"{where}.controls", control.cell, control.attack) for control in settings.controls]
@@ -59,6 +63,17 @@ def _check_paper(
         if cell in needed:
             _check_attacks(
                 (attack,) if attack else (), cell, attacked, f"{place}: cell {cell!r} is not attacked", place
+            )
+
+
+def _check_controls(settings: EvaluateSettings, paper: Paper, where: str) -> None:
+    """Check that a control is declared in the paper's file, or is the name of a defence or pruning method."""
+    for number, control in enumerate(settings.controls):
+        if control.control not in (*paper.controls, *DEFENCES, *PRUNING):
+            declared = ", ".join(paper.controls)
+            raise UserError(
+                f"{where}.controls[{number}].control: found {control.control!r}, "
+                f"allowed {declared}, or the name of a defence or pruning method"
             )
 
 

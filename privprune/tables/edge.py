@@ -166,7 +166,7 @@ def _time(value: float | None, unit: float) -> str:
 
 def _name(name: str, paper: Paper) -> TableCell:
     return (
-        TableCell(f"Control: {paper.controls[name]}", "control")
+        TableCell(f"Control: {paper.labels[name]}", "control")
         if name in paper.controls
         else TableCell(paper.labels[name])
     )

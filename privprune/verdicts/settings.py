@@ -40,7 +40,7 @@ class ControlSettings:
     Attributes:
         dataset: as printed, of the rows it stands beside.
         model: as printed, of the rows it stands beside.
-        control: one of the controls that the paper's file declares.
+        control: one of the controls that the paper's file declares, or the name of a defence or pruning method.
         cell: a cell of the suite.
         attack: the membership attack that is compared; null where no membership is inferred.
 
@@ -137,7 +137,7 @@ def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
         where: file and key of the section, for error messages.
 
     Raises:
-        UserError: a row that the paper does not print, a control that it does not declare, or an attack left out.
+        UserError: a row that the paper does not print, or an attack left out.
 
     """
     if settings.reads != paper.paper:
@@ -150,7 +150,6 @@ def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
     for number, control in enumerate(settings.controls):
         place = f"{where}.controls[{number}]"
         _check_key((control.dataset, control.model), [key[:2] for key in printed], ("dataset", "model"), place)
-        _check_key((control.control,), [(name,) for name in paper.controls], ("control",), place)
         _check_attack(control.attack, paper, place, needed=paper.threat == "membership")
     for number, curve in enumerate(settings.curves):
         place = f"{where}.curves[{number}]"

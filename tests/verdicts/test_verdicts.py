@@ -12,6 +12,7 @@ from verdict_records import attack_result, cell_records
 from privprune.errors import UserError
 from privprune.published import Comparison, load
 from privprune.settings import read
+from privprune.suite.evaluation import check_section
 from privprune.verdicts import (
     ClaimResult,
     ControlSettings,
@@ -385,10 +386,22 @@ def test_rows_that_the_paper_does_not_print_are_refused(row: dict[str, str | Non
     assert str(refused.value).startswith(f"evaluate.mia_pruning.{message}")
 
 
-def test_unknown_control_is_refused() -> None:
-    """A control that the paper's file does not declare is named with those that it does."""
-    with pytest.raises(UserError, match=r"controls\[0\].control: found 'hope', allowed dense_same_epochs, random_mask"):
-        evaluate([], PAPER, settings((), [("hope", "base")]), "test")
+def test_a_control_is_declared_by_the_paper_or_a_method() -> None:
+    """The name of any defence or pruning method is a control, called by its name in words; other names are refused."""
+    section = {"mia_pruning": section_with_control("confidence_penalty")}
+    check_section(section, ["base"], {"base": ["nasr"]}, {}, "params.yaml")
+    assert PAPER.labels["my_own_defence"] == "my own defence"
+    section = {"mia_pruning": section_with_control("hope")}
+    with pytest.raises(
+        UserError, match=r"controls\[0\].control: found 'hope', allowed dense_same_epochs, .*, or the name"
+    ):
+        check_section(section, ["base"], {"base": ["nasr"]}, {}, "params.yaml")
+
+
+def section_with_control(name: str) -> dict[str, object]:
+    """Return a section `evaluate.mia_pruning` of a suite with one control."""
+    control = {"dataset": "MNIST", "model": "LeNet-5", "control": name, "cell": "base", "attack": "nasr"}
+    return {"reads": "mia_pruning", "rows": [], "controls": [control], "curves": []}
 
 
 def test_settings_of_a_suite_are_read() -> None:
