@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from device_suite import completed, device_suite, names_in
 from locations import ROOT, SUITES
 from safetensors.torch import load_file
 
@@ -19,10 +20,10 @@ from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.defences import DEFENCES
 from privprune.models.wire import WIRES
 from privprune.pruning import PRUNING
+from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
 
 HERE = Path(__file__).parent
-SUITE = SUITES / "devices.yaml"
 GPU = "cuda" if torch.cuda.is_available() else "simulated"
 _NOISY = ("cut", "laplace", "dropout", "local_dp", "skip", "removed", "distance_correlation", "resfl")
 _NOISY_WITH_CEM = ("patrol_as_in_cem", "cem-as_written", "cem-as_released")
@@ -38,7 +39,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[
     root = tmp_path_factory.mktemp("devices")
     for device in ("cpu", GPU):
         (root / device).mkdir()
-        shutil.copy(SUITE, root / device / "params.yaml")
+        (root / device / "params.yaml").write_text(yaml.safe_dump(device_suite(), sort_keys=False))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE), str(ROOT / "tests" / "support")))}
     command = [sys.executable, "-W", "ignore", str(HERE / "on_device.py"), "cpu", GPU]
     ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
@@ -46,20 +47,18 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[
     return {device: (root / device, json.loads((root / device / "waits.json").read_text())) for device in ("cpu", GPU)}
 
 
-def kinds(value: object) -> set[str]:
-    """Return all names of defences, methods, wires and attacks below."""
-    if isinstance(value, list):
-        return {name for inner in value for name in kinds(inner)}
-    if not isinstance(value, dict):
-        return set()
-    own = {str(value[key]) for key in ("name", "attack") if key in value}
-    return own | {name for inner in value.values() for name in kinds(inner)}
-
-
-def test_the_suite_has_all_that_the_product_has() -> None:
-    """Whoever adds a defence, a pruning method, a wire or an attack adds it here too."""
+def test_every_method_is_in_the_suite() -> None:
+    """A method that the file does not name joins the suite by its example, so that a new one needs no entry here."""
     names = {*DEFENCES, *PRUNING, *WIRES, *MEMBERSHIP_ATTACKS, *INVERSION_ATTACKS}
-    assert names <= kinds(load_yaml(SUITE))
+    assert names <= names_in(device_suite())
+    lacking = load_yaml(SUITES / "devices.yaml")
+    del lacking["harden"]["confidence_penalty"], lacking["train"]["laplace"]["network"]["cut"]["wire"]
+    lacking["train"]["laplace"]["network"]["cut"]["wire"] = {"name": "plain"}
+    del lacking["attack"]["base"]["methods"]["gap"], lacking["attack"]["cut-inverted"]["inversions"]["rmle"]
+    del lacking["prune"]["magnitude"]
+    again = completed(lacking)
+    assert {"confidence_penalty", "laplace", "gap", "rmle", "magnitude"} <= names_in(again)
+    check_suite({**again, "recognise": {}}, "params.yaml")
 
 
 def test_networks_are_those_of_the_cpu(ran: dict[str, tuple[Path, dict[str, int]]]) -> None:
