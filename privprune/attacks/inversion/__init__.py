@@ -11,7 +11,7 @@ This module imports no attack, so that code which uses one attack does not depen
 
 from __future__ import annotations
 
-from privprune.attacks.inversion.attack import DecoderSize, Inversion, Reconstruction
+from privprune.attacks.inversion.attack import Inversion, Reconstruction
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.registry import Registry
@@ -21,7 +21,6 @@ INVERSION_ATTACKS = Registry("privprune.attacks.inversion", InversionAttack, "pr
 __all__ = [
     "INVERSION_ATTACKS",
     "AttackerData",
-    "DecoderSize",
     "Inversion",
     "InversionAttack",
     "Reconstruction",

@@ -14,12 +14,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from privprune.attacks.inversion.attack import DecoderSize, Inversion, Reconstruction
+from privprune.attacks.inversion.attack import Inversion, Reconstruction
 from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
-from privprune.models.decoder import Standardise, build_decoder, check_decoder, fold
+from privprune.models.decoder import DecoderSize, Standardise, build_decoder, check_decoder, fold
 from privprune.settings import AtLeastOne, Count
 
 

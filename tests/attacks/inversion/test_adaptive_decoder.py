@@ -7,13 +7,13 @@ import torch
 from inversion_toys import FIT, threat_model
 from torch import Tensor, nn
 
-from privprune.attacks.inversion import DecoderSize, ThreatModel
+from privprune.attacks.inversion import ThreatModel
 from privprune.attacks.inversion.decoder import DecoderAttack, DecoderSettings
 from privprune.attacks.inversion.decoder_training import fit
 from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.metrics.image_quality import mse
 from privprune.models import build_decoder
-from privprune.models.decoder import Standardise, fold
+from privprune.models.decoder import DecoderSize, Standardise, fold
 from privprune.settings import read
 
 SETTINGS = {
