@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from locations import ROOT
 from quoted_files import QUOTE, pages, with_current_quotes
 
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.families.photos import PHOTOGRAPHS
 
 PAGES = pages()
@@ -133,3 +135,15 @@ def test_the_example_of_the_library_runs() -> None:
     answers = names["outputs"](names["members"])
     assert (answers.logits.argmax(1) == answers.labels).float().mean() > 0.9
     assert names["measured"].metrics["balanced_accuracy"].mean > 0.5
+
+
+def test_the_example_of_an_audit_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints a line for each attack that needs no shadow models, and some of them find members."""
+    random_state = torch.get_rng_state()
+    names: dict[str, Any] = {}
+    exec(example("docs/audit.md", "audit"), names)  # noqa: S102 (our own page)
+    torch.set_rng_state(random_state)
+    lines = capsys.readouterr().out.splitlines()
+    found = {line.split(":")[0]: float(re.findall(r"accuracy (0\.\d+)", line)[0]) for line in lines}
+    assert found.keys() == {name for name, method in MEMBERSHIP_ATTACKS.items() if not method.needs_shadows}
+    assert max(found.values()) > 0.55
