@@ -41,7 +41,7 @@ def _lists(suite: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Path]]]:
 def _link_methods(files: Mapping[str, Path]) -> None:
     """Link the files of the methods in use below `data/methods`, an output of `check`.
 
-    DVC does not look into the folders of methods (`.dvcignore`), where a new file would make `check` run again. It reads
+    DVC does not look into the folders of methods, where a new file would make `check` run again. It reads
     through these links instead: where a method in use has changed, so has the output, and `check` runs again.
     """
     folders = {"/".join(registry.package.split(".")[:2]) for registry in registries()}  # those in .dvcignore
