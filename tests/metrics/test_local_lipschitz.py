@@ -57,7 +57,9 @@ def test_neither_scale_nor_offset_changes_a_constant() -> None:
 
 def test_an_edge_is_one_block_and_parts_of_a_large_set_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its constant is that of the blocks' composition; how many images run at once changes only the noise's order."""
-    blocks = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)  # else the weights depend on the tests that ran before
+        blocks = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3))
     alone = edge_lipschitz(blocks, images(), 0.1, torch.Generator().manual_seed(2))
     assert alone == measured(blocks)[0]
     shown = images(600)

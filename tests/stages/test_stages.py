@@ -256,10 +256,10 @@ def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) 
     copy = clone.copy(tmp_path / "privprune")
     before = copy.contents("data", "reports")
     copy.change(*CHANGE)
-    copy.change("rho_start: 0.001", "rho_start: 1e-3")
+    copy.change("rho_start: 0.001", "rho_start: fast")
     run, output = copy.repro(status=255)
     assert run == ["check"]
-    line = "error: params.yaml: prune.pruned.method.rho_start: found '1e-3', allowed a number"
+    line = "error: params.yaml: prune.pruned.method.rho_start: found 'fast', allowed a number"
     assert [found for found in output.splitlines() if found.startswith(line)]
     assert "Traceback" not in output
     after = copy.contents("data", "reports")

@@ -202,7 +202,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown inversion attack": (
         put("attack/cut-inverted/inversions/rmle/attack", "rmel"),
-        "attack.cut-inverted.inversions.rmle.attack: found 'rmel', allowed decoder, gan, rmle, deep_prior",
+        "attack.cut-inverted.inversions.rmle.attack: found 'rmel', allowed decoder, deep_prior, gan, rmle",
     ),
     "unknown target of an inversion": (
         put("attack/cut-inverted/target", "cuts"),
