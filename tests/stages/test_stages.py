@@ -345,42 +345,38 @@ def test_a_plugin_is_used_and_fingerprinted_like_our_own_methods(clone: Clone, t
     assert after == {"harden@outside"}
 
 
-# runs a stage on one core, where nothing is forked, and prints the files of ours of which a function was called
+# runs stages on one core, where nothing is forked, and prints for each the files of ours of which a function was called
 TRACED = """
-import json, os, runpy, sys
+import importlib, json, os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-stage, name, called = sys.argv[1], sys.argv[2], set()
-def note(frame, event, argument):
-    if event == "call" and frame.f_code.co_flags & 1:  # of functions: modules and classes are read wherever they stand
-        called.add(frame.f_code.co_filename)
-sys.argv = ["stages." + stage, name]
-os._exit = sys.exit
-sys.setprofile(note)
-try:
-    runpy.run_module("stages." + stage, run_name="__main__")
-except SystemExit:
-    pass
-sys.setprofile(None)
-ours = [os.path.relpath(file) for file in called if file.startswith(os.getcwd())]
-print("CALLED " + json.dumps(ours))
+found = {}
+for entry in sys.argv[1:]:
+    stage, name = entry.split("@")
+    module, called = importlib.import_module("stages." + stage), set()
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_flags & 1:  # of functions: modules and classes are read in any case
+            called.add(frame.f_code.co_filename)
+    sys.setprofile(note)
+    module.main(name)
+    sys.setprofile(None)
+    found[entry] = [os.path.relpath(file) for file in called if file.startswith(os.getcwd())]
+print("CALLED " + json.dumps(found))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the number of cores can be chosen on Linux only")
-@pytest.mark.parametrize(
-    "stage", ["harden@cut-cem", "harden@game", "prune@pruned", "prune@removed", "attack@base", "attack@cut-inverted"]
-)
-def test_code_that_is_called_is_listed(clone: Clone, tmp_path: Path, stage: str) -> None:
-    """Every file of ours of which a stage calls a function stands in the entry's list, methods and helpers alike."""
+def test_code_that_is_called_is_listed(clone: Clone, tmp_path: Path) -> None:
+    """Every file of ours of which an entry calls a function stands in the entry's list, methods and helpers alike."""
     copy = clone.copy(tmp_path / "privprune")
-    kind, name = stage.split("@")
-    process = copy.start("-c", TRACED, kind, name)
-    output, _ = process.communicate()
-    called = json.loads(next(line for line in output.splitlines() if line.startswith("CALLED "))[len("CALLED ") :])
-    assert len(called) > 10
-    listed = json.loads((copy.folder / "data" / "code" / kind / f"{name}.json").read_text())
-    declarations = {file for file in called if Path(file).parts[:2] == ("privprune", "tracking")}
-    assert set(called) - listed.keys() <= declarations
+    entries = ("harden@cut-cem", "prune@pruned", "prune@removed", "attack@base", "attack@cut-inverted")
+    output, _ = copy.start("-c", TRACED, *entries).communicate()
+    found = json.loads(next(line for line in output.splitlines() if line.startswith("CALLED "))[len("CALLED ") :])
+    assert found.keys() == set(entries)
+    for entry, called in found.items():
+        assert len(called) > 10
+        listed = json.loads((copy.folder / "data" / "code" / f"{entry.replace('@', '/')}.json").read_text())
+        tracking = {file for file in called if file.startswith("privprune/tracking/")}
+        assert set(called) - listed.keys() <= tracking
 
 
 def is_new(path: Path, since: int) -> bool:
