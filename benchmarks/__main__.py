@@ -47,10 +47,10 @@ def main(arguments: list[str]) -> None:
     usual = [name for name in BENCHMARKS if asked.all or name not in ONLY_WHEN_ASKED_FOR]
     rows = []
     for name in asked.names or usual:
-        told = conditions()
+        measured_under = conditions()
         print(f"{name} ...", file=sys.stderr, flush=True)
         benchmark = importlib.import_module(f"benchmarks.{BENCHMARKS[name]}")
-        rows += as_rows(benchmark.measure(benchmark.QUICK if asked.quick else benchmark.FULL), told)
+        rows += as_rows(benchmark.measure(benchmark.QUICK if asked.quick else benchmark.FULL), measured_under)
         if not asked.quick:
             write(rows, Path("reports"))  # after each, so that an interrupted run keeps what it has
     print(as_markdown(rows))

@@ -1,4 +1,4 @@
-"""The edge of ResNet-18 with five blocks, dense against 92 % removed, on one CPU thread in PyTorch and ONNX Runtime."""
+"""The edge of ResNet-18, dense and with 92 % of its parameters removed, on one thread in PyTorch and ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: where the network is cut, pixels of an image's side, images of a round, rounds."""
+    """Size of the measurement: block after which the network is cut, image side in pixels, images per round, rounds."""
 
     cut: str
     pixels: int
@@ -42,19 +42,19 @@ QUICK = Size("block1", pixels=32, images=1, rounds=1)  # the exporter's time gro
 
 
 def edge(width: float, cut: str = CUT) -> BlockNet:
-    """Build stem and five blocks in torchvision's form, all channels times a width, with random weights.
+    """Build the edge of torchvision's ResNet-18 with random weights; all numbers of channels are multiplied by `width`.
 
-    Removal by a mask leaves layers of unequal width; equal shares of all are the plain case.
+    Pruning by a mask would leave a different fraction of each layer; here it is the same for all layers.
     """
     torch.manual_seed(0)
     return split(resnet18_imagenet(Shape(3, 256, 10), width), cut)[0].eval()
 
 
 def narrowed(cut: str = CUT) -> BlockNet:
-    """Build the widest such edge that has lost at least 92 % of its parameters."""
+    """Build the widest edge with at least 92 % fewer parameters than the dense one."""
 
     def parameters(width: float) -> int:
-        with torch.device("meta"):  # counted without drawing values
+        with torch.device("meta"):  # counts parameters without allocating them
             return count_parameters(edge(width, cut))
 
     most = (1 - REMOVED) * parameters(1.0)
@@ -69,10 +69,8 @@ def measure(size: Size) -> list[Result]:
     edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
     example = image.expand(2, -1, -1, -1)
-    files = (
-        run_in_workers(  # forked, which keeps the exporter's state out: later workers of this process would die of it
-            lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
-        )
+    files = run_in_workers(  # in a forked process, as the exporter leaves a state that would crash later workers of this process
+        lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
     )
     sides: dict[str, Callable[[], object]] = {}
     for (name, model), file in zip(edges.items(), files, strict=True):
@@ -90,8 +88,8 @@ def measure(size: Size) -> list[Result]:
 def _in_torch(model: nn.Module) -> Callable[[Tensor], Tensor]:
     def run(image: Tensor) -> Tensor:
         with torch.inference_mode():
-            made: Tensor = model(image)
-            return made
+            features: Tensor = model(image)
+            return features
 
     return run
 
@@ -102,7 +100,7 @@ def _often(run: Callable[[Any], object], image: object, images: int) -> None:
 
 
 def _result(timing: Timing, runtime: str, removed: float, size: Size, told: str) -> Result:
-    """Say how many times faster the pruned edge is in one runtime."""
+    """Return how many times faster the pruned edge is in one runtime."""
     dense, pruned = f"dense, {runtime}", f"pruned, {runtime}"
     measured = (
         f"ResNet-18's edge of {BLOCKS[size.cut]}, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
