@@ -47,11 +47,11 @@ def counted(work: Callable[[], object]) -> dict[str, int]:
     """
     with FlopCounterMode(display=False) as counter:
         work()
-    found: dict[str, int] = {}
+    operations: dict[str, int] = {}
     for operator, flops in counter.get_flop_counts().get("Global", {}).items():
         kind = kind_of(str(operator).removeprefix("aten."))
-        found[kind] = found.get(kind, 0) + int(flops)
-    return found
+        operations[kind] = operations.get(kind, 0) + int(flops)
+    return operations
 
 
 def kind_of(operator: str) -> str:

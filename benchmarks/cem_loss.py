@@ -71,8 +71,8 @@ def looped_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class
 def fast_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class_records: float) -> Tensor:
     """Compute the same loss with this project's implementation."""
     form = replace(FORM, clusters_per_class=clusters.weights.shape[1])
-    known = {"deviation": DEVIATION, "class_records": class_records}
-    return released_loss(form, clusters, features, labels, **known)
+    conditions = {"deviation": DEVIATION, "class_records": class_records}
+    return released_loss(form, clusters, features, labels, **conditions)
 
 
 def problem(size: Size, classes: int, per_class: int = CLUSTERS) -> tuple[ClassClusters, Tensor, Tensor]:

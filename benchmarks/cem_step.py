@@ -53,9 +53,9 @@ class Fitted(Term):
 def network(model: str, device: torch.device) -> BlockNet:
     """Build the network with CEM's bottleneck and noise."""
     chance = torch.Generator().manual_seed(0)
-    made = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
-    reseed(made, 1)
-    return made.to(device)
+    model_with_cut = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
+    reseed(model_with_cut, 1)
+    return model_with_cut.to(device)
 
 
 def ours(
@@ -81,10 +81,10 @@ def released(size: BatchSize, context: DefenceContext, clusters: ClassClusters) 
         assert seen.features is not None  # noqa: S101 (the network has a cut)
         optimiser.zero_grad()
         looped_loss(clusters, seen.features.flatten(1), labels, 5_000.0).backward(retain_graph=True)
-        kept = [value.grad.clone() for value in edge if value.grad is not None]
+        edge_gradients = [value.grad.clone() for value in edge if value.grad is not None]
         optimiser.zero_grad()
         F.cross_entropy(seen.logits, labels).backward()
-        for value, gradient in zip(edge, kept, strict=True):
+        for value, gradient in zip(edge, edge_gradients, strict=True):
             assert value.grad is not None  # noqa: S101 (the loss reaches every weight)
             value.grad += WEIGHT * gradient
         optimiser.step()
@@ -143,8 +143,8 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
         "released": partial(released, size, context, clusters),
     }
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
-    note = f"a step of {size.batch} images: {told}; {threads(device)}"
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    note = f"a step of {size.batch} images: {times}; {threads(device)}"
     what = f"{size.model} with a cut{place(device)}"
     results = [
         _result(timing, what, "with CEM", "without", AIM_WITHOUT, note),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SAMPLED_EVERY = 0.05  # seconds
-# On Linux the peak memory of a child includes that of this process, which has imported PyTorch, at the time of the fork.
-# So a small process in between starts the command, and reads its peak with getrusage.
+# On Linux the peak memory of a child includes that of this process, which has imported PyTorch, when it forks. So a
+# small process in between starts the command, and reads its peak with getrusage.
 _LAUNCHER = """
 import resource, subprocess, sys
 status = subprocess.run(sys.argv[2:]).returncode

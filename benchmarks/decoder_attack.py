@@ -95,11 +95,11 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
     }
     timing = by_turns(sides, size.rounds)
     steps = EPOCHS * size.batches
-    told = "; ".join(f"{side} {1000 * timing.median(side) / steps:.0f} ms" for side in sides)
-    measured_on = f"{EPOCHS} epochs; a step of {size.batch} images: {told}; {threads(device)}"
+    times = "; ".join(f"{side} {1000 * timing.median(side) / steps:.0f} ms" for side in sides)
+    measured_on = f"{EPOCHS} epochs; a step of {size.batch} images: {times}; {threads(device)}"
     note = f"{timing.spread('ours', 'customary')}; {measured_on}"
-    said = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
-    result = Result(NAME, said, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
+    description = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
+    result = Result(NAME, description, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
     if result.reached == "no":
         result = replace(result, note=f"{result.note}; {top_operators(sides['ours'])}")
     return [result]

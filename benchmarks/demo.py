@@ -84,23 +84,23 @@ def in_clone(repository: Path, parts: Sequence[Part]) -> list[Result]:
 
 def _ratio(part: Part, serial: float, total: Result) -> Result:
     """Return how many times faster stages run in parallel than one after another."""
-    said = f"{measured(part)}, against one stage after another"
+    description = f"{measured(part)}, against one stage after another"
     if total.value is None:
-        return Result(NAME, said, None, "times", part.aim, "higher", total.note)
+        return Result(NAME, description, None, "times", part.aim, "higher", total.note)
     note = f"{serial:.0f} s against {total.value:.0f} s; side by side, {total.note}"
-    return Result(NAME, said, serial / total.value, "times", part.aim, "higher", note)
+    return Result(NAME, description, serial / total.value, "times", part.aim, "higher", note)
 
 
 def slowest(reports: Path, since: float, count: int = 5) -> str:
     """Describe the stages that took longest, from the timings that have been written since a time."""
-    found = [
+    timings = [
         (json.loads(file.read_text())["seconds"], f"{file.parent.name} {file.stem}")
         for file in reports.glob("*/timings/**/*.json")
         if file.stat().st_mtime >= since
     ]
-    told = ", ".join(f"{stage} {seconds:.0f} s" for seconds, stage in sorted(found, reverse=True)[:count])
-    total = sum(seconds for seconds, _ in found)
-    return f"{len(found)} stages that train or attack took {total:.0f} s, the longest: {told}" if found else ""
+    longest = ", ".join(f"{stage} {seconds:.0f} s" for seconds, stage in sorted(timings, reverse=True)[:count])
+    total = sum(seconds for seconds, _ in timings)
+    return f"{len(timings)} stages that train or attack took {total:.0f} s, the longest: {longest}" if timings else ""
 
 
 def measured(part: Part) -> str:

@@ -69,7 +69,7 @@ def measure(size: Size) -> list[Result]:
     edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
     example = image.expand(2, -1, -1, -1)
-    files = run_in_workers(  # in a forked process, as the exporter leaves a state that would crash later workers of this process
+    files = run_in_workers(  # forked: the exporter leaves a state that would crash later workers of this process
         lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
     )
     sides: dict[str, Callable[[], object]] = {}
@@ -77,8 +77,8 @@ def measure(size: Size) -> list[Result]:
         sides[f"{name}, torch"] = partial(_often, _in_torch(model), image, size.images)
         sides[f"{name}, onnx"] = partial(_often, Session(file), image.numpy(), size.images)
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
-    results = [_result(timing, runtime, 1 - left, size, told) for runtime in RUNTIMES]
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
+    results = [_result(timing, runtime, 1 - left, size, times) for runtime in RUNTIMES]
     if any(result.reached == "no" for result in results):
         missed = top_operators(sides["pruned, torch"])
         results = [replace(one, note=f"{one.note}; {missed}") if one.reached == "no" else one for one in results]
@@ -99,12 +99,12 @@ def _often(run: Callable[[Any], object], image: object, images: int) -> None:
         run(image)
 
 
-def _result(timing: Timing, runtime: str, removed: float, size: Size, told: str) -> Result:
+def _result(timing: Timing, runtime: str, removed: float, size: Size, times: str) -> Result:
     """Return how many times faster the pruned edge is in one runtime."""
     dense, pruned = f"dense, {runtime}", f"pruned, {runtime}"
     measured = (
         f"ResNet-18's edge of {BLOCKS[size.cut]}, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
         f"dense against {100 * removed:.1f} % of the parameters removed"
     )
-    note = f"{timing.spread(pruned, dense)}; an image: {told}; one thread"
+    note = f"{timing.spread(pruned, dense)}; an image: {times}; one thread"
     return Result(NAME, measured, timing.times_faster(pruned, dense), "times", AIM, "higher", note)

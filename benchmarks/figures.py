@@ -1,4 +1,4 @@
-"""Figures of the benchmarks: results relative to their aims, growth of costs, and time of large networks by operator."""
+"""Figures of the benchmarks: results relative to their aims, growth of costs, time of large networks by operator."""
 
 from __future__ import annotations
 

@@ -75,9 +75,9 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
         side: partial(epoch, size, context, terms) for side, terms in SIDES.items()
     }
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
     note = (
-        f"a step of {size.batch} images: {told}; a quarter of the batch passes with noise, a decoder of "
+        f"a step of {size.batch} images: {times}; a quarter of the batch passes with noise, a decoder of "
         f"{GAME.blocks + 2} blocks and width {GAME.width} takes one step per step; {threads(device)}"
     )
     results = [
