@@ -1,4 +1,4 @@
-"""How costs grow, and what scheduling costs: the fit is exact, throw-away pipelines are what they are said to be."""
+"""Benchmarks of growth and scheduling: the fit is exact, and temporary pipelines have the intended stages."""
 
 from __future__ import annotations
 
