@@ -2,4 +2,6 @@
 
 import os
 
-os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # PyTorch's profiler reads it on import, and talks a lot without
+os.environ.setdefault(
+    "KINETO_LOG_LEVEL", "99"
+)  # read by PyTorch's profiler when it is imported; without it the profiler logs a lot

@@ -36,22 +36,22 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--all", action="store_true", help="the long ones too")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that they run; writes nothing")
     parser.add_argument("--redraw", action="store_true", help="measure nothing, write table and figures again")
-    asked = parser.parse_args(arguments)
-    if unknown := [name for name in asked.names if name not in BENCHMARKS]:
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"found {', '.join(unknown)}, allowed {', '.join(BENCHMARKS)}")
     if not Path("dvc.yaml").is_file():
         parser.error(f"found no dvc.yaml in {Path.cwd()}, run it from the root of the checkout")
-    if asked.redraw:
+    if options.redraw:
         write([], Path("reports"))
         return
-    usual = [name for name in BENCHMARKS if asked.all or name not in ONLY_WHEN_ASKED_FOR]
+    usual = [name for name in BENCHMARKS if options.all or name not in ONLY_WHEN_ASKED_FOR]
     rows = []
-    for name in asked.names or usual:
-        told = conditions()
+    for name in options.names or usual:
+        measured_under = conditions()
         print(f"{name} ...", file=sys.stderr, flush=True)
         benchmark = importlib.import_module(f"benchmarks.{BENCHMARKS[name]}")
-        rows += as_rows(benchmark.measure(benchmark.QUICK if asked.quick else benchmark.FULL), told)
-        if not asked.quick:
+        rows += as_rows(benchmark.measure(benchmark.QUICK if options.quick else benchmark.FULL), measured_under)
+        if not options.quick:
             write(rows, Path("reports"))  # after each, so that an interrupted run keeps what it has
     print(as_markdown(rows))
 

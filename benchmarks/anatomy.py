@@ -1,4 +1,4 @@
-"""What a training step consists of: its floating-point operations, and which kinds of operators its time goes to."""
+"""Analyse a training step: its floating-point operations, and the share of time of each kind of operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.measuring import wait_for_gpu
 FORWARD, BACKWARD, PRODUCTS = "convolution, forward", "convolution, backward", "matrix products"
 OPTIMISER = "optimiser"
 REST = "Python and the rest"
-KINDS = {  # kind -> beginnings of operators' names, the first that fits counts
+KINDS = {  # kind -> prefixes of operators' names; the first kind that matches is taken
     BACKWARD: ("convolution_backward",),
     FORWARD: (
         "mkldnn_convolution",
@@ -39,31 +39,31 @@ KINDS = {  # kind -> beginnings of operators' names, the first that fits counts
 
 
 def counted(work: Callable[[], object]) -> dict[str, int]:
-    """Count the floating-point operations of convolutions and matrix products while some work is done.
+    """Count the floating-point operations of convolutions and matrix products in a call of `work`.
 
     Returns:
-        kind -> operations; a product of two numbers and its addition to a sum are two.
+        kind -> number of operations; a multiplication and the addition of its product to a sum count as two.
 
     """
     with FlopCounterMode(display=False) as counter:
         work()
-    found: dict[str, int] = {}
+    operations: dict[str, int] = {}
     for operator, flops in counter.get_flop_counts().get("Global", {}).items():
         kind = kind_of(str(operator).removeprefix("aten."))
-        found[kind] = found.get(kind, 0) + int(flops)
-    return found
+        operations[kind] = operations.get(kind, 0) + int(flops)
+    return operations
 
 
 def kind_of(operator: str) -> str:
-    """Return the kind of an operator by its name without namespace."""
+    """Return the kind of an operator, given its name without namespace."""
     fitting = (kind for kind, beginnings in KINDS.items() if operator.startswith(beginnings))
     return next(fitting, REST)
 
 
 def shares_of_time(work: Callable[[], object]) -> dict[str, float]:
-    """Profile some work: kind of operator -> its share of the time, on the processor or, where it works, on the GPU.
+    """Profile a call of `work`: kind of operator -> its share of the time, on the GPU if one is in use, else the CPU.
 
-    What no operator accounts for is the rest: Python between them, on a GPU its waiting for it.
+    The time outside of all operators is `REST`: Python code and, on a GPU, the time in which it waits.
     """
     gpu = torch.cuda.is_initialized()
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
@@ -74,7 +74,9 @@ def shares_of_time(work: Callable[[], object]) -> dict[str, float]:
         total = 1e6 * (time.perf_counter() - began)
     shares = dict.fromkeys([*KINDS, REST], 0.0)
     for event in profiled.events() or ():
-        if event.name.startswith("aten::"):  # kernels on a GPU have events too, and their time is their operator's
+        if event.name.startswith(
+            "aten::"
+        ):  # GPU kernels have events of their own, but their time is included in that of their operator
             taken = event.self_device_time_total if gpu else event.self_cpu_time_total
             shares[_kind_in_place(event)] += taken / total
     shares[REST] = max(0.0, 1 - sum(share for kind, share in shares.items() if kind != REST))
@@ -82,7 +84,7 @@ def shares_of_time(work: Callable[[], object]) -> dict[str, float]:
 
 
 def _kind_in_place(event: Any) -> str:
-    """Return the kind of a profiled operator; what an optimiser calls is the optimiser's."""
+    """Return the kind of a profiled operator; operators that an optimiser calls count as the optimiser."""
     parent = event
     while parent is not None:
         if parent.name.startswith("Optimizer."):

@@ -1,4 +1,4 @@
-"""CEM's loss of one batch, forward and backward: a loop over classes and clusters against one expression."""
+"""CEM's loss of one batch, forward and backward: a loop over classes and clusters compared with one expression."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORM = AsReleasedSettings("as_released", CLUSTERS, 0.01, 0.125, 10.0, 0.99, ())
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: images of a batch, numbers sent per image, classes, repetitions in a round, rounds."""
+    """Size of the measurement: images per batch, features per image, classes, repetitions per round, rounds."""
 
     batch: int
     dimensions: int
@@ -35,10 +35,10 @@ QUICK = Size(batch=16, dimensions=8, classes=(3,), repetitions=1, rounds=1)
 
 
 def looped_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class_records: float) -> Tensor:
-    """Return the loss as it is customarily written, and as CEM's released code does it: value by value, on the host.
+    """Compute the loss as CEM's released code does, value by value on the host.
 
-    The centres are stacked record by record, the nearest are sought in NumPy, each class and each cluster is cut out
-    and goes through the formula alone, its result is fetched to be checked.
+    The centres are stacked record by record, the nearest ones are found in NumPy, and the formula is evaluated for each
+    class and each cluster separately, whose result is copied to the host to be checked.
     """
     order = torch.argsort(labels)
     sorted_labels = labels[order].cpu().numpy()
@@ -69,14 +69,14 @@ def looped_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class
 
 
 def fast_loss(clusters: ClassClusters, features: Tensor, labels: Tensor, class_records: float) -> Tensor:
-    """Return the same as this project computes it."""
+    """Compute the same loss with this project's implementation."""
     form = replace(FORM, clusters_per_class=clusters.weights.shape[1])
-    known = {"deviation": DEVIATION, "class_records": class_records}
-    return released_loss(form, clusters, features, labels, **known)
+    conditions = {"deviation": DEVIATION, "class_records": class_records}
+    return released_loss(form, clusters, features, labels, **conditions)
 
 
 def problem(size: Size, classes: int, per_class: int = CLUSTERS) -> tuple[ClassClusters, Tensor, Tensor]:
-    """Return clusters, features [batch, D] and labels of random data."""
+    """Return random clusters, features [batch, D] and labels."""
     chance = torch.Generator().manual_seed(0)
     clusters = ClassClusters(
         torch.rand(classes, per_class, size.dimensions, generator=chance),
@@ -88,7 +88,7 @@ def problem(size: Size, classes: int, per_class: int = CLUSTERS) -> tuple[ClassC
 
 
 def measure(size: Size) -> list[Result]:
-    """Compare the two for each number of classes, on one thread."""
+    """Compare both implementations for each number of classes, on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""A training step of VGG11-BN with CEM: against one without, and against the scheme of CEM's released code."""
+"""A training step of VGG11-BN with CEM, compared with one without CEM and with that of CEM's released code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from benchmarks.cem_loss import CLUSTERS, DEVIATION, FORM, looped_loss
@@ -36,32 +36,32 @@ QUICK = BatchSize("photos_cnn", batch=16, batches=1, rounds=1)
 
 
 class Fitted(Term):
-    """CEM's term with clusters that are there from the first step on and stay, so that steps alone are measured."""
+    """CEM's term with given clusters that are never refitted, so that only training steps are measured."""
 
     def __init__(self, clusters: ClassClusters, context: DefenceContext) -> None:
         settings = CemSettings("cem", FORM, WEIGHT, "constant", CollectedSettings("collected"), None)
         self._term = Cem(settings, replace(context, epochs=2), DEVIATION)
-        form = self._term._form  # noqa: SLF001 (what a fit would have set is set below)
+        form = self._term._form  # noqa: SLF001 (the next lines set what a fit would set)
         assert isinstance(form, AsReleased)  # noqa: S101 (FORM says so)
         form._clusters = clusters  # noqa: SLF001 (same)
 
     def penalty(self, step: Step) -> Tensor | None:
-        """Return CEM's penalty, features collected."""
+        """Return CEM's penalty, and let the term collect the features."""
         return self._term.penalty(step)
 
 
 def network(model: str, device: torch.device) -> BlockNet:
     """Build the network with CEM's bottleneck and noise."""
     chance = torch.Generator().manual_seed(0)
-    made = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
-    reseed(made, 1)
-    return made.to(device)
+    model_with_cut = build(model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
+    reseed(model_with_cut, 1)
+    return model_with_cut.to(device)
 
 
 def ours(
     size: BatchSize, context: DefenceContext, precision: Literal["float32", "bfloat16"], clusters: ClassClusters | None
 ) -> None:
-    """Train for an epoch with the project's loop, without CEM where there are no clusters."""
+    """Train for an epoch with the project's loop, without CEM if `clusters` is None."""
     data = TrainingData(context.images, context.labels, context.members)
     schedule = ScheduleSettings("constant", (), 1.0)
     plan = TrainingPlan(1, size.batch, OptimiserSettings("sgd", RATE, MOMENTUM, DECAY), schedule, "none", precision)
@@ -71,7 +71,7 @@ def ours(
 
 
 def released(size: BatchSize, context: DefenceContext, clusters: ClassClusters) -> None:
-    """Train for an epoch as CEM's released code does: float32, the loop's loss, two backward passes."""
+    """Train for an epoch as CEM's released code does: float32, `looped_loss`, two backward passes per step."""
     ensemble = Ensemble([network(size.model, context.images.device)])
     edge = [value for name, value in ensemble.module.named_parameters() if _on_the_edge(ensemble, name)]
     optimiser = torch.optim.SGD(ensemble.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY)
@@ -81,10 +81,10 @@ def released(size: BatchSize, context: DefenceContext, clusters: ClassClusters) 
         assert seen.features is not None  # noqa: S101 (the network has a cut)
         optimiser.zero_grad()
         looped_loss(clusters, seen.features.flatten(1), labels, 5_000.0).backward(retain_graph=True)
-        kept = [value.grad.clone() for value in edge if value.grad is not None]
+        edge_gradients = [value.grad.clone() for value in edge if value.grad is not None]
         optimiser.zero_grad()
         F.cross_entropy(seen.logits, labels).backward()
-        for value, gradient in zip(edge, kept, strict=True):
+        for value, gradient in zip(edge, edge_gradients, strict=True):
             assert value.grad is not None  # noqa: S101 (the loss reaches every weight)
             value.grad += WEIGHT * gradient
         optimiser.step()
@@ -97,7 +97,7 @@ def _on_the_edge(ensemble: Ensemble, name: str) -> bool:
 
 
 def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> DefenceContext:
-    """Return random images of ten classes, as many of each, and a network's cut."""
+    """Return the context of a defence: random images of ten balanced classes, and networks with a cut."""
     chance = torch.Generator().manual_seed(3)
     count = size.batch * size.batches
     images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=chance).to(device)
@@ -121,19 +121,19 @@ def random_setting(size: BatchSize, cut: CutSettings, device: torch.device) -> D
 
 @torch.no_grad()
 def fitted(size: BatchSize, context: DefenceContext) -> ClassClusters:
-    """Cluster the features of the network as it begins."""
+    """Cluster the features of the network before training."""
     features = Ensemble([network(size.model, context.images.device)]).encode(as_input(context.images)).flatten(1)
     form = replace(FORM, clusters_per_class=min(CLUSTERS, len(features) // 10))
     return fit_classes(form, features, context.labels, 10, None, context.generators[0])
 
 
 def measure(size: BatchSize) -> list[Result]:
-    """Compare the ways on one thread, and on a GPU."""
+    """Compare all ways of training, on one thread and, if there is one, on a GPU."""
     return on_each_device(measured, size)
 
 
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
-    """Compare the ways on a device."""
+    """Compare all ways of training on a device."""
     context = random_setting(size, CUT, device)
     clusters = fitted(size, context)
     sides: dict[str, Callable[[], object]] = {
@@ -143,8 +143,8 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
         "released": partial(released, size, context, clusters),
     }
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
-    note = f"a step of {size.batch} images: {told}; {threads(device)}"
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    note = f"a step of {size.batch} images: {times}; {threads(device)}"
     what = f"{size.model} with a cut{place(device)}"
     results = [
         _result(timing, what, "with CEM", "without", AIM_WITHOUT, note),
@@ -158,7 +158,7 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
 
 
 def _result(timing: Timing, what: str, slow: str, fast: str, aim: float | None, note: str) -> Result:
-    """Say how many times as long one side takes as another."""
+    """Return the ratio of the times of two sides."""
     scheme = "the released scheme" if slow == "released" else f"ours {slow}"
     measured = f"{what}, time of a step: {scheme} against ours {fast}"
     spread = timing.spread(fast, slow)

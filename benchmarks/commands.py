@@ -1,4 +1,4 @@
-"""Run a command as a child and learn how long it took and how much memory it needed."""
+"""Run a command in a child process, and measure its time and memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SAMPLED_EVERY = 0.05  # seconds
-# Linux counts what a process was before it became the command, so a child of this process, which holds PyTorch, would
-# seem to need as much. A small process in between starts the command and asks getrusage about it.
+# On Linux the peak memory of a child includes that of this process, which has imported PyTorch, when it forks. So a
+# small process in between starts the command, and reads its peak with getrusage.
 _LAUNCHER = """
 import resource, subprocess, sys
 status = subprocess.run(sys.argv[2:]).returncode
@@ -26,15 +26,15 @@ sys.exit(status if status >= 0 else 128 - status)
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has ended.
+    """The result of a command that has ended.
 
     Attributes:
-        status: 0 if it went well.
+        status: exit status, 0 for success.
         seconds: from start to end.
-        largest_process: peak resident memory of the largest process among it and its children, MiB (getrusage).
-        whole_tree: peak of the memory of all of them together, shared pages counted once, MiB (sampled); 0 unless
-            asked for.
-        output: what it printed.
+        largest_process: largest peak resident memory of the command and its child processes, MiB (getrusage).
+        whole_tree: peak of the memory of all these processes together, shared pages counted once, MiB (sampled); 0
+            where it was not sampled.
+        output: what the command printed.
 
     """
 
@@ -46,7 +46,7 @@ class Finished:
 
     @property
     def peak(self) -> float:
-        """Return the memory that it needed, MiB."""
+        """Return the peak memory, MiB."""
         return max(self.largest_process, self.whole_tree)
 
 
@@ -57,9 +57,9 @@ def run(
 
     Args:
         command: program and arguments.
-        folder: where.
-        sampled: whether to look at the memory of all its processes while it runs.
-        variables: of its environment, beside those of this process.
+        folder: its working directory.
+        sampled: whether to sample the memory of all its processes while it runs.
+        variables: environment variables, in addition to those of this process.
 
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.NamedTemporaryFile("r") as peak:
@@ -82,12 +82,12 @@ def run(
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment in which `python` and `dvc` are those of this interpreter."""
+    """Return environment variables with which `python` and `dvc` are those of this interpreter's environment."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def last_line(printed: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     return lines[-1] if lines else "it printed nothing"
 
@@ -102,7 +102,7 @@ def _tree(number: int) -> Iterator[int]:
 
 
 def _shared_out(number: int) -> float:
-    """Memory of a process in KiB, each shared page divided by the number of processes that share it."""
+    """Return the memory of a process in KiB, each shared page divided by the number of processes that share it."""
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

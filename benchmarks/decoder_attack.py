@@ -1,4 +1,4 @@
-"""Fitting the attacker's decoder of CEM's tables: against the loop that public code has for it."""
+"""Training the attacker's decoder of CEM's tables, compared with the loop of public code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cem_step import network
@@ -22,7 +22,7 @@ from privprune.training.loop import ScheduleSettings
 NAME = "decoder"
 AIM = 2.0
 BLOCKS, WIDTH, RATE = 8, 64, 0.001  # of CEM's attack
-EPOCHS = 4  # of an attack's 50; our edge runs once for all of them, and over four that still weighs too much
+EPOCHS = 4  # an attack has 50; our edge runs once for all epochs, which over four counts more than over 50
 BYTES = 255
 
 
@@ -31,7 +31,7 @@ QUICK = BatchSize("photos_cnn", batch=8, batches=1, rounds=1)
 
 
 def threat_model_of(size: BatchSize, model: BlockNet) -> ThreatModel:
-    """Return random images and a network that sends features of them with noise."""
+    """Return a threat model of random images, and of a network that sends their features with noise."""
     device = next(model.parameters()).device
     images = torch.randint(0, 256, (size.batch * size.batches, 3, 32, 32), dtype=torch.uint8).to(device)
     records = torch.arange(len(images), device=device)
@@ -52,7 +52,7 @@ def threat_model_of(size: BatchSize, model: BlockNet) -> ThreatModel:
 
 
 def ours(size: BatchSize, threat: ThreatModel) -> None:
-    """Fit for some epochs: the edge runs once, the decoder in bfloat16 and channels last."""
+    """Train the decoder with the project's loop: the edge runs once, the decoder in bfloat16 and channels last."""
     chance = torch.Generator().manual_seed(1)
     pairs = FeatureImagePairs(threat, threat.auxiliary, 1)
     decoder = fresh_decoder(pairs.feature_shape, threat, BLOCKS, WIDTH, chance)
@@ -65,7 +65,7 @@ def ours(size: BatchSize, threat: ThreatModel) -> None:
 
 
 def customary(size: BatchSize, threat: ThreatModel, model: BlockNet) -> None:
-    """Fit for some epochs as ResSFL's and CEM's code do: a loader, float32, the edge run for every batch."""
+    """Train the decoder as the code of ResSFL and CEM does: a DataLoader, float32, the edge run for each batch."""
     edge, _ = split(model.eval(), "wire")
     decoder = fresh_decoder((8, 8, 8), threat, BLOCKS, WIDTH, torch.Generator().manual_seed(1))
     decoder = decoder.to(memory_format=torch.contiguous_format).train()
@@ -81,12 +81,12 @@ def customary(size: BatchSize, threat: ThreatModel, model: BlockNet) -> None:
 
 
 def measure(size: BatchSize) -> list[Result]:
-    """Compare both on one thread, and on a GPU."""
+    """Compare both loops, on one thread and, if there is one, on a GPU."""
     return on_each_device(measured, size)
 
 
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
-    """Compare both on a device."""
+    """Compare both loops on a device."""
     model = network(size.model, device)
     threat = threat_model_of(size, model)
     sides: dict[str, Callable[[], object]] = {
@@ -95,11 +95,11 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
     }
     timing = by_turns(sides, size.rounds)
     steps = EPOCHS * size.batches
-    told = "; ".join(f"{side} {1000 * timing.median(side) / steps:.0f} ms" for side in sides)
-    measured_on = f"{EPOCHS} epochs; a step of {size.batch} images: {told}; {threads(device)}"
+    times = "; ".join(f"{side} {1000 * timing.median(side) / steps:.0f} ms" for side in sides)
+    measured_on = f"{EPOCHS} epochs; a step of {size.batch} images: {times}; {threads(device)}"
     note = f"{timing.spread('ours', 'customary')}; {measured_on}"
-    said = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
-    result = Result(NAME, said, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
+    description = f"decoder of 711,539 parameters{place(device)}, images per second: ours against the customary loop"
+    result = Result(NAME, description, timing.times_faster("ours", "customary"), "times", AIM, "higher", note)
     if result.reached == "no":
         result = replace(result, note=f"{result.note}; {top_operators(sides['ours'])}")
     return [result]

@@ -1,4 +1,4 @@
-"""The demo suite from a fresh clone with an empty cache, the environment built: serially, and stages side by side."""
+"""The demo suite, run in a fresh clone with an empty cache: stages one after another, and in parallel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AIM_AT_ONCE = 1.7
 
 @dataclass(frozen=True)
 class Part:
-    """What is run and timed from the beginning: its name in a table, the command, the seconds or ratio aimed at."""
+    """A command whose time from the start is measured: its name in the table, the command, the aim in s or times."""
 
     name: str
     command: tuple[str, ...]
@@ -29,12 +29,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured.
+    """Size of the measurement.
 
     Attributes:
-        repository: what is cloned.
-        parts: run in one clone, each with the time of those before it.
-        at_once: does the same as all parts, in a clone of its own, that many times as fast; None to leave it out.
+        repository: the repository to clone.
+        parts: commands that are run in one clone; the time of each includes those before it.
+        at_once: a command that does the same as all parts, in a clone of its own, its aim being how many times faster
+            it is; None to leave it out.
 
     """
 
@@ -53,17 +54,17 @@ QUICK = Size(Path(), (Part("a data set of the demo", ("dvc", "repro", "fetch"), 
 
 
 def measure(size: Size) -> list[Result]:
-    """Run the parts one by one, then all of them once more side by side."""
+    """Run the parts one after another, then everything once more in parallel."""
     results = in_clone(size.repository, size.parts)
     serial = results[-1].value
-    if size.at_once is None or serial is None:  # without the one there is no ratio to the other
+    if size.at_once is None or serial is None:  # no ratio without the serial time
         return results
     (total,) = in_clone(size.repository, (size.at_once,))
     return [*results, replace(total, aim=AIM), _ratio(size.at_once, serial, total)]
 
 
 def in_clone(repository: Path, parts: Sequence[Part]) -> list[Result]:
-    """Clone what is committed into an empty folder, and run parts there, until one fails."""
+    """Clone the repository into an empty folder, and run the parts there, until one fails."""
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as empty:
         clone = Path(empty) / "clone"
@@ -82,28 +83,28 @@ def in_clone(repository: Path, parts: Sequence[Part]) -> list[Result]:
 
 
 def _ratio(part: Part, serial: float, total: Result) -> Result:
-    """Say how many times as fast stages side by side are as those before, one after another."""
-    said = f"{measured(part)}, against one stage after another"
+    """Return how many times faster stages run in parallel than one after another."""
+    description = f"{measured(part)}, against one stage after another"
     if total.value is None:
-        return Result(NAME, said, None, "times", part.aim, "higher", total.note)
+        return Result(NAME, description, None, "times", part.aim, "higher", total.note)
     note = f"{serial:.0f} s against {total.value:.0f} s; side by side, {total.note}"
-    return Result(NAME, said, serial / total.value, "times", part.aim, "higher", note)
+    return Result(NAME, description, serial / total.value, "times", part.aim, "higher", note)
 
 
 def slowest(reports: Path, since: float, count: int = 5) -> str:
-    """Say where the time went: the stages that took longest, from the timings that they have left since then."""
-    found = [
+    """Describe the stages that took longest, from the timings that have been written since a time."""
+    timings = [
         (json.loads(file.read_text())["seconds"], f"{file.parent.name} {file.stem}")
         for file in reports.glob("*/timings/**/*.json")
         if file.stat().st_mtime >= since
     ]
-    told = ", ".join(f"{stage} {seconds:.0f} s" for seconds, stage in sorted(found, reverse=True)[:count])
-    total = sum(seconds for seconds, _ in found)
-    return f"{len(found)} stages that train or attack took {total:.0f} s, the longest: {told}" if found else ""
+    longest = ", ".join(f"{stage} {seconds:.0f} s" for seconds, stage in sorted(timings, reverse=True)[:count])
+    total = sum(seconds for seconds, _ in timings)
+    return f"{len(timings)} stages that train or attack took {total:.0f} s, the longest: {longest}" if timings else ""
 
 
 def measured(part: Part) -> str:
-    """Say what is measured, in words."""
+    """Return the description of a measurement."""
     return f"{part.name} from a fresh clone, `{' '.join(part.command)}`"
 
 

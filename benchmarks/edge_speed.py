@@ -1,4 +1,4 @@
-"""The edge of ResNet-18 with five blocks, dense against 92 % removed, on one CPU thread in PyTorch and ONNX Runtime."""
+"""The edge of ResNet-18, dense and with 92 % of its parameters removed, on one thread in PyTorch and ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: where the network is cut, pixels of an image's side, images of a round, rounds."""
+    """Size of the measurement: block after which the network is cut, image side in pixels, images per round, rounds."""
 
     cut: str
     pixels: int
@@ -42,19 +42,19 @@ QUICK = Size("block1", pixels=32, images=1, rounds=1)  # the exporter's time gro
 
 
 def edge(width: float, cut: str = CUT) -> BlockNet:
-    """Build stem and five blocks in torchvision's form, all channels times a width, with random weights.
+    """Build the edge of torchvision's ResNet-18 with random weights; all numbers of channels are multiplied by `width`.
 
-    Removal by a mask leaves layers of unequal width; equal shares of all are the plain case.
+    Pruning by a mask would leave a different fraction of each layer; here it is the same for all layers.
     """
     torch.manual_seed(0)
     return split(resnet18_imagenet(Shape(3, 256, 10), width), cut)[0].eval()
 
 
 def narrowed(cut: str = CUT) -> BlockNet:
-    """Build the widest such edge that has lost at least 92 % of its parameters."""
+    """Build the widest edge with at least 92 % fewer parameters than the dense one."""
 
     def parameters(width: float) -> int:
-        with torch.device("meta"):  # counted without drawing values
+        with torch.device("meta"):  # counts parameters without allocating them
             return count_parameters(edge(width, cut))
 
     most = (1 - REMOVED) * parameters(1.0)
@@ -69,18 +69,16 @@ def measure(size: Size) -> list[Result]:
     edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
     left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
     example = image.expand(2, -1, -1, -1)
-    files = (
-        run_in_workers(  # forked, which keeps the exporter's state out: later workers of this process would die of it
-            lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
-        )
+    files = run_in_workers(  # forked: the exporter leaves a state that would crash later workers of this process
+        lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
     )
     sides: dict[str, Callable[[], object]] = {}
     for (name, model), file in zip(edges.items(), files, strict=True):
         sides[f"{name}, torch"] = partial(_often, _in_torch(model), image, size.images)
         sides[f"{name}, onnx"] = partial(_often, Session(file), image.numpy(), size.images)
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
-    results = [_result(timing, runtime, 1 - left, size, told) for runtime in RUNTIMES]
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
+    results = [_result(timing, runtime, 1 - left, size, times) for runtime in RUNTIMES]
     if any(result.reached == "no" for result in results):
         missed = top_operators(sides["pruned, torch"])
         results = [replace(one, note=f"{one.note}; {missed}") if one.reached == "no" else one for one in results]
@@ -90,8 +88,8 @@ def measure(size: Size) -> list[Result]:
 def _in_torch(model: nn.Module) -> Callable[[Tensor], Tensor]:
     def run(image: Tensor) -> Tensor:
         with torch.inference_mode():
-            made: Tensor = model(image)
-            return made
+            features: Tensor = model(image)
+            return features
 
     return run
 
@@ -101,12 +99,12 @@ def _often(run: Callable[[Any], object], image: object, images: int) -> None:
         run(image)
 
 
-def _result(timing: Timing, runtime: str, removed: float, size: Size, told: str) -> Result:
-    """Say how many times faster the pruned edge is in one runtime."""
+def _result(timing: Timing, runtime: str, removed: float, size: Size, times: str) -> Result:
+    """Return how many times faster the pruned edge is in one runtime."""
     dense, pruned = f"dense, {runtime}", f"pruned, {runtime}"
     measured = (
         f"ResNet-18's edge of {BLOCKS[size.cut]}, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
         f"dense against {100 * removed:.1f} % of the parameters removed"
     )
-    note = f"{timing.spread(pruned, dense)}; an image: {told}; one thread"
+    note = f"{timing.spread(pruned, dense)}; an image: {times}; one thread"
     return Result(NAME, measured, timing.times_faster(pruned, dense), "times", AIM, "higher", note)

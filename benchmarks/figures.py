@@ -1,4 +1,4 @@
-"""Figures of the benchmarks: what was reached of each aim, how costs grow, where the time of large networks goes."""
+"""Figures of the benchmarks: results relative to their aims, growth of costs, time of large networks by operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from privprune.plots.style import DEFENCES, FEATURE_DEFENCES, INK, MUTED, NEUTRA
 
 Row = Mapping[str, Any]
 REACHED, MISSED = DEFENCES["mia_pruning"].colour, DEFENCES["min_max"].colour
-_PARTS = (  # what fills the bars of `peak`, from the left
+_PARTS = (  # colours of the bars of `peak`, from the left
     REACHED,
     *(FEATURE_DEFENCES[name].colour for name in ("distance_correlation", "resfl", "dropout", "patrol_as_in_cem")),
     *(FEATURE_DEFENCES[name].colour for name in ("noise", "noise_nopeek", "noise_arl", "top_k")),
@@ -32,24 +32,24 @@ _PER_ROW = 3
 
 
 def draw(rows: Sequence[Row], folder: Path) -> list[tuple[str, str]]:
-    """Draw what the rows hold the numbers for; returns file name and what it shows, in the order of reading."""
-    held = [row for row in rows if row["aim"] is not None and row["value"] is not None]
+    """Draw all figures that have rows; returns the name and caption of each file, in the order of the page."""
+    with_aim = [row for row in rows if row["aim"] is not None and row["value"] is not None]
     grown = [row for row in rows if row["benchmark"] == "growth" and row.get("points")]
     divided = [row for row in rows if row["benchmark"] == "peak" and row.get("points")]
-    found = []
-    for name, own, drawing, said in (
-        ("ratios", held, ratios, "What was reached of each aim; right of the line is better than it"),
+    figures = []
+    for name, shown, drawing, caption in (
+        ("ratios", with_aim, ratios, "What was reached of each aim; right of the line is better than it"),
         ("growth", grown, growth, "How cost grows: medians, and the power of n through them"),
         ("peak", divided, peak, "Training steps against the machine's matrix peak: where the time goes"),
     ):
-        if own:
-            write_text(folder / f"{name}.svg", svg(drawing(own), name))
-            found.append((f"{name}.svg", said))
-    return found
+        if shown:
+            write_text(folder / f"{name}.svg", svg(drawing(shown), name))
+            figures.append((f"{name}.svg", caption))
+    return figures
 
 
 def ratios(rows: Sequence[Row]) -> Figure:
-    """Draw how many times better than its aim each number is, on one axis for all units."""
+    """Draw how many times better than its aim each result is; the axis serves all units."""
     labels = [textwrap.fill(f"{row['benchmark']}: {row['measure']}", 78, max_lines=2) for row in rows]
     scores = [score(row) for row in rows]
     with journal():
@@ -61,8 +61,8 @@ def ratios(rows: Sequence[Row]) -> Figure:
             colour, marker = (REACHED, "o") if row["reached"] == "yes" else (MISSED, "X")
             axes.plot([1, reached], [place, place], color=colour, linewidth=1.6, zorder=2)
             axes.plot([reached], [place], color=colour, marker=marker, markersize=5, linestyle="", zorder=3)
-            told = f"{with_unit(row['value'], row['unit'])}  ({aimed(row)})"
-            axes.annotate(told, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+            value = f"{with_unit(row['value'], row['unit'])}  ({aimed(row)})"
+            axes.annotate(value, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=6)
         axes.set_xlim(min(0.5, *scores) / 1.15, max(2.0, *scores) * 1.15)
         axes.set_yticks(range(len(rows)), labels, fontsize=6)
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -79,13 +79,13 @@ def ratios(rows: Sequence[Row]) -> Figure:
 
 
 def score(row: Row) -> float:
-    """Return how many times better than its aim a number is; 1 at the aim."""
+    """Return how many times better than its aim a result is; 1 at the aim."""
     value, aim = max(float(row["value"]), 1e-9), float(row["aim"])
     return value / aim if row["better"] == "higher" else aim / value
 
 
 def growth(rows: Sequence[Row]) -> Figure:
-    """Draw each cost over its size on logarithmic axes, with the fitted power of n."""
+    """Draw each cost against the size n on logarithmic axes, with the fitted power law."""
     columns = min(len(rows), _PER_ROW)
     lines = ceil(len(rows) / columns)
     with journal():
@@ -99,7 +99,7 @@ def growth(rows: Sequence[Row]) -> Figure:
 
 
 def _grown(axes: Axes, row: Row) -> None:
-    """Draw one quantity."""
+    """Draw the cost of one quantity."""
     points = [(float(size), seconds) for size, seconds in row["points"]]
     sizes, seconds = zip(*points, strict=True)
     law = fitted(points)
@@ -120,7 +120,7 @@ def _grown(axes: Axes, row: Row) -> None:
 
 
 def _logarithmic(axes: Axes, *, x: bool) -> None:
-    """Write 0.5, 1, 2, 5 along an axis, and nothing in between."""
+    """Label 0.5, 1, 2, 5, 10 and so on along a logarithmic axis, without minor ticks."""
     axis = axes.xaxis if x else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
     axis.set_major_formatter(FuncFormatter(power))
@@ -129,7 +129,7 @@ def _logarithmic(axes: Axes, *, x: bool) -> None:
 
 
 def peak(rows: Sequence[Row]) -> Figure:
-    """Draw what a training step's time goes to: at the left what its products would take at the peak's speed."""
+    """Draw how the time of a training step is divided; the left part is that of its products at peak speed."""
     labels = list(dict.fromkeys(label for row in rows for label, _ in row["points"]))
     colours = dict(zip(labels, (*_PARTS, *[MUTED] * len(labels)), strict=False))
     with journal():

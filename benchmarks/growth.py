@@ -1,4 +1,4 @@
-"""How cost grows with cells, images, seeds, shadow models and clusters: points, and the exponent through them."""
+"""How cost grows with cells, images, seeds, shadow models and clusters: measured points, and a fitted exponent."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from privprune.workflow.train import TrainEntry, train_cell
 
 NAME = "growth"
 CLASSES = 10
-Cost = Callable[[int], float]  # of a size, in seconds
+Cost = Callable[[int], float]  # size -> seconds
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: the sizes of each quantity, epochs of a network, rounds."""
+    """Size of the measurement: the sizes of each quantity, epochs of a training, rounds."""
 
     cells: tuple[int, ...]
     images: tuple[int, ...]
@@ -79,7 +79,7 @@ _NETWORK = {
     "reidentification": None,
     "cut": None,
 }
-_PLAN = {  # of the demo's digits, but for the number of epochs
+_PLAN = {  # of the demo's digits, without the number of epochs
     "batch": 50,
     "optimiser": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.0001},
     "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
@@ -93,8 +93,11 @@ _METHODS: dict[str, dict[str, object]] = {
 
 
 def measure(size: Size) -> list[Result]:
-    """Measure each quantity, on a GPU too where there is one; what cannot be measured says why."""
-    with tempfile.TemporaryDirectory() as temporary, contextlib.redirect_stderr(io.StringIO()):  # epoch by epoch
+    """Measure the cost of each quantity, also on a GPU if there is one; a result that failed says why."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        contextlib.redirect_stderr(io.StringIO()),
+    ):  # hides the progress of epochs
         results = [_cells(size, Path(temporary)), *trained(size, torch.device("cpu"))]
         return results + (in_own_process(trained_on_gpu, size) if torch.cuda.is_available() else [])
 
@@ -109,7 +112,7 @@ def _cells(size: Size, folder: Path) -> Result:
 
 
 def trained(size: Size, device: torch.device) -> list[Result]:
-    """Measure all that computes, on one device."""
+    """Measure all quantities but `cells` on one device."""
     with tempfile.TemporaryDirectory() as temporary:
         context = digits(Path(temporary) / "digits", size, device)
         costs: Mapping[str, tuple[Sequence[int], Cost]] = {
@@ -122,13 +125,13 @@ def trained(size: Size, device: torch.device) -> list[Result]:
 
 
 def trained_on_gpu(size: Size) -> list[Result]:
-    """Measure the same on the GPU."""
+    """Measure the same quantities on the GPU."""
     with contextlib.redirect_stderr(io.StringIO()):
         return trained(size, torch.device("cuda"))
 
 
 def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, on: str = "") -> Result:
-    """Measure the cost of all sizes by turns, after a round of the smallest that does not count, and fit a power."""
+    """Measure the cost of all sizes in turn, after one unmeasured run of the smallest, and fit a power law."""
     seconds: dict[int, list[float]] = {size: [] for size in sizes}
     with tidied() as collect:
         cost(min(sizes))
@@ -138,9 +141,9 @@ def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, on: str = ""
                 seconds[size].append(cost(size))
     points = [(float(size), median(taken)) for size, taken in seconds.items()]
     law = fitted(points)
-    told = ", ".join(f"{size:,.0f}: {_duration(taken)}" for size, taken in points)
+    medians = ", ".join(f"{size:,.0f}: {_duration(taken)}" for size, taken in points)
     note = (
-        f"{told}; the points lie {100 * law.residual:.0f} % off the line (root mean square), "
+        f"{medians}; the points lie {100 * law.residual:.0f} % off the line (root mean square), "
         f"medians of {rounds} rounds, {cores()} cores"
     )
     drawn = tuple((f"{size:g}", taken) for size, taken in points)
@@ -148,7 +151,7 @@ def grown(what: str, sizes: Sequence[int], cost: Cost, rounds: int, on: str = ""
 
 
 def described(what: str) -> str:
-    """Say what is measured, in words."""
+    """Return the description of a measurement."""
     return f"{what}: {_MEASURED[what]}"
 
 
@@ -157,12 +160,12 @@ def _duration(seconds: float) -> str:
 
 
 def cells_cost(folder: Path, cells: int) -> float:
-    """Plan a pipeline, in a process of its own; importing DVC does not count."""
+    """Return the time of planning a pipeline in a new process, without that of importing DVC."""
     return float(in_folder(python("-c", _PLANNED), folder / f"{cells}-cells").output)
 
 
 def images_cost(most: int, device: torch.device) -> Cost:
-    """Return what trains a network for an epoch."""
+    """Return a function that trains a network for an epoch on a number of images."""
     images, labels = (values.to(device) for values in random_data(most))
 
     def cost(count: int) -> float:
@@ -173,7 +176,7 @@ def images_cost(most: int, device: torch.device) -> Cost:
 
 
 def digits(folder: Path, size: Size, device: torch.device) -> DataContext:
-    """Make scikit-learn's digits with as many splits as are needed."""
+    """Prepare scikit-learn's digits with as many splits as the largest cell needs."""
     shadows = max(size.shadows)
     pools = {"selection": 100, "known": 200}
     protocol = {
@@ -196,7 +199,7 @@ def digits(folder: Path, size: Size, device: torch.device) -> DataContext:
 
 
 def entry(seeds: int, shadows: int, epochs: int) -> TrainEntry:
-    """Return a cell of so many targets and shadow models."""
+    """Return an entry with the given numbers of targets and shadow models."""
     settings = {
         "paper": "mia_pruning",
         "data": "digits",
@@ -208,12 +211,12 @@ def entry(seeds: int, shadows: int, epochs: int) -> TrainEntry:
 
 
 def seeds_cost(context: DataContext, epochs: int, seeds: int) -> float:
-    """Train a cell of so many targets."""
+    """Return the time of training a cell of `seeds` targets."""
     return synchronised(lambda: train_cell(entry(seeds, 0, epochs), context, NAME))
 
 
 def shadows_cost(context: DataContext, epochs: int, shadows: int) -> float:
-    """Train a target with so many shadow models, and attack it."""
+    """Return the time of training a target and its shadow models, and attacking it."""
     attack = AttackEntry("mia_pruning", "digits", NAME, _METHODS, BaseRates((), ()), resamples=200, seed=0)
 
     def work() -> None:
@@ -224,15 +227,15 @@ def shadows_cost(context: DataContext, epochs: int, shadows: int) -> float:
 
 
 def clusters_cost(device: torch.device, clusters: int, repetitions: int = 20) -> float:
-    """Compute the loss of a batch, mean of some repetitions."""
+    """Return the time of the loss of a batch, the mean of some repetitions."""
     torch.set_num_threads(1)
-    known, features, labels = cem_loss.problem(cem_loss.FULL, CLASSES, clusters)
-    known = ClassClusters(*(values.to(device) for values in known))
+    fitted_clusters, features, labels = cem_loss.problem(cem_loss.FULL, CLASSES, clusters)
+    fitted_clusters = ClassClusters(*(values.to(device) for values in fitted_clusters))
     features, labels = features.to(device), labels.to(device)
 
     def work() -> None:
         for _ in range(repetitions):
             leaf = features.clone().requires_grad_()
-            cem_loss.fast_loss(known, leaf, labels, 50_000 / CLASSES).backward()
+            cem_loss.fast_loss(fitted_clusters, leaf, labels, 50_000 / CLASSES).backward()
 
     return synchronised(work) / repetitions

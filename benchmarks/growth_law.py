@@ -1,4 +1,4 @@
-"""How a cost grows: the power law through measured points."""
+"""Fit a power law to measured costs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class PowerLaw:
     """cost = factor * size ** exponent.
 
     Attributes:
-        exponent: 1 where twice as much costs twice as much.
+        exponent: 1 where the cost is proportional to the size.
         factor: the cost of size 1.
-        residual: root mean square of how far the points lie off, as a share of the cost: 0.05 is about 5 %.
+        residual: root mean square residual of the logarithms: 0.05 is about 5 % of the cost.
 
     """
 
@@ -33,7 +33,7 @@ def fitted(points: Sequence[tuple[float, float]]) -> PowerLaw:
     """Fit by least squares on the logarithms.
 
     Args:
-        points: (size, cost), all positive, of two sizes at least.
+        points: (size, cost), all positive, with at least two different sizes.
 
     """
     sizes, costs = np.log(np.array(points, dtype=np.float64)).T

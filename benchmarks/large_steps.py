@@ -1,4 +1,4 @@
-"""Training steps of large networks and of the attack's decoder, through the project's own loops, ready to be timed."""
+"""Training steps of large networks and of the attack's decoder, with the project's own loops, for measurements."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from privprune.training.loop import OptimiserSettings, ScheduleSettings, Trainin
 Precision = Literal["float32", "bfloat16"]
 NAMES = {"vgg16": "VGG16", "resnet18": "ResNet-18"}
 CONSTANT = ScheduleSettings("constant", (), 1.0)
-# Labels mean nothing here; a small rate keeps the numbers ordinary, since some are slower than others.
+# The labels are random. A small rate avoids extreme values of the weights, with which arithmetic may be slower.
 SMALL = OptimiserSettings("sgd", 0.0001, 0.9, 0.0005)
 
 
 @dataclass(frozen=True)
 class Steps:
-    """An epoch of some batches, in two ways, and its batches alone.
+    """One epoch of training in two precisions, and the preparation of its batches alone.
 
     Attributes:
-        name: what is trained.
-        fast: in bfloat16, channels last.
-        slow: in float32.
-        slow_is: the same in words.
-        batches: what the loop does to have its batches, without the network.
+        name: of the network that is trained.
+        fast: trains in bfloat16, channels last.
+        slow: trains in float32.
+        slow_is: precision and memory layout of `slow`, in words.
+        batches: prepares the batches as the loop does, without training.
 
     """
 
@@ -71,7 +71,7 @@ def network_steps(size: BatchSize, device: torch.device) -> Steps:
 
 
 def network_batches(data: TrainingData, plan: TrainingPlan, chance: torch.Generator) -> None:
-    """Draw, gather and vary the batches of an epoch as the loop does."""
+    """Draw, gather and augment the batches of an epoch as the loop does."""
     for positions in shuffled(data, plan.batch, [chance]):
         records = data.indices.gather(1, positions).flatten()
         augmented(data.images[records], plan.augmentation, [chance])
@@ -79,7 +79,7 @@ def network_batches(data: TrainingData, plan: TrainingPlan, chance: torch.Genera
 
 
 def decoder_steps(size: BatchSize, device: torch.device) -> Steps:
-    """Return steps of fitting the decoder of CEM's attacks; both precisions channels last, as the loop has it."""
+    """Return training steps of the decoder of CEM's attacks; both precisions are channels last, as in the loop."""
     chance = torch.Generator().manual_seed(1)
     threat = threat_model_of(size, network(size.model, device))
     pairs = FeatureImagePairs(threat, threat.auxiliary, 1)

@@ -1,4 +1,4 @@
-"""A training step of ResNet-20 with PATROL's Lipschitz terms, and with its game, against one without."""
+"""A training step of ResNet-20 with PATROL's Lipschitz terms, and with its game, compared with one without."""
 
 from __future__ import annotations
 
@@ -58,26 +58,26 @@ def epoch(size: BatchSize, context: DefenceContext, terms: PatrolSettings | None
     plan = TrainingPlan(1, size.batch, optimiser, CONSTANT, "none", context.precision)
     chance = torch.Generator().manual_seed(0)
     network = build(size.model, in_channels=3, image_size=32, classes=10, generator=chance, cut=CUT)
-    own = () if terms is None else build_defence(terms, context).terms
+    loss_terms = () if terms is None else build_defence(terms, context).terms
     ensemble = Ensemble([network.to(context.images.device).to(memory_format=torch.channels_last)])
-    train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=own)
+    train(ensemble, data, plan, [torch.Generator().manual_seed(2)], terms=loss_terms)
 
 
 def measure(size: BatchSize) -> list[Result]:
-    """Compare the ways on one thread, and on a GPU."""
+    """Compare all sides, on one thread and, if there is one, on a GPU."""
     return on_each_device(measured, size)
 
 
 def measured(size: BatchSize, device: torch.device) -> list[Result]:
-    """Compare the ways on a device."""
+    """Compare all sides on a device."""
     context = random_setting(size, CUT, device)
     sides: dict[str, Callable[[], object]] = {
         side: partial(epoch, size, context, terms) for side, terms in SIDES.items()
     }
     timing = by_turns(sides, size.rounds)
-    told = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
+    times = "; ".join(f"{side} {1000 * timing.median(side) / size.batches:.0f} ms" for side in sides)
     note = (
-        f"a step of {size.batch} images: {told}; a quarter of the batch passes with noise, a decoder of "
+        f"a step of {size.batch} images: {times}; a quarter of the batch passes with noise, a decoder of "
         f"{GAME.blocks + 2} blocks and width {GAME.width} takes one step per step; {threads(device)}"
     )
     results = [
@@ -91,7 +91,7 @@ def measured(size: BatchSize, device: torch.device) -> list[Result]:
 
 
 def _result(timing: Timing, what: str, side: str, aim: float | None, note: str) -> Result:
-    """Say how many times as long a step takes."""
+    """Return how many times longer a step takes than without the terms."""
     measured = f"{what}, time of a step: with {side} against without"
     spread = timing.spread("without", side)
     return Result(NAME, measured, timing.times_faster("without", side), "times", aim, "lower", f"{spread}; {note}")

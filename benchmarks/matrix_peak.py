@@ -1,4 +1,4 @@
-"""Training steps of large networks against the machine's own peak: that of a product of two matrices, measured."""
+"""Training steps of large networks, compared with the machine's measured peak: the speed of a matrix product."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _BEHIND = {FORWARD, BACKWARD, PRODUCTS}  # kinds whose operations are counted
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured.
+    """Size of the measurement.
 
     Attributes:
-        networks: training steps of these, images of 32 x 32.
-        decoder: fitting the attack's decoder against this network.
-        matrices: sides of the square matrices that are multiplied on a CPU; a peak is that of the best.
+        networks: networks whose training steps are measured, with images of 32 x 32.
+        decoder: network whose inversion decoder is trained.
+        matrices: sides of the square matrices that are multiplied on a CPU; the fastest gives the peak.
         matrices_gpu: the same on a GPU.
-        seconds: for each side and each kind of numbers.
+        seconds: duration of the measurement of each side and each precision.
 
     """
 
@@ -61,12 +61,12 @@ QUICK = Size(
 
 
 def measure(size: Size) -> list[Result]:
-    """Measure on one thread of the CPU, and on the GPU where there is one; where there is none, a row says so."""
+    """Measure on one thread of the CPU and on the GPU; without a GPU a row reports that it is missing."""
     results = measured_on_cpu(size)
     if torch.cuda.is_available():
         return results + in_own_process(measured_on_gpu, size)
-    said = "peak, cem-step, lipschitz-step, decoder, and growth of what is trained, on a GPU"
-    return [*results, Result(NAME, said, None, "%", AIM_SHARE, "higher", NO_GPU)]
+    measures = "peak, cem-step, lipschitz-step, decoder, and growth of what is trained, on a GPU"
+    return [*results, Result(NAME, measures, None, "%", AIM_SHARE, "higher", NO_GPU)]
 
 
 @on_one_thread
@@ -76,33 +76,33 @@ def measured_on_cpu(size: Size) -> list[Result]:
 
 
 def measured_on_gpu(size: Size) -> list[Result]:
-    """Measure on the GPU, float32 as PyTorch is set."""
+    """Measure on the GPU, with PyTorch's setting of TF32 for float32."""
     tensor_cores = "TF32" if torch.backends.cuda.matmul.allow_tf32 else "no TF32"
     where = f"{torch.cuda.get_device_name()}, {tensor_cores}"
     return measured_on(torch.device("cuda"), size, size.matrices_gpu, where)
 
 
 def measured_on(device: torch.device, size: Size, matrices: Sequence[int], where: str) -> list[Result]:
-    """Measure the peaks, then the steps against them."""
-    found = {kind: best(partial(products, number, device), matrices, size.seconds) for kind, number in _NUMBERS.items()}
+    """Measure the peaks, then the training steps."""
+    peaks = {kind: best(partial(products, number, device), matrices, size.seconds) for kind, number in _NUMBERS.items()}
     rows = [
         Result(NAME, f"matrix peak, {kind}{place(device)}", speed / 1e9, "GFLOP/s", None, "higher", f"{side}; {where}")
-        for kind, (speed, side) in found.items()
+        for kind, (speed, side) in peaks.items()
     ]
-    peak = found["bf16"][0]
+    peak = peaks["bf16"][0]
     for one in size.networks:
         rows += against(peak, network_steps(one, device), one, where, place(device), aimed=True)
     return rows + against(peak, decoder_steps(size.decoder, device), size.decoder, where, place(device), aimed=False)
 
 
 def products(number: torch.dtype, device: torch.device, side: int) -> Callable[[], object]:
-    """Return what multiplies two square matrices of a kind of numbers."""
+    """Return a function that multiplies two square matrices of a precision."""
     left, right = (torch.randn(side, side, device=device).to(number) for _ in range(2))
     return partial(torch.mm, left, right, out=torch.empty_like(left))
 
 
 def best(products_of: Callable[[int], Callable[[], object]], sides: Sequence[int], seconds: float) -> tuple[float, str]:
-    """Return the greatest speed of a product of square matrices, in operations per second, and of which size."""
+    """Return the highest speed of a product of square matrices, in operations per second, and a note on all sides."""
     speeds = {}
     for side in sides:
         multiply = products_of(side)
@@ -112,27 +112,27 @@ def best(products_of: Callable[[int], Callable[[], object]], sides: Sequence[int
             least = min(least, synchronised(multiply))
         speeds[side] = 2 * side**3 / least
     fastest = max(speeds, key=lambda side: speeds[side])
-    told = ", ".join(f"{side}: {speed / 1e9:,.0f}" for side, speed in speeds.items())
-    return speeds[fastest], f"best of square matrices, GFLOP/s by their side: {told}"
+    by_side = ", ".join(f"{side}: {speed / 1e9:,.0f}" for side, speed in speeds.items())
+    return speeds[fastest], f"best of square matrices, GFLOP/s by their side: {by_side}"
 
 
 def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, aimed: bool) -> list[Result]:
-    """Compare precisions, hold the faster against the peak, and see what batches cost.
+    """Compare both precisions, compare the faster one with the peak, and measure the share of preparing batches.
 
     Args:
-        peak: operations per second of a bf16 product of matrices.
+        peak: operations per second of a bf16 matrix product.
         steps: the training steps.
-        size: how many, and how often.
+        size: images per batch, batches, and rounds.
         where: device and threads, in words.
-        on: what a row's name ends with.
-        aimed: whether the aims for large networks hold for it.
+        on: suffix of a row's name for the device.
+        aimed: whether the aims for large networks apply.
 
     """
     flops = counted(steps.fast)
     timing = by_turns({"fast": steps.fast, "slow": steps.slow, "batches": steps.batches}, size.rounds)
     seconds, total = timing.median("fast"), sum(flops.values())
     share = 100 * total / seconds / peak
-    told = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
+    step = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
     parts = where_time_goes(flops, shares_of_time(steps.fast), peak * seconds)
     lost = ", ".join(f"{part} {100 * of:.0f} %" for part, of in parts)
     name = f"{steps.name}{on}"
@@ -145,7 +145,7 @@ def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, 
             "%",
             AIM_SHARE if aimed else None,
             "higher",
-            f"{total / seconds / 1e9:,.0f} GFLOP/s; a step of {told}; time: {lost}",
+            f"{total / seconds / 1e9:,.0f} GFLOP/s; a step of {step}; time: {lost}",
             tuple(parts),
         ),
         _data(timing, size, name),
@@ -153,15 +153,15 @@ def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, 
 
 
 def where_time_goes(flops: dict[str, int], shares: dict[str, float], possible: float) -> list[tuple[str, float]]:
-    """Divide a step's time into what its products would take at the peak's speed, and what all else takes.
+    """Divide a step's time into that of its products at peak speed, and the rest by kind of operator.
 
     Args:
-        flops: kind -> operations.
+        flops: kind -> number of operations.
         shares: kind -> share of the time.
-        possible: operations that the peak's speed would do in that time.
+        possible: number of operations in that time at peak speed.
 
     Returns:
-        (part, share of the time); of kinds with operations that is what they take beyond the peak's speed.
+        (part, share of the time); for a kind whose operations are counted, its time beyond that at peak speed.
 
     """
     ideal = {kind: flops.get(kind, 0) / possible for kind in _BEHIND}
@@ -180,7 +180,7 @@ def _ratio(timing: Timing, steps: Steps, size: BatchSize, name: str, *, aim: flo
 
 
 def _data(timing: Timing, size: BatchSize, name: str) -> Result:
-    """Say what drawing, gathering and varying the images takes of a step."""
+    """Return the share of a step in which images are drawn, gathered and augmented."""
     share = 100 / timing.times_faster("batches", "fast")
     note = f"{1000 * timing.median('batches') / size.batches:.1f} ms for {size.batch} images"
     return Result(NAME, f"{name}: share of a training step that waits for data", share, "%", AIM_DATA, "lower", note)

@@ -1,4 +1,4 @@
-"""Measure two or more ways of doing the same in one run, by turns, so that both meet the same state of the machine."""
+"""Measure several implementations in turn in one run, so that the state of the machine is the same for all."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-Of = TypeVar("Of")  # how much is measured
+Of = TypeVar("Of")  # size of a measurement
 Result = TypeVar("Result")
 Row = TypeVar("Row")
 Given = ParamSpec("Given")
-DEFAULT_THREADS = torch.get_num_threads()  # as PyTorch finds it good, before anything here changes it
+DEFAULT_THREADS = torch.get_num_threads()  # PyTorch's default, read before any benchmark changes it
 
 
 @dataclass(frozen=True)
 class BatchSize:
-    """How much is measured of a network's steps: network, images of a batch, batches of a round, rounds."""
+    """Size of a measurement of training steps: network, images per batch, batches per round, rounds."""
 
     model: str
     batch: int
@@ -33,7 +33,7 @@ class BatchSize:
 
 
 def on_one_thread(measure: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Let a measurement run on one thread, and give PyTorch its threads back afterwards."""
+    """Run a measurement on one thread, and restore PyTorch's number of threads afterwards."""
 
     @functools.wraps(measure)
     def alone(*given: Given.args, **named: Given.kwargs) -> Result:
@@ -48,31 +48,31 @@ def on_one_thread(measure: Callable[Given, Result]) -> Callable[Given, Result]:
 
 
 def in_own_process(measure: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
-    """Measure in a fresh process: once a process has touched a GPU, it can no longer fork workers."""
+    """Measure in a new process: a process that has used a GPU can no longer fork workers."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure, given, named)
 
 
 def on_each_device(measure: Callable[[Of, torch.device], list[Row]], size: Of) -> list[Row]:
-    """Measure on one thread of the CPU, and then on the GPU where there is one."""
-    found = on_one_thread(measure)(size, torch.device("cpu"))
+    """Measure on one thread of the CPU, and then on the GPU if there is one."""
+    rows = on_one_thread(measure)(size, torch.device("cpu"))
     if torch.cuda.is_available():
-        found += in_own_process(measure, size, torch.device("cuda"))
-    return found
+        rows += in_own_process(measure, size, torch.device("cuda"))
+    return rows
 
 
 def place(device: torch.device) -> str:
-    """Return what the name of a row ends with that was measured on a device."""
+    """Return the suffix of a row's name for a device."""
     return "" if device.type == "cpu" else ", GPU"
 
 
 def threads(device: torch.device) -> str:
-    """Say for a note what computed."""
+    """Return the device, or its number of threads, for a note."""
     return "one thread" if device.type == "cpu" else torch.cuda.get_device_name(device)
 
 
 def synchronised(work: Callable[[], object]) -> float:
-    """Return the seconds of some work, what it gave a GPU to do included."""
+    """Return the seconds of a call of `work`, including what it started on a GPU."""
     wait_for_gpu()
     began = time.perf_counter()
     work()
@@ -81,14 +81,14 @@ def synchronised(work: Callable[[], object]) -> float:
 
 
 def wait_for_gpu() -> None:
-    """Let a GPU finish what this process has given it; asking for one would begin one, which is not wanted."""
+    """Wait until a GPU has finished the work of this process; does not initialise a GPU that is not in use."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
 
 @contextlib.contextmanager
 def tidied() -> Iterator[Callable[[], object]]:
-    """Yield a way to collect garbage that leaves alone what is there now, the imported modules most of all."""
+    """Yield a function that collects garbage but skips objects that exist now, above all imported modules."""
     gc.collect()
     gc.freeze()
     try:
@@ -102,7 +102,7 @@ class Timing:
     """Seconds of each side, round by round.
 
     Attributes:
-        seconds: side -> one number per round; the sides of a round were measured one right after the other.
+        seconds: side -> one number per round; within a round the sides were measured directly after each other.
 
     """
 
@@ -113,11 +113,11 @@ class Timing:
         return median(self.seconds[side])
 
     def times_faster(self, side: str, than: str) -> float:
-        """Return how many times less time a side takes than another: the median over the rounds."""
+        """Return how many times faster a side is than another: the median over the rounds."""
         return median(self._ratios(side, than))
 
     def spread(self, side: str, than: str, work: int = 1) -> str:
-        """Say the least and the largest ratio of the rounds, where a side does `work` times as much."""
+        """Describe the smallest and the largest ratio of the rounds; `work`: how many times more the side does."""
         ratios = [work * ratio for ratio in self._ratios(side, than)]
         return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 
@@ -126,12 +126,12 @@ class Timing:
 
 
 def by_turns(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> Timing:
-    """Time all sides by turns.
+    """Time all sides in turn.
 
     Args:
-        sides: name -> the work.
+        sides: name -> function to time.
         rounds: how often each side is measured.
-        warm_up: run each side once before, unmeasured.
+        warm_up: whether each side is run once before the measurement.
 
     """
     seconds: dict[str, list[float]] = {side: [] for side in sides}
@@ -146,7 +146,7 @@ def by_turns(sides: Mapping[str, Callable[[], object]], rounds: int, *, warm_up:
 
 
 def top_operators(work: Callable[[], object], count: int = 5) -> str:
-    """Say which operators take the most processor time of their own in some work of one process."""
+    """Describe the operators with the most CPU time of their own in a call of `work`."""
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
         work()
     rows = sorted(profiled.key_averages(), key=lambda row: row.self_cpu_time_total, reverse=True)

@@ -1,4 +1,4 @@
-"""Peak memory of the demo's stages: one entry of each, the one that took longest, run again in a copy."""
+"""Peak memory of the demo's stages: the entry of each stage that took longest is run again in a copy."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchmarks.result import Result
 NAME = "memory"
 AIM = 4096.0
 MEASURE = "peak memory of the demo's largest stage"
-WITHOUT = ("track",)  # it writes to the user's tracking store, and is no computation
+WITHOUT = ("track",)  # writes to the user's tracking store, and computes nothing
 
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured: the finished checkout, and which stages."""
+    """Size of the measurement: a checkout in which the demo is complete, and the stages; None for all."""
 
     folder: Path
     stages: tuple[str, ...] | None
@@ -34,7 +34,7 @@ QUICK = Size(Path(), ("fetch", "train"))
 
 
 def measure(size: Size) -> list[Result]:
-    """Run the stages one by one, and take the largest."""
+    """Run the stages one after another, and return the largest peak."""
     if unfinished := why_unfinished(size.folder):
         return [Result(NAME, MEASURE, None, "MiB", AIM, "lower", unfinished)]
     peaks: dict[str, float] = {}
@@ -56,7 +56,7 @@ def measure(size: Size) -> list[Result]:
 
 
 def copy_checkout(folder: Path, copy: Path) -> None:
-    """Copy what stages write to, and link what they only read."""
+    """Copy the folders that stages write to, and link what they only read."""
     for name in ("privprune", "stages", "params.yaml", "dvc.yaml", "pyproject.toml"):
         (copy / name).symlink_to(folder / name)
     for name in ("data", "reports"):
@@ -64,7 +64,7 @@ def copy_checkout(folder: Path, copy: Path) -> None:
 
 
 def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield each stage of `dvc.yaml` with the command of its entry that took longest, if known, else of its first."""
+    """Yield each stage of `dvc.yaml` with the command of its longest entry, or of the first without timings."""
     suite = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
     stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for stage, described in stages.items():
@@ -76,7 +76,7 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def seconds_taken(folder: Path, suite: str, stage: str, entry: str) -> float:
-    """Return how long a stage says that it took; 0 if it does not."""
+    """Return the recorded seconds of an entry; 0 if there are none."""
     for file in (folder / "reports" / suite / "timings").glob(f"*/{stage}/{entry}.json"):
         return float(json.loads(file.read_text(encoding="utf-8"))["seconds"])
     return 0.0

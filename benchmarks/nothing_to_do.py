@@ -16,7 +16,7 @@ MEASURE = "`dvc repro` with nothing to do"
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: the finished checkout, rounds."""
+    """Size of the measurement: a checkout in which the demo is complete, rounds."""
 
     folder: Path
     rounds: int
@@ -27,7 +27,7 @@ QUICK = Size(Path(), 1)
 
 
 def measure(size: Size) -> list[Result]:
-    """Time it, if there is indeed nothing to do."""
+    """Time `dvc repro` in a checkout where everything is up to date."""
     seconds: list[float] = []
     note = ""
     if unfinished := why_unfinished(size.folder):
@@ -42,7 +42,7 @@ def measure(size: Size) -> list[Result]:
 
 
 def why_unfinished(folder: Path) -> str:
-    """Say what is left to do in a checkout; nothing where `dvc repro` has been run to its end."""
+    """Return why a checkout is not complete; empty after a complete `dvc repro`."""
     if not (folder / "dvc.lock").is_file():
         return "needs a finished demo in the checkout: run `uv run dvc repro` first"
     status = run(["dvc", "status"], folder)

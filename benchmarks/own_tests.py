@@ -1,4 +1,4 @@
-"""The tests, all of them."""
+"""The time of all tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AIM = 300.0
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured: the checkout, and pytest's arguments."""
+    """Size of the measurement: the checkout, and pytest's arguments."""
 
     folder: Path
     arguments: tuple[str, ...]
@@ -26,7 +26,7 @@ QUICK = Size(Path(), ("-q", "--collect-only"))
 
 
 def measure(size: Size) -> list[Result]:
-    """Run them once, in this environment; `uv run` adds the fraction of a second that it needs to look at it."""
+    """Run the tests once, without `uv run`, which would add a fraction of a second."""
     finished = run([sys.executable, "-m", "pytest", *size.arguments], size.folder)
     measured = f"`pytest {' '.join(size.arguments)}`"
     summary = last_line(finished.output)

@@ -19,7 +19,7 @@ SECONDS, MEMORY = 20.0, 4096.0
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: queries, gallery pictures, numbers of an embedding, identities, cameras."""
+    """Size of the measurement: queries, gallery pictures, dimensions of an embedding, identities, cameras."""
 
     queries: int
     gallery: int
@@ -33,7 +33,7 @@ QUICK = Size(queries=20, gallery=50, dimensions=8, identities=5, cameras=3)
 
 
 def measure(size: Size) -> list[Result]:
-    """Rank random embeddings in a process of their own, whose memory is theirs alone."""
+    """Rank random embeddings in a new process, so that its peak memory is that of the ranking."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         seconds, mebibytes, precision = pool.apply(ranked, (size,))
     what = f"{size.queries:,} queries x {size.gallery:,} gallery pictures"
@@ -55,7 +55,7 @@ def ranked(size: Size) -> tuple[float, float, float]:
 
     queries, gallery = pictures(size.queries), pictures(size.gallery)
     began = time.perf_counter()
-    found = evaluate_ranking(*queries, *gallery)
+    ranking = evaluate_ranking(*queries, *gallery)
     seconds = time.perf_counter() - began
     unit = 1024 if sys.platform != "darwin" else 1024**2
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, found.mean_average_precision
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, ranking.mean_average_precision

@@ -1,4 +1,4 @@
-"""What a benchmark reports."""
+"""The result of a benchmark."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Result:
     Attributes:
         benchmark: name on the command line.
         measure: what was measured, in words.
-        value: the number; None where it could not be measured, the note then says why.
-        unit: `times`, `s`, `MiB`, `%`, `GFLOP/s`, or `power`, the exponent of what a cost grows with.
-        aim: what was asked for, or None where the number is reported without one.
-        better: which side of the aim is the good one.
-        note: the numbers behind it, and where the time goes if the aim is missed.
-        points: what a figure shows of it: label or size, and number.
+        value: the number; None where it could not be measured, for the reason in the note.
+        unit: `times`, `s`, `MiB`, `%`, `GFLOP/s`, or `power` for the exponent of a power law.
+        aim: the number to reach, or None where there is no aim.
+        better: whether a higher or a lower number is better.
+        note: the numbers that it was computed from, and where the time goes if the aim is missed.
+        points: data of its figure: (label or size, number).
 
     """
 
@@ -33,7 +33,7 @@ class Result:
 
     @property
     def reached(self) -> str:
-        """Say `yes`, `no`, or nothing where there is no aim or no number."""
+        """Return `yes`, `no`, or an empty text where there is no aim or no number."""
         if self.aim is None or self.value is None:
             return ""
         return "yes" if (self.value >= self.aim) == (self.better == "higher") or self.value == self.aim else "no"

@@ -1,4 +1,4 @@
-"""What `stages.parallel` costs beside the work: sixty stages that do next to nothing, in a throw-away pipeline."""
+"""The overhead of `stages.parallel`: sixty stages that do almost nothing, in a temporary pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.commands import run
 from benchmarks.measuring import Timing, by_turns
 from benchmarks.result import Result
-from benchmarks.throwaway import COMMAND, PipelineError, in_folder, make, python, said
+from benchmarks.throwaway import COMMAND, PipelineError, in_folder, make, python, run_dvc
 from privprune.cores import cores
 
 NAME = "scheduling"
@@ -21,7 +21,7 @@ PLAIN = "dvc repro"
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: stages, numbers of jobs, rounds."""
+    """Size of the measurement: stages, numbers of jobs, rounds."""
 
     stages: int
     jobs: tuple[int, ...]
@@ -33,7 +33,7 @@ QUICK = Size(stages=2, jobs=(2,), rounds=1)
 
 
 def measure(size: Size) -> list[Result]:
-    """Run the same fresh pipeline with `stages.parallel` and with plain DVC, by turns."""
+    """Run the same new pipeline with `stages.parallel` and with plain DVC in turn."""
     try:
         with tempfile.TemporaryDirectory() as temporary:
             return _measure(size, Path(temporary))
@@ -65,7 +65,7 @@ def _side(jobs: int) -> str:
 
 
 def _in_copy(fresh: Path, copy: Path, command: list[str]) -> Callable[[], object]:
-    """Return what runs a command in a copy of a folder; copying takes milliseconds."""
+    """Return a function that runs a command in a copy of a folder; copying takes milliseconds."""
 
     def work() -> None:
         shutil.rmtree(copy, ignore_errors=True)
@@ -76,28 +76,28 @@ def _in_copy(fresh: Path, copy: Path, command: list[str]) -> Callable[[], object
 
 
 def _work(folder: Path) -> float:
-    """Return the seconds of one stage's command as such, the shell that DVC starts for it included."""
+    """Return the seconds of one stage's command, including those of the shell that DVC starts for it."""
     command = ["sh", "-c", COMMAND.format(name="alone")]
     spent = min(run(command, folder).seconds for _ in range(5)) - min(run(["true"], folder).seconds for _ in range(5))
-    return max(0.0, spent)  # less than what starting a process varies by
+    return max(0.0, spent)  # may be less than the variation in starting a process
 
 
 def _behind(done: Path) -> str:
-    """Say what is spent once per run: on the plan, and on DVC's last word that everything is up to date."""
+    """Describe the time that is spent once per run: for the plan, and for the final `dvc repro`."""
     plan = in_folder(python("-m", "stages.parallel", "--dry-run"), done).seconds
-    last = said("repro", folder=done).seconds
+    last = run_dvc("repro", folder=done).seconds
     return f"once per run: starting and planning {plan:.1f} s, the last word of `dvc repro` {last:.1f} s"
 
 
 def _overhead(size: Size, jobs: int, seconds: float | None, note: str) -> Result:
-    """Say what is spent per stage beside its work."""
+    """Return the time per stage in addition to that of its command."""
     measured = f"stages.parallel --jobs {jobs}, {size.stages} stages: time per stage beside its work"
     aim = AIM if jobs == size.jobs[0] else None
     return Result(NAME, measured, seconds if seconds is None else max(0.0, seconds), "s", aim, "lower", note)
 
 
 def _ratio(size: Size, timing: Timing, jobs: int) -> Result:
-    """Compare with plain DVC."""
+    """Return how many times faster `stages.parallel` is than plain DVC."""
     side = _side(jobs)
     note = f"{timing.median(PLAIN):.1f} s against {timing.median(side):.1f} s; {timing.spread(side, PLAIN)}"
     measured = f"{size.stages} stages that do nothing: stages.parallel {side} against `dvc repro`"

@@ -1,4 +1,4 @@
-"""Sixteen shadow models side by side against one after another: forked workers on the cores, and stacks."""
+"""Training sixteen shadow models in parallel, by forked workers and in stacks, compared with one after another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IMAGE_SIZES = {"digits_cnn": 8, "lenet5": 28}
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: networks, records of each per architecture, images of a batch, stacks, rounds."""
+    """Size of the measurement: networks, training records per architecture, images per batch, stack sizes, rounds."""
 
     networks: int
     records: dict[str, int]
@@ -39,7 +39,7 @@ QUICK = Size(16, {"digits_cnn": 100, "lenet5": 100}, 50, (16, 8, 4), 1)
 
 @dataclass(frozen=True)
 class Shadows:
-    """Shadow models of one architecture, each with its own order of the same records."""
+    """Shadow models of one architecture, trained on the same records in different orders."""
 
     model: str
     images: Tensor
@@ -47,7 +47,7 @@ class Shadows:
     batch: int
 
     def train(self, group: Sequence[int]) -> float:
-        """Train a group as one stack for an epoch; returns the mean loss."""
+        """Train a group of networks as one stack for an epoch; returns the mean loss."""
         generators = [torch.Generator().manual_seed(number) for number in group]
         size = IMAGE_SIZES[self.model]
         ensemble = Ensemble(
@@ -64,7 +64,7 @@ class Shadows:
 
 
 def one_after_another(shadows: Shadows, networks: int, threads: int) -> list[float]:
-    """Train all networks in this process, each alone."""
+    """Train all networks in this process, one after another."""
     torch.set_num_threads(threads)
     try:
         return [shadows.train([number]) for number in range(networks)]
@@ -73,13 +73,13 @@ def one_after_another(shadows: Shadows, networks: int, threads: int) -> list[flo
 
 
 def side_by_side(shadows: Shadows, networks: int, stack: int) -> list[float]:
-    """Train stacks of networks, as many stacks at once as there are cores; a single stack has all cores."""
+    """Train stacks of networks in parallel, as many as there are cores; a single stack uses all cores."""
     groups = [range(first, min(first + stack, networks)) for first in range(0, networks, stack)]
     return workers.run_in_workers(shadows.train, groups)
 
 
 def measure(size: Size) -> list[Result]:
-    """Compare all ways for each architecture."""
+    """Compare all ways of training for each architecture."""
     return [result for model in size.records for result in _measure(size, model)]
 
 
@@ -95,7 +95,7 @@ def _measure(size: Size, model: str) -> list[Result]:
     images = size.networks * size.records[model]
     results = []
     for side in list(sides)[2:]:
-        told = "forked workers on the cores" if side == "forked" else f"stacks of {side.removeprefix('stack ')}"
+        way = "forked workers on the cores" if side == "forked" else f"stacks of {side.removeprefix('stack ')}"
         note = (
             f"{images / timing.median(side):,.0f} images/s, one after another "
             f"{images / timing.median('one thread'):,.0f} on one thread and "
@@ -108,7 +108,7 @@ def _measure(size: Size, model: str) -> list[Result]:
         results.append(
             Result(
                 NAME,
-                f"{model}: {size.networks} networks, {told}, against one after another",
+                f"{model}: {size.networks} networks, {way}, against one after another",
                 ratio,
                 "times",
                 None,

@@ -1,4 +1,4 @@
-"""Throw-away pipelines of DVC: many stages that do next to nothing, so that only what surrounds them takes time."""
+"""Temporary DVC pipelines of many stages that do almost nothing, to measure overhead."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ stages:
 
 
 class PipelineError(Exception):
-    """A command in a throw-away pipeline failed; its last line says why."""
+    """A command in a temporary pipeline failed; the message ends with its last line."""
 
 
 def make(folder: Path, cells: int, *, done: bool) -> None:
-    """Make a pipeline of one stage `check` and, behind it, so many that read a parameter each and write a file.
+    """Create a pipeline of a stage `check` and stages that depend on it, read one parameter each and write a file.
 
     Args:
-        folder: where; it is made.
-        cells: how many stages beside `check`.
-        done: leave it as it is after a run, with everything up to date.
+        folder: of the pipeline; it is created.
+        cells: number of stages besides `check`.
+        done: whether everything is up to date, as after a run.
 
     Raises:
-        PipelineError: DVC refuses.
+        PipelineError: DVC failed.
 
     """
     (folder / ".dvc").mkdir(parents=True)
@@ -53,10 +53,10 @@ def make(folder: Path, cells: int, *, done: bool) -> None:
     if done:
         for name in ("checked", *names):
             (folder / f"{name}.txt").write_text(f"{name}\n")
-        said("commit", "--force", "--quiet", folder=folder)
+        run_dvc("commit", "--force", "--quiet", folder=folder)
 
 
-def said(*arguments: str, folder: Path) -> Finished:
+def run_dvc(*arguments: str, folder: Path) -> Finished:
     """Run DVC in a folder.
 
     Raises:
@@ -67,19 +67,19 @@ def said(*arguments: str, folder: Path) -> Finished:
 
 
 def in_folder(command: Sequence[str], folder: Path) -> Finished:
-    """Run a command in a folder, with the modules of this checkout.
+    """Run a command in a folder, with this checkout on Python's path.
 
     Raises:
         PipelineError: it failed.
 
     """
-    given = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
-    finished = run(command, folder, variables=given)
+    variables = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    finished = run(command, folder, variables=variables)
     if finished.status:
         raise PipelineError(f"{' '.join(command)} failed: {last_line(finished.output)}")
     return finished
 
 
 def python(*arguments: str) -> list[str]:
-    """Return a command that this interpreter runs."""
+    """Return the command that runs this interpreter with some arguments."""
     return [sys.executable, *arguments]

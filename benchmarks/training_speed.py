@@ -1,4 +1,4 @@
-"""LeNet-5 on data of MNIST's shape: the customary loop against ours, in images per second."""
+"""Training LeNet-5 on data of MNIST's shape: the usual loop compared with ours, in images per second."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from PIL import Image
 from torch import Tensor
 from torchvision import transforms
@@ -27,7 +27,7 @@ RATE, MOMENTUM = 0.01, 0.9
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: images of an epoch, images of a batch, rounds."""
+    """Size of the measurement: images per epoch, images per batch, rounds."""
 
     images: int
     batch: int
@@ -39,7 +39,7 @@ QUICK = Size(images=2_000, batch=64, rounds=1)
 
 
 class CustomaryDataset(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """What `torchvision.datasets.MNIST` does with the usual transform: a PIL image, `ToTensor`, `Normalize`."""
+    """A dataset like `torchvision.datasets.MNIST` with the usual transform: PIL image, `ToTensor`, `Normalize`."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images, self.labels = images, labels
@@ -54,7 +54,7 @@ class CustomaryDataset(torch.utils.data.Dataset[tuple[Tensor, int]]):
 
 
 def customary_epoch(images: Tensor, labels: Tensor, batch: int, threads: int) -> float:
-    """Train one network for an epoch as the tutorials do: float32, a DataLoader with two workers, losses fetched."""
+    """Train one network for an epoch as tutorials do: float32, DataLoader with two workers, `loss.item()` per step."""
     torch.set_num_threads(threads)
     model = lenet(0)
     optimiser = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM)
@@ -72,7 +72,7 @@ def customary_epoch(images: Tensor, labels: Tensor, batch: int, threads: int) ->
 
 
 def our_epoch(images: Tensor, labels: Tensor, batch: int, seed: int) -> float:
-    """Train one network for an epoch as the stages do: on data that lies in memory as bytes."""
+    """Train one network for an epoch as the stages do: on images in memory, as bytes."""
     ensemble = Ensemble([lenet(seed).to(images.device).to(memory_format=torch.channels_last)])
     data = TrainingData(images, labels, torch.arange(len(images), device=images.device)[None])
     history = train(ensemble, data, plan(batch), [torch.Generator().manual_seed(seed)])
@@ -86,20 +86,20 @@ def lenet(seed: int) -> BlockNet:
 
 
 def plan(batch: int) -> TrainingPlan:
-    """Return the same epoch as the customary loop's."""
+    """Return the plan of one epoch that is equal to that of the customary loop."""
     optimiser = OptimiserSettings("sgd", RATE, MOMENTUM, 0.0)
     return TrainingPlan(1, batch, optimiser, ScheduleSettings("constant", (), 1.0), "none", "float32")
 
 
 def random_data(images: int, size: int = 28) -> tuple[Tensor, Tensor]:
-    """Return uint8 images [n, 1, size, size] and their labels of ten classes; what they show costs no time."""
+    """Return random uint8 images [n, 1, size, size] and random labels of ten classes."""
     generator = torch.Generator().manual_seed(0)
     shown = torch.randint(0, 256, (images, 1, size, size), dtype=torch.uint8, generator=generator)
     return shown, torch.randint(0, 10, (images,), generator=generator)
 
 
 def measure(size: Size) -> list[Result]:
-    """Compare the loops: one network customarily, one of ours, two of ours side by side."""
+    """Compare the loops: one network with the customary loop, one with ours, two in parallel with ours."""
     images, labels = random_data(size.images)
     ours = partial(our_epoch, images, labels, size.batch)
     sides: dict[str, Callable[[], object]] = {
@@ -115,11 +115,11 @@ def measure(size: Size) -> list[Result]:
         _result(timing, "ours, one network", "customary", None),
     ]
     speeds = [f"{side} {_trained(side) * size.images / timing.median(side):,.0f}" for side in sides]
-    told = f"images/s: {'; '.join(speeds)}; batches of {size.batch}, {DEFAULT_THREADS} threads by default"
+    note = f"images/s: {'; '.join(speeds)}; batches of {size.batch}, {DEFAULT_THREADS} threads by default"
     if results[0].reached == "no":
         torch.set_num_threads(1)
-        told += f"; {top_operators(partial(our_epoch, images[: 50 * size.batch], labels, size.batch, 0))}"
-    return [replace(results[0], note=f"{results[0].note}; {told}"), *results[1:]]
+        note += f"; {top_operators(partial(our_epoch, images[: 50 * size.batch], labels, size.batch, 0))}"
+    return [replace(results[0], note=f"{results[0].note}; {note}"), *results[1:]]
 
 
 def _result(timing: Timing, side: str, than: str, aim: float | None) -> Result:
@@ -129,5 +129,5 @@ def _result(timing: Timing, side: str, than: str, aim: float | None) -> Result:
 
 
 def _trained(side: str) -> int:
-    """Networks that a side trains for an epoch each."""
+    """Return how many networks a side trains."""
     return 2 if side == "ours, two networks" else 1

@@ -1,4 +1,4 @@
-"""How a measured number and its aim are written."""
+"""Format a measured number and its aim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def with_unit(value: float, unit: str) -> str:
-    """Write a number with the digits that mean something."""
+    """Format a number with its unit, in a precision that suits the unit."""
     if unit == "power":
         return f"n^{value:.2f}"
     if unit in ("MiB", "GFLOP/s"):
@@ -18,7 +18,7 @@ def with_unit(value: float, unit: str) -> str:
 
 
 def aimed(row: Mapping[str, Any]) -> str:
-    """Write what was asked for, nothing where nothing was."""
+    """Format the aim of a row; empty where there is none."""
     if row["aim"] is None:
         return ""
     return f"{'≥' if row['better'] == 'higher' else '≤'} {row['aim']:,g} {row['unit']}"

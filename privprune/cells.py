@@ -1,4 +1,4 @@
-"""A cell: the trained networks of one table row, targets of all seeds and their shadow models."""
+"""A cell: the trained networks of one table row, which are the targets of all seeds and their shadow models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KEY = re.compile(r"(?P<number>\d+)/(?P<kind>weights|mask|surrogate)/(?P<name>.+
 
 @dataclass(frozen=True)
 class Manifest:
-    """Description of the networks of a cell. Targets come first, then shadow models; network k uses split k.
+    """Description of the networks of a cell: targets first, then shadow models; network k is trained on split k.
 
     Attributes:
         data: name of the dataset.
@@ -43,13 +43,13 @@ class Manifest:
         in_channels: channels of the images.
         image_size: height and width of the images, pixels.
         classes: number of classes.
-        seeds: one per target; shadow models have the seeds from the largest of them plus 1 on.
+        seeds: one per target; the seeds of the shadow models count up from the largest of them plus 1.
         shadows: number of shadow models.
         reserve_reference: whether the reference records were not used for training.
         small_dense: number of weights of a narrower network, or None.
         pretrained: file of weights in `$PRIVPRUNE_DATA/weights` that training starts from, or None.
         cut: where the networks are cut into edge and cloud, or None.
-        structures: channels and blocks that remain of each network; None where none were removed.
+        structures: the remaining channels and blocks of each network; None where none were removed.
         reidentification: losses and batches of re-identification networks, or None for classifiers.
 
     """
@@ -72,12 +72,12 @@ class Manifest:
 
     @property
     def targets(self) -> int:
-        """Number of networks whose results are reported."""
+        """Number of targets, the networks whose results are reported."""
         return len(self.seeds)
 
     @property
     def networks(self) -> int:
-        """Number of networks, targets and shadows."""
+        """Number of all networks, targets and shadow models."""
         return self.targets + self.shadows
 
     def model_seeds(self) -> list[int]:
@@ -121,7 +121,7 @@ class Cell:
     surrogates: list[dict[str, Tensor]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Fill in empty surrogates where none are given."""
+        """Set empty surrogates for all networks where none are given."""
         if not self.surrogates:
             self.surrogates.extend({} for _ in self.states)
 
@@ -133,7 +133,7 @@ class Cell:
         return Cell(manifest, self.states[:targets], self.masks[:targets], self.surrogates[:targets])
 
     def models(self, numbers: Sequence[int]) -> list[BlockNet]:
-        """Build some networks with their weights, on the CPU; their random layers are seeded."""
+        """Build the networks of some numbers with their weights, on the CPU; their random layers are seeded."""
         models = []
         for number in numbers:
             model = self.manifest.fresh(torch.Generator().manual_seed(0), number)
@@ -143,14 +143,14 @@ class Cell:
         return models
 
     def stacked_masks(self, numbers: Sequence[int]) -> dict[str, Tensor]:
-        """Stack the masks of some networks: weight name -> bool [networks, *weight.shape]; empty without masks."""
+        """Stack the masks of the networks of some numbers: weight name -> bool [networks, *weight.shape]."""
         return {name: torch.stack([self.masks[number][name] for number in numbers]) for name in self.masks[0]}
 
     def save(self, folder: Path) -> None:
-        """Write the cell, all or nothing.
+        """Write the cell; a write that fails leaves the folder as it was.
 
         Args:
-            folder: gets `models.safetensors` and `manifest.json`; replaced if it exists.
+            folder: where `models.safetensors` and `manifest.json` are written; replaced if it exists.
 
         Raises:
             UserError: the folder cannot be written, or its disk is full.
@@ -196,8 +196,8 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         cut = None if content["cut"] is None else read(CutSettings, content["cut"], f"{path}: cut")
         structures = _structures(content["structures"], f"{path}: structures")
-        written, where = content["reidentification"], f"{path}: reidentification"
-        reidentification = None if written is None else read(ReidentificationSettings, written, where)
+        losses, where = content["reidentification"], f"{path}: reidentification"
+        reidentification = None if losses is None else read(ReidentificationSettings, losses, where)
         settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
         return Manifest(**{**content, **settings, "structures": structures})
     except (KeyError, TypeError):
@@ -205,7 +205,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _structures(written: Any, where: str) -> tuple[Structure, ...] | None:
-    return None if written is None else tuple(read(Structure, one, where) for one in written)
+    return None if written is None else tuple(read(Structure, structure, where) for structure in written)
 
 
 def _check_architecture(manifest: Manifest, states: list[dict[str, Tensor]], path: Path) -> None:

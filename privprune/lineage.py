@@ -1,10 +1,10 @@
-"""What a cell starts from: the chain of `from:` keys, from a cell back to the one that starts from a dataset."""
+"""The lineage of a cell: the chain of keys `from`, from a cell back to the one that starts from a dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-CELLS = "models/"  # before the name of a cell in `from:`; before that of a dataset stands `datasets/`
+CELLS = "models/"  # prefix of the name of a cell in `from`; that of a dataset is `datasets/`
 
 
 def started_from(origin: str) -> str | None:
@@ -17,10 +17,10 @@ def lineage(cell: str, origin_of: Callable[[str], str]) -> tuple[str, ...]:
 
     Args:
         cell: its name.
-        origin_of: name of a cell -> what it starts from, `datasets/NAME` or `models/CELL`; other text ends the chain.
+        origin_of: name of a cell -> what it starts from: `models/CELL`; any other text, as `datasets/NAME`, is the end.
 
     Raises:
-        ValueError: the chain is a circle; the text is the chain.
+        ValueError: the chain is a circle; the message is the chain.
 
     """
     chain = [cell]

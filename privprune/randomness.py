@@ -37,7 +37,7 @@ def generator(seed: int, purpose: Purpose, index: int | None = None, *details: i
         seed: from the suite.
         purpose: what is drawn.
         index: number of the network, or of the target, that it is drawn for; None for what all of them share.
-        details: further numbers and names that tell generators of the same purpose apart, such as an attack's label.
+        details: further numbers and names that distinguish generators of the same purpose, such as an attack's label.
 
     Returns:
         a new generator, in the same state for the same arguments.

@@ -1,4 +1,4 @@
-"""Records: small JSON files, one per measurement, tracked in git; every table and figure is made from them."""
+"""Records: small JSON files, one per entry that ran, tracked in git; all tables and figures are made from them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from privprune.files import read_json, write_json
 
 Stage = Literal["train", "prune", "harden", "attack", "recognise", "deploy"]
 MAKING = ("train", "prune", "harden")  # the stages that make cells
-PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")  # that compute results
+PACKAGES = ("numpy", "opacus", "scikit-learn", "torch", "torchvision")  # those that compute results
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one stage measured on one cell. Fractions are in [0, 1]; a record has no time, host name or date.
+    """The results of one stage for one cell. Fractions are in [0, 1]; a record has no times, host name or date.
 
     Attributes:
         suite: name of the suite.
         paper: the paper whose row it belongs to.
         stage: the stage that wrote it.
-        cell: the cell; for attacks, recognition and deployment the name of the entry.
+        cell: name of the cell; for attacks, recognition and deployment that of the entry.
         parameters: the entry as it is written in the suite.
         data: name, source, fingerprint and note of the dataset.
         model: name of the architecture.
-        protocol: how members and non-members were divided.
+        protocol: `paper` or `clean`, by which records are split into members and non-members.
         origin: what the stage started from, `datasets/NAME` or `models/CELL`.
-        seeds: one per target, in the order of all lists of values per target.
+        seeds: one per target; lists of one value per target have the same order.
         shadows: number of shadow models.
         metrics: name -> one value per target.
         history: curve -> [epochs][targets].
@@ -38,9 +38,9 @@ class Record:
         histograms: `edges`, and counts of the first target's non-zero weights per layer and for `all`.
         search: candidates of the search for a sparsity (MIA-Pruning, Algorithm 1); empty without a search.
         attacks: label -> results of the attack; empty for stages that do not attack.
-        panels: label of an inversion attack, or `original` -> the same images of the first target, reconstructed by it
-            or true, as a PNG in base64.
-        versions: of Python and of the packages that compute.
+        panels: label of an inversion attack -> reconstructions from the first target, and `original` -> the same
+            images themselves; each a PNG in base64.
+        versions: of Python and of the packages that compute results.
         device: `cpu`, or the name of the GPU.
 
     """
@@ -67,12 +67,12 @@ class Record:
     device: str = "cpu"
 
     def write(self, root: Path) -> None:
-        """Write the record to its path below the folder of the reports."""
+        """Write the record to its path below `root`, the folder of the reports."""
         write_json(record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self)))
 
 
 def _rounded(content: Any) -> Any:
-    """Round every float to six significant digits, more than any interval of a record resolves."""
+    """Round all floats to six significant digits, which is more precise than any interval of a record."""
     if isinstance(content, float):
         return float(f"{content:.6g}")
     if isinstance(content, dict):
@@ -91,7 +91,7 @@ def read_records(folder: Path) -> list[Record]:
     """Read all records below a folder, in the order of their paths.
 
     Raises:
-        UserError: a file is damaged or is no record.
+        UserError: a file is damaged, or is not a record.
 
     """
     records = []
@@ -105,6 +105,6 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def versions(*more: str) -> dict[str, str]:
-    """Return the versions of Python, of the packages that compute, and of further packages."""
+    """Return the versions of Python, of the packages that compute results, and of the packages `more`."""
     packages = {name: importlib.metadata.version(name) for name in (*PACKAGES, *more)}
     return {"python": platform.python_version(), **packages}

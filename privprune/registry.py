@@ -1,7 +1,8 @@
-"""Registries of methods: a method declares itself in its own file, and the registry of its kind finds it there.
+"""Registries of methods: each method is declared in a file of its own, where the registry of its kind finds it.
 
-A module of a registry's folder that sets `METHOD`, or `METHODS` for several of a family, declares methods. So do the
-modules that entry points of the registry's group name, and the `plugins` of a suite. Nothing else has to be edited.
+A module in a registry's folder declares a method by setting `METHOD`, or several by setting `METHODS`. Methods can also
+be declared by modules that are named in entry points of the registry's group, or in the `plugins` of a suite. No other
+file has to be edited.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from privprune.errors import UserError
 
 
 class Named(Protocol):
-    """What a registry needs to know of a method."""
+    """The only requirement on the declaration of a method: a name."""
 
     @property
     def name(self) -> str:
-        """Its name in a suite."""
+        """The method's name in a suite."""
         ...
 
 
 Method = TypeVar("Method", bound=Named)
-_plugins: dict[str, ModuleType] = {}  # of this process, by name: every registry looks at them
+_plugins: dict[str, ModuleType] = {}  # those imported in this process, by name; all registries read them
 
 
 def use_plugins(names: Sequence[str], where: str) -> None:
-    """Import modules from outside, whose methods all registries have from now on.
+    """Import modules of other packages, and add the methods that they declare to all registries.
 
     Args:
-        names: of modules, `package.module`; each is looked for in the working directory and among what is installed.
-        where: the place of the names, for the message.
+        names: of modules, `package.module`, in the working directory or installed.
+        where: location of the names, for the message.
 
     Raises:
         UserError: a module cannot be imported.
@@ -52,15 +53,15 @@ def use_plugins(names: Sequence[str], where: str) -> None:
 
 
 class Registry(Mapping[str, Method], Generic[Method]):
-    """The methods of one kind, name -> declaration, in alphabetical order. The folder is read at the first look-up."""
+    """The methods of one kind, name -> declaration, in alphabetical order. The first look-up reads the folder."""
 
     def __init__(self, package: str, kind: type[Method], group: str) -> None:
-        """Describe where methods are declared.
+        """Store where methods are declared.
 
         Args:
-            package: the folder, as a package; each module in it is imported.
-            kind: class of the declarations; others in the same module belong to other registries.
-            group: of the entry points by which installed packages add methods.
+            package: dotted name of the folder; each module in it is imported.
+            kind: class of the declarations; those of other classes in the same module belong to other registries.
+            group: name of the entry points by which installed packages add methods.
 
         """
         self.package, self.kind, self.group = package, kind, group
@@ -68,7 +69,7 @@ class Registry(Mapping[str, Method], Generic[Method]):
         self._plugins: set[str] = set()  # those that have been read
 
     def __getitem__(self, name: str) -> Method:
-        """Return the method of a name; KeyError where there is none."""
+        """Return the method of a name; raises KeyError if there is none."""
         return self._read()[name][1]
 
     def __iter__(self) -> Iterator[str]:
@@ -85,7 +86,7 @@ class Registry(Mapping[str, Method], Generic[Method]):
         """Return the method of a name.
 
         Raises:
-            UserError: there is none; the line begins with `where` and names those that there are.
+            UserError: there is none; the message begins with `where` and lists the names of all methods.
 
         """
         if not isinstance(name, str) or name not in self:
@@ -93,19 +94,19 @@ class Registry(Mapping[str, Method], Generic[Method]):
         return self[name]
 
     def add(self, module: ModuleType) -> list[str]:
-        """Take the methods of this kind that a module declares, and return their names.
+        """Add the methods of this kind that a module declares, and return their names.
 
         Raises:
             UserError: another module has declared a method of the same name.
 
         """
         declared = self._read() if self._declared is None else self._declared
-        found = [method for method in declarations(module) if isinstance(method, self.kind)]
-        for method in found:
-            before = declared.setdefault(method.name, (module.__name__, method))
-            if before[1] is not method:
-                raise UserError(f"{module.__name__}: found the name {method.name!r}, which {before[0]} has taken")
-        return [method.name for method in found]
+        methods = [method for method in declarations(module) if isinstance(method, self.kind)]
+        for method in methods:
+            existing = declared.setdefault(method.name, (module.__name__, method))
+            if existing[1] is not method:
+                raise UserError(f"{module.__name__}: found the name {method.name!r}, which {existing[0]} has taken")
+        return [method.name for method in methods]
 
     def _read(self) -> dict[str, tuple[str, Method]]:
         if self._declared is None:
@@ -122,6 +123,6 @@ class Registry(Mapping[str, Method], Generic[Method]):
 
 
 def declarations(module: ModuleType) -> tuple[Any, ...]:
-    """Return what a module declares: its `METHOD`, or all of its `METHODS`."""
+    """Return the declarations in a module: those in `METHODS`, and `METHOD`."""
     single = getattr(module, "METHOD", None)
     return (*getattr(module, "METHODS", ()), *(() if single is None else (single,)))

@@ -1,4 +1,4 @@
-"""Read settings strictly: a frozen dataclass beside each method, every key required, one clear line per mistake."""
+"""Read settings strictly into frozen dataclasses: all keys are required, and a mistake is reported in one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a setting may take: from `low` to `high`, either end open where the flag says so."""
+    """The range of numbers that a setting may have: from `low` to `high`, without a limit where it is None."""
 
     low: float | None
     high: float | None
@@ -26,13 +26,13 @@ class Range:
     open_high: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """Whether the value lies in the range."""
+        """Return whether the value is in the range."""
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)
         below = self.high is None or value < self.high or (value == self.high and not self.open_high)
         return above and below
 
     def __str__(self) -> str:
-        """Say the range as a user reads it."""
+        """Return the range in words, for messages."""
         low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {self.low:g}"
         high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {self.high:g}"
         return " and ".join(part for part in (low, high) if part)
@@ -40,17 +40,17 @@ class Range:
 
 @dataclass(frozen=True)
 class Key:
-    """Lets a field stand under another key in the file, for keys such as `from` that Python keeps to itself."""
+    """Another key for a field in the file, for keys such as `from` that are reserved words in Python."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """Lets the key `name` of a mapping choose its settings class out of a table, such as that of a registry.
+    """A settings class that is chosen by the mapping's key `name`, for instance among those of a registry.
 
     Attributes:
-        kinds: returns the table, name -> settings class; called when settings are read.
+        kinds: returns the choices, name -> settings class; called when settings are read.
 
     """
 
@@ -65,19 +65,19 @@ Fraction = Annotated[float, Range(0, 1)]
 
 
 def read(kind: type[Settings], found: object, where: str) -> Settings:
-    """Build a settings dataclass from a mapping out of a suite file.
+    """Build a settings dataclass from a mapping of a suite's file.
 
     Args:
-        kind: the frozen dataclass; its annotations say what is allowed.
-        found: what the file holds at this place.
-        where: the place, as file and dotted key, for the message.
+        kind: the frozen dataclass; its annotations define what is allowed.
+        found: content of the file at this location.
+        where: the location, as file and dotted key, for the message.
 
     Raises:
-        UserError: unknown or missing key, wrong type, value out of range, or a rule of the dataclass broken.
+        UserError: an unknown or missing key, a wrong type, a value out of range, or one that the dataclass refuses.
 
     """
-    known: Any = kind
-    hints, fields = _hints(known), _fields(known)
+    settings_class: Any = kind
+    hints, fields = _hints(settings_class), _fields(settings_class)
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
@@ -95,13 +95,13 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    """Attribute -> annotation; resolving them takes longer than all else, and a suite has hundreds of one kind."""
+    """Return attribute -> annotation; cached, as this is the slowest part and a suite has hundreds of one kind."""
     return typing.get_type_hints(kind, include_extras=True)
 
 
 @functools.cache
 def _fields(kind: Any) -> dict[str, str]:
-    """Key in the file -> attribute; an attribute with a `Key` stands under that key."""
+    """Return key in the file -> attribute; the key is that of the attribute's `Key`, or its name."""
     hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.init]
     return {_key(hints[name], name): name for name in names}
@@ -123,7 +123,7 @@ def _value(hint: Any, found: Any, where: str) -> Any:
 
 
 def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
-    """`Annotated[X, ...]`: X with a `Range`, a `Key`, or chosen by a `OneOf`."""
+    """Read `Annotated[X, ...]`: X with a `Range` or a `Key`, or the class that a `OneOf` chooses."""
     hint, *extras = arguments
     for extra in extras:
         if isinstance(extra, OneOf):
@@ -142,7 +142,7 @@ def _literal(choices: tuple[Any, ...], found: Any, where: str) -> Any:
 
 
 def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
-    """`X | None`, or one of several dataclasses that differ in their Literal field `name`."""
+    """Read `X | None`, or one of several dataclasses that differ in their Literal field `name`."""
     if found is None and type(None) in hints:
         return None
     kinds = [hint for hint in hints if hint is not type(None)]
@@ -164,14 +164,14 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 
 def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:
-    """`tuple[X, ...]`: a list in the file."""
+    """Read `tuple[X, ...]`, which is a list in the file."""
     if not isinstance(found, list | tuple):
         raise UserError(f"{where}: found {_show(found)}, allowed a list")
     return tuple(_value(arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
 
 
 def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
-    """`dict[str, X]`."""
+    """Read `dict[str, X]`, which is a mapping in the file."""
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {_show(found)}, allowed a mapping")
     return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
@@ -212,13 +212,13 @@ def at(suite: Mapping[str, Any], *keys: str, file: str) -> Any:
     """Look up one entry of a suite by its keys.
 
     Raises:
-        UserError: the entry does not exist; the line names those that do.
+        UserError: the entry does not exist; the message lists those that do.
 
     """
     found: Any = suite
     for depth, key in enumerate(keys):
         if not isinstance(found, Mapping) or key not in found:
-            known = _listed(found) if isinstance(found, Mapping) else "none"
-            raise UserError(f"{file}: {'.'.join(keys[: depth + 1])} does not exist, allowed {known}")
+            allowed = _listed(found) if isinstance(found, Mapping) else "none"
+            raise UserError(f"{file}: {'.'.join(keys[: depth + 1])} does not exist, allowed {allowed}")
         found = found[key]
     return found

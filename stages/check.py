@@ -1,4 +1,4 @@
-"""Refuse a suite with a mistake anywhere in it, before any training: `python -m stages.check`."""
+"""Validate the whole suite before any training: `python -m stages.check`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
 
 
 def main() -> None:
-    """Read the whole suite, and list the code that each entry runs, so that only what a change touches runs again."""
-    torch.set_num_threads(1)  # small networks, one image each
+    """Validate the suite, and list the code that each entry runs, so that a change reruns only what it affects."""
+    torch.set_num_threads(1)  # networks are small, and run on one image each
     suite = load_yaml(PARAMS)
     check_suite(suite, str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})

@@ -43,14 +43,14 @@ def cell() -> Cell:
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    """Whether two mappings have the same tensors, bit for bit."""
+    """Return whether two mappings have the same tensors, bit for bit."""
     return one.keys() == other.keys() and all(
         torch.equal(one[name], other[name]) and one[name].dtype == other[name].dtype for name in one
     )
 
 
-def test_a_cell_survives_its_folder(cell: Cell, tmp_path: Path) -> None:
-    """Manifest, weights and masks are read as they were written, and written again they are the same bytes."""
+def test_a_saved_cell_is_read_unchanged(cell: Cell, tmp_path: Path) -> None:
+    """Manifest, weights and masks are read as they were written; saving them again writes the same bytes."""
     cell.save(tmp_path / "a")
     found = load_cell(tmp_path / "a")
     assert found.manifest == cell.manifest
@@ -61,14 +61,14 @@ def test_a_cell_survives_its_folder(cell: Cell, tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_models_are_the_states(cell: Cell) -> None:
-    """Networks come back in the order asked for, with the weights they were saved with."""
+def test_models_have_the_saved_weights(cell: Cell) -> None:
+    """Networks are returned in the given order, with their saved weights."""
     for number, model in zip((2, 0), cell.models([2, 0]), strict=True):
         assert same(dict(model.state_dict()), cell.states[number])
 
 
 def test_targets_come_first_and_shadows_continue_their_seeds(cell: Cell) -> None:
-    """Shadow models have seeds that no target has; leaving them out leaves the targets as they were."""
+    """Shadow models have seeds that no target has; `targets_only` does not change the targets."""
     assert MANIFEST.model_seeds() == [5, 3, 6]
     alone = cell.targets_only()
     assert (alone.manifest.networks, alone.manifest.seeds) == (2, (5, 3))
@@ -76,7 +76,7 @@ def test_targets_come_first_and_shadows_continue_their_seeds(cell: Cell) -> None
     assert len(alone.masks) == 2
 
 
-def test_masks_are_stacked_in_the_order_asked_for(cell: Cell) -> None:
+def test_masks_are_stacked_in_the_given_order(cell: Cell) -> None:
     """The leading dimension counts the networks; a cell without masks has none."""
     stacked = cell.stacked_masks([1, 0])
     for name, mask in stacked.items():
@@ -85,7 +85,7 @@ def test_masks_are_stacked_in_the_order_asked_for(cell: Cell) -> None:
     assert replace(cell, masks=[{}, {}, {}]).stacked_masks([0, 1]) == {}
 
 
-def test_smaller_networks_survive_their_folder(tmp_path: Path) -> None:
+def test_smaller_networks_are_read_unchanged(tmp_path: Path) -> None:
     """Each network is rebuilt in its own shape, with the surrogate that it was trained against."""
     sizes = (5, 16, 9)
     structures = tuple(Structure((), {"conv2.conv": (16, size), "fc1.linear": (4 * size, 64)}) for size in sizes)
@@ -106,7 +106,7 @@ def test_smaller_networks_survive_their_folder(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_structure_are_refused(cell: Cell, tmp_path: Path) -> None:
-    """The line names tensor and both shapes; a manifest with too few structures is refused too."""
+    """The error names the tensor and both shapes; a manifest with too few structures is refused, too."""
     smaller = Structure((), {"conv1.conv": (1, 4)})
     folder = tmp_path / "cell"
     replace(cell, manifest=replace(MANIFEST, structures=(smaller,) * 3)).save(folder)
@@ -116,14 +116,14 @@ def test_weights_of_another_structure_are_refused(cell: Cell, tmp_path: Path) ->
 
 
 def refused(folder: Path) -> str:
-    """Return the line that a cell is refused with."""
+    """Return the message with which a cell is refused."""
     with pytest.raises(UserError) as raised:
         load_cell(folder)
     return str(raised.value)
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(cell: Cell, tmp_path: Path) -> None:
-    """The line names file, tensor, both shapes and the architecture."""
+    """The error names the file, the tensor, both shapes and the architecture."""
     cell.save(tmp_path)
     write_json(tmp_path / "manifest.json", {**read_json(tmp_path / "manifest.json"), "classes": 7})
     assert refused(tmp_path) == (
@@ -132,7 +132,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(cell: Cell, tmp_path: P
 
 
 def test_a_missing_or_surplus_weight_is_refused(cell: Cell, tmp_path: Path) -> None:
-    """A tensor that is not there, or that the architecture does not have, is named."""
+    """The error names a tensor that is missing, or that the architecture does not have."""
     cell.save(tmp_path)
     path = tmp_path / "models.safetensors"
     tensors = load_file(path)
@@ -174,7 +174,7 @@ def test_a_truncated_or_missing_file_is_refused(cell: Cell, tmp_path: Path) -> N
 
 
 def test_a_full_disk_leaves_the_old_cell(cell: Cell, tmp_path: Path) -> None:
-    """Weights that do not fit on the disk cost one line, and the old cell stays; the limit is the process's own."""
+    """Weights that do not fit on the disk give one line, and the old cell stays; a limit on file size simulates it."""
     cell.save(tmp_path / "cell")
     before = (tmp_path / "cell" / "models.safetensors").read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""Files and folders are written whole or not at all."""
+"""Files and folders are written completely or not at all."""
 
 import errno
 import os
@@ -15,17 +15,17 @@ from privprune.files import new_folder, read_json, write_bytes, write_json, writ
 
 
 def listing(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder, hidden ones too, with its content."""
+    """Return all files below a folder, also hidden ones, with their content."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def full_disk(*_: object, **__: object) -> Any:
-    """Fail as a write on a full disk does."""
+    """Raise the error of a write to a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_file_is_replaced_and_its_folders_are_made(tmp_path: Path) -> None:
-    """What is written is what is read, and nothing else is left behind."""
+    """The content that was written is read again, and no other files are left."""
     for text in ("old", "new ü"):
         write_text(tmp_path / "a" / "b" / "x.txt", text)
         assert listing(tmp_path) == {"a/b/x.txt": text.encode()}
@@ -33,7 +33,7 @@ def test_a_file_is_replaced_and_its_folders_are_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["write_bytes", "replace"])
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """A disk that fills while the content or the name is written costs one line, and the old content stays."""
+    """A disk that is full when the content or the name is written gives one line, and the old content stays."""
     write_bytes(tmp_path / "x", b"old")
     monkeypatch.setattr(Path, step, full_disk)
     with pytest.raises(UserError) as raised:
@@ -52,7 +52,7 @@ def filled(target: Path, content: bytes) -> None:
 
 
 def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    """Files of the old folder that the new one has not are gone, and others may read it."""
+    """Files that only the old folder had are removed, and other users may read the new one."""
     (tmp_path / "cell").mkdir()
     (tmp_path / "cell" / "stale").write_bytes(b"stale")
     filled(tmp_path / "cell", b"new")
@@ -61,7 +61,7 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_failure_while_a_folder_is_filled_leaves_the_old_one(tmp_path: Path) -> None:
-    """An exception, an interrupt and a full disk in the middle leave the old folder and nothing beside it."""
+    """After an exception, an interrupt or a full disk the old folder is unchanged, and no other files are left."""
     filled(tmp_path / "cell", b"old")
     before = listing(tmp_path)
 
@@ -79,8 +79,8 @@ def test_a_failure_while_a_folder_is_filled_leaves_the_old_one(tmp_path: Path) -
         assert listing(tmp_path) == before
 
 
-def test_a_folder_that_cannot_take_its_name_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure at the last move names the target, and no half-made folder stays."""
+def test_a_folder_that_cannot_be_renamed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of the final rename names the target, and no incomplete folder is left."""
     monkeypatch.setattr(Path, "replace", full_disk)
     with pytest.raises(UserError, match="cell: could not be written, No space left on device"):
         filled(tmp_path / "cell", b"new")
@@ -88,7 +88,7 @@ def test_a_folder_that_cannot_take_its_name_is_reported(tmp_path: Path, monkeypa
 
 
 def test_a_place_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
-    """A file where a folder is needed, and a folder without the right to write, give one line with the target."""
+    """A file in place of a folder, and a folder without write permission, give one line that names the target."""
     (tmp_path / "file").write_bytes(b"")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
@@ -103,7 +103,7 @@ def test_a_place_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
 
 
 def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:
-    """The order of keys does not show, lists of numbers stand on one line, and a NaN is refused before writing."""
+    """The order of keys has no effect, lists of numbers are on one line, and NaN is refused before writing."""
     write_json(tmp_path / "a", {"b": [1, 2, [3, 4]], "a": "[1,  2] ü"})
     write_json(tmp_path / "b", {"a": "[1,  2] ü", "b": [1, 2, [3, 4]]})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -116,7 +116,7 @@ def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:
 
 
 def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
-    """The line says which file, and what to do."""
+    """The error names the file, and what to do."""
     with pytest.raises(UserError, match=r"x.json: the file is missing, run `dvc repro` to make it"):
         read_json(tmp_path / "x.json")
     for content in (b'{"a": 1', b"", b"\xff\xfe"):

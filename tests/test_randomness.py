@@ -1,4 +1,4 @@
-"""Generators: what they depend on, and on nothing else."""
+"""Generators depend on their arguments, and on nothing else."""
 
 import zlib
 
@@ -10,7 +10,7 @@ from privprune.randomness import Purpose, generator, numpy_generator
 
 
 def mixed(*numbers: int) -> int:
-    """Return the seed that numbers are mixed to: one step of Knuth's linear congruential generator for each."""
+    """Return the seed that results from numbers: one step of Knuth's linear congruential generator for each."""
     seed = 0
     for number in numbers:
         seed = (seed * 6364136223846793005 + number + 1442695040888963407) % 2**63
@@ -28,8 +28,8 @@ def test_seeds_are_those_of_earlier_versions(purpose: Purpose) -> None:
     assert np.array_equal(numpy_generator(3, purpose, "nasr", 7).random(4), expected)
 
 
-def test_the_numbers_of_purposes_stay() -> None:
-    """Results depend on them: a purpose that gets another number changes all that is drawn for it."""
+def test_the_numbers_of_purposes_are_fixed() -> None:
+    """Results depend on them: another number for a purpose changes all that is drawn for it."""
     numbers = {name: int(purpose) for name, purpose in Purpose.__members__.items()}
     assert numbers == {
         "INITIAL_WEIGHTS": 0,

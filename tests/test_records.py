@@ -1,4 +1,4 @@
-"""Records: what stands in git."""
+"""Records, the results that are tracked in git."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +28,8 @@ RECORD = Record(
 )
 
 
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    """A record survives its file, and has the documented path."""
+def test_a_written_record_is_read_unchanged(tmp_path: Path) -> None:
+    """A record that was written is read unchanged, from the documented path."""
     RECORD.write(tmp_path)
     assert read_records(tmp_path) == [RECORD]
     assert record_path(tmp_path, "demo", "mia_pruning", "prune", "digits-pruned") == (
@@ -59,8 +59,8 @@ def test_records_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ['{"suite": "demo"}', '{"unknown": 1}', "[1, 2]", "3", "null"])
-def test_what_is_no_record_is_refused(tmp_path: Path, content: str) -> None:
-    """A JSON file of other content is refused; the error names its path."""
+def test_other_json_files_are_refused(tmp_path: Path, content: str) -> None:
+    """A JSON file with other content is refused; the error names its path."""
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(UserError, match=r"x\.json: not a record of this version"):
         read_records(tmp_path)

@@ -1,4 +1,4 @@
-"""What a suite file may hold, and the one line that each mistake gets."""
+"""Reading settings: valid values, and the line in which each mistake is reported."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ class Square:
 
 @dataclass(frozen=True)
 class Everything:
-    """One field of each kind that settings know."""
+    """Settings with a field of each supported kind."""
 
     origin: Annotated[str, Key("from")]
     epochs: Count
@@ -97,14 +97,14 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 
 def mistake(kind: type, found: object) -> str:
-    """Return the line of the refusal."""
+    """Return the error message."""
     with pytest.raises(UserError) as refused:
         read(kind, found, "suite.yaml: prune.x")
     return str(refused.value)
 
 
 def test_every_kind_of_field_is_read() -> None:
-    """Good settings become an instance, with integers where a number is asked for as floats."""
+    """Valid settings become an instance, in which integers for fields of numbers are floats."""
     found = read(Everything, GOOD, "suite.yaml: prune.x")
     assert (found.origin, found.epochs, found.mode, found.steps) == ("models/x", 0, "clean", (1, 2))
     assert found.shape == Square("tile", 2.0)
@@ -120,20 +120,20 @@ def test_a_mistake_gets_one_line(changed: dict[str, Any], line: str) -> None:
 
 @pytest.mark.parametrize("key", GOOD)
 def test_every_key_is_required(key: str) -> None:
-    """Nothing has a default: each key that is left out is reported."""
+    """There are no defaults: each missing key is reported."""
     less = {name: value for name, value in GOOD.items() if name != key}
     assert mistake(Everything, less) == f"suite.yaml: prune.x.{key}: missing, the keys are {KEYS}"
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
-    """The line stays a line whatever was found."""
+    """The message is one line for any value."""
     line = mistake(Everything, {**GOOD, "from": ["a\nb"] * 1000})
     assert len(line) < 150
     assert "\n" not in line
 
 
 def test_a_missing_entry_is_reported_with_those_that_exist() -> None:
-    """A lookup names the first key on the way that does not exist, and its neighbours."""
+    """The error names the first key that does not exist, and those that exist next to it."""
     suite = {"train": {"a": {}, "b": {}}, "suite": "x"}
     assert at(suite, "train", "a", file="f") == {}
     for keys, line in (

@@ -1,4 +1,4 @@
-"""YAML files as plain data, and the one line that each mistake gets."""
+"""Reading YAML files as plain data, and the line in which each mistake is reported."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("content", "line"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_gets_one_line(content: bytes | None, line: str, tmp_path: Path) -> None:
-    """The message says the file, what is wrong, and in which line and column where the reader knows them."""
+    """The message names the file, the mistake and, where known, its line and column."""
     path = tmp_path / "suite.yaml"
     if content is not None:
         path.write_bytes(content)
@@ -49,15 +49,15 @@ def test_values_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     assert load_yaml(path) == {**expected, "none": None, True: "x"}
 
 
-def test_a_key_may_stand_beside_what_it_is_merged_with(tmp_path: Path) -> None:
-    """`<<: *anchor` adds the keys that are not written, and a key that is written wins."""
+def test_a_written_key_overrides_a_merged_one(tmp_path: Path) -> None:
+    """`<<: *anchor` adds keys that are not written in the mapping itself."""
     path = tmp_path / "suite.yaml"
     path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n")
     assert load_yaml(path)["b"] == {"x": 1, "y": 3}
 
 
 def test_each_call_returns_a_copy(tmp_path: Path) -> None:
-    """A change of what was read does not show in what is read later."""
+    """A change of the returned data does not affect later calls."""
     path = tmp_path / "suite.yaml"
     path.write_text("a: {x: 1}\n")
     load_yaml(path)["a"]["x"] = 2

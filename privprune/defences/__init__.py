@@ -1,4 +1,4 @@
-"""Defences, one file each: terms of the loss, gradient transforms, stopping rules; layers on the wire are in `models`.
+"""Defences, one file each: loss terms, gradient transforms, stopping rules. Layers on the wire are in `models.wire`.
 
 A file of this folder declares its defence as `METHOD`, a `DefenceMethod`; the registry `DEFENCES` finds it there.
 """

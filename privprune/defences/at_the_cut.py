@@ -1,4 +1,4 @@
-"""What the defences of features share: they need a network that is cut in two."""
+"""What defences of the features at the cut share: they need a network that is split into edge and cloud."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from privprune.training.loop import Step
 
 
 def require_cut(name: str, context: DefenceContext) -> None:
-    """Refuse a network that stays whole.
+    """Raise an error for a network that is not split.
 
     Raises:
-        ValueError: it has no cut; the line begins with the defence's name.
+        ValueError: the network has no cut; the message begins with the defence's name.
 
     """
     if context.cut is None:
@@ -20,7 +20,7 @@ def require_cut(name: str, context: DefenceContext) -> None:
 
 
 def features_of(step: Step) -> Tensor:
-    """Return the noise-free features of a step, with their graph: [batch, channels, height, width].
+    """Return the noise-free features of a step, attached to the autograd graph: [batch, channels, height, width].
 
     Raises:
         ValueError: the network has no cut.

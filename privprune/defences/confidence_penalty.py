@@ -1,7 +1,7 @@
-"""The confidence penalty (Pereyra et al. 2017, arXiv 1701.06548): reward outputs that stay undecided.
+"""The confidence penalty (Pereyra et al. 2017, arXiv 1701.06548): reward output distributions of high entropy.
 
-Members leak because the network is surer of them than of other records. This regulariser is the cheapest answer to
-that, so it is what a costlier defence has to beat.
+Membership leaks because a network is more confident on its training records than on others. This regulariser is the
+cheapest defence against that, so a costlier one has to do better.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from privprune.defences.defence import Defence, DefenceContext
@@ -21,7 +21,7 @@ from privprune.training.loop import Step, Term
 
 @dataclass(frozen=True)
 class ConfidencePenaltySettings:
-    """How much an undecided output is worth: beta of the paper's Section 3."""
+    """The weight of the entropy in the loss: beta of the paper's Section 3."""
 
     name: Literal["confidence_penalty"]
     weight: NonNegative
@@ -31,7 +31,7 @@ class ConfidencePenalty(Term):
     """Subtract beta * H(p(y|x)) from the loss."""
 
     def __init__(self, settings: ConfidencePenaltySettings) -> None:
-        """Take the weight."""
+        """Store the weight."""
         self._weight = settings.weight
 
     def penalty(self, step: Step) -> Tensor:
@@ -42,7 +42,7 @@ class ConfidencePenalty(Term):
 
 
 def confidence_penalty(settings: ConfidencePenaltySettings, context: DefenceContext) -> Defence:
-    """Train with the penalty from the first step to the last."""
+    """Apply the penalty during the whole training."""
     del context
     return Defence(terms=(ConfidencePenalty(settings),))
 

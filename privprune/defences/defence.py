@@ -1,4 +1,4 @@
-"""What a defence is to the training loop, and what it may know when it is set up."""
+"""The interface of a defence: what it is given when it is built, and what it gives to the training loop."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from privprune.training.loop import GradientTransform, Term
 
 @dataclass(frozen=True)
 class DefenceContext:
-    """What a defence may use: never the records that attacks or utility are scored on.
+    """The data and settings that a defence may use; records that score attacks or utility are not among them.
 
     Attributes:
         images: uint8 [records, channels, height, width].
         labels: int64 [records].
         members: int64 [networks, n], the training records of each network.
-        reference: int64 [networks, r], non-members kept for defences.
-        selection: int64 [networks, s], non-members for choosing.
+        reference: int64 [networks, r], non-members reserved for defences.
+        selection: int64 [networks, s], non-members for model selection.
         classes: number of classes.
         cut: where the networks are cut into edge and cloud; None for whole networks.
-        epochs: length of the training that is to come.
+        epochs: length of the training.
         batch: its batch size.
         precision: of its convolutions.
         target_accuracy: accuracy on `selection` of the networks that the stage started from, [networks] or None.
@@ -54,14 +54,14 @@ def _no_measurements() -> dict[str, list[float]]:
 
 @dataclass(frozen=True)
 class Defence:
-    """What a defence hands to the training loop.
+    """What a defence gives to the training loop.
 
     Attributes:
         terms: for the loss.
         transform: of the gradients.
-        fresh: whether it starts from new networks even where the entry names a cell to compare with.
-        finish: called after the last epoch, for a defence that chooses among the states it has seen.
-        measured: called at the end; metrics of the defence's own, name -> one value per network.
+        fresh: whether networks are initialised anew although the entry names a cell in `from`.
+        finish: called after the last epoch, for a defence that restores weights of an earlier epoch.
+        measured: called at the end; the defence's own metrics, name -> one value per network.
         surrogate: called at the end; weights of the decoder that one network was trained against; None without one.
 
     """

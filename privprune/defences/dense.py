@@ -1,4 +1,4 @@
-"""The control that a referee asks for: the dense network, trained on for as long as the pruned one was."""
+"""A control: the dense network, trained for as many further epochs as the pruned one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from privprune.defences.method import DefenceMethod
 
 @dataclass(frozen=True)
 class DenseSettings:
-    """More epochs and nothing else; the plan of the cell says how many."""
+    """No settings: further training only, whose epochs are in the plan of the cell."""
 
     name: Literal["dense"]
 
 
 def dense(settings: DenseSettings, context: DefenceContext) -> Defence:
-    """Add nothing to the training."""
+    """Leave the training unchanged."""
     del settings, context
     return Defence()
 

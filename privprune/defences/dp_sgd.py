@@ -1,7 +1,7 @@
 """DP-SGD (Abadi et al. 2016) through Opacus: clip each record's gradient, add noise, account for the privacy spent.
 
-The baseline of MIA-Pruning, Section 5.3 and Table 2. The paper gives epsilon 6.28 for MNIST and nothing else; delta,
-clipping norm and batch are ours and stand in the suite.
+The baseline of MIA-Pruning, Section 5.3 and Table 2. The paper states epsilon, 6.28 for MNIST, and nothing else; delta,
+clipping norm and batch are our choice and are set in the suite.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DpSgdSettings:
-    """The privacy to reach over the whole training.
+    """The privacy budget of the whole training.
 
     Attributes:
         epsilon: target of (epsilon, delta)-differential privacy.
-        delta: its other half, below 1 / records.
+        delta: of the same; below 1 / records.
         clipping_norm: bound of each record's gradient in the 2-norm.
         accountant: Renyi (`rdp`) or privacy loss distribution (`prv`); `prv` is tighter, so it adds less noise.
 
@@ -47,15 +47,15 @@ class DpSgd:
     """The gradient transform: Poisson sampling, clipping per record, Gaussian noise."""
 
     def __init__(self, settings: DpSgdSettings, context: DefenceContext) -> None:
-        """Find the noise that meets the target over the epochs to come."""
-        from opacus.accountants import create_accountant  # noqa: PLC0415 (two seconds that only these cells need)
+        """Compute the noise multiplier with which the whole training has the target epsilon."""
+        from opacus.accountants import create_accountant  # noqa: PLC0415 (takes two seconds, needed by these cells only)
         from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 (same)
 
         if len(context.generators) != 1:
             raise ValueError("dp_sgd: found several networks side by side, allowed stack: 1 (Opacus takes one network)")
         self._settings = settings
-        self._generator = context.generators[0]  # of the batches, drawn on the CPU
-        device = context.members.device  # where the noise is drawn
+        self._generator = context.generators[0]  # draws the batches, on the CPU
+        device = context.members.device  # on which the noise is drawn
         seed = self._generator.initial_seed()
         self._noise = self._generator if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
         self._records = context.members.shape[1]
@@ -73,7 +73,7 @@ class DpSgd:
         return max(1, round(1 / self._rate))
 
     def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
-        """Wrap the network, so that each record's gradient is kept, and the optimiser, so that it clips and noises."""
+        """Wrap the network to compute gradients per record, and the optimiser to clip them and add noise."""
         from opacus import GradSampleModule  # noqa: PLC0415 (as above)
         from opacus.optimizers import DPOptimizer  # noqa: PLC0415 (same)
         from opacus.validators import ModuleValidator  # noqa: PLC0415 (same)
@@ -99,10 +99,10 @@ class DpSgd:
         self._accountant.step(noise_multiplier=optimiser.noise_multiplier, sample_rate=self._rate)
 
     def batches(self, data: TrainingData, batch: int) -> Iterator[Tensor]:
-        """Draw one epoch of Poisson batches: every record is in a batch with the same probability, independently.
+        """Draw one epoch of Poisson batches: each record is in a batch with the same probability, independently.
 
-        An empty draw is passed over unaccounted for as a step without data; at the batches used here its probability
-        is below 1e-20.
+        An empty batch is skipped, and not counted by the accountant; with the batch sizes used here its probability is
+        below 1e-20.
         """
         for _ in range(self._steps()):
             drawn = torch.rand(self._records, generator=self._generator) < self._rate
@@ -110,11 +110,11 @@ class DpSgd:
                 yield drawn.nonzero().T.to(data.indices.device)
 
     def detach(self, ensemble: Ensemble) -> None:
-        """Give the plain network back."""
+        """Restore the network without the wrapper."""
         ensemble.module = self._wrapped.to_standard_module()
 
     def measured(self) -> dict[str, list[float]]:
-        """Return the epsilon that was reached, its delta and the noise."""
+        """Return the epsilon of the training, its delta and the noise multiplier."""
         reached = self._accountant.get_epsilon(delta=self._settings.delta)
         return {
             "epsilon": [float(reached)],
@@ -130,10 +130,10 @@ def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
 
 
 def check_dp_sgd(settings: DpSgdSettings, cell: DefendedCell) -> None:
-    """Refuse networks in which the statistics of a batch mix its records, so that no record's influence is bounded.
+    """Refuse networks with batch normalisation: its batch statistics leave the influence of a record unbounded.
 
     Raises:
-        ValueError: they have batch normalisation.
+        ValueError: the networks have batch normalisation.
 
     """
     del settings

@@ -1,12 +1,14 @@
-"""PATROL's Lipschitz regularisation (Ding et al., WACV 2024), README: blocks that pass on little of a small change.
+"""PATROL's Lipschitz regularisation (Ding et al., WACV 2024), README: limit how much each block amplifies noise.
 
-An encoder f of constant k leaves || x1 - x2 || >= || f(x1) - f(x2) || / k, so the smaller k, the more images lie within
-an attacker's error. The loss gains L_lip = sum_i alpha_i k_i over the N blocks of the edge; the formulas of k_i stand
-in `privprune.metrics.lipschitz`. Deviation of the noise, alpha_i and how the supremum is approximated are in no
-readable source: they are settings. One draw of the noise per step (ours).
+For an encoder f with Lipschitz constant k, || x1 - x2 || >= || f(x1) - f(x2) || / k: the smaller k is, the further
+apart are images whose features have a given distance, so the larger is the error of an attack that inverts f.
+L_lip = sum_i alpha_i k_i over the N blocks of the edge is added to the loss; the formulas of k_i are in
+`privprune.metrics.lipschitz`. No available source states the deviation of the noise, alpha_i, or how the supremum is
+approximated: they are settings. Drawing the noise once per step is our choice.
 
-The pass without noise is the training step's own. The pass with noise runs on a part of the batch, and through each
-batch normalisation as the first did, with its statistics: both see the same function, and no running statistics move.
+The pass without noise is that of the training step. The pass with noise runs on a part of the batch, and its batch
+normalisations use the statistics of the pass without noise: both passes compute the same function, and no running
+statistics are updated.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.defences.defence import DefenceContext
@@ -32,19 +34,19 @@ from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-_FEWEST = 2  # images of a noisy pass, so that channels of vectors have a spread
+_FEWEST = 2  # images of a noisy pass, so that each feature of a vector has a standard deviation
 
 
 @dataclass(frozen=True)
 class LipschitzSettings:
-    """How much the constants cost, and how they are estimated.
+    """The weights of the Lipschitz constants in the loss, and how the constants are estimated.
 
     Attributes:
         weights: alpha_i, one for each block of the edge, or a single one for all; see `models.edge_parts`.
-        deviation: of the noise, in the units of the images, [-1, 1]; well above what the precision rounds off.
-        share: of each batch that passes a second time with noise.
-        over: the batch's `max`, which is nearest to the supremum, or its `mean`.
-        normalised: divide each output by its spread first, so that shrinking the features gains nothing.
+        deviation: standard deviation of the noise, in the units of the images, [-1, 1]; well above rounding errors.
+        share: fraction of each batch that is passed a second time, with noise.
+        over: the `max` over the images, which is closest to the supremum, or the `mean`.
+        normalised: whether outputs are divided by their spread first, so that scaling the features down does not help.
 
     """
 
@@ -63,7 +65,7 @@ class LipschitzSettings:
         """Return alpha_1 to alpha_N.
 
         Raises:
-            ValueError: there are neither one nor as many as blocks.
+            ValueError: the number of weights is neither 1 nor that of the blocks.
 
         """
         if len(self.weights) not in (1, blocks):
@@ -83,10 +85,10 @@ EXAMPLE_LIPSCHITZ: dict[str, object] = {
 
 
 def check_lipschitz(settings: LipschitzSettings, network: BlockNet) -> None:
-    """Hold the settings against a network with a cut, before anything is trained.
+    """Check the settings against a network with a cut, before anything is trained.
 
     Raises:
-        ValueError: one line: the number of weights, or an edge that is another function at every query.
+        ValueError: the number of weights does not fit, or the edge computes another function in each pass.
 
     """
     parts = edge_parts(network)
@@ -99,7 +101,7 @@ class Lipschitz(Term):
     """Add sum_i alpha_i k_i of the edge's blocks to the loss."""
 
     def __init__(self, settings: LipschitzSettings, context: DefenceContext) -> None:
-        """Take the generator of the noise."""
+        """Store the settings, and the generator that draws the noise."""
         self._settings = settings
         self._generator = context.generators[0]
         self._precision = context.precision
@@ -108,14 +110,14 @@ class Lipschitz(Term):
         self._found: list[Tensor] = []
 
     def start(self, ensemble: Ensemble) -> None:
-        """Watch the edge's blocks from now on.
+        """Register the hooks on the edge's blocks.
 
         Raises:
-            UserError: the settings do not fit them.
+            UserError: the settings do not fit the blocks.
 
         """
         network = ensemble.module
-        assert isinstance(network, BlockNet)  # noqa: S101 (a network with a cut is one, alone)
+        assert isinstance(network, BlockNet)  # noqa: S101 (an ensemble of networks with a cut has one)
         try:
             check_lipschitz(self._settings, network)
         except ValueError as refused:
@@ -143,20 +145,20 @@ class Lipschitz(Term):
         return (self._weights * constants).sum()
 
     def stop(self, ensemble: Ensemble) -> None:
-        """Let go of the blocks."""
+        """Remove the hooks."""
         self._pass.remove()
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return k_1 to k_N, normalised, the mean over the epoch's images: [1] each."""
+        """Return the normalised k_1 to k_N, each the mean over the epoch's images, [1]."""
         means, self._found = torch.stack(self._found).mean(0), []
         return {f"lipschitz_{number}": mean[None] for number, mean in enumerate(means, 1)}
 
 
 class _CleanPass:
-    """What the latest training pass left in the blocks of an edge, and a second pass like it."""
+    """The outputs and statistics of an edge's blocks in the latest training pass, and a second pass that uses them."""
 
     def __init__(self, parts: list[nn.Sequential]) -> None:
-        """Listen to each block's last module and to each batch normalisation."""
+        """Register hooks on the last module of each block, and on each batch normalisation."""
         self.parts = parts
         self._norms = [module for part in parts for module in part.modules() if isinstance(module, _NORMS)]
         self._outputs: dict[nn.Module, Tensor] = {}
@@ -166,7 +168,7 @@ class _CleanPass:
         self._handles = [module.register_forward_hook(_hook(self)) for module in dict.fromkeys([*self._norms, *lasts])]
 
     def keep(self, module: nn.Module, taken: Tensor, output: Tensor) -> None:
-        """Keep what a normalisation took, or a block gave, in a training step's own pass."""
+        """Store the output of a module, and the inputs and statistics of a normalisation, in a pass of training."""
         if not (self._open and module.training and torch.is_grad_enabled()):
             return
         self._outputs[module] = output
@@ -174,7 +176,7 @@ class _CleanPass:
             self._taken[module] = taken, *_statistics(module, taken, output)
 
     def again(self, images: Tensor) -> list[Tensor]:
-        """Run the edge on other images, [n, C, H, W], as it ran on those kept; returns each block's output."""
+        """Run the edge on other images, [n, C, H, W], with the stored statistics; returns each block's output."""
         outputs, features = [], images
         with self._as_before():
             for part in self.parts:
@@ -183,13 +185,13 @@ class _CleanPass:
         return outputs
 
     def take(self, count: int) -> list[Tensor]:
-        """Return each block's output for the first images that were kept, and forget all."""
+        """Return each block's stored output for the first `count` images, and discard all that is stored."""
         outputs = [self._outputs[part[-1]][:count] for part in self.parts]
         self._outputs, self._taken = {}, {}
         return outputs
 
     def remove(self) -> None:
-        """Leave the blocks as they were found."""
+        """Remove the hooks."""
         for handle in self._handles:
             handle.remove()
 
@@ -204,21 +206,21 @@ class _CleanPass:
         self._open = True
 
     def _normalised(self, norm: nn.BatchNorm1d | nn.BatchNorm2d, features: Tensor) -> Tensor:
-        """Normalise with mean and variance of what the clean pass took, with their gradients."""
-        made: Tensor = _WithStatistics.apply(features, norm.weight, norm.bias, *self._taken[norm])
-        return made
+        """Normalise with mean and variance of the inputs of the clean pass, differentiable in those inputs."""
+        normalised: Tensor = _WithStatistics.apply(features, norm.weight, norm.bias, *self._taken[norm])
+        return normalised
 
 
 @torch.no_grad()
 def _statistics(norm: nn.Module, taken: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and 1 / sqrt(variance + epsilon) of each channel of what a batch normalisation took, [channels].
+    """Return mean and 1 / sqrt(variance + epsilon) of each channel of a batch normalisation's inputs, [channels].
 
-    PyTorch keeps them for the backward pass; where it gives them no such name they are computed once more.
+    PyTorch stores them for the backward pass; where they cannot be read from there they are computed again.
     """
     mean, root = (getattr(output.grad_fn, f"_saved_result{number}", None) for number in (1, 2))
     if mean is not None and root is not None and len(mean) == len(root) == taken.shape[1]:
         return mean, root
-    assert isinstance(norm, _NORMS)  # noqa: S101 (only these are asked)
+    assert isinstance(norm, _NORMS)  # noqa: S101 (called for these only)
     variance, mean = torch.var_mean(wide(taken), _but_channels(taken), correction=0)
     return mean, (variance + norm.eps).rsqrt()
 
@@ -226,22 +228,22 @@ def _statistics(norm: nn.Module, taken: Tensor, output: Tensor) -> tuple[Tensor,
 class _WithStatistics(torch.autograd.Function):
     """Batch normalisation of some features with the statistics of others, differentiable in both.
 
-    As autograd would do it, but with one pass over the whole batch, backward in the precision of the features, where
-    mean and variance would take four in float32.
+    The gradients are those of autograd, but the backward pass reads the whole batch once, in the precision of the
+    features, where autograd through mean and variance would read it four times, in float32.
     """
 
     @staticmethod
     def forward(
         context: Any, features: Tensor, weight: Tensor, bias: Tensor, others: Tensor, mean: Tensor, root: Tensor
     ) -> Tensor:
-        """Return features like those given, [n, channels, ...]; mean and root are the others', see `_statistics`."""
+        """Normalise features, [n, channels, ...]; mean and root are statistics of `others`, see `_statistics`."""
         context.save_for_backward(features, others, weight, mean, root)
         gain = weight * root
         return _affine(features, gain, bias - mean * gain)
 
     @staticmethod
     def backward(context: Any, given: Tensor) -> tuple[Tensor | None, ...]:
-        """Return gradients: y = gain x + offset, gain = weight root, offset = bias - mean gain."""
+        """Return the gradients of y = gain x + offset, where gain = weight root and offset = bias - mean gain."""
         features, others, weight, mean, root = context.saved_tensors
         of_offset = given.sum(_but_channels(given), dtype=weight.dtype)
         of_gain = (wide(given) * features).sum(_but_channels(given)) - mean * of_offset
@@ -257,17 +259,17 @@ def _but_channels(features: Tensor) -> list[int]:
 
 
 def _affine(features: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    """Return gain x + offset for each channel, as the normalisation with mean 0 and variance 1 that it is."""
+    """Return gain x + offset for each channel, computed as a batch normalisation with mean 0 and variance 1."""
     return F.batch_norm(features, torch.zeros_like(gain), torch.ones_like(gain), gain, offset, eps=0.0)
 
 
 def _hook(watch: _CleanPass) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    """Return a hook that does not keep the watch alive, nor is copied with it when a network is."""
-    known = weakref.ref(watch)
+    """Return a hook with a weak reference: it keeps no `_CleanPass` alive, and a copied network has no copy of it."""
+    reference = weakref.ref(watch)
 
     def hook(module: nn.Module, taken: tuple[Tensor, ...], output: Tensor) -> None:
-        there = known()
-        if there is not None:
-            there.keep(module, taken[0], output)
+        watching = reference()
+        if watching is not None:
+            watching.keep(module, taken[0], output)
 
     return hook

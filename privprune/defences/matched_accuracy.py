@@ -1,7 +1,7 @@
-"""The control for Gonon's caveat: a dense network stopped as soon as it is as accurate as the defended one.
+"""A control for accuracy: a dense network whose training stops as soon as it is as accurate as the defended one.
 
-Gonon et al. 2023 (arXiv 2304.10553) show that sparsity, privacy and classification error move together, so a pruned
-network that leaks less may only be a less accurate one. This control says what leaks at the same accuracy.
+Gonon et al. 2023 (arXiv 2304.10553) show that sparsity, privacy and classification error are correlated, so a pruned
+network may leak less only because it is less accurate. This control shows what a dense network of that accuracy leaks.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from privprune.training.prediction import predict
 
 @dataclass(frozen=True)
 class MatchedAccuracySettings:
-    """Stop a fresh dense network at the accuracy, on the selection records, of the cell that it starts `from`."""
+    """No settings: the accuracy to match is that of the cell named in `from`, on the selection records."""
 
     name: Literal["matched_accuracy"]
 
 
 class MatchedAccuracy(Term):
-    """Remember each network as it was at the end of the first epoch that reached its target, else as it ended."""
+    """Keep each network's weights of the first epoch that reached its target accuracy, else those of the last epoch."""
 
     def __init__(self, context: DefenceContext, target: Tensor) -> None:
-        """Take the selection records, and the accuracy to stop at, [networks]."""
+        """Store the selection records, and the accuracy to stop at, [networks]."""
         self._context = context
         self._target = target
         self._accuracy = torch.zeros_like(target)
@@ -38,7 +38,7 @@ class MatchedAccuracy(Term):
         self._epochs = torch.zeros_like(target)
 
     def update(self, step: Step) -> None:
-        """At the end of an epoch, look at the selection records and remember who has arrived."""
+        """At the end of an epoch, measure accuracy on the selection records and keep networks that reached theirs."""
         if not step.last_of_epoch:
             return
         self._accuracy = accuracy_each(
@@ -57,23 +57,23 @@ class MatchedAccuracy(Term):
         return {"selection_accuracy": self._accuracy}
 
     def finish(self, ensemble: Ensemble) -> None:
-        """Give each network the weights that it is remembered with."""
+        """Load the kept weights into each network that has some."""
         for member, state in self._stopped.items():
             ensemble.load_member(member, state)
 
     def measured(self) -> dict[str, list[float]]:
-        """Return the epoch of the stop, and the accuracy that was to be matched."""
+        """Return the number of epochs up to the stop, and the accuracy to match."""
         return {"stopped_after_epochs": self._epochs.tolist(), "accuracy_to_match": self._target.tolist()}
 
 
 def accuracy_each(ensemble: Ensemble, images: Tensor, labels: Tensor, records: Tensor) -> Tensor:
-    """Accuracy of each member on its own records, [members]; records int64 [members, n]."""
-    logits = torch.stack([predict(ensemble, images, own)[member] for member, own in enumerate(records)])
+    """Return the accuracy of each member on its own records, [members]; records int64 [members, n]."""
+    logits = torch.stack([predict(ensemble, images, indices)[member] for member, indices in enumerate(records)])
     return (logits.argmax(2) == labels[records]).float().mean(1)
 
 
 def matched_accuracy(settings: MatchedAccuracySettings, context: DefenceContext) -> Defence:
-    """Stop each network where it is as accurate as the one it is compared with."""
+    """Stop the training of each network when it is as accurate as the network it is compared with."""
     del settings
     if context.target_accuracy is None:
         raise ValueError("matched_accuracy: starts from a dataset, allowed models/CELL whose accuracy to match")

@@ -1,4 +1,4 @@
-"""What a defence declares of itself: its settings, how it is built, what it needs, and how its settings are checked."""
+"""The declaration of a defence: its settings, how it is built, what it needs, and how its settings are checked."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from privprune.models.decoder import DecoderSize
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
 
-# cut: networks that are cut into edge and cloud, one at a time; reference: non-members that no network trains on;
-# one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: the training that it
-# controls, so that pruning cannot use it; trained_start: networks to be compared with, `from: models/CELL`.
+# cut: networks that are split into edge and cloud, not in a stack; reference: non-members that no network trains on;
+# one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: it controls the whole
+# training, so pruning cannot use it; trained_start: networks to compare with, `from: models/CELL`.
 Need = Literal["cut", "reference", "one_network", "classes", "whole_training", "trained_start"]
 
 
@@ -30,16 +30,16 @@ class DefenceSettings(Protocol):
 
 @dataclass(frozen=True)
 class DefendedCell:
-    """The cell that a defence is to protect, as its suite describes it; nothing has been trained.
+    """The cell that a defence is to protect, as its suite describes it before anything is trained.
 
     Attributes:
         cut: where its networks are cut; None for whole networks.
         epochs: length of the training in which the defence takes part.
-        stack: how many networks train as one stack.
-        pruning: whether the defence accompanies a pruning method.
+        stack: how many networks are trained together as one stack.
+        pruning: whether the defence is combined with a pruning method.
         origin: `datasets/NAME` or `models/CELL`, what the networks start from.
         reserves_reference: whether reference records are kept out of training.
-        identities: whether the networks re-identify, instead of telling classes apart.
+        identities: whether the networks are for re-identification, not classification.
         model: name of the architecture.
         shapes: its layers.
 
@@ -57,11 +57,11 @@ class DefendedCell:
 
 
 def _no_check(settings: Any, cell: DefendedCell) -> None:
-    """Accept all settings that could be read."""
+    """Accept all settings."""
 
 
 def _no_surrogate(settings: Any) -> DecoderSize | None:
-    """Train against no decoder."""
+    """Return None: no decoder takes part in the training."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ class DefenceMethod:
 
     Attributes:
         settings: its frozen dataclass; the literal of its field `name` is the defence's name.
-        build: turns settings and context into what the training loop is handed; ValueError where that cannot work.
-        needs: what the networks must offer, see `Need`; checked for all defences alike.
+        build: (settings, context) -> what the training loop is given; ValueError where the settings do not fit.
+        needs: requirements on the networks, see `Need`; checked in the same way for all defences.
         check: validates settings against a cell before anything is trained; raises a ValueError that begins with the
             key at fault, or with `found` where it is the defence as a whole.
         surrogate: size of the decoder that networks are trained against, from which an adaptive attack may start.
-        prunes: whether it prunes by itself, so that no method that removes structures can join it.
-        parts: registries of what its settings choose from, such as the forms of CEM's loss.
+        prunes: whether it prunes by itself, so that it cannot be combined with a method that removes structures.
+        parts: registries of parts that its settings name, such as the forms of CEM's loss.
         imports: modules that are slow to import and needed by this defence alone; imported before workers fork.
-        examples: small settings as a suite has them, for the tests that all defences share.
+        examples: small settings in the form of a suite's, for the tests that all defences share.
 
     """
 

@@ -1,4 +1,4 @@
-"""The Min-Max game (Nasr, Shokri and Houmansadr 2018): train against an inference network that trains against you.
+"""The Min-Max game (Nasr, Shokri and Houmansadr 2018): train a classifier against a membership inference network.
 
 MIA-Pruning, Equation 3 and Algorithm 1; the objective of Nasr et al. is min_f [L_D(f) + lambda max_h G(h)].
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.defences.defence import Defence, DefenceContext
@@ -24,7 +24,7 @@ from privprune.training.optimisers import Adam
 
 @dataclass(frozen=True)
 class MinMaxSettings:
-    """The game.
+    """The settings of the game.
 
     Attributes:
         gain_weight: lambda of Nasr et al., gamma of MIA-Pruning's Equation 3.
@@ -56,19 +56,19 @@ class MinMax(Term):
         self._gains: list[Tensor] = []
 
     def penalty(self, step: Step) -> Tensor | None:
-        """Return gamma * E_D[log f_A(x, y, f(x))], the part of the gain (Equation 1) that the members' outputs move.
+        """Return gamma * E_D[log f_A(x, y, f(x))], the part of the gain (Equation 1) that depends on members.
 
-        The other part, over non-members, is left out as in Algorithm 1, whose classifier step sees members only.
+        The other part, over non-members, is left out as in Algorithm 1, whose classifier step uses members only.
         """
         if step.epoch < self._settings.warm_up_epochs:
             return None
         self._attacker.requires_grad_(requires_grad=False)
         members = step.ensemble.members
-        guess = self._guess(side_of(step.logits, members), side_of(step.labels, members))
-        return self._settings.gain_weight * F.logsigmoid(guess).mean(1).sum()
+        guessed = self._guess(side_of(step.logits, members), side_of(step.labels, members))
+        return self._settings.gain_weight * F.logsigmoid(guessed).mean(1).sum()
 
     def update(self, step: Step) -> None:
-        """Let the inference networks learn: members of this batch, which the next step will not see, and references."""
+        """Train the inference networks on members, in the first step those of this batch, and reference records."""
         if step.last_of_epoch and step.epoch < self._settings.warm_up_epochs:
             self._gains.append(torch.full((step.ensemble.members,), float("nan"), device=step.labels.device))
         if step.epoch < self._settings.warm_up_epochs:
@@ -77,17 +77,19 @@ class MinMax(Term):
         batch = step.labels.shape[0] // step.ensemble.members
         for number in range(self._settings.attack_steps):
             if number == 0 and not _depends_on_mode(step.ensemble.module):
-                known, known_labels = side_of(step.logits.detach(), step.ensemble.members), step.labels
-                known_labels = side_of(known_labels, step.ensemble.members)
+                member_logits, member_labels = side_of(step.logits.detach(), step.ensemble.members), step.labels
+                member_labels = side_of(member_labels, step.ensemble.members)
             else:
-                known, known_labels = self._drawn(step.ensemble, self._context.members, batch)
-            unknown, unknown_labels = self._drawn(step.ensemble, self._context.reference, batch)
-            self._learn(known, known_labels, unknown, unknown_labels)
+                member_logits, member_labels = self._drawn(step.ensemble, self._context.members, batch)
+            reference_logits, reference_labels = self._drawn(step.ensemble, self._context.reference, batch)
+            self._learn(member_logits, member_labels, reference_logits, reference_labels)
 
-    def _learn(self, known: Tensor, known_labels: Tensor, unknown: Tensor, unknown_labels: Tensor) -> None:
-        """One step of f_A up its gain G, Equation 8; logits [members, batch, classes], labels [members, batch]."""
-        gain = F.logsigmoid(self._guess(known, known_labels)).mean(1)
-        gain = gain + F.logsigmoid(-self._guess(unknown, unknown_labels)).mean(1)
+    def _learn(
+        self, member_logits: Tensor, member_labels: Tensor, reference_logits: Tensor, reference_labels: Tensor
+    ) -> None:
+        """Take one step of f_A that raises its gain G, Equation 8; logits [members, batch, classes]."""
+        gain = F.logsigmoid(self._guess(member_logits, member_labels)).mean(1)
+        gain = gain + F.logsigmoid(-self._guess(reference_logits, reference_labels)).mean(1)
         self._optimiser.zero_grad()
         (-gain.sum()).backward()
         self._optimiser.step()
@@ -111,18 +113,18 @@ class MinMax(Term):
         return side_of(logits, ensemble.members), self._context.labels[drawn]
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return the gain of the inference networks over the epoch; -log 4 is that of guessing."""
+        """Return the mean gain of the inference networks over the epoch; -log 4 is that of random guessing."""
         gains, self._gains = torch.stack(self._gains).mean(0), []
         return {"inference_gain": gains}
 
 
 def _depends_on_mode(module: nn.Module) -> bool:
-    """Whether training and evaluation mode differ, so that members and references must be seen in the same one."""
+    """Return whether training and evaluation mode differ, so that members need the mode of the references."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm | nn.Dropout) for part in module.modules())  # noqa: SLF001
 
 
 def min_max(settings: MinMaxSettings, context: DefenceContext) -> Defence:
-    """Play the game against one inference network per classifier."""
+    """Train each classifier against an inference network of its own."""
     if not context.reference.shape[1]:
         raise ValueError("min_max: found no reference records, allowed a protocol with `reference` above 0")
     return Defence(terms=(MinMax(settings, context),))

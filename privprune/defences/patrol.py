@@ -1,12 +1,12 @@
-"""The terms that PATROL trains the edge with (Ding et al., WACV 2024), README; the soft mask itself is in `pruning`.
+"""The loss terms of PATROL (Ding et al., WACV 2024), README; its soft mask is in `privprune.pruning`.
 
     min over theta and m, max over theta_adv:  L(theta, m) + sum_i alpha_i k_i - beta L_adv(theta_e, theta_adv)
 
-as it can be put together from the README: prediction loss, Lipschitz terms, and the game of adversarial
-reconstruction, where a decoder f_adv lowers L_adv = || x - f_adv(f_e(x)) || and the edge raises it. Of this, ours are:
-the game is ResSFL's (`privprune.defences.resfl`), with the mean squared error or SSIM for the norm that is not named;
-it is capped by a threshold, or the edge would chase a weak decoder for ever; the decoder's moves follow the edge's.
-Either part may be missing, for the paper's ablation.
+as far as it can be reconstructed from the README: prediction loss, Lipschitz terms, and a game of adversarial
+reconstruction, in which a decoder f_adv lowers L_adv = || x - f_adv(f_e(x)) || and the edge raises it. These are our
+choices: the game is that of ResSFL (`privprune.defences.resfl`), with mean squared error or SSIM in place of the norm,
+which is not named; a threshold caps its loss, as the edge could otherwise raise the error of a weak decoder without
+end; the decoder's step comes after the edge's. Either part can be left out, for the paper's ablation.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class PatrolSettings:
     game: GameSettings | None
 
     def __post_init__(self) -> None:
-        """Refuse nothing at all."""
+        """Require at least one of the terms."""
         if self.lipschitz is None and self.game is None:
             raise ValueError("patrol: found neither lipschitz nor game, allowed at least one")
 
 
 def patrol(settings: PatrolSettings, context: DefenceContext) -> Defence:
-    """Train with the terms from the first step to the last."""
+    """Add the terms to the loss during the whole training."""
     require_cut(settings.name, context)
     terms: list[Term] = []
     surrogate = None

@@ -1,24 +1,26 @@
 """What CEM's tables call PATROL: ResSFL's game, one more convolution on the edge, and a few channels pruned late.
 
-It is NOT PATROL (Ding et al., WACV 2024, arXiv 2307.10981), which moves the cut to later layers and makes the deeper
-edge fit by pruning: a trainable soft mask scales each of its structures and those below a threshold go, while a
-Lipschitz term per block and a reconstruction game train it. CEM (arXiv 2503.00383) compares itself with this: its
-released code (`gan_adv_step1_pruningE`) calls a pruning package once, before epoch E, on the edge's convolutions with
-more than 32 outputs, at a ratio of 0.05. Cut after four entries, VGG11 with its extra convolution goes from 93,224
-parameters on the edge to 83,723 (Table 9 prints 0.083M).
+It is NOT PATROL (Ding et al., WACV 2024, arXiv 2307.10981). PATROL moves the cut to later layers and prunes the deeper
+edge to the size that is allowed: a trainable soft mask scales each structure, structures below a threshold are removed,
+and a Lipschitz term per block and a reconstruction game are in the loss. What CEM (arXiv 2503.00383) compares itself
+with is reproduced here: its released code (`gan_adv_step1_pruningE`) calls a pruning package once, before epoch E, on
+the edge's convolutions with more than 32 outputs, at a ratio of 0.05. For VGG11 cut after four entries, with the extra
+convolution, the edge's parameters go from 93,224 to 83,723 (Table 9 prints 0.083M).
 
-Where this differs from the released code:
+Differences from the released code:
 
-* A channel is held at zero with its filter, bias, normalisation and the next convolution's weights for it, which
-  computes what the smaller network would. There the package replaced the parameters under an optimiser that was not
-  told, so the pruned layers probably stopped training.
-* `importance: data` takes the gradients of the batch's task loss. `released` takes those of the sum of all features of
-  one image of Gaussian noise, as there.
+* A pruned channel stays in the network, with its filter, bias, normalisation and the next convolution's weights for it
+  set to zero, which computes the same function as the smaller network. In the released code the package replaced the
+  parameters but the optimiser kept the old ones, so the pruned layers probably stopped training.
+* `importance: data` uses the gradients of the batch's task loss; `released` uses those of the sum of all features of
+  one image of Gaussian noise, as the released code does.
 * The importance of a channel, the first-order Taylor estimate sum |value * gradient|, is that of its filter, bias and
   normalisation; the package also counts the next convolution's weights for it.
-* Only channels that nothing but one edge convolution reads are pruned, so none that a shortcut is added to or that goes
-  over the wire; of ResNet-20's edge that leaves the first convolution of a residual block.
-* The decoder takes `attack_steps` steps; there 1 was asked for, and 3 were taken because the name did not parse.
+* A channel is pruned only if one convolution of the edge, and nothing else, reads it. That excludes channels that a
+  shortcut is added to, and those sent over the wire; of ResNet-20's edge it leaves the first convolution of a residual
+  block.
+* The decoder takes `attack_steps` steps; the released code was configured for 1 but took 3, as it did not parse the
+  name of the setting.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, fx, nn
 
 from privprune.defences.at_the_cut import require_cut
@@ -46,13 +48,13 @@ _ZERO_STAYS_ZERO = (nn.ReLU, nn.ReLU6, nn.MaxPool2d, nn.AvgPool2d)
 
 @dataclass(frozen=True)
 class PatrolAsInCemSettings(GameSettings):
-    """ResSFL's game, and the pruning.
+    """The settings of ResSFL's game, and of the pruning.
 
     Attributes:
         epochs_before_pruning: epochs of training with all channels; E - 1 of the released code.
-        ratio: of each pruned convolution's channels: n become int(n * (1 - ratio)).
-        more_outputs_than: convolutions with as many or fewer stay whole; 32 in the released code.
-        importance: whose gradients rank the channels, the batch's or, as released, those of an image of noise.
+        ratio: fraction of each convolution's channels that is pruned: of n, int(n * (1 - ratio)) stay.
+        more_outputs_than: convolutions with this many outputs or fewer are not pruned; 32 in the released code.
+        importance: which gradients rank the channels: those of the batch, or, as released, of an image of noise.
 
     """
 
@@ -64,18 +66,18 @@ class PatrolAsInCemSettings(GameSettings):
 
 
 class ChannelGroup(NamedTuple):
-    """What belongs to the output channels of one convolution: names of modules."""
+    """Names of the modules whose parameters belong to the output channels of one convolution."""
 
     convolution: str
     normalisation: str | None
-    reader: str  # the convolution, and the only one, that takes these channels
+    reader: str  # the only convolution that takes these channels as input
 
 
 class ChannelPruning(Term):
-    """Rank the channels of the edge's convolutions in the first step of an epoch; hold the least at zero after it."""
+    """Rank the channels of the edge's convolutions once, and keep the least important ones at zero from then on."""
 
     def __init__(self, settings: PatrolAsInCemSettings, context: DefenceContext) -> None:
-        """Take when, how much and by which importance; the generator draws the image of noise."""
+        """Store the settings, and the generator that draws the image of noise."""
         self._settings = settings
         self._generator = context.generators[0]
         self._groups: list[ChannelGroup] = []
@@ -83,7 +85,7 @@ class ChannelPruning(Term):
         self._kept: dict[str, Tensor] = {}
 
     def start(self, ensemble: Ensemble) -> None:
-        """Find the channels that can go.
+        """Find the channels that can be pruned.
 
         Raises:
             UserError: there are none.
@@ -101,12 +103,12 @@ class ChannelPruning(Term):
             )
 
     def penalty(self, step: Step) -> None:
-        """Add nothing to the loss; in the first step of its epoch choose what to prune, before anything has moved."""
+        """Add nothing to the loss; in the first step of the epoch of pruning, before the update, choose channels."""
         if step.epoch >= self._settings.epochs_before_pruning and not self._kept:
             self._kept = self._chosen(self._gradients(step))
 
     def update(self, step: Step) -> None:
-        """Zero what is pruned, which the optimiser's momentum and its decay may have moved."""
+        """Set pruned parameters to zero again, which the optimiser's momentum may have changed."""
         if self._kept:
             values = [self._parameters[name].data for name in self._kept]
             torch._foreach_mul_(values, list(self._kept.values()))
@@ -124,31 +126,31 @@ class ChannelPruning(Term):
         return dict(zip(self._parameters, gradients, strict=True))
 
     def _chosen(self, gradients: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return a mask, 1 where kept, of each parameter of the edge that loses a part."""
-        kept: dict[str, Tensor] = {}
+        """Return the masks, 1 where kept, of those parameters of the edge that are partly pruned."""
+        masks: dict[str, Tensor] = {}
 
         def zero(name: str, mask: Tensor) -> None:
-            kept[name] = kept.get(name, torch.ones_like(gradients[name])) * mask
+            masks[name] = masks.get(name, torch.ones_like(gradients[name])) * mask
 
         for group in self._groups:
-            own = [
+            names = [
                 f"{module}.{part}"
                 for module in (group.convolution, group.normalisation)
                 for part in ("weight", "bias")
                 if f"{module}.{part}" in gradients
             ]
-            taylor = [(self._parameters[name].detach() * gradients[name]).abs().flatten(1) for name in own[:1]]
-            taylor += [(self._parameters[name].detach() * gradients[name]).abs()[:, None] for name in own[1:]]
+            taylor = [(self._parameters[name].detach() * gradients[name]).abs().flatten(1) for name in names[:1]]
+            taylor += [(self._parameters[name].detach() * gradients[name]).abs()[:, None] for name in names[1:]]
             importance = torch.cat(taylor, dim=1).sum(1)
             stay = int(len(importance) * (1 - self._settings.ratio))
             mask = torch.zeros_like(importance).scatter(0, importance.topk(stay).indices, 1.0)
-            for name in own:
+            for name in names:
                 zero(name, mask.view(-1, *[1] * (gradients[name].dim() - 1)))
             zero(f"{group.reader}.weight", mask[None, :, None, None])
-        return kept
+        return masks
 
     def measured(self) -> dict[str, list[float]]:
-        """Return how many parameters the smaller edge has."""
+        """Return how many parameters of the edge remain."""
         left = sum(
             float(self._kept[name].sum()) if name in self._kept else value.numel()
             for name, value in self._parameters.items()
@@ -157,28 +159,28 @@ class ChannelPruning(Term):
 
 
 def channel_groups(edge: nn.Module, more_outputs_than: int) -> list[ChannelGroup]:
-    """Find the convolutions whose channels can be removed without a trace.
+    """Find the convolutions whose channels can be removed without changing any other channel.
 
     Args:
-        edge: a network without its wire.
-        more_outputs_than: convolutions with as many outputs or fewer are passed over.
+        edge: the edge's part of a network, without the wire.
+        more_outputs_than: convolutions with this many outputs or fewer are skipped.
 
     Returns:
-        those whose outputs reach one other convolution and nothing else, through layers that leave a zero at zero.
+        the convolutions whose outputs reach one other convolution and nothing else, through layers that map 0 to 0.
 
     """
     modules = dict(edge.named_modules())
-    found = []
+    groups = []
     for node in fx.symbolic_trace(edge).graph.nodes:
         layer = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.out_channels > more_outputs_than:
             group = _followed(node, modules)
-            found += [] if group is None else [group]
-    return found
+            groups += [] if group is None else [group]
+    return groups
 
 
 def _followed(node: fx.Node, modules: dict[str, nn.Module]) -> ChannelGroup | None:
-    """Follow a convolution's outputs to the next one."""
+    """Follow a convolution's outputs to the next convolution; None where they reach anything else."""
     convolution, normalisation = str(node.target), None
     while len(node.users) == 1:
         (node,) = node.users
@@ -193,21 +195,21 @@ def _followed(node: fx.Node, modules: dict[str, nn.Module]) -> ChannelGroup | No
 
 
 def check_pruning(settings: PatrolAsInCemSettings, cut: CutSettings | None, epochs: int) -> None:
-    """Hold the settings against the network's cut and the plan's epochs, before anything is trained.
+    """Check the settings against the network's cut and the plan's epochs, before anything is trained.
 
     Raises:
-        ValueError: one line.
+        ValueError: the cut lacks the extra convolution, or pruning would come after the last epoch.
 
     """
     if cut is not None and not cut.extra_convolution:
         raise ValueError(f"{settings.name}: found a cut without it, allowed network.cut.extra_convolution: true")
     if settings.epochs_before_pruning >= epochs:
-        found = f"found {settings.epochs_before_pruning}, allowed below the {epochs} epochs of the plan"
-        raise ValueError(f"epochs_before_pruning: {found}")
+        mismatch = f"found {settings.epochs_before_pruning}, allowed below the {epochs} epochs of the plan"
+        raise ValueError(f"epochs_before_pruning: {mismatch}")
 
 
 def patrol_as_in_cem(settings: PatrolAsInCemSettings, context: DefenceContext) -> Defence:
-    """Play the game, and prune once."""
+    """Add ResSFL's game to the training, and prune once."""
     require_cut(settings.name, context)
     check_pruning(settings, context.cut, context.epochs)
     pruning = ChannelPruning(settings, context)
@@ -216,7 +218,7 @@ def patrol_as_in_cem(settings: PatrolAsInCemSettings, context: DefenceContext) -
 
 
 def check_patrol_as_in_cem(settings: PatrolAsInCemSettings, cell: DefendedCell) -> None:
-    """Check the game's decoder, the cut and the time of pruning.
+    """Check the game's decoder, the cut and the epoch of pruning.
 
     Raises:
         ValueError: names the key and what does not fit.

@@ -1,4 +1,4 @@
-"""The registry of defences, and what is done with the settings of any of them."""
+"""The registry of defences, and functions that take the settings of any defence."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ AnyDefence = Annotated[DefenceSettings, OneOf(settings_classes)]  # the type of 
 
 
 def build_defence(settings: DefenceSettings, context: DefenceContext) -> Defence:
-    """Turn settings into what the training loop is handed.
+    """Build a defence from its settings.
 
     Raises:
-        ValueError: the defence cannot work on what it is given; says why.
+        ValueError: the defence does not fit the networks or the data; says why.
 
     """
     return DEFENCES[settings.name].build(settings, context)
 
 
 def import_slow_modules(settings: DefenceSettings | None) -> None:
-    """Import what only this defence needs, before workers fork that would each import it again."""
+    """Import the modules that only this defence needs, before workers are forked, which then need not import them."""
     for module in () if settings is None else DEFENCES[settings.name].imports:
         import_module(module)
 
 
 def surrogate_of(settings: DefenceSettings | None) -> DecoderSize | None:
-    """Return the size of the decoder that a defence trains against; None without one."""
+    """Return the size of the decoder that a defence trains networks against; None if there is none."""
     return None if settings is None else DEFENCES[settings.name].surrogate(settings)
 
 
 def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:
-    """Validate a cell's defence, before anything is trained: what it needs of the networks, then its own settings.
+    """Validate a cell's defence before anything is trained: first its requirements, then its settings.
 
     Args:
         settings: of the defence.
-        cell: what it is to protect.
-        where: the entry in the suite, for the message.
+        cell: the cell that it is to protect.
+        where: location of the entry in the suite, for the message.
 
     Raises:
         UserError: one line about the first mistake.
@@ -70,7 +70,7 @@ def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> 
 
 
 def _complaint(need: Need, name: str, cell: DefendedCell) -> str | None:
-    """Return what a cell lacks for a need, beginning with the key; None where it has what is needed."""
+    """Return why a cell does not meet a need, beginning with the key at fault; None where it does."""
     if need == "cut" and cell.cut is None:
         return f"defence: {name} needs networks with a cut, found network.cut: null"
     if need == "cut" and cell.stack != 1:

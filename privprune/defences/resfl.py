@@ -1,14 +1,15 @@
 """ResSFL (Li et al., CVPR 2022, arXiv 2205.04007): an encoder trained against a decoder that learns to invert it.
 
-A row of its own in the tables of CEM (arXiv 2503.00383), and with more noise on the wire its `Noise_ARL`. What is
-played is that of CEM's released code: decoder `res_normN4C64`, Adam at 0.001, its rate times 0.2 at the epochs 60, 150,
-240 and 260 of 240 (30, 60 and 90 of 120), one step of it per batch, SSIM threshold 0.5 (0.6 on FaceScrub and
-Tiny-ImageNet). It differs in three things:
+It is a row of CEM's tables (arXiv 2503.00383) and, with more noise on the wire, their `Noise_ARL`. The game is that of
+CEM's released code: decoder `res_normN4C64`, Adam at 0.001, its rate times 0.2 at the epochs 60, 150, 240 and 260 of
+240 (30, 60 and 90 of 120), one decoder step per batch, SSIM threshold 0.5 (0.6 on FaceScrub and Tiny-ImageNet). There
+are three differences from that code:
 
-* the decoder moves after the encoder and not before, so it is held against a batch that it was not just fitted to;
-* SSIM is that of scikit-image, over the places whose window lies in the image; theirs pads the images with zeros;
-* before the training theirs fits the decoder for 30 epochs to 90 % of the test images. A defence here never sees a
-  test record, so `pretraining` takes the training records, or nothing.
+* the decoder's step comes after the encoder's, not before, so the encoder's loss uses a decoder that has not just been
+  fitted to the same batch;
+* SSIM is that of scikit-image, over the positions whose window is inside the image; theirs pads images with zeros;
+* their code first fits the decoder for 30 epochs to 90 % of the test images. As a defence here never uses a test
+  record, `pretraining` uses the training records, and is optional.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ from privprune.training.optimisers import Adam
 
 @dataclass(frozen=True)
 class PretrainingSettings:
-    """Fitting the decoder to the features of the encoder as it is before its training, by mean squared error.
+    """Pretraining of the decoder, by mean squared error, on the features of the encoder before its training.
 
     Attributes:
         epochs: passes over the training records, without augmentation; 30 in the released code.
-        batch: images per step; 256 there.
-        final_learning_rate: where the rate ends, along a half cosine from the decoder's; 0.00001 there.
+        batch: images per step; 256 in the released code.
+        final_learning_rate: end of a half cosine that starts at the decoder's rate; 0.00001 in the released code.
 
     """
 
@@ -54,16 +55,16 @@ class GameSettings:
     """The game between encoder and decoder.
 
     Attributes:
-        weight: s of the encoder's loss.
-        loss: what the decoder improves and the encoder spoils: `ssim`, or `mse`, the mean squared error.
-        threshold: where the encoder rests. It loses s * (SSIM - threshold) above this SSIM, or
-            s * (threshold - MSE) below this error, which without a cap it would raise for ever.
+        weight: s, the weight of the game in the encoder's loss.
+        loss: the quality of reconstructions that the decoder improves and the encoder worsens: `ssim`, or `mse`.
+        threshold: quality beyond which the encoder's loss is zero. The loss is s * (SSIM - threshold) above this SSIM,
+            or s * (threshold - MSE) below this error, which without a cap could grow without end.
         attack_steps: steps of the decoder per step of the encoder.
         learning_rate: of the decoder (Adam).
         schedule: of that rate, over the epochs of the training.
-        blocks: residual blocks of the decoder; N of `res_normN4C64`.
-        width: its channels; C.
-        pretraining: of the decoder; null to begin with random weights.
+        blocks: number of residual blocks of the decoder; N of `res_normN4C64`.
+        width: number of its channels; C.
+        pretraining: of the decoder; null for a decoder that starts from random weights.
 
     """
 
@@ -80,7 +81,7 @@ class GameSettings:
 
 @dataclass(frozen=True)
 class ResSflSettings(GameSettings):
-    """The game and nothing else."""
+    """The settings of ResSFL, which are those of the game."""
 
     name: Literal["resfl"]
 
@@ -89,7 +90,7 @@ class ResSfl(Term):
     """The decoder, as a term of the encoder's loss."""
 
     def __init__(self, settings: GameSettings, context: DefenceContext) -> None:
-        """Take the records and the generator; the decoder is built when the features' shape is known."""
+        """Store the records and the generator; `start` builds the decoder, when the features' shape is known."""
         self._settings = settings
         self._context = context
         self._generator = context.generators[0]
@@ -102,7 +103,7 @@ class ResSfl(Term):
         """Build the decoder.
 
         Raises:
-            UserError: the features have a shape from which no decoder reaches the images.
+            UserError: no decoder leads from the shape of the features to that of the images.
 
         """
         images = self._context.images
@@ -123,11 +124,11 @@ class ResSfl(Term):
 
     @property
     def warm_ups(self) -> int:
-        """Epochs of pretraining."""
+        """Number of epochs of pretraining."""
         return 0 if self._settings.pretraining is None else self._settings.pretraining.epochs
 
     def warm_up(self, ensemble: Ensemble) -> None:
-        """Fit the decoder to the encoder as it is, for one epoch."""
+        """Pretrain the decoder for one epoch; the encoder does not change."""
         settings, members = self._settings.pretraining, self._context.members[0]
         assert settings is not None  # noqa: S101 (else there is no warm-up)
         share = 0.5 * (1 + math.cos(math.pi * self._pretrained / settings.epochs))
@@ -140,14 +141,14 @@ class ResSfl(Term):
         self._pretrained += 1
 
     def penalty(self, step: Step) -> Tensor:
-        """Return s * max(0, SSIM - threshold) of the batch's mean SSIM, or s * max(0, threshold - MSE)."""
+        """Return s * max(0, SSIM - threshold), with the batch's mean SSIM, or s * max(0, threshold - MSE)."""
         self._decoder.eval().requires_grad_(requires_grad=False)
         loss = _loss(self._decoded(features_of(step)), step.inputs, self._settings.loss)
         margin = self._settings.threshold if self._settings.loss == "mse" else -self._settings.threshold
         return self._settings.weight * (margin - loss).clamp(min=0)
 
     def update(self, step: Step) -> None:
-        """Let the decoder learn from this batch's features, noise-free and in evaluation mode."""
+        """Train the decoder on this batch's features, computed without noise and in evaluation mode."""
         rate = self._settings.schedule.rate(step.epoch, self._context.epochs)
         self._set_rate(self._settings.learning_rate * rate)
         features = self._noise_free(step.ensemble, step.inputs)
@@ -155,23 +156,23 @@ class ResSfl(Term):
             self._losses.append(self._learn(features, step.inputs, self._settings.loss))
 
     def _learn(self, features: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
-        """One step of the decoder down its loss; returns the loss."""
+        """Take one step of the decoder, and return its loss before the step."""
         self._decoder.train().requires_grad_(requires_grad=True)
-        found = _loss(self._decoded(features), inputs, loss)
+        value = _loss(self._decoded(features), inputs, loss)
         self._optimiser.zero_grad()
-        found.backward()
+        value.backward()
         self._optimiser.step()
-        return found.detach()
+        return value.detach()
 
     def _decoded(self, features: Tensor) -> Tensor:
-        """Run the decoder in the precision of the training: images in [0, 1], float32."""
+        """Run the decoder in the precision of the training; returns images in [0, 1], float32."""
         with self._precision():
             images: Tensor = self._decoder(features)
         return images.float()
 
     @torch.no_grad()
     def _noise_free(self, ensemble: Ensemble, inputs: Tensor) -> Tensor:
-        """Return the features in evaluation mode, in float32, and leave the network in training mode."""
+        """Return the features in evaluation mode, float32, and set the network back to training mode."""
         ensemble.train(mode=False)
         with self._precision():
             features = ensemble.encode(inputs).float()
@@ -187,11 +188,11 @@ class ResSfl(Term):
             group["lr"] = rate
 
     def surrogate(self) -> dict[str, Tensor]:
-        """Return the decoder's state dict as it is, copied to the CPU."""
+        """Return the decoder's current state dict, copied to the CPU."""
         return {name: value.detach().cpu().clone() for name, value in self._decoder.state_dict().items()}
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return how well the decoder did on what it learnt from, the mean over the epoch: [1]."""
+        """Return the mean quality of the decoder's reconstructions of its training batches over the epoch: [1]."""
         mean, self._losses = torch.stack(self._losses).mean()[None], []
         return {"decoder_mse": mean} if self._settings.loss == "mse" else {"decoder_ssim": -mean}
 
@@ -203,17 +204,17 @@ def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tens
 
 
 def resfl(settings: ResSflSettings, context: DefenceContext) -> Defence:
-    """Play the game."""
+    """Train with the game in the loss."""
     require_cut(settings.name, context)
     game = ResSfl(settings, context)
     return Defence(terms=(game,), surrogate=game.surrogate)
 
 
 def check_game(settings: GameSettings, cell: DefendedCell) -> None:
-    """Refuse features from which no decoder reaches the images.
+    """Check that a decoder can lead from the shape of the features to that of the images.
 
     Raises:
-        ValueError: says which shapes do not fit.
+        ValueError: it cannot; says which shapes do not fit.
 
     """
     del settings

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 Metric = Literal["cosine", "euclidean"]
@@ -39,7 +39,7 @@ class QueryRanks:
     Attributes:
         first: int64 [queries], rank of the first picture of the identity, counted from 0.
         average_precision: float64 [queries].
-        counted: bool [queries], whether the gallery holds a picture of the identity by another camera.
+        counted: bool [queries], whether the gallery has a picture of the identity by another camera.
 
     """
 

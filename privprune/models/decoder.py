@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.models.initialisation import allocate

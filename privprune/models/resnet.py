@@ -7,7 +7,7 @@ is not that of its own numbers: 11.17 / 3.47 = 3.22.
 
 from __future__ import annotations
 
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.models.block_net import BlockNet, Shape, block

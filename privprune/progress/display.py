@@ -103,7 +103,7 @@ class ProgressDisplay:
             self._stop()
 
     def before_fork(self) -> None:
-        """Open the pipe for a worker's events, and take the lock, so that no other thread holds it during the fork."""
+        """Open the pipe for a worker's events, and lock, so that no other thread has the lock during the fork."""
         if self._pipe is None and not self._is_worker and (self._callbacks or on_terminal()):
             self._pipe = os.pipe()
         self._lock.acquire()

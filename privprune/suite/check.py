@@ -1,4 +1,4 @@
-"""A whole suite, read and held against itself: every mistake in it is told before anything is trained."""
+"""Read and validate a whole suite, so that its mistakes are reported before anything is trained."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from privprune.workflow.train import HardenEntry, TrainEntry
 
 SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
 PLUGINS = "plugins"  # modules from outside that declare methods; a suite may leave the key out
-DEVICES = ("found", "cpu", "cuda")  # `found`: a GPU where there is one
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC reads it as a step down in the suite
+DEVICES = ("found", "cpu", "cuda")  # `found`: the GPU if there is one, else the CPU
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC takes it as a separator of keys
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite whose parts fit together.
+    """A suite that has been validated.
 
     Attributes:
-        name: of the suite; its reports lie in `reports/<name>`.
+        name: of the suite; its reports are in `reports/<name>`.
         datasets: name -> settings.
         cells: name -> entry of `train`, `prune` or `harden`.
         attacks: name -> entry.
@@ -65,22 +65,22 @@ class Suite:
         return None if self.network(cell).shadows else f"{chain[-1]} has shadows: 0"
 
 
-def check_suite(found: Mapping[str, Any], file: str) -> Suite:
+def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     """Read a suite.
 
     Args:
-        found: the file's content.
+        content: of the file.
         file: its name, for messages.
 
     Raises:
         UserError: one line about the first mistake: file, key, found, allowed.
 
     """
-    for key in found:
+    for key in content:
         if key not in (*SECTIONS, PLUGINS):
             raise UserError(f"{file}: {key}: unknown section, allowed {', '.join((*SECTIONS, PLUGINS))}")
-    _load_plugins(found.get(PLUGINS, []), f"{file}: {PLUGINS}")
-    sections = {name: at(found, name, file=file) for name in SECTIONS}
+    _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
+    sections = {name: at(content, name, file=file) for name in SECTIONS}
     if sections["device"] not in DEVICES:
         raise UserError(f"{file}: device: found {sections['device']!r}, allowed {', '.join(DEVICES)}")
     _check_names(sections, file)
@@ -113,22 +113,24 @@ def _load_plugins(names: object, where: str) -> None:
 
 
 def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
-    found = sections[section]
-    if not isinstance(found, Mapping):
-        raise UserError(f"{file}: {section}: found {found!r}, allowed a mapping, {{}} where there is nothing")
-    return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in found.items()}
+    entries = sections[section]
+    if not isinstance(entries, Mapping):
+        raise UserError(f"{file}: {section}: found {entries!r}, allowed a mapping, {{}} where there is nothing")
+    return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in entries.items()}
 
 
 def _attacks(sections: Mapping[str, Any], file: str) -> dict[str, AttackEntry | InversionEntry]:
-    """Read the entries of `attack`: those with `inversions` reconstruct images, the others tell members."""
-    found = sections["attack"]
-    entries = found.items() if isinstance(found, Mapping) else ()
+    """Read the entries of `attack`: those with `inversions` reconstruct images, the others infer membership."""
+    content = sections["attack"]
+    entries = content.items() if isinstance(content, Mapping) else ()
     inverting = {name for name, entry in entries if isinstance(entry, Mapping) and "inversions" in entry}
     parts: dict[bool, dict[str, Any]] = {True: {}, False: {}}
     for name, entry in entries:
         parts[name in inverting][name] = entry
-    members = _entries(AttackEntry, {"attack": parts[False] if isinstance(found, Mapping) else found}, "attack", file)
-    return {**members, **_entries(InversionEntry, {"attack": parts[True]}, "attack", file)}
+    membership = _entries(
+        AttackEntry, {"attack": parts[False] if isinstance(content, Mapping) else content}, "attack", file
+    )
+    return {**membership, **_entries(InversionEntry, {"attack": parts[True]}, "attack", file)}
 
 
 def _section_of(sections: Mapping[str, Any], cell: str) -> str:
@@ -136,7 +138,7 @@ def _section_of(sections: Mapping[str, Any], cell: str) -> str:
 
 
 def _check_names(sections: Mapping[str, Any], file: str) -> None:
-    """Names become folders and DVC targets; a cell's name is its own among all three sections."""
+    """Check names, which become folders and DVC targets; a cell's name is unique among the three sections of cells."""
     if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
         raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ + -")
     seen: dict[str, str] = {}
@@ -161,17 +163,17 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
-    """Check that what a cell starts from exists, is of the same data, and does not lead back to it."""
+    """Check that what a cell starts from exists, has the same dataset, and does not start from that cell itself."""
     data = suite.cells[cell].data
 
     def origin(name: str) -> str:
-        found = origin_of(suite.cells[name])
-        before = started_from(found)
+        start = origin_of(suite.cells[name])
+        before = started_from(start)
         if before is not None and before not in suite.cells:
-            raise UserError(f"{where}.from: {found} does not exist, allowed models/ with {', '.join(suite.cells)}")
+            raise UserError(f"{where}.from: {start} does not exist, allowed models/ with {', '.join(suite.cells)}")
         if before is not None and suite.cells[before].data != data:
-            raise UserError(f"{where}.data: found {data}, allowed {suite.cells[before].data} ({found})")
-        return found
+            raise UserError(f"{where}.data: found {data}, allowed {suite.cells[before].data} ({start})")
+        return start
 
     try:
         lineage(cell, origin)
@@ -215,7 +217,7 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 
 
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
-    """Hold an entry's attacks against what its target's edge would send."""
+    """Check an entry's attacks against the features that its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     attacks = entry.built(where)
     try:
@@ -227,6 +229,6 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:
-    """Return the attacks on each cell under one key: `methods` infer membership, `inversions` rebuild images."""
+    """Return the attacks on each cell under one key: `methods` infer membership, `inversions` reconstruct images."""
     entries = suite.attacks.values()
     return {entry.target: tuple(getattr(entry, key)) for entry in entries if hasattr(entry, key)}

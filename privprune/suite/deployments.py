@@ -1,4 +1,4 @@
-"""What a suite does with its cells after training: recognition of reconstructions, and deployment."""
+"""Check the sections on cells that have been trained: `recognise`, which judges reconstructions, and `deploy`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Entry = TrainEntry | PruneEntry | HardenEntry
 
 
 def network_of(cells: Mapping[str, Entry], cell: str) -> NetworkSettings:
-    """Return the networks of a cell, which are those of the cell at the beginning of its lineage."""
+    """Return the settings of a cell's networks, which are those of the first cell of its lineage."""
     first = cells[lineage_of(cells, cell)[-1]]
     network = None if isinstance(first, PruneEntry) else first.network
-    assert network is not None  # noqa: S101 (checked when the entry was read: what starts from a dataset has networks)
+    assert network is not None  # noqa: S101 (checked when the entry was read: a cell that starts from a dataset has them)
     return network
 
 
 def lineage_of(cells: Mapping[str, Entry], cell: str) -> tuple[str, ...]:
-    """Return a cell and those that it was trained on from, back to the one that started from a dataset."""
+    """Return a cell, the cell that it starts from, and so on, back to the one that starts from a dataset."""
     return lineage(cell, lambda name: origin_of(cells[name]))
 
 
@@ -41,7 +41,7 @@ def check_deployments(
     attacks: Mapping[str, AttackEntry | InversionEntry],
     file: str,
 ) -> None:
-    """Check that the judges of reconstructions and the deployed cells exist and are fit for it.
+    """Check that the cells that judge reconstructions, and those that are deployed, exist and are suitable.
 
     Args:
         recognitions: entries of `recognise`.

@@ -20,7 +20,7 @@ def check_section(
     file: str,
     without_members: Collection[str] = (),
 ) -> None:
-    """Check that the cells and attacks which every paper and the matrix of both threats name exist in the suite.
+    """Check that the suite has all cells and attacks that its papers and its matrix of both threats name.
 
     Args:
         section: the section `evaluate`.
@@ -67,7 +67,7 @@ def _check_paper(
 
 
 def _check_controls(settings: EvaluateSettings, paper: Paper, where: str) -> None:
-    """Check that a control is declared in the paper's file, or is the name of a defence or pruning method."""
+    """Check that each control is declared in the paper's file, or is the name of a defence or pruning method."""
     for number, control in enumerate(settings.controls):
         if control.control not in (*paper.controls, *DEFENCES, *PRUNING):
             declared = ", ".join(paper.controls)

@@ -1,4 +1,4 @@
-"""The methods of a suite, checked against the networks that they meet, by what each method declares of itself."""
+"""Check the methods of a suite against the networks they are applied to, with the checks that the methods declare."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
         entry: the cell, whose origin has been checked.
         data: its dataset.
         network: its networks.
-        where: the place of the entry, for the message.
+        where: location of the entry, for the message.
 
     Raises:
         UserError: one line about the first mistake.
@@ -41,7 +41,7 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
 def _defended(
     entry: PruneEntry | HardenEntry, data: DatasetSettings, network: NetworkSettings, where: str
 ) -> DefendedCell:
-    """Describe a cell to its defence."""
+    """Describe a cell for the check of its defence."""
     pruning = isinstance(entry, PruneEntry)
     return DefendedCell(
         cut=network.cut,
@@ -57,7 +57,7 @@ def _defended(
 
 
 def _check_pruning(entry: PruneEntry, shapes: NetworkShapes, where: str) -> None:
-    """Check a pruning method, and that no defence prunes beside one that removes structures."""
+    """Check a pruning method; where it removes structures, the defence must not prune as well."""
     removes = removal_method(entry.method) is not None
     if removes and entry.defence is not None and DEFENCES[entry.defence.name].prunes:
         raise UserError(
@@ -70,12 +70,12 @@ def _check_pruning(entry: PruneEntry, shapes: NetworkShapes, where: str) -> None
 
 
 def check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str) -> None:
-    """Check that an attack that starts from a surrogate decoder finds one of its own architecture.
+    """Check that attacks that start from the defence's surrogate decoder have a decoder of the same architecture.
 
     Args:
         target: the cell that is attacked.
         attacks: label -> inversion attack.
-        where: the place of the attacks, for the message.
+        where: location of the attacks, for the message.
 
     Raises:
         UserError: one line about the first mistake.
@@ -89,5 +89,5 @@ def check_surrogates(target: Entry, attacks: Mapping[str, Inversion], where: str
         if surrogate is None:
             raise UserError(f"{where}.{label}.start: found surrogate, allowed fresh (the target plays no game)")
         if size != surrogate:
-            found, allowed = (f"blocks: {one.blocks}, width: {one.width}" for one in (size, surrogate))
+            found, allowed = (f"blocks: {decoder.blocks}, width: {decoder.width}" for decoder in (size, surrogate))
             raise UserError(f"{where}.{label}: found {found}, allowed {allowed} (the surrogate's)")

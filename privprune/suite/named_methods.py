@@ -1,4 +1,4 @@
-"""Which methods an entry of a suite names, as modules: its result depends on their code and on no other method's."""
+"""List the modules of the methods that an entry of a suite names: of all methods, its result depends on these only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privprune.models.wire import WIRES
 from privprune.pruning import PRUNING
 from privprune.registry import Registry
 
-MAKING = ("train", "prune", "harden")  # sections whose entries are cells
+MAKING = ("train", "prune", "harden")  # sections whose entries make cells
 _CELL = {"attack": "target", "recognise": "judge", "deploy": "cell"}  # section -> key that names a cell
 _NAMING = ("name", "attack", "model")  # keys whose value may be a method's name
 
@@ -24,13 +24,13 @@ def modules_named(suite: Mapping[str, Any], section: str, name: str) -> list[str
     """Return the modules of the methods that an entry runs, sorted.
 
     Args:
-        suite: the content of a suite's file, which has been checked.
+        suite: content of a suite's file that has been validated.
         section: of the entry.
         name: of the entry.
 
     Returns:
-        the modules of the methods that the entry names, and of the architecture and wire of the networks that it
-        works on. How a cell that it starts from was trained or defended is not its concern: it reads the weights.
+        the modules of the methods that the entry names, and those of the architecture and wire of its networks. The
+        methods by which its starting cell was trained are not among them: the entry only reads that cell's weights.
 
     """
     entry = suite[section][name]
@@ -42,14 +42,14 @@ def modules_named(suite: Mapping[str, Any], section: str, name: str) -> list[str
 
 
 def _network(suite: Mapping[str, Any], cell: str) -> object:
-    """Return the networks of a cell as the suite has them, at the beginning of its lineage."""
+    """Return the key `network` that applies to a cell: that of the first cell of its lineage."""
     cells = {name: entry for section in MAKING for name, entry in suite[section].items()}
     first = lineage(cell, lambda name: str(cells[name].get("from", "")))[-1]
     return cells[first]["network"]
 
 
 def _modules(value: object) -> Iterator[str]:
-    """Yield the modules of all methods that are named in a part of a suite, however deep."""
+    """Yield the modules of all methods that are named in a part of a suite, at any depth."""
     if isinstance(value, list):
         for inner in value:
             yield from _modules(inner)
@@ -61,6 +61,6 @@ def _modules(value: object) -> Iterator[str]:
 
 
 def registries() -> tuple[Registry[Any], ...]:
-    """Return all registries of methods, with those inside a method, such as the forms of CEM's loss."""
+    """Return all registries of methods, including those that belong to a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
     return (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, PRUNING, WIRES, *inner)

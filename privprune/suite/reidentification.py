@@ -1,4 +1,4 @@
-"""What a suite is held against where identities are to be found again: data, networks, batches and attacks fit."""
+"""Check the parts of a suite that concern re-identification: datasets, networks, batches and training."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from privprune.workflow.train import HardenEntry, TrainEntry
 
 
 def check_identities(data: DatasetSettings, network: NetworkSettings, model: BlockNet, where: str) -> None:
-    """Hold networks against the kind of their data.
+    """Check that networks suit a dataset of identities, or one of classes.
 
     Args:
-        data: what they are trained on.
+        data: the dataset that they are trained on.
         network: their settings.
-        model: one like them, with any weights.
-        where: the place of `network`, for the message.
+        model: a network of this architecture, with any weights.
+        where: location of `network`, for the message.
 
     Raises:
-        UserError: identities without `reidentification` or the reverse, a network without BNNeck or with nothing
-            before it in the cloud, or fewer identities than a batch needs.
+        UserError: identities without `reidentification` or the reverse, a network without BNNeck or with a narrower
+            architecture, or a dataset with fewer identities than a batch needs.
 
     """
     settings = network.reidentification
@@ -48,11 +48,11 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
 
 
 def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: NetworkSettings, where: str) -> None:
-    """Hold the phases of an entry against P x K batches.
+    """Check that an entry's training phases suit batches of P identities x K images.
 
     Raises:
-        UserError: a batch of another size, a stack, or a method that asks for accuracy on records it was not trained
-            on, whose identities no network knows.
+        UserError: a batch of another size, a stack, or a search by accuracy on records that were not trained on: no
+            network can classify these, whose identities are new to it.
 
     """
     settings = network.reidentification
@@ -75,7 +75,7 @@ def _plans(entry: TrainEntry | HardenEntry | PruneEntry) -> Iterator[tuple[str, 
     if not isinstance(entry, PruneEntry):
         yield "plan", entry.plan
         return
-    own: Any = entry.method
-    if isinstance(plan := getattr(own, "plan", None), TrainingPlan):
+    method: Any = entry.method
+    if isinstance(plan := getattr(method, "plan", None), TrainingPlan):
         yield "method.plan", plan
     yield "retrain", entry.retrain

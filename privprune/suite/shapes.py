@@ -1,4 +1,4 @@
-"""Layers and shapes of the networks of a suite, which is checked against them; networks that are alike share one."""
+"""Layers and shapes of a suite's networks, for its validation; networks of the same architecture are built once."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from privprune.workflow.context import NetworkSettings
 
 
 def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) -> NetworkShapes:
-    """Build a network with arbitrary weights.
+    """Build a network with arbitrary weights, and return its layers and shapes.
 
     Args:
-        data: its images.
+        data: dataset of its images.
         network: its settings.
-        where: the place of the settings, for the message.
+        where: location of the settings, for the message.
 
     Raises:
         UserError: an unknown model, one that does not take the images, or a cut that it does not have.
@@ -37,16 +37,16 @@ def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) 
 
 
 def _with_plain_wire(cut: CutSettings | None) -> CutSettings | None:
-    """Replace the wire of a cut by a plain one, so that more networks share their shapes."""
+    """Replace the wire of a cut by a plain one, on which no shape depends, so that fewer networks are built."""
     return None if cut is None else replace(cut, wire=PlainSettings("plain"))
 
 
 @functools.cache
 def _shapes(model: str, narrow: int | None, cut: CutSettings | None, image: ImageShape) -> NetworkShapes:
-    """Build each network once: many cells share one, and the largest takes a second."""
+    """Build each architecture once: many cells have the same one, and the largest takes a second."""
     sizes = {"in_channels": image.channels, "image_size": image.size, "classes": image.classes}
     if narrow is not None:
         return NetworkShapes(small_dense(model, narrow, **sizes, generator=torch.Generator()), image.image)
     built = blank(model, **sizes, cut=cut)
-    reseed(built, 0)  # blocks that are skipped at random need some seed to run at all
+    reseed(built, 0)  # blocks that are skipped at random cannot run without a seed
     return NetworkShapes(built, image.image)

@@ -206,7 +206,7 @@ def _runs(halves: Mapping[str, _Half]) -> dict[str, Callable[[], object]]:
 
 
 def _peak(half: _Half) -> int | None:
-    """Measure the peak memory of a half in ONNX Runtime, bytes; None where the system cannot tell."""
+    """Measure the peak memory of a half in ONNX Runtime, bytes; None where the system does not report it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "half.onnx"
         file.write_bytes(half.onnx)

@@ -1,9 +1,9 @@
-"""Which code an entry of the suite runs, with a fingerprint of each file that comments and docstrings do not change.
+"""List the code that an entry of the suite runs, with a fingerprint of each file that ignores comments and docstrings.
 
-DVC knows files, not imports. So `check`, which runs first, follows the imports and writes for each entry a list of the
-files that it runs, `data/code/<stage>/<entry>.json`, on which the stage of the entry depends: the stage's script, the
-training loop, and the methods that the entry names, each with what it imports. A change of a listed file reruns the
-entry; a method that the entry does not name is not in its list. Stages that read records have one list for all entries.
+DVC tracks files, not imports. So `check`, which runs first, follows the imports and writes a list of files for each
+entry, `data/code/<stage>/<entry>.json`, on which the stage of the entry depends. Listed are the stage's script, the
+training loop, the methods that the entry names, and all that these import. A change of a listed file reruns the entry;
+methods that the entry does not name are not in its list. Stages that read records have one list for all entries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ENTRIES = {  # stage -> section of the suite whose entries have a list each
 }
 WHOLE = ("evaluate", "plot", "report", "track")  # stages with one list
 PACKAGES = ("privprune", "stages")
-# Long stages send their curves to an MLflow server, if one is named; nothing in the tracking can change their outputs.
+# Long stages send their curves to an MLflow server, if one is configured; this code cannot change their outputs.
 TRACKING = "privprune.tracking"
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -42,9 +42,9 @@ def files_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str,
         methods: modules of the methods that an entry names, in the checkout or installed elsewhere.
 
     Returns:
-        name -> file, sorted: the modules that are imported directly or through others, inside functions too, and the
-        files that are no code beside them (printed numbers, templates). A file's name is its path below `root`, or
-        below the folder that its package was imported from. The tracking is left out, but for the stage `track`.
+        name -> file, sorted: the modules that are imported directly or indirectly, also inside functions, and the other
+        files in their folders (printed numbers, templates). A file's name is its path below `root`, or below the folder
+        that its package was imported from. `privprune.tracking` is left out, except for the stage `track`.
 
     """
     packages = {*PACKAGES, *(name.partition(".")[0] for name in methods)}
@@ -66,7 +66,7 @@ def code_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str, 
 def _imported_through(
     modules: Collection[str], root: Path, packages: Collection[str], left_out: str
 ) -> dict[str, Path]:
-    """Return the files that importing modules reads: theirs, those that these import, and the packages around them."""
+    """Return the files of modules, of all modules that these import, and of the packages that contain them."""
     waiting, seen, files = set(modules), set[str](), dict[str, Path]()
     while waiting:
         module = waiting.pop()
@@ -84,7 +84,7 @@ def _imported_through(
 
 @functools.cache
 def _file_of(module: str, root: Path) -> Path | None:
-    """Return the file of a module, or None for a name inside one."""
+    """Return the file of a module, or None for a name that is not a module."""
     base = root / module.replace(".", "/")
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file():
@@ -92,10 +92,10 @@ def _file_of(module: str, root: Path) -> Path | None:
     if module.partition(".")[0] in PACKAGES:
         return None
     try:
-        found = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         return None
-    return Path(found.origin) if found is not None and found.has_location and found.origin else None
+    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 @functools.cache
@@ -113,7 +113,7 @@ def _imports(path: Path) -> frozenset[str]:
 
 
 def _relative(node: ast.ImportFrom, path: Path) -> Iterator[str]:
-    """Return the dotted names of a relative import; the linter allows none here, but a plugin may have some."""
+    """Return the dotted names of a relative import, which plugins may have; the linter forbids them here."""
     folders = [path.parent]
     while (folders[-1] / "__init__.py").exists():
         folders.append(folders[-1].parent)
@@ -125,7 +125,7 @@ def _relative(node: ast.ImportFrom, path: Path) -> Iterator[str]:
 
 @functools.cache
 def _data_beside(folder: Path, root: Path) -> frozenset[Path]:
-    """Return the files of a package that are no code, in folders below too unless these are packages themselves."""
+    """Return the files of a package that are not code, also in folders below unless these are packages themselves."""
     if folder == root or not (folder / "__init__.py").exists():
         return frozenset()
     return frozenset(_data_in(folder))
@@ -141,7 +141,7 @@ def _data_in(folder: Path) -> Iterator[Path]:
 
 @functools.cache
 def fingerprint(path: Path) -> str:
-    """Return the sha256 of a file; of Python code, that of its syntax tree without docstrings, written out again."""
+    """Return the sha256 of a file; for Python code, that of its syntax tree without docstrings, unparsed."""
     content = path.read_bytes()
     if path.suffix == ".py":
         tree = ast.parse(content)

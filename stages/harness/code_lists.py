@@ -19,7 +19,7 @@ def write_code_lists(suite: Mapping[str, Any]) -> None:
     """Write `data/code/<stage>/<entry>.json` for each entry, `data/code/<stage>.json` for other stages, and the links.
 
     Args:
-        suite: the content of the suite's file, which has been checked.
+        suite: content of the suite's file, which has been validated.
 
     """
     lists = dict(_lists(suite))
@@ -30,7 +30,7 @@ def write_code_lists(suite: Mapping[str, Any]) -> None:
 
 
 def _lists(suite: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Path]]]:
-    """Yield `<stage>/<entry>`, or `<stage>`, and the files that it runs."""
+    """Yield `<stage>/<entry>`, or `<stage>` where all entries have one list, and the files that it runs."""
     for stage, section in ENTRIES.items():
         for name in suite[section]:
             yield f"{stage}/{name}", files_of(stage, ROOT, modules_named(suite, section, name))
@@ -39,10 +39,10 @@ def _lists(suite: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Path]]]:
 
 
 def _link_methods(files: Mapping[str, Path]) -> None:
-    """Link the files of the methods in use below `data/methods`, an output of `check`.
+    """Link the files of the methods that the suite uses below `data/methods`, an output of `check`.
 
-    DVC does not look into the folders of methods, where a new file would make `check` run again. It reads
-    through these links instead: where a method in use has changed, so has the output, and `check` runs again.
+    `.dvcignore` hides the folders of methods from DVC, so that a new method does not make `check` stale. DVC follows
+    these links instead: a change of a used method changes the output, and `check` runs again.
     """
     folders = {"/".join(registry.package.split(".")[:2]) for registry in registries()}  # those in .dvcignore
     of_plugins = {name for name in files if name.partition("/")[0] not in PACKAGES}

@@ -58,7 +58,7 @@ def result(**changed: Any) -> Result:
     ],
 )
 def test_an_aim_is_reached_on_its_good_side(changed: dict[str, Any], reached: str) -> None:
-    """At least the aim where more is better, at most where less is; nothing is said without an aim or a number."""
+    """At least the aim where higher is better, at most where lower is; empty without an aim or a number."""
     assert result(**changed).reached == reached
 
 

@@ -28,7 +28,7 @@ def first_layer(model: BlockNet, example: Tensor, names: tuple[str, str], opset:
     return made.SerializeToString()
 
 
-def test_the_pruned_edge_has_lost_what_is_said() -> None:
+def test_the_pruned_edge_has_lost_92_percent() -> None:
     """At least 92 % of the parameters are gone, and one channel more in the stem would be too many."""
     dense, pruned = count_parameters(edge_speed.edge(1.0)), edge_speed.narrowed()
     assert dense == 1_602_112

@@ -1,4 +1,4 @@
-"""How costs grow, and what scheduling costs: the fit is exact, throw-away pipelines are what they are said to be."""
+"""Benchmarks of growth and scheduling: the fit is exact, and temporary pipelines have the intended stages."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_overhead_is_what_is_left_beside_the_work(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(scheduling, "by_turns", by_turns)
     monkeypatch.setattr(scheduling, "in_folder", in_folder)
-    monkeypatch.setattr(scheduling, "said", lambda *_, folder: in_folder(["dvc", "repro"], folder))
+    monkeypatch.setattr(scheduling, "run_dvc", lambda *_, folder: in_folder(["dvc", "repro"], folder))
     monkeypatch.setattr(scheduling, "cores", lambda: 2)
     monkeypatch.setattr(scheduling, "_work", lambda _: 0.2)
     two, one, ratio = scheduling.measure(size)

@@ -1,4 +1,4 @@
-"""The state of objects that work together."""
+"""Saving and restoring the state of objects that refer to each other."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Frozen:
 
 
 class Thing:
-    """Holds whatever it is given."""
+    """An object with arbitrary attributes."""
 
     def __init__(self, **attributes: Any) -> None:
         vars(self).update(attributes)
 
 
-def test_every_object_that_is_there_stays_the_same_object() -> None:
-    """What changes in place does: containers, tensors of their layout, frozen dataclasses; who holds it sees it."""
+def test_existing_objects_are_restored_in_place() -> None:
+    """Containers, tensors of the same layout and frozen dataclasses are changed in place, visible to all references."""
     inner, values = {"a": [1, 2]}, torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last)
     frozen = Frozen([0.5], Pair(torch.zeros(2), 0))
     thing = Thing(inner=inner, values=values, frozen=frozen, number=1, names={"x"})
@@ -63,8 +63,8 @@ def test_every_object_that_is_there_stays_the_same_object() -> None:
     assert thing.number == 2
 
 
-def test_an_object_that_is_met_twice_is_one_object_again() -> None:
-    """References between the parts are kept, those to new objects, in circles, and as keys of a dictionary too."""
+def test_shared_references_are_restored() -> None:
+    """References between the parts are kept, also to new objects, in circles, and as keys of a dictionary."""
     saved = Thing(new=[torch.ones(2)], link=None, weights={"w": torch.ones(1)}, moments={})
     saved.link, saved.myself = saved.new[0], saved
     saved.moments[saved.weights["w"]] = torch.full((1,), 3.0)
@@ -77,15 +77,15 @@ def test_an_object_that_is_met_twice_is_one_object_again() -> None:
     assert weight.item() == 1
 
 
-def test_two_objects_do_not_become_one() -> None:
-    """Where one object stood twice in what is restored, and two in the state, there are two afterwards."""
+def test_two_objects_stay_two() -> None:
+    """Where the restored structure has one object twice, and the state has two objects, there are two afterwards."""
     one = torch.zeros(2)
     thing = restore(capture(Thing(a=torch.ones(2), b=torch.full((2,), 2.0))), Thing(a=one, b=one))
     assert (thing.a.tolist(), thing.b.tolist()) == ([1, 1], [2, 2])
 
 
-def test_generators_go_on_where_they_were() -> None:
-    """PyTorch's and NumPy's, those that are there and those that are made anew; arrays beside them."""
+def test_generators_continue_their_streams() -> None:
+    """Generators of PyTorch and NumPy continue, whether they exist or are created; arrays are restored, too."""
 
     def draws(thing: Thing) -> list[Any]:
         return [
@@ -106,7 +106,7 @@ def test_generators_go_on_where_they_were() -> None:
 
 
 def test_a_state_is_a_copy() -> None:
-    """What happens to the objects later does not change it."""
+    """Later changes of the objects do not change the state."""
     thing = Thing(values=torch.zeros(2), rows=[1])
     state = capture(thing)
     thing.values += 1
@@ -116,8 +116,8 @@ def test_a_state_is_a_copy() -> None:
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
-def test_an_optimiser_and_its_network_go_on_as_they_would(kind: Any) -> None:
-    """Moments, steps and rates, buffers of normalisation, and what dropout draws are those of the moment."""
+def test_an_optimiser_and_its_network_continue(kind: Any) -> None:
+    """Restored are moments, steps, rates, buffers of normalisation, and the random numbers of dropout."""
 
     def built(seed: int) -> tuple[nn.Module, Any]:
         torch.manual_seed(seed)
@@ -146,8 +146,8 @@ def test_an_optimiser_and_its_network_go_on_as_they_would(kind: Any) -> None:
     same(known[1].state_dict(), other[1].state_dict())
 
 
-def test_what_does_not_change_is_left_where_it_is() -> None:
-    """Objects named as unchanged, functions and hooks are neither taken nor put back."""
+def test_unchanged_objects_are_not_saved() -> None:
+    """Objects that are declared unchanged, functions and hooks are neither saved nor restored."""
     images, others = torch.zeros(1000), torch.ones(1000)
     state = capture(Thing(images=images, work=len, number=1), [images])
     fresh = Thing(images=others, work=max, number=2)
@@ -173,13 +173,13 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("value", UNKNOWN.values(), ids=UNKNOWN)
-def test_what_is_not_known_is_refused(value: Any) -> None:
-    """A value whose state would be lost ends the work, and the place is named."""
+def test_unsupported_types_are_refused(value: Any) -> None:
+    """A value whose state cannot be saved raises an error that names its location."""
     with pytest.raises(TypeError, match=r"parts\['it'\]\[1\]: found"):
         capture(Thing(parts={"it": [0, value]}))
 
 
-def test_what_only_its_own_code_can_make_is_refused() -> None:
-    """A network that was made on the way cannot be made again from its state alone."""
+def test_a_new_network_is_refused() -> None:
+    """A network that did not exist at the start cannot be created from its state."""
     with pytest.raises(TypeError, match="Linear, which only its own code can make"):
         restore(capture(Thing(network=nn.Linear(1, 1))), Thing(network=None))

@@ -1,4 +1,4 @@
-"""What a long stage has done so far."""
+"""Checkpoints of a long stage on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from privprune.checkpoints.store import NONE, Checkpoints, checkpoints_in
 
 
 class Stage:
-    """Two parts, each a loop of three turns; it can be killed before any turn, and knows what it did."""
+    """A stage of two parts, each a loop of three turns; it can be killed before any turn, and records its turns."""
 
     def __init__(self, folder: Path, key: str = "key", seconds: float = 0.0) -> None:
         self.folder, self.key, self.seconds = folder, key, seconds
@@ -22,7 +22,7 @@ class Stage:
         self.did: list[str] = []
 
     def run(self, killed_at: str = "") -> list[str]:
-        """Return the turns that were done, of a run that was killed too."""
+        """Return the turns that were done, also in a run that was killed."""
         self.did = []
         try:
             with checkpoints_in(self.folder, self._asked, self.seconds) as checkpoints:
@@ -49,7 +49,7 @@ class Stage:
         return checkpoints.done(part, work)
 
     def files(self) -> list[Path]:
-        """Return all files that are kept."""
+        """Return all files of checkpoints."""
         return sorted(path for path in self.folder.rglob("*") if path.is_file())
 
 
@@ -57,8 +57,8 @@ ALL = [f"{part} {turn}" for part in ("part/one", "two") for turn in range(3)]
 
 
 @pytest.mark.parametrize("killed_at", range(6))
-def test_what_was_done_is_not_done_again(tmp_path: Path, killed_at: int) -> None:
-    """Killed before any turn, a stage goes on with that turn; when it has ended, nothing is left."""
+def test_a_killed_stage_resumes(tmp_path: Path, killed_at: int) -> None:
+    """A stage that was killed before a turn resumes with that turn; at its end no files are left."""
     stage = Stage(tmp_path / "stage")
     assert stage.run(killed_at=ALL[killed_at]) == ALL[:killed_at]
     assert stage.run() == ALL[killed_at:]
@@ -66,8 +66,8 @@ def test_what_was_done_is_not_done_again(tmp_path: Path, killed_at: int) -> None
     assert stage.run() == ALL
 
 
-def test_the_way_to_a_result_goes_when_it_is_there(tmp_path: Path) -> None:
-    """Of a finished part its result is kept alone."""
+def test_a_finished_part_keeps_its_result_only(tmp_path: Path) -> None:
+    """The states of a finished part are removed; its result stays."""
     stage = Stage(tmp_path / "stage")
     stage.run(killed_at="part/one 2")
     assert [path.name for path in stage.files()] == ["loop-1.checkpoint"]
@@ -75,8 +75,8 @@ def test_the_way_to_a_result_goes_when_it_is_there(tmp_path: Path) -> None:
     assert [path.name for path in stage.files()] == ["part%2Fone-1.checkpoint"]
 
 
-def test_other_work_does_not_go_on(tmp_path: Path) -> None:
-    """What another key has left is discarded as soon as the stage begins, and all is done."""
+def test_another_key_starts_again(tmp_path: Path) -> None:
+    """Checkpoints of another key are discarded when the stage begins, and all turns are done."""
     stage = Stage(tmp_path / "stage")
     stage.run(killed_at="two 1")
     stage.key = "other"
@@ -85,8 +85,8 @@ def test_other_work_does_not_go_on(tmp_path: Path) -> None:
     assert stage.run() == ALL
 
 
-def test_other_threads_do_not_go_on(tmp_path: Path) -> None:
-    """What was computed with another number of threads, and may be rounded otherwise, is not taken."""
+def test_another_number_of_threads_starts_again(tmp_path: Path) -> None:
+    """Checkpoints of another number of threads, with which rounding may differ, are not used."""
     stage = Stage(tmp_path / "stage")
     stage.run(killed_at="two 1")
     torch.set_num_threads(2)
@@ -96,10 +96,8 @@ def test_other_threads_do_not_go_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [lambda _: b"", lambda whole: whole[:-1], lambda whole: whole[:50] + b"?" + whole[51:]]
 )
-def test_a_damaged_file_costs_its_part_and_one_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Any
-) -> None:
-    """It is told of, and that part starts over; the others do not."""
+def test_a_damaged_file_restarts_its_part(tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Any) -> None:
+    """The file is reported in one line, and its part starts again; other parts do not."""
     stage = Stage(tmp_path / "stage")
     stage.run(killed_at="two 2")
     (file,) = (path for path in stage.files() if path.name.startswith("loop"))
@@ -110,8 +108,8 @@ def test_a_damaged_file_costs_its_part_and_one_line(
     ]
 
 
-def test_a_short_stage_pays_nothing(tmp_path: Path) -> None:
-    """Younger than the interval it writes nothing and never asks for the key, whether it ends well or not."""
+def test_a_short_stage_writes_nothing(tmp_path: Path) -> None:
+    """A stage shorter than the interval writes nothing and never computes the key, whether it succeeds or fails."""
     stage = Stage(tmp_path / "stage", seconds=60.0)
     for killed_at in ("two 2", ""):
         stage.run(killed_at)
@@ -119,8 +117,8 @@ def test_a_short_stage_pays_nothing(tmp_path: Path) -> None:
     assert stage.keys_asked == 0
 
 
-def test_states_are_written_once_in_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turns of 25 seconds: after every third, and after the last, that a next loop need not wait for this one."""
+def test_states_are_written_once_per_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With turns of 25 seconds a state is written after every third turn, and after the last one of a loop."""
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     written: list[float] = []
@@ -131,15 +129,15 @@ def test_states_are_written_once_in_an_interval(tmp_path: Path, monkeypatch: pyt
     assert written == [75.0, 150.0, 200.0]
 
 
-def test_nothing_is_kept_where_nobody_asked() -> None:
-    """A library's loop without checkpoints does all its turns, and a part is simply done."""
+def test_without_checkpoints_nothing_is_written() -> None:
+    """A loop without a store does all its turns, and a part is computed directly."""
     part = NONE.within("part")
     assert list(part.turns("loop", 3, [])) == [0, 1, 2]
     assert part.done("part", lambda: 5) == 5
 
 
-def test_an_error_keeps_what_was_done(tmp_path: Path) -> None:
-    """A stage that fails can go on when its cause is gone."""
+def test_a_failed_stage_resumes(tmp_path: Path) -> None:
+    """A stage that failed resumes once the cause of the failure is removed."""
 
     def stage(result: int, cause: list[int]) -> int:
         with checkpoints_in(tmp_path / "stage", lambda: "key", 0.0) as kept:

@@ -1,4 +1,4 @@
-"""What a defence is set up with, on the toy problem."""
+"""The context of a defence on the toy problem."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from privprune.defences import DefenceContext
 
 @pytest.fixture
 def context(toy: Toy) -> Callable[..., DefenceContext]:
-    """Return a function from the defences' seeds, and changes, to a setting with 40 members and 30 others each."""
+    """Return a function of seeds and changed attributes that makes a context, with 40 members and 30 references."""
 
     def make(*seeds: int, **changed: Any) -> DefenceContext:
         data, networks = toy.data(1), len(seeds)

@@ -1,4 +1,4 @@
-"""CEM in training: refits, composition with other defences, schedule, refusals."""
+"""CEM in training: refits, combination with other defences, schedule, invalid settings."""
 
 import math
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def network(where: CutSettings) -> BlockNet:
 
 
 def trained(toy: Toy, context: DefenceContext, terms: tuple[Term, ...], **plan: Any) -> tuple[Ensemble, Any]:
-    """Train the cut network; returns it with the history."""
+    """Train the network with a cut; returns it with the history."""
     assert context.cut is not None
     ensemble = Ensemble([network(context.cut)])
     data = TrainingData(context.images, context.labels, context.members)
@@ -69,7 +69,7 @@ def trained(toy: Toy, context: DefenceContext, terms: tuple[Term, ...], **plan: 
 
 
 def step_of(ensemble: Ensemble, context: DefenceContext, rate: float, epoch: int, *, last: bool) -> Step:
-    """Return what a term sees of a step on all members."""
+    """Return a step on all members, as a term is given it."""
     records = context.members[0]
     inputs = as_input(context.images[records])
     seen = ensemble.observe(inputs)
@@ -88,8 +88,8 @@ def step_of(ensemble: Ensemble, context: DefenceContext, rate: float, epoch: int
     ],
     ids=["from_fit", "full", "diagonal", "released", "slips"],
 )
-def test_each_form_lowers_the_information_twice_the_same(toy: Toy, context: MakeSetting, form: Any, refit: Any) -> None:
-    """Theorem 2's bound of what is sent ends lower than without CEM; the same seeds give the same bits."""
+def test_each_form_lowers_the_bound_reproducibly(toy: Toy, context: MakeSetting, form: Any, refit: Any) -> None:
+    """Theorem 2's bound on the features sent is lower than without CEM; the same seeds give the same bits."""
     quiet = cut(GaussianSettings("gaussian", 0.02))
     left, states = {}, []
     for weight in (0, 1, 1):
@@ -108,7 +108,7 @@ def test_each_form_lowers_the_information_twice_the_same(toy: Toy, context: Make
 
 
 def test_without_weight_collecting_changes_nothing(toy: Toy, context: MakeSetting) -> None:
-    """At lambda 0 the network is bit for bit that of training without CEM."""
+    """With lambda = 0 the network is bit for bit that of training without CEM."""
     own = context(0, cut=cut())
     plain, _ = trained(toy, own, ())
     defended, _ = trained(toy, own, cem(settings(weight=0), own, Defence()).terms)
@@ -117,8 +117,8 @@ def test_without_weight_collecting_changes_nothing(toy: Toy, context: MakeSettin
 
 
 @pytest.mark.parametrize("form", [WRITTEN, RELEASED], ids=lambda found: found["name"])
-def test_only_the_edge_feels_it(context: MakeSetting, form: Any) -> None:
-    """Added to the loss it moves no weight of the cloud, so that one backward pass does for the released two."""
+def test_the_cloud_has_no_gradient(context: MakeSetting, form: Any) -> None:
+    """The term has no gradient on the cloud, so that one backward pass gives the gradients of the released two."""
     own = context(0, cut=cut())
     (term,) = cem(settings(form=form), own, Defence()).terms
     ensemble = Ensemble([network(cut())])
@@ -132,8 +132,8 @@ def test_only_the_edge_feels_it(context: MakeSetting, form: Any) -> None:
     assert moved == {"conv1", "bottleneck"}
 
 
-def test_the_released_schedule_makes_up_for_the_learning_rate(context: MakeSetting) -> None:
-    """Lambda times 0.001 / rate down to a rate of 0.00041, below that lambda."""
+def test_the_released_schedule_compensates_the_learning_rate(context: MakeSetting) -> None:
+    """The weight is lambda times 0.001 / rate down to a rate of 0.00041, and lambda below that."""
     values = {}
     for name in ("constant", "released"):
         for rate in (0.05, 0.0004):
@@ -149,8 +149,8 @@ def test_the_released_schedule_makes_up_for_the_learning_rate(context: MakeSetti
     assert values["released", 0.0004] == values["constant", 0.0004] == pytest.approx(values["constant", 0.05])
 
 
-def test_it_stands_beside_another_defence(context: MakeSetting) -> None:
-    """The base defence's terms come first, all else of it stays."""
+def test_it_can_be_added_to_another_defence(context: MakeSetting) -> None:
+    """The base defence's terms come first, and its other parts are unchanged."""
     base = Defence(terms=(Term(),), fresh=True, measured=lambda: {"epsilon": [1.0]})
     joined = cem(settings(), context(0, cut=cut()), base)
     assert joined.terms[0] is base.terms[0]
@@ -159,7 +159,7 @@ def test_it_stands_beside_another_defence(context: MakeSetting) -> None:
 
 
 def test_it_needs_noise_on_a_wire(context: MakeSetting) -> None:
-    """Whole networks, plain wires and wires that only drop are refused; noise is taken as the wire has it."""
+    """Networks without a cut, plain wires and wires that only drop are refused; the deviation is the wire's."""
     for wire in (PlainSettings("plain"), DropoutSettings("dropout", 0.2, 0.0)):
         with pytest.raises(ValueError, match=f"cem: found the wire {wire.name} without noise, allowed one with noise"):
             cem(settings(), context(0, cut=cut(wire)), Defence())
@@ -169,13 +169,13 @@ def test_it_needs_noise_on_a_wire(context: MakeSetting) -> None:
 
 
 def test_it_needs_more_records_than_clusters(context: MakeSetting) -> None:
-    """Of each class for the released form, in all for the written one."""
+    """The released form needs enough records in each class, the written form in all."""
     for form, clusters, told in ((WRITTEN, 14, "40 records for 42"), (RELEASED, 14, "13 records for 14")):
         with pytest.raises(ValueError, match=f"cem: found {told} clusters"):
             cem(settings(form={**form, "clusters_per_class": clusters}), context(0, cut=cut()), Defence())
 
 
 def test_it_takes_one_network(context: MakeSetting) -> None:
-    """Several side by side are refused."""
+    """A stack of networks is refused."""
     with pytest.raises(ValueError, match="cem: found several networks side by side, allowed stack: 1"):
         cem(settings(), context(0, 1, cut=cut()), Defence())

@@ -1,4 +1,4 @@
-"""CEM's losses against the same written slowly, and what they fetch from the device."""
+"""CEM's losses compared with simple implementations, and their copies from device to host."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ def chance(seed: int = 0) -> torch.Generator:
 
 
 def drawn(records: int, dimensions: int, seed: int) -> Tensor:
-    """Return features around a few places, float64."""
+    """Return features around a few centres, float64."""
     places = torch.rand(4, dimensions, generator=chance(99), dtype=torch.float64) * 4
     spread = 0.2 + torch.rand(dimensions, generator=chance(98), dtype=torch.float64)
     noise = torch.randn(records, dimensions, generator=chance(seed), dtype=torch.float64)
@@ -50,7 +50,7 @@ def written(covariance: Any) -> AsWrittenSettings:
 
 
 def released(**changed: Any) -> AsReleasedSettings:
-    """Return the released code's settings with some changed."""
+    """Return settings of the released loss with some changed."""
     facts = {"clusters_per_class": 3, "floor": 0.01, "threshold": 0.125, "batch_factor": 10.0, "batch_cap": 0.99}
     return AsReleasedSettings(**{"name": "as_released", **facts, "slips": (), **changed})
 
@@ -72,8 +72,8 @@ def assert_same(fast: Callable[[Tensor], Tensor], slow: Callable[[Tensor], Tenso
 
 @pytest.mark.parametrize("dimensions", [5, 40], ids=["more records", "more dimensions"])
 @pytest.mark.parametrize("covariance", ["full", "from_fit", "diagonal"])
-def test_equation_7_is_what_the_loops_say(covariance: Any, dimensions: int) -> None:
-    """Batch after batch, with components that a batch leaves out."""
+def test_equation_7_equals_the_simple_implementation(covariance: Any, dimensions: int) -> None:
+    """Value and gradient agree over several batches, also where a batch has no records of a component."""
     features = drawn(90, dimensions, 1)
     found = k_means(features, 6, None, chance())
     fast = GlobalMixture(written(covariance), features, found, DEVIATION)
@@ -83,8 +83,8 @@ def test_equation_7_is_what_the_loops_say(covariance: Any, dimensions: int) -> N
         assert_same(fast.loss, slow.loss, batch)
 
 
-def test_running_covariances_remember_the_batches() -> None:
-    """The same batch costs something else after another one, but not where every batch follows the fit."""
+def test_running_covariances_depend_on_earlier_batches() -> None:
+    """A batch's loss depends on the batch before, but with `from_fit` it does not."""
     features, batch = drawn(90, 5, 1), 2 * drawn(30, 5, 2)
     for covariance in ("full", "diagonal", "from_fit"):
         mixture = GlobalMixture(written(covariance), features, k_means(features, 4, None, chance()), DEVIATION)
@@ -93,15 +93,15 @@ def test_running_covariances_remember_the_batches() -> None:
 
 
 def test_the_first_batch_after_a_fit_is_the_same_for_both_full_covariances() -> None:
-    """They differ in what they remember alone."""
+    """Right after a fit, `full` and `from_fit` give the same loss."""
     features, batch = drawn(90, 7, 1), drawn(30, 7, 2)
     found = k_means(features, 4, None, chance())
     one, other = (GlobalMixture(written(name), features, found, DEVIATION).loss(batch) for name in ("full", "from_fit"))
     assert one.item() == pytest.approx(other.item(), rel=1e-9)
 
 
-def test_an_empty_component_counts_for_nothing() -> None:
-    """Where records are equal, k-means leaves components without records; the loss stays finite and the slow one's."""
+def test_an_empty_component_adds_nothing() -> None:
+    """With equal records k-means leaves components empty; the loss is finite, and that of the simple implementation."""
     features = torch.zeros(30, 4, dtype=torch.float64)
     features[15:] = 1
     found = k_means(features, 4, None, chance())
@@ -119,8 +119,8 @@ def test_an_empty_component_counts_for_nothing() -> None:
 )
 @pytest.mark.parametrize("classes", [4, 12], ids=["all classes", "some classes"])
 @pytest.mark.parametrize("class_records", [40.0, 4000.0], ids=["capped", "shared"])
-def test_the_released_loss_is_what_the_loops_say(slips: Any, classes: int, class_records: float) -> None:
-    """With and without the slips, with classes that a batch leaves out, below and above the cap."""
+def test_the_released_loss_equals_the_simple_implementation(slips: Any, classes: int, class_records: float) -> None:
+    """They agree with and without slips, with classes missing from a batch, below and above the cap."""
     form = released(slips=slips)
     features, labels = drawn(240, 6, 1), torch.randint(0, classes, (240,), generator=chance(5))
     clusters = fit_classes(form, features, labels, classes, None, chance())
@@ -134,7 +134,7 @@ def test_the_released_loss_is_what_the_loops_say(slips: Any, classes: int, class
 
 
 def test_the_wrong_index_changes_the_loss() -> None:
-    """With classes of unequal spread, weight and variance of another class give another number."""
+    """With classes of different variance, weight and variance of another class give another loss."""
     features, labels = drawn(240, 6, 1), torch.arange(240) % 4
     features = features * (1 + labels)[:, None]
     clusters = fit_classes(released(), features, labels, 4, None, chance())
@@ -146,7 +146,7 @@ def test_the_wrong_index_changes_the_loss() -> None:
 
 
 def test_misaligned_clusters_move_up() -> None:
-    """Variances skip the empty cluster, weights the one of a single record too; the end is filled up."""
+    """Variances skip the empty cluster, weights also that of one record; the lists are padded at the end."""
     own = torch.tensor([[0.0], [2.0], [5.0], [9.0], [11.0], [9.0], [11.0]])
     found = Clusters(
         torch.tensor([[1.0], [3.0], [5.0], [10.0]]),
@@ -162,7 +162,7 @@ def test_misaligned_clusters_move_up() -> None:
 
 
 def test_below_the_threshold_the_released_loss_is_flat() -> None:
-    """Features at their centres cost nothing and have no gradient."""
+    """Features at their centres have loss 0 and gradient 0."""
     clusters = ClassClusters(torch.rand(2, 3, 4, generator=chance()), torch.zeros(2, 3), torch.full((2, 3), 1 / 3))
     labels = torch.tensor([0, 0, 1])
     leaf = clusters.centres[labels, torch.tensor([0, 2, 1])].requires_grad_()
@@ -173,8 +173,8 @@ def test_below_the_threshold_the_released_loss_is_flat() -> None:
     assert leaf.grad.abs().max() == 0
 
 
-def test_a_step_fetches_nothing_from_the_device() -> None:
-    """No operator of forward and backward makes the processor wait; the slow twins do, at every cluster."""
+def test_a_step_copies_nothing_from_the_device() -> None:
+    """No operator of forward and backward pass makes the host wait; the simple implementations wait at each cluster."""
     features, labels = drawn(90, 5, 1), torch.arange(90) % 3
     form = released(slips=("wrong_index", "misaligned_clusters"))
     clusters = fit_classes(form, features, labels, 3, None, chance())

@@ -30,8 +30,8 @@ def term() -> ConfidencePenalty:
     return ConfidencePenalty(ConfidencePenaltySettings("confidence_penalty", WEIGHT))
 
 
-def test_even_outputs_earn_the_logarithm_of_the_classes() -> None:
-    """Entropy is highest, log C, where all C classes are equally likely, and 0 where one is certain."""
+def test_the_penalty_of_uniform_outputs_is_log_of_the_classes() -> None:
+    """Entropy is log C, its maximum, where all C classes are equally likely, and 0 where one class is certain."""
     assert term().penalty(step(torch.zeros(4, 10), 1)).item() == pytest.approx(-WEIGHT * math.log(10))
     certain = torch.eye(10)[:4] * 1000
     assert term().penalty(step(certain, 1)).item() == pytest.approx(0)
@@ -46,8 +46,8 @@ def test_the_gradient_is_the_paper_s() -> None:
     torch.testing.assert_close(found, -WEIGHT * p * (-p.log() - entropy) / 5)
 
 
-def test_networks_side_by_side_are_penalised_as_if_alone() -> None:
-    """The penalty of two networks in one stack is the sum of their own penalties."""
+def test_the_penalty_of_a_stack_is_the_sum_over_networks() -> None:
+    """The penalty of two networks in one stack is the sum of the penalties of each alone."""
     logits = torch.randn(8, 10, generator=torch.Generator().manual_seed(0))
     alone = [term().penalty(step(part, 1)).item() for part in logits.split(4)]
     assert term().penalty(step(logits, 2)).item() == pytest.approx(sum(alone))

@@ -1,4 +1,4 @@
-"""All defences, through their registry and by the examples that they declare."""
+"""Tests of all registered defences, with the examples that they declare."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import train
 
-pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+pytestmark = [  # warnings of torch and Opacus about inputs of the first layer, and about the toy's small budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
@@ -54,17 +54,17 @@ def defended(example: Example, context: DefenceContext, toy: Toy) -> tuple[Ensem
 
 
 def test_every_defence_has_an_example_of_its_own_name() -> None:
-    """A file in the folder is in the registry, and its examples are of its own settings."""
+    """Each file of the folder is in the registry, and its examples can be read as its settings."""
     for name, method in DEFENCES.items():
         assert method.examples
         assert {settings_of(example).name for example in method.examples} == {name}
 
 
 @pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
-def test_a_defence_trains_and_gives_the_network_back(
+def test_a_defence_trains_and_restores_the_network(
     example: Example, context: Callable[..., DefenceContext], toy: Toy
 ) -> None:
-    """Each trains a finite, plain network, measures one value per network, twice the same, without global chance."""
+    """Weights are finite, the network has no wrapper, metrics have a value per network, and all is reproducible."""
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
     given = {"target_accuracy": torch.tensor([0.99]), "cut": cut}
     global_state = torch.get_rng_state()
@@ -82,17 +82,15 @@ def test_a_defence_trains_and_gives_the_network_back(
 
 
 @pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
-def test_a_declared_surrogate_is_the_decoder_that_comes_out(
-    example: Example, context: Callable[..., DefenceContext]
-) -> None:
-    """A defence hands out a decoder's weights exactly where it declares a decoder."""
+def test_the_surrogate_has_the_declared_size(example: Example, context: Callable[..., DefenceContext]) -> None:
+    """A defence returns a decoder's weights exactly if it declares a decoder."""
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
     defence = build_defence(settings_of(example), context(0, target_accuracy=torch.tensor([0.99]), cut=cut))
     assert (defence.surrogate is None) == (surrogate_of(settings_of(example)) is None)
 
 
 def test_slow_modules_are_imported_before_workers_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`import_slow_modules` imports what the defence declares, and nothing where there is no defence."""
+    """`import_slow_modules` imports the modules that the defence declares, and nothing without a defence."""
     monkeypatch.delitem(sys.modules, "slow_module", raising=False)
     imported: list[str] = []
     monkeypatch.setattr("privprune.defences.registry.import_module", imported.append)
@@ -103,7 +101,7 @@ def test_slow_modules_are_imported_before_workers_fork(monkeypatch: pytest.Monke
 
 
 def test_a_file_adds_a_defence_and_a_name_is_taken_once() -> None:
-    """A module that declares a method is in the registry with no other edit; a second one of its name is refused."""
+    """A module that declares a method is registered without other edits; a second method of that name is refused."""
     registry = Registry("privprune.defences", DefenceMethod, "privprune.tests-have-none")
     method = DEFENCES["dense"]
     module = ModuleType("outside")

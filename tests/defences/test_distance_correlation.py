@@ -30,7 +30,7 @@ def weighed(weight: float) -> DistanceCorrelation:
 
 
 def twin(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Compute the definition pair by pair: distances, centred twice, their covariance and variances."""
+    """Compute the definition pair by pair: doubly centred distances, their covariance and variances."""
     count = len(first)
 
     def centred(flat: torch.Tensor) -> dict[tuple[int, int], torch.Tensor]:
@@ -49,7 +49,7 @@ def twin(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 
 
 def test_it_is_the_definition_pair_by_pair() -> None:
-    """Value and gradient agree with the slow twin, also where two vectors are the same."""
+    """Value and gradient agree with the simple implementation, also where two vectors are equal."""
     first, second = vectors(9, 2, 3), vectors(9, 4, seed=2)
     second[3] = second[7]
     second.requires_grad_()
@@ -60,7 +60,7 @@ def test_it_is_the_definition_pair_by_pair() -> None:
     assert gradient.abs().max() > 1e-3
 
 
-def test_a_shifted_scaled_and_turned_copy_has_correlation_1() -> None:
+def test_a_shifted_scaled_and_rotated_copy_has_correlation_1() -> None:
     """dCor(x, a x Q + b) = 1 for an orthogonal Q."""
     first = vectors(40, 6)
     turn, _ = torch.linalg.qr(vectors(6, 6, seed=3))
@@ -69,7 +69,7 @@ def test_a_shifted_scaled_and_turned_copy_has_correlation_1() -> None:
 
 
 def test_independent_vectors_have_nearly_none() -> None:
-    """It falls with the number of independent vectors, to below 0.1 of 2000; a dependence without slope is seen."""
+    """It falls with the number of vectors, below 0.1 for 2000; a dependence without linear correlation is detected."""
     few, many = (distance_correlation(vectors(n, 1), vectors(n, 1, seed=2)).item() for n in (30, 2000))
     assert many < 0.1
     assert many < few
@@ -77,8 +77,8 @@ def test_independent_vectors_have_nearly_none() -> None:
     assert distance_correlation(centred, centred.square()).item() > 0.4
 
 
-def test_constant_features_cost_nothing_and_break_nothing() -> None:
-    """Where all features are equal it is near 0, with a finite gradient."""
+def test_constant_features_have_almost_no_penalty() -> None:
+    """Where all features are equal the penalty is near 0, with a finite gradient."""
     features = torch.full((20, 5), 0.5, requires_grad=True)
     value = distance_correlation(vectors(20, 6).float(), features)
     (gradient,) = torch.autograd.grad(value, features)
@@ -86,8 +86,8 @@ def test_constant_features_cost_nothing_and_break_nothing() -> None:
     assert torch.isfinite(gradient).all()
 
 
-def test_the_term_weighs_images_against_features_before_noise(context: MakeSetting) -> None:
-    """The penalty is weight * dCor(inputs, features), read without waiting for the device, and moves the edge only."""
+def test_the_term_uses_the_features_before_noise(context: MakeSetting) -> None:
+    """The penalty is weight * dCor(inputs, features), without a copy to the host; its gradient is on the edge only."""
     own = context(0, cut=cut_at())
     ensemble = cut_ensemble(cut_at())
     step = cut_step(ensemble, own)
@@ -103,7 +103,7 @@ def test_the_term_weighs_images_against_features_before_noise(context: MakeSetti
 
 
 def test_training_lowers_it(toy: Toy, context: MakeSetting) -> None:
-    """Weight 0 is plain training bit for bit; with weight the features tell less of the images than without."""
+    """Weight 0 gives plain training bit for bit; a weight above 0 lowers the distance correlation."""
     own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, (), epochs=6)
     unweighed, _ = cut_training(toy, own, (weighed(0.0),), epochs=6)
@@ -126,7 +126,7 @@ def defended(context: DefenceContext) -> tuple[DistanceCorrelation, ...]:
     return terms
 
 
-def test_a_whole_network_is_refused(context: MakeSetting) -> None:
-    """There are no features without a cut."""
+def test_a_network_without_a_cut_is_refused(context: MakeSetting) -> None:
+    """The defence needs the features at the cut."""
     with pytest.raises(ValueError, match=r"^distance_correlation: found a whole network, allowed one with network.cut"):
         defended(context(0))

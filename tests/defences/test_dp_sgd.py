@@ -17,7 +17,7 @@ from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import train
 
-pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+pytestmark = [  # warnings of torch and Opacus about inputs of the first layer, and about the toy's small budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
@@ -27,7 +27,7 @@ NOISE = functools.cache(utils.get_noise_multiplier)
 
 @pytest.fixture(autouse=True)
 def _noise_is_sought_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seek the noise of one target once for all tests: a second each."""
+    """Compute the noise multiplier of each target once for all tests, as it takes a second."""
     monkeypatch.setattr(utils, "get_noise_multiplier", NOISE)
 
 
@@ -48,8 +48,8 @@ def fitted(
 
 
 @pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("prv", 6.28)])
-def test_the_privacy_asked_for_is_reached(toy: Toy, context: MakeSetting, accountant: Any, epsilon: float) -> None:
-    """The epsilon spent is at most the one asked for and within 2 % of it, and every step is accounted for."""
+def test_the_target_epsilon_is_reached(toy: Toy, context: MakeSetting, accountant: Any, epsilon: float) -> None:
+    """The epsilon of the training is below the target by at most 2 %, and all steps are counted."""
     own = context(0, batch=12)
     transform = DpSgd(privacy(1.0, epsilon, accountant), own)
     steps: list[int] = []
@@ -65,7 +65,7 @@ def test_the_privacy_asked_for_is_reached(toy: Toy, context: MakeSetting, accoun
 
 
 def fixed(transform: DpSgd, records: int) -> None:
-    """Make one step of the first records, without noise."""
+    """Set up one step on the first records, without noise."""
     transform.noise_multiplier = 0.0
     transform.batches = lambda *_: iter([torch.arange(records)[None]])  # type: ignore[method-assign]
 
@@ -78,15 +78,15 @@ def moved(toy: Toy, own: DefenceContext, clip: float, records: int, learning_rat
     return torch.cat([value.flatten() for value in state.values()])
 
 
-def test_a_record_moves_the_weights_by_its_clipped_share(toy: Toy, context: MakeSetting) -> None:
-    """One record more, of a gradient far above the norm, changes a step by learning rate x norm / batch, no more."""
+def test_the_influence_of_a_record_is_clipped(toy: Toy, context: MakeSetting) -> None:
+    """A further record with a large gradient changes a step by at most learning rate x norm / batch."""
     own, clip, rate = context(0), 0.01, 0.5
     influence = (moved(toy, own, clip, 10, rate) - moved(toy, own, clip, 9, rate)).norm().item()
     assert influence == pytest.approx(rate * clip / own.batch, rel=0.02)
 
 
 def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, context: MakeSetting) -> None:
-    """Where the norm is never reached a step of `batch` records is a step of SGD on their mean loss."""
+    """With a norm that is never reached, a step on `batch` records is a step of SGD on their mean loss."""
     own = context(0)
     found = moved(toy, own, 1e6, own.batch, 0.5)
     (network,) = toy.networks(0)
@@ -99,7 +99,7 @@ def test_without_noise_and_clipping_it_is_plain_descent(toy: Toy, context: MakeS
 
 
 def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, context: MakeSetting) -> None:
-    """With a clipping norm that leaves no gradient, weights move by noise of multiplier x norm x rate / batch."""
+    """With a clipping norm near 0 weights change by noise of deviation multiplier x norm x rate / batch."""
     own, rate = context(0), 0.5
     transform = DpSgd(privacy(), own)
     transform.noise_multiplier, clip = 3.0, 1.0
@@ -111,7 +111,7 @@ def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, context: M
 
 
 def test_records_are_drawn_independently(context: MakeSetting) -> None:
-    """Each record is in about batch / records of the batches, and their sizes vary as a binomial's."""
+    """Each record is in about batch / records of the batches, and batch sizes vary like a binomial variable."""
     own = context(0)
     transform = DpSgd(privacy(), own)
     data = TrainingData(own.images, own.labels, own.members)
@@ -124,8 +124,8 @@ def test_records_are_drawn_independently(context: MakeSetting) -> None:
     assert (counts - 0.25).abs().max() < 0.08
 
 
-def test_the_network_comes_back_plain(toy: Toy, context: MakeSetting) -> None:
-    """After training nothing of Opacus is left on the network."""
+def test_the_network_is_unwrapped_after_training(toy: Toy, context: MakeSetting) -> None:
+    """After training the network has no wrapper or hooks of Opacus."""
     own = context(0)
     ensemble = fitted(toy, own, DpSgd(privacy(), own), 1, 10)
     assert type(ensemble.module) is BlockNet
@@ -136,7 +136,7 @@ def test_the_network_comes_back_plain(toy: Toy, context: MakeSetting) -> None:
 
 
 def test_what_opacus_cannot_train_is_refused_in_one_line(toy: Toy, context: MakeSetting) -> None:
-    """Stacks and batch normalisation are told before the first step."""
+    """Stacks and batch normalisation are refused before the first step."""
     with pytest.raises(ValueError, match=r"dp_sgd: found several networks side by side, allowed stack: 1"):
         dp_sgd(privacy(), context(0, 1))
     own = context(0)

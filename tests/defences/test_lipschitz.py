@@ -1,4 +1,4 @@
-"""PATROL's Lipschitz terms, and its terms together."""
+"""PATROL's Lipschitz terms, and their combination with its game."""
 
 import copy
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def lipschitz(**changed: Any) -> LipschitzSettings:
 
 
 def residual(cut: CutSettings = RESIDUAL) -> Ensemble:
-    """Return ResNet-20 with an edge of stem and two blocks, whose normalisations have signs and offsets."""
+    """Return ResNet-20 with an edge of stem and two blocks; normalisations have weights of both signs, and offsets."""
     chance = torch.Generator().manual_seed(1)
     network = build("resnet20", in_channels=1, image_size=8, classes=3, generator=chance, cut=cut)
     for module in network.modules():
@@ -64,7 +64,7 @@ def penalty(context: DefenceContext, ensemble: Ensemble, **changed: Any) -> tupl
 
 
 def frozen(ensemble: Ensemble, inputs: torch.Tensor) -> list[torch.nn.Sequential]:
-    """Return the edge's blocks with the statistics of a batch, ready for evaluation."""
+    """Return the edge's blocks in evaluation mode, with the statistics of a batch."""
     network = copy.deepcopy(ensemble.module)
     assert isinstance(network, BlockNet)
     for module in network.modules():
@@ -79,14 +79,14 @@ def frozen(ensemble: Ensemble, inputs: torch.Tensor) -> list[torch.nn.Sequential
 
 
 def _biased(module: torch.nn.Module, taken: tuple[torch.Tensor], output: torch.Tensor) -> None:
-    """Write the variance that training divides by, not the unbiased one that is otherwise kept."""
+    """Store the biased variance, which training divides by, in place of the unbiased one."""
     del output
     if module.training:
         module.running_var.copy_(taken[0].var((0, 2, 3), correction=0))  # type: ignore[operator]
 
 
 def test_the_penalty_is_that_of_the_network_with_its_batch_statistics(context: MakeSetting) -> None:
-    """On the whole batch it is the metric of the same noise for the network with these statistics in evaluation."""
+    """On a whole batch it is the metric, with the same noise, of the network in evaluation mode with its statistics."""
     own, ensemble = context(0, cut=RESIDUAL), residual()
     inputs = as_input(own.images[own.members[0, :12]])
     blocks = frozen(ensemble, inputs)
@@ -97,8 +97,8 @@ def test_the_penalty_is_that_of_the_network_with_its_batch_statistics(context: M
     assert [float(value) for value in term.measurements().values()] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_gradient_is_that_of_the_whole_function(context: MakeSetting) -> None:
-    """Statistics of the batch have their share in it: it agrees with finite differences along any direction."""
+def test_the_gradient_includes_the_batch_statistics(context: MakeSetting) -> None:
+    """It agrees with finite differences along random directions, where the batch statistics change too."""
     ensemble = residual()
     ensemble.module.double()
     own = context(0, cut=RESIDUAL)
@@ -108,7 +108,7 @@ def test_the_gradient_is_that_of_the_whole_function(context: MakeSetting) -> Non
     direction = [torch.randn(value.shape, generator=chance, dtype=torch.float64) for value in parameters]
 
     def at(distance: float) -> tuple[float, float]:
-        """Return the penalty some way along, and its gradient along there."""
+        """Return the penalty at a distance along the direction, and its directional derivative there."""
         _move(parameters, direction, distance)
         term = Lipschitz(lipschitz(share=0.5, normalised=False), context(0, cut=RESIDUAL))
         term.start(ensemble)
@@ -134,7 +134,7 @@ def _move(parameters: list[torch.Tensor], direction: list[torch.Tensor], distanc
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_statistics_are_those_that_the_normalisation_kept(precision: torch.dtype) -> None:
-    """What PyTorch keeps for its backward pass is the mean, and 1 / sqrt(variance + epsilon), of what was taken."""
+    """The values that PyTorch stores for the backward pass are mean and 1 / sqrt(variance + epsilon) of the inputs."""
     norm, taken = torch.nn.BatchNorm2d(5), 2 + 3 * torch.randn(6, 5, 4, 4, generator=torch.Generator().manual_seed(3))
     taken = taken.to(precision)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
@@ -146,8 +146,8 @@ def test_statistics_are_those_that_the_normalisation_kept(precision: torch.dtype
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_shrunken_features_gain_nothing_where_outputs_are_normalised(context: MakeSetting) -> None:
-    """A hundredth of the last normalisation's scale leaves the normalised penalty, and lowers the plain one."""
+def test_scaling_features_down_does_not_lower_the_normalised_penalty(context: MakeSetting) -> None:
+    """A hundredth of the last normalisation's scale does not change the normalised penalty, but lowers the other."""
     found: dict[bool, list[float]] = {True: [], False: []}
     for normalised, values in found.items():
         for factor in (1.0, 0.01):
@@ -161,7 +161,7 @@ def test_shrunken_features_gain_nothing_where_outputs_are_normalised(context: Ma
 
 
 def test_the_step_is_undisturbed(context: MakeSetting) -> None:
-    """No statistic, no gradient of the cloud, no later pass of the edge sees the noisy one; the host never waits."""
+    """The noisy pass changes no statistics, no gradient of the cloud and no later pass; the host does not wait."""
     own, ensemble = context(0, cut=RESIDUAL), residual()
     term = Lipschitz(lipschitz(share=0.5), own)
     term.start(ensemble)
@@ -181,7 +181,7 @@ def test_the_step_is_undisturbed(context: MakeSetting) -> None:
 
 
 def test_weights_and_the_supremum(context: MakeSetting) -> None:
-    """One alpha counts for all blocks, several one by one; the batch's largest ratio is no less than its mean."""
+    """One alpha applies to all blocks, several to one each; the batch's maximum is not below its mean."""
     cut = cut_at(2, None)
 
     def of(**changed: Any) -> float:
@@ -193,7 +193,7 @@ def test_weights_and_the_supremum(context: MakeSetting) -> None:
 
 
 def test_the_terms_lower_what_they_measure(toy: Toy, context: MakeSetting) -> None:
-    """Training with a large weight ends with smaller normalised constants than training with none."""
+    """Training with a large weight gives smaller normalised constants than training with weight 0."""
     ends = []
     for weight in (0.0, 0.3):
         own = context(0, cut=cut_at(2, None))
@@ -204,7 +204,7 @@ def test_the_terms_lower_what_they_measure(toy: Toy, context: MakeSetting) -> No
 
 
 def test_without_weight_it_is_plain_training(toy: Toy, context: MakeSetting) -> None:
-    """With alpha = 0 the network is that of training without, and nothing is left on it."""
+    """With alpha = 0 the network is that of training without the term, and has no hooks left."""
     own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, ())
     watched, _ = cut_training(toy, own, (Lipschitz(lipschitz(weights=(0.0,)), own),))
@@ -214,7 +214,7 @@ def test_without_weight_it_is_plain_training(toy: Toy, context: MakeSetting) -> 
 
 @pytest.mark.parametrize("parts", [("lipschitz",), ("game",), ("lipschitz", "game")])
 def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts: tuple[str, ...]) -> None:
-    """Each part logs its own; the game leaves a surrogate that fits a decoder, the other leaves none."""
+    """Each part logs its own metrics; the game returns a surrogate that fits a decoder, the other part none."""
     alone = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "max", "normalised": True}
     complete = {"lipschitz": alone, "game": GAME}
     found = {"name": "patrol", **{key: value if key in parts else None for key, value in complete.items()}}
@@ -230,7 +230,7 @@ def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts:
 
 
 def test_what_cannot_be_regularised_is_refused(context: MakeSetting) -> None:
-    """Whole networks, weights of another edge, an edge that is another function at each query: one line each."""
+    """Networks without a cut, a wrong number of weights, and an edge with random layers: one line each."""
     with pytest.raises(ValueError, match=r"^patrol: found a whole network, allowed one with network.cut"):
         build_defence(PatrolSettings("patrol", lipschitz(), None), context(0))
     with pytest.raises(UserError, match=r"^lipschitz.weights: found 3, allowed 1, or 2 for the edge's blocks"):

@@ -18,7 +18,7 @@ EPOCHS = 12
 
 
 class Film:
-    """Remembers states and accuracies after every epoch of plain training."""
+    """Records states and accuracies after every epoch of plain training."""
 
     def __init__(self, ensemble: Ensemble, own: DefenceContext) -> None:
         self.ensemble, self.own = ensemble, own
@@ -36,12 +36,12 @@ class Film:
 
 @pytest.fixture
 def own(context: Callable[..., DefenceContext]) -> DefenceContext:
-    """Return two networks with selection records of their own."""
+    """Return the context of two networks with different selection records."""
     return context(0, 1, selection=torch.stack([torch.arange(60, 78), torch.arange(78, 96)]))
 
 
 def watched(toy: Toy, own: DefenceContext) -> Film:
-    """Train plainly."""
+    """Train without a defence, and record every epoch."""
     ensemble = Ensemble(toy.networks(0, 1))
     film = Film(ensemble, own)
     data = TrainingData(own.images, own.labels, own.members)
@@ -50,7 +50,7 @@ def watched(toy: Toy, own: DefenceContext) -> Film:
 
 
 def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: DefenceContext) -> None:
-    """Each network is left as plain training has it after the first epoch that reaches its own target."""
+    """Each network is that of plain training after the first epoch that reaches the network's target."""
     film = watched(toy, own)
     tops = [max(row[member] for row in film.accuracies[:-2]) for member in (0, 1)]
     targets = torch.tensor(tops)
@@ -73,8 +73,8 @@ def test_it_stops_at_the_first_epoch_that_is_as_accurate(toy: Toy, own: DefenceC
     assert defence.measured()["accuracy_to_match"] == pytest.approx(targets.tolist())
 
 
-def test_a_target_that_is_never_reached_leaves_the_last_epoch(toy: Toy, own: DefenceContext) -> None:
-    """Where no epoch is as accurate, the network is the one of plain training to the end."""
+def test_without_reaching_the_target_training_is_complete(toy: Toy, own: DefenceContext) -> None:
+    """Where no epoch reaches the target, the network is that of plain training after the last epoch."""
     film = watched(toy, own)
     targets = torch.tensor([1.1, 1.1])
     defence = matched_accuracy(
@@ -90,7 +90,7 @@ def test_a_target_that_is_never_reached_leaves_the_last_epoch(toy: Toy, own: Def
 
 
 def test_accuracy_is_of_each_networks_own_records(toy: Toy, own: DefenceContext) -> None:
-    """The value of a network is the share of its own records that it names right."""
+    """The accuracy of a network is the fraction of its own records that it classifies correctly."""
     ensemble = Ensemble(toy.networks(0, 1))
     found = accuracy_each(ensemble, own.images, own.labels, own.selection)
     for member in (0, 1):

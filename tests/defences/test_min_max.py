@@ -34,7 +34,7 @@ def game(**changed: Any) -> MinMaxSettings:
 def played(
     toy: Toy, context: DefenceContext, terms: list[MinMax], seeds: tuple[int, ...], **plan: Any
 ) -> tuple[Any, Any]:
-    """Train networks of the seeds on the context's members; returns them with their history."""
+    """Train networks with the given seeds on the context's members; returns them with the history."""
     ensemble = Ensemble(toy.normalised(*seeds))
     data = TrainingData(context.images, context.labels, context.members)
     history = train(ensemble, data, toy.plan(3, batch=10, **plan), toy.generators(*seeds), terms=terms)
@@ -42,7 +42,7 @@ def played(
 
 
 def one_step(toy: Toy, context: DefenceContext, members: int) -> Step:
-    """Return what a term sees of a step."""
+    """Return a step, as a term is given it."""
     ensemble = Ensemble(toy.networks(*range(members)))
     records = context.members[:, :6].flatten()
     inputs, labels = as_input(context.images[records]), context.labels[records]
@@ -51,7 +51,7 @@ def one_step(toy: Toy, context: DefenceContext, members: int) -> Step:
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)], ids=["one", "two"])
 def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSetting, seeds: tuple[int, ...]) -> None:
-    """With gain_weight 0 the classifiers are bit for bit those of training without the game, in the same order."""
+    """With gain_weight 0 the classifiers are bit for bit those of training without the game."""
     own = context(*seeds)
     plain, _ = played(toy, own, [], seeds)
     played_against, _ = played(toy, own, [MinMax(game(gain_weight=0.0), own)], seeds)
@@ -62,15 +62,15 @@ def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSettin
     assert not torch.equal(plain.state_dicts()[0]["fc2.linear.bias"], moved.state_dicts()[0]["fc2.linear.bias"])
 
 
-def test_an_inference_network_that_knows_nothing_gains_minus_log_4(toy: Toy, context: MakeSetting) -> None:
-    """Undecided about members and others alike it gains 2 log 1/2."""
+def test_the_gain_of_random_guessing_is_minus_log_4(toy: Toy, context: MakeSetting) -> None:
+    """An inference network that outputs 1/2 for members and others has the gain 2 log 1/2."""
     own = context(0)
     _, history = played(toy, own, [MinMax(game(learning_rate=1e-12), own)], (0,))
     assert [row[0] for row in history["inference_gain"]] == pytest.approx(3 * [-math.log(4)], abs=1e-3)
 
 
-def test_an_inference_network_learns_to_tell_members(toy: Toy, context: MakeSetting) -> None:
-    """Against a classifier that has learnt its members' random labels the gain rises far above guessing."""
+def test_the_inference_network_learns(toy: Toy, context: MakeSetting) -> None:
+    """Against a classifier that has learnt random labels of its members the gain is far above that of guessing."""
     labels = torch.randint(0, 3, (96,), generator=torch.Generator().manual_seed(3))
     own = context(0, labels=labels)
     ensemble = Ensemble(toy.networks(0))
@@ -81,7 +81,7 @@ def test_an_inference_network_learns_to_tell_members(toy: Toy, context: MakeSett
 
 
 def test_warm_up_is_plain_training_without_a_gain(toy: Toy, context: MakeSetting) -> None:
-    """Before the game nothing is measured and nothing moves but the classifier."""
+    """Before the game the gain is NaN, and only the classifier changes."""
     own = context(0)
     plain, _ = played(toy, own, [], (0,))
     waiting, history = played(toy, own, [MinMax(game(warm_up_epochs=3), own)], (0,))
@@ -94,7 +94,7 @@ def test_warm_up_is_plain_training_without_a_gain(toy: Toy, context: MakeSetting
 
 @pytest.mark.parametrize("variant", ["paper", "released"])
 def test_the_penalty_is_equation_1_over_the_members(toy: Toy, context: MakeSetting, variant: Any) -> None:
-    """It is lambda times the mean log of what the inference network says of the batch, summed over the networks."""
+    """It is lambda times the mean log output of the inference network on the batch, summed over the networks."""
     own = context(0, 1)
     term, step = MinMax(game(variant=variant), own), one_step(toy, own, 2)
     network = copy.deepcopy(term._attacker)
@@ -106,8 +106,8 @@ def test_the_penalty_is_equation_1_over_the_members(toy: Toy, context: MakeSetti
     assert penalty.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_each_player_moves_itself_only(toy: Toy, context: MakeSetting) -> None:
-    """The penalty's gradient reaches the classifier alone; the inference network's move leaves the classifier."""
+def test_each_step_changes_one_network_only(toy: Toy, context: MakeSetting) -> None:
+    """The penalty has a gradient on the classifier only; the inference network's step does not change it."""
     own = context(0, 1)
     term, step = MinMax(game(), own), one_step(toy, own, 2)
     network = term._attacker
@@ -128,8 +128,8 @@ def test_each_player_moves_itself_only(toy: Toy, context: MakeSetting) -> None:
     assert step.ensemble.module.training
 
 
-def test_two_games_side_by_side_are_two_games(toy: Toy, context: MakeSetting) -> None:
-    """A stack of two classifiers with their inference networks ends where each ends alone (up to rounding)."""
+def test_a_stack_of_two_games_equals_two_games(toy: Toy, context: MakeSetting) -> None:
+    """Two classifiers trained in a stack with their inference networks equal those trained alone, up to rounding."""
     both = context(0, 1)
     together, history = played(toy, both, [MinMax(game(), both)], (0, 1), learning_rate=0.02)
     for member in (0, 1):
@@ -142,8 +142,8 @@ def test_two_games_side_by_side_are_two_games(toy: Toy, context: MakeSetting) ->
         )
 
 
-def test_the_game_needs_others_than_members(context: MakeSetting) -> None:
-    """Without reference records there is no game."""
+def test_the_game_needs_reference_records(context: MakeSetting) -> None:
+    """A protocol without reference records is refused."""
     none = torch.zeros(1, 0, dtype=torch.int64)
     with pytest.raises(ValueError, match="min_max: found no reference records, allowed a protocol with `reference`"):
         min_max(game(), context(0, reference=none))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
 from torch import nn
 from toy import Toy
@@ -57,7 +57,7 @@ def colour_edge(name: str, after: int, size: int) -> BlockNet:
 
 
 def smaller(edge: nn.Module) -> nn.Module:
-    """Build the physically smaller edge of the toy by hand: its four convolutions without the zero channels."""
+    """Build the smaller edge of the toy by hand: its four convolutions without the zero channels."""
     found = dict(edge.named_modules())
     extra, norm = found["extra.conv"], found["extra.norm"]
     rows: list[nn.Module] = []
@@ -82,7 +82,7 @@ def smaller(edge: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("importance", ["data", "released"])
-def test_what_is_held_at_zero_is_the_smaller_network(toy: Toy, context: MakeSetting, importance: Any) -> None:
+def test_the_pruned_edge_equals_the_smaller_network(toy: Toy, context: MakeSetting, importance: Any) -> None:
     """After more training with momentum and decay, the edge computes what the edge without those channels computes.
 
     The channels are as many as the ratio says, n to int(n * (1 - ratio)), and the parameters counted are the smaller
@@ -100,8 +100,8 @@ def test_what_is_held_at_zero_is_the_smaller_network(toy: Toy, context: MakeSett
     assert len(history["decoder_ssim"]) == 3
 
 
-def test_until_its_epoch_it_is_the_game(toy: Toy, context: MakeSetting) -> None:
-    """Before the pruning, training is that of the game alone; in its epoch the channels go."""
+def test_before_pruning_it_is_the_game(toy: Toy, context: MakeSetting) -> None:
+    """Before the epoch of pruning, training is that of the game alone; in that epoch channels become zero."""
     own = context(0, cut=CUT)
     terms = patrol_as_in_cem(pruned(epochs_before_pruning=2), own).terms
     with_pruning, _ = cut_training(toy, own, terms, epochs=2)
@@ -113,7 +113,7 @@ def test_until_its_epoch_it_is_the_game(toy: Toy, context: MakeSetting) -> None:
 
 
 def chosen_by(context: DefenceContext, importance: Any) -> tuple[ChannelPruning, Ensemble, Any]:
-    """Return the pruning after its choice, the network with unused gradients, and the step."""
+    """Return the pruning with its chosen channels, the network without gradients, and the step."""
     term = ChannelPruning(pruned(importance=importance, epochs_before_pruning=0), context)
     ensemble = cut_ensemble(CUT)
     term.start(ensemble)
@@ -125,8 +125,8 @@ def chosen_by(context: DefenceContext, importance: Any) -> tuple[ChannelPruning,
 
 
 @pytest.mark.parametrize("importance", ["data", "released"])
-def test_the_channels_with_the_smallest_taylor_importance_go(context: MakeSetting, importance: Any) -> None:
-    """Against ranking channel by channel with the gradients of the loss that the settings name."""
+def test_the_channels_with_the_smallest_taylor_importance_are_pruned(context: MakeSetting, importance: Any) -> None:
+    """They are those of a ranking channel by channel, with the gradients of the loss that the settings name."""
     own = context(0, cut=CUT)
     drawn = torch.randn(1, 1, 8, 8, generator=context(0).generators[0])
     term, ensemble, step = chosen_by(own, importance)
@@ -148,8 +148,8 @@ def test_the_channels_with_the_smallest_taylor_importance_go(context: MakeSettin
         assert term._kept[f"{name}.bias"].nonzero()[:, 0].tolist() == sorted(expected)
 
 
-def test_choosing_leaves_the_step_as_it_was(context: MakeSetting) -> None:
-    """The loss's own backward still runs, and weights, buffers and mode are untouched until the update."""
+def test_choosing_channels_does_not_disturb_the_step(context: MakeSetting) -> None:
+    """The backward pass of the loss still runs; weights, buffers and mode do not change before the update."""
     term, ensemble, step = chosen_by(context(0, cut=CUT), "released")
     fresh = cut_ensemble(CUT)
     cut_step(fresh, context(0, cut=CUT))
@@ -176,7 +176,7 @@ def test_vgg11_ends_with_the_parameters_of_table_9() -> None:
 
 
 def test_channels_that_a_shortcut_or_the_wire_needs_stay() -> None:
-    """Of a residual block only the first convolution can lose channels; of an edge without bottleneck not the last."""
+    """In a residual block only the first convolution can be pruned; in an edge without bottleneck not the last one."""
     names = [group.convolution for group in channel_groups(colour_edge("resnet20", 5, 64), 16)]
     assert names == [f"block{number}.conv1" for number in (1, 2, 3, 4)]
     bare = edge_of(cut_ensemble(cut_at(2, None)).module)
@@ -186,7 +186,7 @@ def test_channels_that_a_shortcut_or_the_wire_needs_stay() -> None:
 
 
 def test_what_cannot_be_pruned_is_refused(context: MakeSetting) -> None:
-    """One line each: a whole network, no extra convolution, an epoch that never comes, nothing wide enough."""
+    """One line each: no cut, no extra convolution, pruning after the last epoch, no convolution that is wide enough."""
     with pytest.raises(ValueError, match=r"^patrol_as_in_cem: found a whole network, allowed one with network.cut"):
         patrol_as_in_cem(pruned(), context(0))
     with pytest.raises(ValueError, match=r"allowed network.cut.extra_convolution: true"):

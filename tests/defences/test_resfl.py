@@ -37,7 +37,7 @@ def game(**changed: Any) -> ResSflSettings:
 
 
 def started(context: DefenceContext, **changed: Any) -> tuple[ResSfl, Any]:
-    """Return the term, started and warmed up, and a step."""
+    """Return the term after its start and pretraining, and a step."""
     term, ensemble = ResSfl(game(**changed), context), cut_ensemble(cut_at())
     term.start(ensemble)
     for _ in range(term.warm_ups):
@@ -46,7 +46,7 @@ def started(context: DefenceContext, **changed: Any) -> tuple[ResSfl, Any]:
 
 
 def judged(context: DefenceContext, loss: str, **changed: Any) -> tuple[float, float]:
-    """Return the penalty, and what scikit-image or NumPy say that the decoder reaches."""
+    """Return the penalty, and the decoder's SSIM or MSE as computed by scikit-image or NumPy."""
     term, step = started(context, loss=loss, **changed)
     with HostReads() as reads:
         penalty = term.penalty(step).item()
@@ -60,8 +60,8 @@ def judged(context: DefenceContext, loss: str, **changed: Any) -> tuple[float, f
     return penalty, sum(structural_similarity(*pair, **window) for pair in pairs) / len(images)
 
 
-def test_the_encoder_pays_for_similarity_above_the_threshold(context: MakeSetting) -> None:
-    """The penalty is s * (SSIM - threshold) of the batch by scikit-image's SSIM, nothing below it."""
+def test_the_penalty_is_that_of_similarity_above_the_threshold(context: MakeSetting) -> None:
+    """The penalty is s * (SSIM - threshold), with the batch's SSIM by scikit-image, and 0 below the threshold."""
     own = context(0, cut=cut_at())
     learnt = {"pretraining": PretrainingSettings(epochs=10, batch=10, final_learning_rate=0.001)}
     penalty, reached = judged(own, "ssim", **learnt)
@@ -72,15 +72,15 @@ def test_the_encoder_pays_for_similarity_above_the_threshold(context: MakeSettin
     assert judged(context(0, cut=cut_at()), "ssim", threshold=0.99)[0] == 0
 
 
-def test_the_encoder_is_paid_for_error_up_to_the_cap(context: MakeSetting) -> None:
-    """With the mean squared error it is s * (cap - MSE) below the cap, and nothing above it."""
+def test_the_penalty_is_that_of_error_below_the_cap(context: MakeSetting) -> None:
+    """With the mean squared error it is s * (cap - MSE) below the cap, and 0 above it."""
     penalty, reached = judged(context(0, cut=cut_at()), "mse", threshold=0.9)
     assert penalty == pytest.approx(2.0 * (0.9 - reached), rel=1e-5)
     assert judged(context(0, cut=cut_at()), "mse", threshold=0.5 * reached)[0] == 0
 
 
-def test_each_player_moves_itself_only(context: MakeSetting) -> None:
-    """The penalty's gradient reaches the edge alone; the decoder's move leaves the network and its gradients."""
+def test_each_step_changes_one_network_only(context: MakeSetting) -> None:
+    """The penalty has a gradient on the edge only; the decoder's step changes neither the network nor its gradients."""
     term, step = started(context(0, cut=cut_at()), loss="mse", threshold=1.0)
     before = copy.deepcopy(term._decoder.state_dict())
     term.penalty(step).backward()
@@ -99,7 +99,7 @@ def test_each_player_moves_itself_only(context: MakeSetting) -> None:
 
 
 def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSetting) -> None:
-    """With s = 0 the network, noise on its wire included, is that of training without a decoder, which learns."""
+    """With s = 0 the network is that of training without the game, noise included, and the decoder is trained."""
     own = context(0, cut=cut_at())
     plain, _ = cut_training(toy, own, (), epochs=8)
     pretraining = PretrainingSettings(epochs=1, batch=10, final_learning_rate=0.0)
@@ -111,8 +111,8 @@ def test_without_weight_the_game_is_plain_training(toy: Toy, context: MakeSettin
 
 
 @pytest.mark.parametrize("loss", ["ssim", "mse"])
-def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, context: MakeSetting, loss: Any) -> None:
-    """The decoder ends worse against an edge that plays than against one that does not."""
+def test_the_game_worsens_reconstructions(toy: Toy, context: MakeSetting, loss: Any) -> None:
+    """The decoder's reconstructions are worse with the game in the edge's loss than without."""
     ends = []
     for weight in (0.0, 20.0):
         own = context(0, cut=cut_at())
@@ -124,7 +124,7 @@ def test_the_game_spoils_what_a_decoder_can_learn(toy: Toy, context: MakeSetting
 
 
 def test_pretraining_fits_the_decoder_to_the_training_records_alone(context: MakeSetting) -> None:
-    """It lowers the error before the first step, leaves the edge, and depends on no record that is not a member."""
+    """It lowers the error before the first step, leaves the edge unchanged, and depends on members only."""
     own = context(0, cut=cut_at())
     changed = own.images.clone()
     changed[40:] = 255 - changed[40:]
@@ -140,7 +140,7 @@ def test_pretraining_fits_the_decoder_to_the_training_records_alone(context: Mak
 
 
 def test_the_decoders_rate_follows_its_schedule(context: MakeSetting) -> None:
-    """Adam's rate is that of the epoch."""
+    """Adam's rate is that of the schedule in each epoch."""
     schedule = ScheduleSettings("multistep", (1, 2), 0.2)
     term, step = started(context(0, cut=cut_at()), schedule=schedule)
     rates = []
@@ -150,8 +150,8 @@ def test_the_decoders_rate_follows_its_schedule(context: MakeSetting) -> None:
     assert rates == pytest.approx([0.01, 0.002, 0.0004])
 
 
-def test_the_settings_read_as_they_stand_in_a_suite() -> None:
-    """Every key is required; null leaves the pre-training out."""
+def test_the_settings_can_be_read_from_a_suite() -> None:
+    """Every key is required; `pretraining: null` leaves pretraining out."""
     found = {
         "name": "resfl",
         "weight": 1,
@@ -170,8 +170,8 @@ def test_the_settings_read_as_they_stand_in_a_suite() -> None:
             read(ResSflSettings, {name: value for name, value in found.items() if name != key}, "suite.yaml")
 
 
-def test_what_cannot_be_played_is_refused(context: MakeSetting) -> None:
-    """A whole network, and features from which no decoder reaches the images, in one line before any training."""
+def test_invalid_networks_are_refused(context: MakeSetting) -> None:
+    """Refused are networks without a cut, and features from whose shape no decoder leads to that of the images."""
     with pytest.raises(ValueError, match=r"^resfl: found a whole network, allowed one with network.cut"):
         resfl(game(), context(0))
     oblong = context(0, cut=cut_at(), images=torch.zeros(96, 1, 8, 16, dtype=torch.uint8))

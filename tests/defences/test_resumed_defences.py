@@ -1,4 +1,4 @@
-"""A training that is killed and goes on, with every defence."""
+"""Training with each defence, killed and resumed from its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import ScheduleSettings, TrainingPlan, train
 
-pytestmark = [  # what torch and Opacus say about the inputs of the first layer, and about the toy's tiny budgets
+pytestmark = [  # warnings of torch and Opacus about inputs of the first layer, and about the toy's small budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
     pytest.mark.filterwarnings("ignore:Optimal order is the largest alpha"),
 ]
@@ -33,17 +33,17 @@ MORE: dict[str, Example] = {
     "cem, pretrained": {**AS_WRITTEN, **SEPARATE, "base": PRETRAINED},
 }
 CASES = {**{f"{number}, {found['name']}": found for number, found in enumerate(ALL)}, **MORE}
-TOGETHER = ("confidence_penalty", "matched_accuracy", "min_max")  # several networks side by side
+TOGETHER = ("confidence_penalty", "matched_accuracy", "min_max")  # trained with several networks in a stack
 
 
 @pytest.fixture(autouse=True)
 def _known_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the seconds that finding DP-SGD's noise takes."""
+    """Set DP-SGD's noise multiplier, which takes seconds to compute."""
     monkeypatch.setattr("opacus.accountants.utils.get_noise_multiplier", lambda **_: 1.0)
 
 
 def begun(found: Example, make: Callable[..., DefenceContext], toy: Toy) -> tuple[Ensemble, Defence, DefenceContext]:
-    """Return networks and defence as they are before they are trained."""
+    """Return networks and defence before training."""
     members = 2 if found["name"] in TOGETHER else 1
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[found["name"]].needs else None
     own = make(*range(members), cut=cut, target_accuracy=torch.tensor([0.0, 0.9])[:members])
@@ -55,7 +55,7 @@ def begun(found: Example, make: Callable[..., DefenceContext], toy: Toy) -> tupl
 
 
 def plan(toy: Toy, context: DefenceContext, momentum: float) -> TrainingPlan:
-    """Return a plan in which much changes from epoch to epoch."""
+    """Return a plan with momentum, a schedule and augmentation, whose states change from epoch to epoch."""
     cosine = ScheduleSettings("cosine", (), 1.0)
     varied: Any = {"augmentation": "crop_flip", "schedule": cosine, "learning_rate": 0.02, "momentum": momentum}
     return toy.plan(context.epochs, batch=context.batch, **varied)
@@ -65,7 +65,7 @@ def plan(toy: Toy, context: DefenceContext, momentum: float) -> TrainingPlan:
 def test_a_defence_killed_twice_ends_with_the_same_bits(
     found: Example, context: Callable[..., DefenceContext], toy: Toy, tmp_path: Path
 ) -> None:
-    """Networks, history, metrics and surrogate are those of an undisturbed training, and no epoch is done twice."""
+    """Networks, history, metrics and surrogate are those of uninterrupted training, and no epoch is repeated."""
     private = found["name"] == "dp_sgd"
 
     def trained(checkpoints: Checkpoints) -> list[Any]:

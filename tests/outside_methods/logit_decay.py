@@ -1,4 +1,4 @@
-"""Logit decay, a defence from outside: large logits cost something, so that the network stays undecided."""
+"""Logit decay, a defence of a plugin: a penalty on large logits, against confident outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privprune.training.loop import Step, Term
 
 @dataclass(frozen=True)
 class LogitDecaySettings:
-    """How much large logits cost."""
+    """The weight of the penalty."""
 
     name: Literal["logit_decay"]
     weight: NonNegative
@@ -25,7 +25,7 @@ class LogitDecay(Term):
     """Add the mean square of the logits to the loss."""
 
     def __init__(self, weight: float) -> None:
-        """Take the weight."""
+        """Store the weight."""
         self._weight = weight
 
     def penalty(self, step: Step) -> Tensor:
@@ -34,7 +34,7 @@ class LogitDecay(Term):
 
 
 def logit_decay(settings: LogitDecaySettings, context: DefenceContext) -> Defence:
-    """Train with the penalty from the first step to the last."""
+    """Apply the penalty during the whole training."""
     del context
     return Defence(terms=(LogitDecay(settings.weight),))
 

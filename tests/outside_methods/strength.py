@@ -1,3 +1,3 @@
-"""A helper of a plugin: it is listed among the code of what uses it."""
+"""A helper of a plugin, which is listed among the code of the entries that use it."""
 
 STRENGTH = 0.5

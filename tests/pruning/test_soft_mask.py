@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from residual_toys import SHAPE, residual
 
 from privprune.errors import UserError

@@ -58,7 +58,7 @@ def test_table_6_has_four_cells() -> None:
 def test_a_selection_is_a_valid_suite(
     paper: str, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is written is a suite without a mistake, for DVC too, with unchanged numbers."""
+    """The file that is written is a valid suite, also for DVC, with unchanged numbers."""
     torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["select", str(FILE), paper, table])

@@ -1,4 +1,4 @@
-"""The main job in miniature: a tiny suite through DVC in a fresh clone, changed, broken and killed."""
+"""The whole pipeline with a small suite: run by DVC in a fresh clone, changed, with mistakes, and killed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Clone:
         self.folder = folder
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start Python on something, in a process group of its own."""
+        """Start Python with some arguments, in a new process group."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
         environment.pop("MLFLOW_TRACKING_URI", None)
@@ -61,26 +61,26 @@ class Clone:
         )
 
     def repro(self, *targets: str, status: int = 0) -> tuple[list[str], str]:
-        """Run `dvc repro`; returns the stages that were run and all that was printed."""
+        """Run `dvc repro`; returns the stages that were run, and the output."""
         process = self.start("-m", "dvc", "repro", *targets)
         output, _ = process.communicate()
         assert process.returncode == status, output
         return re.findall(r"Running stage '(\S+)'", output), output
 
     def change(self, old: str, new: str) -> None:
-        """Change one place of the suite."""
+        """Change one value of the suite."""
         path = self.folder / "params.yaml"
         text = path.read_text()
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
 
     def copy(self, folder: Path) -> Clone:
-        """Copy everything, what was made included."""
+        """Copy the clone, including all outputs."""
         shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("site"))
         return Clone(folder)
 
     def contents(self, *below: str) -> dict[str, str]:
-        """Return path -> checksum of every file that must not depend on time or place."""
+        """Return path -> checksum of all files that must not depend on time or folder."""
         files = [path for part in below for path in (self.folder / part).rglob("*") if path.is_file()]
         return {
             str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -91,7 +91,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Return a fresh clone in which everything has been made."""
+    """Return a fresh clone after a complete `dvc repro`."""
     folder = tmp_path_factory.mktemp("clone") / "privprune"
     git = shutil.which("git") or "git"
     listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (git itself)
@@ -113,7 +113,7 @@ CHANGE = ("gain_weight: 1.0", "gain_weight: 2.0")
 
 @pytest.fixture(scope="module")
 def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Return a copy in which one parameter of one cell has been changed and everything made again."""
+    """Return a copy after a change of one parameter of one cell and another `dvc repro`."""
     copy = clone.copy(tmp_path_factory.mktemp("changed") / "privprune")
     copy.change(*CHANGE)
     run, output = copy.repro()
@@ -122,7 +122,7 @@ def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 def test_one_command_makes_everything(clone: Clone) -> None:
-    """A fresh clone ends with every record, table, figure, verdict and page that the suite asks for."""
+    """In a fresh clone `dvc repro` writes all records, tables, figures, verdicts and pages of the suite."""
     reports = clone.folder / "reports" / "tiny"
     found = {(record.stage, record.cell) for record in read_records(reports / "records" / "mia_pruning")}
     cells = {("train", "base"), ("prune", "pruned"), ("harden", "game"), ("harden", "private")}
@@ -141,8 +141,8 @@ def test_one_command_makes_everything(clone: Clone) -> None:
     assert (clone.folder / "mlflow.db").stat().st_size > 0
 
 
-def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
-    """Networks cut in two are trained, hardened, attacked in both ways, judged, and shown with what was rebuilt."""
+def test_one_command_runs_the_inversion_cells(clone: Clone) -> None:
+    """Networks with a cut are trained, hardened and attacked in both ways; reconstructions are judged and shown."""
     reports = clone.folder / "reports" / "tiny"
     records = read_records(reports / "records" / "cem")
     inverted = {record.cell: record for record in records if "decoder_train" in record.attacks}
@@ -163,8 +163,8 @@ def test_one_command_makes_the_line_of_inversion(clone: Clone) -> None:
         assert any((reports / "tables" / name).iterdir())
 
 
-def test_one_command_makes_the_line_of_patrol(clone: Clone) -> None:
-    """An edge is made smaller, inverted by who has its surrogate too, looked at by a judge, and exported."""
+def test_one_command_runs_the_patrol_cells(clone: Clone) -> None:
+    """An edge is pruned, inverted also by an adaptive attack, its reconstructions are judged, and it is exported."""
     reports = clone.folder / "reports" / "tiny"
     records = {(record.stage, record.cell): record for record in read_records(reports / "records" / "patrol")}
     cells = {("train", "dense"), ("prune", "removed"), ("attack", "dense-inverted"), ("attack", "removed-inverted")}
@@ -186,20 +186,20 @@ def test_one_command_makes_the_line_of_patrol(clone: Clone) -> None:
         assert any((reports / name / "patrol").iterdir())
 
 
-def test_nothing_half_made_is_left(clone: Clone) -> None:
-    """No temporary file or folder stays beside the outputs."""
+def test_no_temporary_files_are_left(clone: Clone) -> None:
+    """There are no temporary files or folders next to the outputs."""
     for folder in ("data", "reports"):
         hidden = [path for path in (clone.folder / folder).rglob(".*") if path.name != ".gitignore"]
         assert hidden == []
 
 
-def test_the_second_time_nothing_is_done(clone: Clone) -> None:
+def test_a_second_run_does_nothing(clone: Clone) -> None:
     """`dvc repro` with nothing to do runs no stage."""
     assert clone.repro()[0] == []
 
 
-def test_a_change_of_one_cell_reruns_what_follows_from_it(clone: Clone, changed: Clone) -> None:
-    """Of the models and records only those of the changed cell differ."""
+def test_a_change_of_one_cell_reruns_what_depends_on_it(clone: Clone, changed: Clone) -> None:
+    """Only models and records of the changed cell differ."""
     before, after = (one.contents("data", "reports/tiny/records") for one in (clone, changed))
     differing = {path for path in before if before[path] != after[path]}
     assert before.keys() == after.keys()
@@ -209,8 +209,8 @@ def test_a_change_of_one_cell_reruns_what_follows_from_it(clone: Clone, changed:
     }
 
 
-def test_stages_side_by_side_make_the_same_bytes(clone: Clone, changed: Clone, tmp_path: Path) -> None:
-    """`stages.parallel` lists and runs what `dvc repro` would, leaves nothing to do, and gives the same bytes."""
+def test_parallel_stages_write_the_same_bytes(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """`stages.parallel` lists and runs the stages of `dvc repro`, all of them, and writes the same bytes."""
     copy = clone.copy(tmp_path / "privprune")
     copy.change(*CHANGE)
     listed, _ = copy.start("-m", "stages.parallel", "--dry-run").communicate()
@@ -225,7 +225,7 @@ def test_stages_side_by_side_make_the_same_bytes(clone: Clone, changed: Clone, t
     assert copy.contents(*below) == changed.contents(*below)
 
 
-# one process for what DVC runs in six
+# runs in one process what DVC runs in six
 FROM_RECORDS = """
 from stages import evaluate, plot
 for name in ("mia_pruning", "cem", "patrol", "cross"):
@@ -235,7 +235,7 @@ for name in ("mia_pruning", "cem", "patrol", "cross"):
 
 
 def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> None:
-    """Without data, cache and models, `evaluate` and `plot` make the same bytes from what stands in git."""
+    """Without data, cache and models, `evaluate` and `plot` write the same bytes from the records in git."""
     folders = [f"reports/tiny/{name}" for name in ("tables", "verdicts", "evaluations", "metrics", "figures")]
     gone = [clone.folder / name for name in ("data", ".dvc", "mlflow.db", *folders)]
     shutil.copytree(clone.folder, tmp_path / "privprune", ignore=lambda folder, names: ignored(folder, names, gone))
@@ -247,12 +247,12 @@ def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> Non
 
 
 def ignored(folder: str, names: list[str], gone: list[Path]) -> list[str]:
-    """Return which names of a folder are among the paths to leave out."""
+    """Return the names in a folder that are among the paths to leave out."""
     return [name for name in names if Path(folder) / name in gone]
 
 
-def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
-    """A mistake in any entry is told in one line, without a traceback, and what was made before stays."""
+def test_a_mistake_in_the_suite_is_reported_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
+    """A mistake in any entry is reported in one line, without a traceback, and existing outputs do not change."""
     copy = clone.copy(tmp_path / "privprune")
     before = copy.contents("data", "reports")
     copy.change(*CHANGE)
@@ -270,7 +270,7 @@ def test_a_broken_suite_ends_before_anything_runs(clone: Clone, tmp_path: Path) 
 
 
 def stale(clone: Clone) -> set[str]:
-    """Return the stages that `dvc status` names; none where it says that all is up to date."""
+    """Return the stages that `dvc status` names; none where all are up to date."""
     process = clone.start("-m", "dvc", "status")
     output, _ = process.communicate()
     assert process.returncode == 0, output
@@ -280,7 +280,7 @@ def stale(clone: Clone) -> set[str]:
 
 
 def test_a_new_method_makes_nothing_stale(clone: Clone, tmp_path: Path) -> None:
-    """A file with a new defence, attack, pruning method, wire, model or data set leaves `dvc status` up to date."""
+    """After a new defence, attack, pruning method, wire, model or dataset is added, all stages are up to date."""
     copy = clone.copy(tmp_path / "privprune")
     for folder in (
         "defences",
@@ -297,7 +297,7 @@ def test_a_new_method_makes_nothing_stale(clone: Clone, tmp_path: Path) -> None:
 
 
 def test_a_changed_method_reruns_the_entries_that_use_it(clone: Clone, tmp_path: Path) -> None:
-    """Code of CEM as written changes its cell alone, a comment there nothing, and the loop every trained cell."""
+    """A change of CEM as written makes its cell stale, one of the loop every trained cell, and a comment nothing."""
     copy = clone.copy(tmp_path / "privprune")
     form = copy.folder / "privprune" / "defences" / "cem" / "as_written.py"
     form.write_text(form.read_text() + "# a comment\n")
@@ -328,7 +328,7 @@ PLUGIN_CELL = """
 
 
 def test_a_plugin_is_used_and_fingerprinted_like_our_own_methods(clone: Clone, tmp_path: Path) -> None:
-    """A defence from outside trains a cell, which alone depends on its files, with the helper that they import."""
+    """A plugin's defence trains a cell; only that cell depends on its files, including the helper they import."""
     copy = clone.copy(tmp_path / "privprune")
     shutil.copytree(ROOT / "tests" / "outside_methods", copy.folder / "outside_methods")
     copy.change("\nharden:\n", f"\nplugins: [outside_methods.logit_decay]\n\nharden:{PLUGIN_CELL}")
@@ -380,7 +380,7 @@ def test_code_that_is_called_is_listed(clone: Clone, tmp_path: Path) -> None:
 
 
 def is_new(path: Path, since: int) -> bool:
-    """Whether a file has been written after a moment in nanoseconds."""
+    """Return whether a file was written after a time in nanoseconds."""
     try:
         return path.stat().st_mtime_ns >= since
     except FileNotFoundError:
@@ -388,7 +388,7 @@ def is_new(path: Path, since: int) -> bool:
 
 
 def killed_when(clone: Clone, moment: Callable[[int], bool], *arguments: str) -> None:
-    """Start `dvc repro` and kill its whole process group as soon as the moment has come."""
+    """Start `dvc repro`, and kill its whole process group as soon as a condition is true."""
     since = time.time_ns()
     process = clone.start("-m", "dvc", "repro", *arguments)
     while not moment(since):
@@ -399,7 +399,7 @@ def killed_when(clone: Clone, moment: Callable[[int], bool], *arguments: str) ->
 
 
 def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_path: Path) -> None:
-    """Killed while it trains, while it writes, before and after its record, a stage ends with the same bytes."""
+    """A stage that was killed while training, while writing, before or after its record writes the same bytes."""
     copy = clone.copy(tmp_path / "privprune")
     copy.change(*CHANGE)
     models, record = copy.folder / "data" / "models", copy.folder / "reports/tiny/records/mia_pruning/harden/game.json"
@@ -417,7 +417,7 @@ def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_
     assert copy.repro("harden@game")[0] == []
 
 
-# runs a stage that keeps what it does at once, and kills itself with its workers when it has done so for the first time
+# runs a stage that writes checkpoints at once, and kills itself with its workers after the first one
 KILLED_AT_FIRST = """
 import os, runpy, signal, sys
 from privprune.checkpoints.store import Checkpoints
@@ -432,8 +432,8 @@ runpy.run_module("stages.harden", run_name="__main__")
 """
 
 
-def test_a_stage_killed_while_it_trains_goes_on(clone: Clone, changed: Clone, tmp_path: Path) -> None:
-    """Killed after an epoch, it begins with the next one, ends with the bytes of an undisturbed run, and cleans up."""
+def test_a_stage_killed_while_training_resumes(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed after an epoch, it resumes with the next one, writes the bytes of an uninterrupted run, and cleans up."""
     copy = clone.copy(tmp_path / "privprune")
     copy.change(*CHANGE)
     killed = copy.start("-c", KILLED_AT_FIRST)
@@ -452,7 +452,7 @@ def test_a_stage_killed_while_it_trains_goes_on(clone: Clone, changed: Clone, tm
 
 
 def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp_path: Path) -> None:
-    """Killed when its images are written and its record is not, an inversion is made again as it was."""
+    """An inversion that was killed between writing its images and its record writes the same bytes again."""
     copy = clone.copy(tmp_path / "privprune")
     images = copy.folder / "data" / "attacks" / "cem" / "cut-inverted" / "reconstructions.npz"
     killed_when(copy, lambda since: is_new(images, since), "--force", "--single-item", "attack@cut-inverted")
@@ -463,7 +463,7 @@ def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp
 
 
 class Machines:
-    """A scheduler and workers, each in a clone of its own with the head's cache."""
+    """A scheduler and workers, each in a clone of its own, with the cache of the head."""
 
     def __init__(self, head: Clone, folder: Path) -> None:
         self.head, self._folder = head, folder
@@ -475,7 +475,7 @@ class Machines:
         self.workers: list[subprocess.Popen[str]] = []
 
     def add(self) -> Clone:
-        """Start a worker in a fresh clone: nothing made, the suite and the cache of the head."""
+        """Start a worker in a fresh clone without outputs, with the suite and the cache of the head."""
         made = [self.head.folder / name for name in ("data", "mlflow.db", "reports")]
         place = self._folder / f"worker{len(self.workers)}"
         left_out = [self.head.folder / ".dvc" / "cache", *made]
@@ -489,7 +489,7 @@ class Machines:
         return clone
 
     def end(self) -> None:
-        """End all that still runs."""
+        """End all processes that still run."""
         for process in (*self.workers, self._scheduler):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -498,7 +498,7 @@ class Machines:
 
 @pytest.fixture
 def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
-    """Return a scheduler without workers; its head has one change to make."""
+    """Return a scheduler without workers; in the clone of its head one cell is stale."""
     head = clone.copy(tmp_path / "head")
     head.change(*CHANGE)
     found = Machines(head, tmp_path)
@@ -507,7 +507,7 @@ def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
 
 
 def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:
-    """Two workers in clones of their own, one killed while it trains: the head ends with the bytes of a serial run."""
+    """With two workers, one of them killed while training, the head has the bytes of a serial run."""
     clones = [machines.add(), machines.add()]
     head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address, "harden@game")
     until = time.monotonic() + 200
@@ -528,7 +528,7 @@ def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Cl
 
 
 def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
-    """One line and status 1, and nothing runs; tests/stages/runner/test_cluster.py has the other reasons."""
+    """One line, status 1, and nothing runs; other reasons are in tests/stages/runner/test_cluster.py."""
     before = machines.head.contents("data", "reports")
     worker = machines.add()
     (worker.folder / "stages" / "train.py").write_text("changed = True\n")

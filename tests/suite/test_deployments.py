@@ -1,4 +1,4 @@
-"""What a suite judges and deploys after training: each mistake gets the one line expected, before any training."""
+"""Validation of `recognise` and `deploy`: each mistake is reported in the expected line, before any training."""
 
 import copy
 from collections.abc import Callable
@@ -15,17 +15,17 @@ CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
 
 
 def judged_by_its_origin(suite: Suite) -> None:
-    """Let a cell be judged by the one that it was pruned from."""
+    """Make the origin of a cell the judge of its reconstructions."""
     suite["attack"]["pruned-inverted"] = {**suite["attack"]["cut-inverted"], "target": "pruned", "cut": "conv1"}
 
 
 def attacked_twice(suite: Suite) -> None:
-    """Attack one cell twice under one label."""
+    """Add a second attack on a cell with the same label."""
     suite["attack"]["again"] = copy.deepcopy(suite["attack"]["cut-inverted"])
 
 
 def of_other_data(section: str, name: str) -> Callable[[Suite], None]:
-    """Return the change that lets an entry name another dataset."""
+    """Return a change by which an entry names another dataset than its cell's."""
 
     def change(suite: Suite) -> None:
         suite["datasets"]["more"] = copy.deepcopy(suite["datasets"]["digits"])
@@ -88,8 +88,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_a_mistake_in_a_suite_gets_its_line(kind: str) -> None:
-    """A broken suite is refused with file, key, found and allowed."""
+def test_each_mistake_is_reported_in_one_line(kind: str) -> None:
+    """The error names the file, the key, what was found and what is allowed."""
     suite = copy.deepcopy(load_yaml(TINY))
     change, line = MISTAKES[kind]
     change(suite)

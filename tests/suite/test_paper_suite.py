@@ -23,18 +23,18 @@ NOT_MEASURED = {  # printed metric -> why no cell gives it
 
 
 def line_of(cell: str) -> list[str]:
-    """Return a cell and those that it was trained on from, back to the one that started from a dataset."""
+    """Return a cell, the cell that it starts from, and so on, back to the one that starts from a dataset."""
     origin = CELLS[cell].get("from", "datasets/")
     return [cell] if origin.startswith("datasets/") else [cell, *line_of(origin.removeprefix("models/"))]
 
 
 def network_of(cell: str) -> dict[str, Any]:
-    """Return the networks of a cell, which it has from where it started."""
+    """Return the key `network` of the first cell in a cell's lineage."""
     return dict(next(CELLS[one]["network"] for one in line_of(cell) if CELLS[one].get("network")))
 
 
 def measured_like(cell: str) -> MeasuredCell:
-    """Return a cell as it would be measured, without its numbers."""
+    """Return a cell with the properties that a run would record, without numbers."""
     data, network = SUITE["datasets"][CELLS[cell]["data"]], network_of(cell)
     note = "" if data["limit"] is None else f"{data['limit']} of more training records"
     return MeasuredCell(
@@ -60,7 +60,7 @@ def attacks_on(cell: str, kind: str) -> set[str]:
 
 
 def gives(row: RowSettings, number: PublishedNumber, paper: Paper) -> bool:
-    """Whether a row's cell, once run, has a number that is held against the printed one and not shown as a stand-in."""
+    """Return whether a run of a row's cell gives a number that is compared with the printed one, not a stand-in."""
     if (row.dataset, row.model, row.defence) != (number.dataset, number.model, number.method):
         return False
     metric = paper.measured_as(number.metric)
@@ -72,13 +72,13 @@ def gives(row: RowSettings, number: PublishedNumber, paper: Paper) -> bool:
 
 
 def mapped(name: str) -> list[RowSettings]:
-    """Return which cells stand for a paper's rows."""
+    """Return the cells that are assigned to a paper's rows."""
     return [RowSettings(**row) for row in SUITE["evaluate"][name]["rows"]]
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mia_pruning", 42), ("cem", 133), ("patrol", 9)])
 def test_every_printed_row_has_a_cell(name: str, rows: int) -> None:
-    """Averages follow from the rows of their table; those of which no number is at hand have a cell all the same."""
+    """Averages are computed from the rows of their table; rows without available numbers have a cell, too."""
     paper = load(name)
     printed = [row for table in paper.tables if not table.ours for row in table.rows]
     assert len(printed) == rows
@@ -90,7 +90,7 @@ def test_every_printed_row_has_a_cell(name: str, rows: int) -> None:
 
 @pytest.mark.parametrize(("name", "numbers"), [("mia_pruning", 94), ("cem", 667), ("patrol", 1)])
 def test_every_printed_number_has_a_cell(name: str, numbers: int) -> None:
-    """On the printed data, network and division, attacked as printed; all but those listed with their reason."""
+    """Dataset, network, split and attacks are those of the paper, except for numbers that are listed with a reason."""
     paper = load(name)
     assert len(paper.numbers) == numbers
     without = [
@@ -102,13 +102,13 @@ def test_every_printed_number_has_a_cell(name: str, numbers: int) -> None:
     assert len(without) == (4 if name == "cem" else 0)  # two times in each of two rows
 
 
-def test_all_papers_are_there() -> None:
-    """Each paper with printed numbers has its section, and the matrix of both threats one."""
+def test_each_paper_has_a_section() -> None:
+    """Each paper with printed numbers has a section, and so has the matrix of both threats."""
     assert SUITE["evaluate"].keys() == {*names(), "cross"}
 
 
 def test_pruned_cells_have_the_printed_ratio() -> None:
-    """Each row of Table 4 is a cell whose budget is the printed ratio, or whose fractions per layer come to it."""
+    """Each row of Table 4 is a cell whose budget, in all or as fractions per layer, gives the printed ratio."""
     rows = {row.key: row.numbers["weights_ratio"] for row in load("mia_pruning").rows if "weights_ratio" in row.numbers}
     found = {}
     for row in mapped("mia_pruning"):
@@ -119,7 +119,7 @@ def test_pruned_cells_have_the_printed_ratio() -> None:
 
 
 def ratio_of(budget: dict[str, Any]) -> float:
-    """Return how many times fewer weights a budget keeps; LeNet-5 alone has one by layers."""
+    """Return a budget's ratio of all weights to those kept; only LeNet-5 has a budget by layers."""
     if budget["ratio"] is not None:
         return float(budget["ratio"])
     sizes = {"conv1": 150, "conv2": 2400, "fc1": 48_000, "fc2": 10_080, "fc3": 840}
@@ -127,8 +127,8 @@ def ratio_of(budget: dict[str, Any]) -> float:
     return sum(sizes.values()) / sum(round(budget["keep"][name] * count) for name, count in sizes.items())
 
 
-def test_privacy_is_the_printed_one() -> None:
-    """LeNet-5 has the epsilon of Section 5.3; the CNN's is printed nowhere."""
+def test_epsilon_is_the_printed_one() -> None:
+    """LeNet-5 has the epsilon of Section 5.3; the paper states none for the CNN."""
     assert SUITE["harden"]["mnist-lenet5-dp"]["defence"]["epsilon"] == 6.28
 
 
@@ -146,7 +146,7 @@ def test_rows_of_cem_are_trained_as_the_paper_says(row: RowSettings) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_row_stands_on_cells_of_its_own_data(name: str) -> None:
-    """From the first weights on, nothing that a row's cell was trained on is of another data set."""
+def test_every_row_has_cells_of_one_dataset(name: str) -> None:
+    """All cells in the lineage of a row's cell are trained on the dataset of the row."""
     for row in mapped(name):
         assert len({CELLS[cell]["data"] for cell in line_of(row.cell)}) == 1

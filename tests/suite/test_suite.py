@@ -1,4 +1,4 @@
-"""A suite is read whole: each mistake gets the one line expected, before anything is made."""
+"""Validation of a whole suite: each mistake is reported in the expected line, before anything runs."""
 
 import copy
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def another_dataset(suite: Suite) -> None:
 
 
 def targets_only(suite: Suite) -> None:
-    """Attack with shadow models that were left behind on the way."""
+    """Use an attack with shadow models on a cell that does not keep them."""
     suite["prune"]["pruned"]["keep_shadows"] = False
 
 
@@ -207,8 +207,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_a_mistake_in_a_suite_gets_its_line(kind: str) -> None:
-    """A broken suite is refused with file, key, found and allowed."""
+def test_each_mistake_is_reported_in_one_line(kind: str) -> None:
+    """The error names the file, the key, what was found and what is allowed."""
     suite = copy.deepcopy(load_yaml(TINY))
     change, line = MISTAKES[kind]
     change(suite)
@@ -218,16 +218,16 @@ def test_a_mistake_in_a_suite_gets_its_line(kind: str) -> None:
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
-def test_every_suite_that_is_delivered_reads(path: Path) -> None:
-    """The suites in git are right as they stand, and every cell knows its networks."""
+def test_suites_in_the_repository_are_valid(path: Path) -> None:
+    """The suites in git are valid, and the networks of every cell are found."""
     suite = check_suite(load_yaml(path), str(path))
     assert suite.cells
     assert all(suite.network(cell).seeds for cell in suite.cells)
     assert suite.name == ("demo" if path.name == "params.yaml" else path.stem)
 
 
-def test_numbers_mean_the_same_to_dvc() -> None:
-    """DVC and `load_yaml` read the delivered suites alike, and so does PyYAML, which `stages.select` writes with."""
+def test_dvc_reads_the_same_numbers() -> None:
+    """DVC, `load_yaml` and PyYAML, with which `stages.select` writes, read the same values from the suites in git."""
     from dvc.utils.serialize import parse_yaml  # noqa: PLC0415 (a second that only this test needs)
 
     for path in SUITES:

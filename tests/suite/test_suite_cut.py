@@ -1,4 +1,4 @@
-"""Networks cut in two, and attacks on what they send: each mistake gets the one line expected, before any training."""
+"""Validation of networks with a cut and of attacks on their features: each mistake gives the expected line."""
 
 import copy
 from collections.abc import Callable
@@ -18,7 +18,7 @@ INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
 
 
 def odd_features(suite: Suite) -> None:
-    """Cut where features have 5 x 5 places of 28 x 28 pixels, which no doubling reaches."""
+    """Cut where features have 5 x 5 positions, from which doubling cannot lead to 28 x 28 pixels."""
     suite["datasets"]["digits"]["name"] = "mnist"
     for section in ("train", "prune", "harden", "attack", "deploy"):
         suite[section] = {name: entry for name, entry in suite[section].items() if name.startswith("cut")}
@@ -29,12 +29,12 @@ def odd_features(suite: Suite) -> None:
 
 
 def whole_network_inverted(cut: str | int | None) -> Callable[[Suite], None]:
-    """Return the change that inverts a network without a cut of its own."""
+    """Return a change that attacks a network without `network.cut`, at the cut of the attack's entry."""
     return lambda suite: suite["attack"]["cut-inverted"].update(target="base", cut=cut)
 
 
 def patrol(**changed: Any) -> Callable[[Suite], None]:
-    """Return the change that plays PATROL as in CEM instead of CEM, on an edge with the extra convolution."""
+    """Return a change that replaces CEM by PATROL as in CEM, on an edge with the extra convolution."""
 
     def change(suite: Suite) -> None:
         suite["train"]["cut"]["network"]["cut"]["extra_convolution"] = changed.pop("extra_convolution", True)
@@ -46,7 +46,7 @@ def patrol(**changed: Any) -> Callable[[Suite], None]:
 
 
 def patrol_terms(**changed: Any) -> Callable[[Suite], None]:
-    """Return the change that plugs CEM into PATROL's terms."""
+    """Return a change that adds CEM to PATROL's terms."""
 
     def change(suite: Suite) -> None:
         defence = suite["harden"]["cut-cem"]["defence"]
@@ -58,7 +58,7 @@ def patrol_terms(**changed: Any) -> Callable[[Suite], None]:
 
 
 def adaptive(of: str, **changed: Any) -> Callable[[Suite], None]:
-    """Return the change that lets the decoder of one target start from its surrogate."""
+    """Return a change by which the decoder that attacks a target starts from the target's surrogate."""
 
     def change(suite: Suite) -> None:
         decoder = suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]
@@ -73,14 +73,14 @@ def adaptive(of: str, **changed: Any) -> Callable[[Suite], None]:
 
 
 def game_with_odd_features(suite: Suite) -> None:
-    """Play ResSFL where no decoder reaches the images."""
+    """Use ResSFL with features from whose shape no decoder leads to that of the images."""
     game = suite["harden"]["cut-cem"]["defence"]["base"]
     odd_features(suite)
     suite["harden"]["cut-cem"]["defence"]["base"] = game
 
 
 def based(on: Callable[[dict[str, Any]], Any]) -> Callable[[Suite], None]:
-    """Return the change that plugs CEM into something made of its own entry."""
+    """Return a change that sets CEM's base to a value made from CEM's entry."""
 
     def change(suite: Suite) -> None:
         defence = suite["harden"]["cut-cem"]["defence"]
@@ -90,7 +90,7 @@ def based(on: Callable[[dict[str, Any]], Any]) -> Callable[[Suite], None]:
 
 
 def resfl_alone(suite: Suite) -> None:
-    """Harden whole networks with a defence of what is sent."""
+    """Apply a defence of features at the cut to networks without a cut."""
     suite["harden"]["game"]["defence"] = suite["harden"]["cut-cem"]["defence"]["base"]
 
 
@@ -248,8 +248,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_a_mistake_about_the_cut_gets_its_line(kind: str) -> None:
-    """A broken suite is refused with file, key, found and allowed."""
+def test_each_mistake_is_reported_in_one_line(kind: str) -> None:
+    """The error names the file, the key, what was found and what is allowed."""
     suite = load_yaml(TINY)
     change, line = MISTAKES[kind]
     change(suite)
@@ -259,15 +259,15 @@ def test_a_mistake_about_the_cut_gets_its_line(kind: str) -> None:
 
 
 @pytest.mark.parametrize("change", [patrol_terms(), patrol_terms(game=None), adaptive("cut-cem")])
-def test_the_terms_of_patrol_and_their_adaptive_attacker_are_taken(change: Callable[[Suite], None]) -> None:
-    """CEM on PATROL's terms, on one of them, and a decoder that starts from its own surrogate."""
+def test_the_terms_of_patrol_and_an_adaptive_attack_are_valid(change: Callable[[Suite], None]) -> None:
+    """Valid are CEM added to all of PATROL's terms or to one, and a decoder that starts from its target's surrogate."""
     suite = load_yaml(TINY)
     change(suite)
     check_suite(suite, "params.yaml")
 
 
-def test_the_same_suite_without_its_mistakes_is_taken() -> None:
-    """What the table above breaks is whole before, odd features included where no decoder must match them."""
+def test_the_suite_without_mistakes_is_valid() -> None:
+    """The suite that the tests above change is valid itself, also with odd features if no decoder is used."""
     suite = load_yaml(TINY)
     odd_features(suite)
     del suite["attack"]["cut-inverted"]["inversions"]["decoder_train"]  # which both entries share

@@ -1,4 +1,4 @@
-"""Cells that find identities again: each mistake gets the one line expected, before any training."""
+"""Validation of re-identification cells: each mistake is reported in the expected line, before any training."""
 
 import copy
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SETTINGS = {"identities": 5, "images": 4, "margin": 0.3, "triplet_weight": 1.0, 
 
 
 def with_identities(suite: Suite) -> None:
-    """Add photo-reid, a cell on it, and an inversion of that."""
+    """Add the dataset photo-reid, a cell on it, and an inversion attack on that cell."""
     suite["datasets"]["places"] = copy.deepcopy(suite["datasets"]["digits"])
     pools = suite["datasets"]["places"]["protocols"].pop("clean")
     suite["datasets"]["places"]["protocols"]["paper"] = pools
@@ -29,7 +29,7 @@ def with_identities(suite: Suite) -> None:
 
 
 def hardened(defence: dict[str, object]) -> Callable[[Suite], None]:
-    """Return the change that goes on from the cell with a defence."""
+    """Return a change that hardens the cell with a defence."""
 
     def change(suite: Suite) -> None:
         entry = copy.deepcopy(suite["harden"]["cut-cem"])
@@ -41,7 +41,7 @@ def hardened(defence: dict[str, object]) -> Callable[[Suite], None]:
 
 
 def pruned(**changed: object) -> Callable[[Suite], None]:
-    """Return the change that prunes the cell."""
+    """Return a change that prunes the cell."""
 
     def change(suite: Suite) -> None:
         entry = copy.deepcopy(suite["prune"]["pruned"])
@@ -54,18 +54,18 @@ def pruned(**changed: object) -> Callable[[Suite], None]:
     return change
 
 
-def told_members(suite: Suite) -> None:
-    """Infer membership from networks that tell no classes."""
+def membership_attack(suite: Suite) -> None:
+    """Add a membership attack on networks that do not classify."""
     suite["attack"]["places"] = {**suite["attack"]["cut-cem"], "data": "places", "target": "places"}
 
 
 def in_the_matrix(suite: Suite) -> None:
-    """Put the cell, which no membership attack meets, into the matrix of both threats."""
+    """Add the cell, on which there is no membership attack, to the matrix of both threats."""
     suite["evaluate"]["cross"]["rows"].append({"defence": "None", "cell": "places"})
 
 
 def uninverted(suite: Suite) -> None:
-    """Put the cell into the matrix without an inversion of it."""
+    """Add the cell to the matrix without an inversion attack on it."""
     in_the_matrix(suite)
     del suite["attack"]["places"]
 
@@ -113,7 +113,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         "harden.places-more.defence: found matched_accuracy, allowed others with network.reidentification",
     ),
     "membership": (
-        told_members,
+        membership_attack,
         "attack.places.methods: found some, allowed `inversions` (places finds identities again)",
     ),
     "matrix without inversion": (
@@ -124,8 +124,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_each_mistake_has_its_line(mistake: str) -> None:
-    """The file, the key, what was found and what is allowed, in one line."""
+def test_each_mistake_is_reported_in_one_line(mistake: str) -> None:
+    """The error names the file, the key, what was found and what is allowed."""
     change, told = MISTAKES[mistake]
     suite = load_yaml(TINY)
     with_identities(suite)
@@ -137,7 +137,7 @@ def test_each_mistake_has_its_line(mistake: str) -> None:
 
 @pytest.mark.parametrize("change", [pruned(), hardened({"name": "distance_correlation", "weight": 1.0}), in_the_matrix])
 def test_cells_of_identities_are_allowed(change: Callable[[Suite], None]) -> None:
-    """Training, pruning, hardening and inverting such networks passes, and so does a row of them in the matrix."""
+    """Such networks can be trained, pruned, hardened, inverted, and shown in the matrix of both threats."""
     suite = load_yaml(TINY)
     with_identities(suite)
     change(suite)

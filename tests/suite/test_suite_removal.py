@@ -1,4 +1,4 @@
-"""Entries with a soft mask: each mistake gets the one line expected, before anything is trained."""
+"""Validation of entries with a soft mask: each mistake is reported in the expected line, before any training."""
 
 import copy
 from collections.abc import Callable
@@ -36,13 +36,13 @@ def whole(suite: Suite) -> None:
 
 
 def without_normalisation(suite: Suite) -> None:
-    """Prune an edge whose convolutions no normalisation follows."""
+    """Prune an edge whose convolutions are not followed by batch normalisation."""
     suite["train"]["cut"]["network"].update(model="digits_cnn")
     suite["train"]["cut"]["network"]["cut"]["after"] = 1
 
 
 def patrol(suite: Suite) -> None:
-    """Prune under a defence that prunes itself."""
+    """Combine the soft mask with a defence that prunes by itself."""
     game = suite["harden"]["cut-cem"]["defence"]["base"]
     own = {"epochs_before_pruning": 0, "ratio": 0.5, "more_outputs_than": 8, "importance": "data"}
     suite["train"]["cut"]["network"]["cut"]["extra_convolution"] = True
@@ -92,8 +92,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_a_mistake_about_removal_gets_its_line(kind: str) -> None:
-    """A broken suite is refused with file, key, found and allowed."""
+def test_each_mistake_is_reported_in_one_line(kind: str) -> None:
+    """The error names the file, the key, what was found and what is allowed."""
     suite = load_yaml(TINY)
     softly(suite)
     change, line = MISTAKES[kind]
@@ -103,8 +103,8 @@ def test_a_mistake_about_removal_gets_its_line(kind: str) -> None:
     assert str(told.value) == f"params.yaml: prune.{line if line[0] == 'p' else f'soft{line}'}"
 
 
-def test_the_same_suite_without_its_mistakes_is_taken() -> None:
-    """What the table above breaks is whole before."""
+def test_the_suite_without_mistakes_is_valid() -> None:
+    """The suite that the tests above change is valid itself."""
     suite = load_yaml(TINY)
     softly(suite)
     assert "soft" in check_suite(suite, "params.yaml").cells

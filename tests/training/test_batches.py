@@ -1,4 +1,4 @@
-"""Batches: order, scale and variation."""
+"""Batches: order, scale and augmentation."""
 
 import pytest
 import torch
@@ -8,15 +8,15 @@ from privprune.training.batches import as_input, augmented, shuffled
 
 
 def test_input_is_scaled_to_plus_minus_one() -> None:
-    """0 becomes -1, 255 becomes 1, and the images themselves stay."""
+    """0 becomes -1, 255 becomes 1, and the stored images do not change."""
     images = torch.tensor([0, 51, 255], dtype=torch.uint8)
     assert torch.allclose(as_input(images), torch.tensor([-1.0, -0.6, 1.0]))
     assert images.tolist() == [0, 51, 255]
 
 
 @pytest.mark.parametrize("batch", [1, 32, 40, 96, 200])
-def test_an_epoch_holds_every_record_once(toy: Toy, batch: int) -> None:
-    """Whatever the batch, each member sees each of its records once an epoch."""
+def test_an_epoch_has_every_record_once(toy: Toy, batch: int) -> None:
+    """With any batch size, each member is given each of its records once per epoch."""
     parts = list(shuffled(toy.data(3), batch, toy.generators(0, 1, 2)))
     assert [part.shape[1] for part in parts[:-1]] == [batch] * (len(parts) - 1)
     order = torch.cat(parts, dim=1)
@@ -24,7 +24,7 @@ def test_an_epoch_holds_every_record_once(toy: Toy, batch: int) -> None:
 
 
 def test_a_member_is_shuffled_by_its_own_generator_alone(toy: Toy) -> None:
-    """The order of a member is the same alone and beside others, and another seed gives another one."""
+    """The order of a member's records is the same alone and in a stack, and differs with another seed."""
     together = torch.cat(list(shuffled(toy.data(3), 32, toy.generators(7, 8, 9))), dim=1)
     for member, seed in enumerate((7, 8, 9)):
         alone = torch.cat(list(shuffled(toy.data(1), 32, toy.generators(seed))), dim=1)
@@ -33,7 +33,7 @@ def test_a_member_is_shuffled_by_its_own_generator_alone(toy: Toy) -> None:
 
 
 def crop_and_flip_one(image: torch.Tensor, draw: int) -> torch.Tensor:
-    """Pad one image [C, H, W], cut and mirror it: the naive twin."""
+    """Pad one image [C, H, W], crop and mirror it: the simple implementation."""
     channels, height, width = image.shape
     padded = torch.zeros(channels, height + 8, width + 8, dtype=image.dtype)
     padded[:, 4 : 4 + height, 4 : 4 + width] = image
@@ -42,8 +42,8 @@ def crop_and_flip_one(image: torch.Tensor, draw: int) -> torch.Tensor:
     return as_input(cut.flip(2) if draw % 2 else cut)
 
 
-def test_crop_and_flip_is_what_it_is_image_by_image() -> None:
-    """The batch is cropped and mirrored as a plain loop over images and members does it."""
+def test_crop_and_flip_equals_the_simple_implementation() -> None:
+    """The batch is cropped and mirrored as by a loop over images and members."""
     images = torch.randint(0, 256, (300, 3, 10, 12), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
     found = augmented(images, "crop_flip", generators)
@@ -54,14 +54,14 @@ def test_crop_and_flip_is_what_it_is_image_by_image() -> None:
 
 
 def test_no_augmentation_is_the_image_itself(toy: Toy) -> None:
-    """`none` scales, and draws nothing."""
+    """`none` scales images, and draws no random numbers."""
     images, generator = toy.data(1).images, torch.Generator().manual_seed(0)
     assert torch.equal(augmented(images, "none", [generator]), as_input(images))
     assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
 
 
 def test_a_rotation_keeps_the_centre_and_stays_within_15_degrees() -> None:
-    """A bright bar through the centre still passes it, and no point of it leaves the cone of 15 degrees."""
+    """A bright bar through the centre still passes it, and stays within 15 degrees."""
     images = torch.zeros(64, 1, 33, 33, dtype=torch.uint8)
     images[:, :, 16, :] = 255
     found = augmented(images, "flip_rotate", [torch.Generator().manual_seed(4)])
@@ -74,7 +74,7 @@ def test_a_rotation_keeps_the_centre_and_stays_within_15_degrees() -> None:
 
 
 def test_a_crop_with_rotation_is_a_crop_first() -> None:
-    """With the same draws, `crop_flip_rotate` of an image that any turn leaves alone is `crop_flip` of it."""
+    """With the same draws, `crop_flip_rotate` of an image that rotation does not change is `crop_flip` of it."""
     images = torch.full((8, 3, 16, 16), 200, dtype=torch.uint8)
     found = augmented(images, "crop_flip_rotate", [torch.Generator().manual_seed(4)])
     assert set(found.unique().tolist()) <= {-1.0, as_input(torch.tensor(200, dtype=torch.uint8)).item()}

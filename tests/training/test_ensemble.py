@@ -1,4 +1,4 @@
-"""Networks side by side are the networks one by one."""
+"""A stack of networks computes what each network computes alone."""
 
 import copy
 
@@ -12,12 +12,12 @@ from privprune.training.ensemble import Ensemble, side_of
 
 
 def inputs_of(toy: Toy, members: int, each: int = 8) -> torch.Tensor:
-    """Return different batches for the members, one after another."""
+    """Return the concatenation of different batches for the members."""
     return as_input(toy.data(1).images[: members * each])
 
 
 @pytest.mark.parametrize("mode", [True, False], ids=["training", "evaluation"])
-def test_each_member_answers_for_itself(toy: Toy, mode: bool) -> None:
+def test_each_member_uses_its_own_part_of_the_batch(toy: Toy, mode: bool) -> None:
     """The logits of a stack are those of each network on its own part of the batch, batch statistics included."""
     networks = toy.normalised(0, 1, 2)
     alone = [copy.deepcopy(network).train(mode) for network in networks]
@@ -32,7 +32,7 @@ def test_each_member_answers_for_itself(toy: Toy, mode: bool) -> None:
 
 
 def test_the_gradient_of_a_member_is_its_own(toy: Toy) -> None:
-    """A loss of one member moves that member and no other."""
+    """A loss of one member has a gradient on that member only."""
     ensemble = Ensemble(toy.networks(0, 1, 2))
     side_of(ensemble(inputs_of(toy, 3)), 3)[1].square().sum().backward()
     for parameter in ensemble.parameters():
@@ -43,7 +43,7 @@ def test_the_gradient_of_a_member_is_its_own(toy: Toy) -> None:
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_weights_are_views_of_the_parameters(toy: Toy, members: int) -> None:
-    """What is written into a weight is what the network computes with; biases are not among the weights."""
+    """A change of a weight in place changes the network's output; biases are not among the weights."""
     ensemble = Ensemble(toy.networks(*range(members)))
     weights = ensemble.weights()
     assert set(weights) == {"conv1.conv.weight", "conv2.conv.weight", "fc1.linear.weight", "fc2.linear.weight"}
@@ -59,12 +59,12 @@ def test_weights_are_views_of_the_parameters(toy: Toy, members: int) -> None:
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_states_are_copies_that_can_be_put_back(toy: Toy, members: int) -> None:
-    """A state does not follow the network, fits the plain network, and restores one member bit for bit."""
+def test_states_are_copies_that_can_be_loaded(toy: Toy, members: int) -> None:
+    """A state does not change with the network, fits a single network, and restores one member bit for bit."""
     ensemble = Ensemble(toy.normalised(*range(members)))
     before = ensemble.state_dicts()
     inputs = inputs_of(toy, members)
-    ensemble(inputs)  # moves the running statistics
+    ensemble(inputs)  # updates the running statistics
     with torch.no_grad():
         for parameter in ensemble.parameters():
             parameter.add_(1)
@@ -77,7 +77,7 @@ def test_states_are_copies_that_can_be_put_back(toy: Toy, members: int) -> None:
 
 
 def test_several_networks_are_copied_and_one_is_used_itself(toy: Toy) -> None:
-    """Moving a stack leaves the networks it was made of; a single network is moved with its ensemble."""
+    """Training a stack does not change the networks that it was made of; a single network changes with its ensemble."""
     for members in (1, 2):
         networks = toy.networks(*range(members))
         before = copy.deepcopy(networks[0].state_dict())
@@ -86,8 +86,8 @@ def test_several_networks_are_copied_and_one_is_used_itself(toy: Toy) -> None:
         assert torch.equal(networks[0].state_dict()["fc2.linear.bias"], before["fc2.linear.bias"]) == (members == 2)
 
 
-def test_the_mode_reaches_every_member(toy: Toy) -> None:
-    """In evaluation mode a stack of networks with dropout answers without chance."""
+def test_the_mode_applies_to_every_member(toy: Toy) -> None:
+    """In evaluation mode the output of a stack of networks with dropout is deterministic."""
     networks = [nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Dropout(0.5)) for _ in range(2)]
     ensemble, inputs = Ensemble(networks), inputs_of(toy, 2)
     ensemble.train(mode=False)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that everybody knows it by)
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 from toy import Toy
 
@@ -22,7 +22,7 @@ from privprune.training.prediction import predict
 
 
 class Decay(Term):
-    """A term with a penalty and a move of its own: it pulls weights together and shrinks the first bias."""
+    """A term with a penalty on weights, and an update that shrinks the first bias."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -53,7 +53,7 @@ def half_masks(ensemble: Ensemble) -> dict[str, Tensor]:
 
 
 def close(one: Mapping[str, Tensor], other: Mapping[str, Tensor], tolerance: float) -> None:
-    """Hold two state dicts against each other."""
+    """Compare two state dicts, within a tolerance."""
     assert one.keys() == other.keys()
     for name in one:
         assert torch.allclose(one[name], other[name], atol=tolerance, rtol=tolerance), name
@@ -67,8 +67,8 @@ OPTIMISERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=["sgd", "adam"])
 @pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
-def test_a_stack_is_its_members_one_by_one(toy: Toy, optimiser: dict[str, Any], augmentation: str) -> None:
-    """Three networks trained side by side, with a term and masks, end where each ends alone (up to rounding)."""
+def test_a_stack_equals_networks_trained_alone(toy: Toy, optimiser: dict[str, Any], augmentation: str) -> None:
+    """Three networks trained in a stack, with a term and masks, equal those trained alone, up to rounding."""
     plan = toy.plan(2, batch=20, augmentation=augmentation, **optimiser)
     data = toy.data(3)
     data = replace(data, indices=torch.stack([row.roll(9 * member)[:70] for member, row in enumerate(data.indices)]))
@@ -84,7 +84,7 @@ def test_a_stack_is_its_members_one_by_one(toy: Toy, optimiser: dict[str, Any], 
 
 
 def test_one_network_is_trained_as_a_plain_loop_does_it(toy: Toy) -> None:
-    """Same batches, same steps: the weights are those of ten lines of PyTorch, bit for bit."""
+    """With the same batches the weights are those of ten lines of PyTorch, bit for bit."""
     plan = toy.plan(3, batch=40, schedule=ScheduleSettings("cosine", (), 1.0))
     ensemble = Ensemble(toy.networks(0))
     history = train(ensemble, toy.data(1), plan, toy.generators(4))
@@ -106,8 +106,8 @@ def test_one_network_is_trained_as_a_plain_loop_does_it(toy: Toy) -> None:
     close(ensemble.state_dicts()[0], network.state_dict(), 1e-6)
 
 
-def test_a_trained_network_knows_its_records(toy: Toy) -> None:
-    """A few epochs fit the toy problem, and the history is that of what was seen."""
+def test_training_fits_the_records(toy: Toy) -> None:
+    """A few epochs fit the toy problem, and the history is that of the training steps."""
     ensemble = Ensemble(toy.networks(0, 1))
     history = train(ensemble, toy.data(2), toy.plan(8), toy.generators(0, 1))
     data = toy.data(1)
@@ -120,7 +120,7 @@ def test_a_trained_network_knows_its_records(toy: Toy) -> None:
 @pytest.mark.parametrize("optimiser", OPTIMISERS, ids=["sgd", "adam"])
 @pytest.mark.parametrize("members", [1, 3])
 def test_masked_weights_stay_zero(toy: Toy, optimiser: dict[str, Any], members: int) -> None:
-    """Through momentum, weight decay, Adam and a term's penalty a masked weight is 0, and the others move."""
+    """With momentum, weight decay, Adam and a term's penalty masked weights are 0, and the others change."""
     ensemble = Ensemble(toy.networks(*range(members)))
     train(ensemble, toy.data(members), toy.plan(1, **optimiser), toy.generators(*range(members)))
     masks, before = half_masks(ensemble), toy.values(ensemble)
@@ -131,7 +131,7 @@ def test_masked_weights_stay_zero(toy: Toy, optimiser: dict[str, Any], members: 
 
 
 def test_masks_without_an_epoch_are_applied(toy: Toy) -> None:
-    """A phase of no epochs only zeroes the masked weights."""
+    """A phase of 0 epochs sets the masked weights to zero, and does nothing else."""
     ensemble = Ensemble(toy.networks(0))
     masks, before = half_masks(ensemble), toy.values(ensemble)
     assert train(ensemble, toy.data(1), toy.plan(0), toy.generators(0), masks=masks) == {}
@@ -140,7 +140,7 @@ def test_masks_without_an_epoch_are_applied(toy: Toy) -> None:
 
 
 def test_training_depends_on_its_generators_and_nothing_else(toy: Toy) -> None:
-    """Other global seeds change no bit, another generator does, and no global state is moved."""
+    """Other global seeds change nothing, another generator does, and no global random state changes."""
 
     def trained(global_seed: int, seed: int) -> Tensor:
         torch.manual_seed(global_seed)
@@ -158,8 +158,8 @@ def test_training_depends_on_its_generators_and_nothing_else(toy: Toy) -> None:
     assert not torch.equal(trained(1, 3), trained(1, 4))
 
 
-def test_a_term_is_asked_in_order(toy: Toy) -> None:
-    """It starts once, then pays and moves in turn, and hears of the end of each epoch."""
+def test_a_term_is_called_in_order(toy: Toy) -> None:
+    """`start` is called once, then `penalty` and `update` in turn; `update` is given the end of each epoch."""
     term = Decay()
     ensemble = Ensemble(toy.networks(0))
     history = train(ensemble, toy.data(1), toy.plan(2, batch=50), toy.generators(0), terms=[term])
@@ -167,8 +167,8 @@ def test_a_term_is_asked_in_order(toy: Toy) -> None:
     assert len(history["size"]) == 2
 
 
-def test_the_schedule_by_hand() -> None:
-    """Constant stays, milestones multiply from their epoch on, the cosine goes from 1 over one half to 0."""
+def test_schedules_equal_rates_computed_by_hand() -> None:
+    """`constant` stays 1, `multistep` multiplies at its milestones, `cosine` goes from 1 through 0.5 to 0."""
     constant = ScheduleSettings("constant", (2,), 0.1)
     steps = ScheduleSettings("multistep", (2, 4), 0.1)
     cosine = ScheduleSettings("cosine", (), 1.0)
@@ -181,21 +181,21 @@ def test_the_schedule_by_hand() -> None:
 
 
 def test_an_idle_first_epoch_is_the_only_difference_of_its_schedule() -> None:
-    """`multistep_idle_first` has rate 0 before epoch 1, and is `multistep` from there on."""
+    """`multistep_idle_first` has rate 0 in epoch 0, and is `multistep` from epoch 1 on."""
     idle, plain = (ScheduleSettings(name, (2,), 0.2) for name in ("multistep_idle_first", "multistep"))
     assert (idle.rate(0.0, 4), idle.rate(0.99, 4)) == (0.0, 0.0)
     assert [idle.rate(at, 4) for at in (1.0, 2.0, 3.5)] == [plain.rate(at, 4) for at in (1.0, 2.0, 3.5)]
 
 
-def test_the_learning_rate_of_an_epoch_is_noted(toy: Toy) -> None:
-    """The history holds the rate of each epoch's last step."""
+def test_the_learning_rate_of_an_epoch_is_recorded(toy: Toy) -> None:
+    """The history has the rate of each epoch's last step."""
     plan = toy.plan(3, schedule=ScheduleSettings("multistep", (1, 2), 0.5))
     history = train(Ensemble(toy.networks(0)), toy.data(1), plan, toy.generators(0))
     assert [row[0] for row in history["learning_rate"]] == pytest.approx([0.1, 0.05, 0.025])
 
 
 def test_half_precision_learns_with_weights_in_full_precision(toy: Toy) -> None:
-    """Under bfloat16 the toy problem is learnt, and what is stored is float32."""
+    """With bfloat16 the toy problem is learnt, and the weights are float32."""
     ensemble = Ensemble(toy.networks(0, 1))
     history = train(ensemble, toy.data(2), toy.plan(12, precision="bfloat16"), toy.generators(0, 1))
     assert min(history["accuracy"][-1]) > 0.9
@@ -204,7 +204,7 @@ def test_half_precision_learns_with_weights_in_full_precision(toy: Toy) -> None:
 
 
 class Reversed:
-    """A gradient transform that brings its own batches and tells what it was asked."""
+    """A gradient transform with its own batches, which records the calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -223,7 +223,7 @@ class Reversed:
 
 
 class Heard:
-    """A reporter that remembers."""
+    """A reporter that records its calls."""
 
     def __init__(self) -> None:
         self.epochs: list[tuple[int, set[str]]] = []
@@ -235,8 +235,8 @@ class Heard:
         raise AssertionError
 
 
-def test_a_transform_brings_its_batches_and_leaves(toy: Toy) -> None:
-    """It is attached once, asked for batches every epoch and detached; the reporter hears each epoch."""
+def test_a_transform_draws_the_batches_and_is_detached(toy: Toy) -> None:
+    """It is attached once, draws batches in every epoch, and is detached; the reporter is called for each epoch."""
     transform, reporter = Reversed(), Heard()
     ensemble = Ensemble(toy.networks(0))
     expected = predict(copy.deepcopy(ensemble), toy.data(1).images, torch.arange(7))[0]
@@ -256,7 +256,7 @@ def test_a_transform_brings_its_batches_and_leaves(toy: Toy) -> None:
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_prediction_is_in_evaluation_mode_and_in_the_order_asked_for(toy: Toy, members: int) -> None:
-    """Every member answers every record as the plain network does, however many at once; nothing is moved."""
+    """The outputs are those of each network alone, with any batch size; weights and statistics do not change."""
     ensemble, data = Ensemble(toy.normalised(*range(members))), toy.data(members)
     train(ensemble, data, toy.plan(1), toy.generators(*range(members)))
     before = ensemble.state_dicts()
@@ -274,13 +274,13 @@ def test_prediction_is_in_evaluation_mode_and_in_the_order_asked_for(toy: Toy, m
     assert not ensemble.module.training
 
 
-def test_an_option_that_would_do_nothing_is_refused() -> None:
-    """Momentum with Adam gets a line."""
+def test_an_option_without_effect_is_refused() -> None:
+    """Momentum with Adam is reported in one line."""
     found = {"name": "adam", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 0}
     with pytest.raises(Exception, match=r"p\.yaml: momentum: found a value for adam, allowed 0 \(adam has its own\)"):
         read(OptimiserSettings, found, "p.yaml")
 
 
 def test_sides_are_the_members_parts() -> None:
-    """A flat batch is cut member after member."""
+    """`side_of` splits a flat batch into the parts of the members."""
     assert side_of(torch.arange(6), 2).tolist() == [[0, 1, 2], [3, 4, 5]]

@@ -1,4 +1,4 @@
-"""The optimisers are PyTorch's, step for step, without its compiler."""
+"""The optimisers take the same steps as PyTorch's, without importing its compiler."""
 
 import functools
 import inspect
@@ -23,8 +23,8 @@ from privprune.training.optimisers import SGD, Adam
         (Adam, torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.999)}),
     ],
 )
-def test_they_move_as_pytorchs_do(ours: type, theirs: type, settings: dict[str, object]) -> None:
-    """Equal parameters and gradients give equal steps, to the bit."""
+def test_steps_equal_those_of_pytorch(ours: type, theirs: type, settings: dict[str, object]) -> None:
+    """Equal parameters and gradients give bit-equal steps."""
     networks = [nn.Linear(3, 2), nn.Linear(3, 2)]
     networks[1].load_state_dict(networks[0].state_dict())
     optimisers = [
@@ -61,11 +61,11 @@ def test_a_step_imports_no_compiler() -> None:
 
 
 def other_step(self: object, closure: object = None, other: object = None) -> None:
-    """Stand for a step with an argument more, in the wrapper that PyTorch has now."""
+    """Replace `step` by one with a further argument."""
 
 
 def other_wrapper(*_: object) -> None:
-    """Stand for a wrapper of another PyTorch."""
+    """Replace the wrapper of `step` by one of another version of PyTorch."""
 
 
 DIFFERENCES = {
@@ -77,17 +77,17 @@ DIFFERENCES = {
 
 
 @pytest.mark.parametrize(("owner", "name", "value"), DIFFERENCES.values(), ids=DIFFERENCES)
-def test_another_pytorch_gives_its_own_optimisers(
+def test_with_another_pytorch_its_own_optimisers_are_used(
     owner: object, name: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where version, wrappers or arguments differ from those that are known, the optimiser is that of `torch.optim`."""
+    """Where version, wrapper or arguments differ from those supported, the optimiser is that of `torch.optim`."""
     monkeypatch.setattr(owner, name, value)
     module = runpy.run_path(optimisers.__file__)
     assert module["SGD"] is torch.optim.SGD
     assert (module["Adam"] is torch.optim.Adam) == (owner is torch)
 
 
-def test_this_pytorch_is_known() -> None:
+def test_the_installed_pytorch_is_supported() -> None:
     """With the PyTorch that is installed, the compiler is not imported."""
     assert SGD is not torch.optim.SGD
     assert Adam is not torch.optim.Adam

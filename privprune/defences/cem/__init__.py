@@ -1,8 +1,9 @@
 """CEM: conditional-entropy maximisation (Xia et al., CVPR 2025, arXiv 2503.00383), as written and as released.
 
-The loss is small where features of different images lie close to each other compared with the noise on the wire, so
-that what is sent tells little of which image it was. It is added to the loss of any other defence of the cut, in the
-same backward pass: as L_C moves the edge's weights only, the two passes of the released code give the same gradients.
+The loss is small where features of different images are close to each other compared with the noise on the wire, so
+that what is sent reveals little about which image it was. It can be added to any other defence of features at the cut,
+in the same backward pass: as L_C depends on the edge's weights only, the gradients are those of the two separate
+backward passes of the released code.
 
 Equation 7 of the paper is in `as_written.py`.
 """
@@ -24,7 +25,7 @@ def needs_noise(cut: CutSettings | None) -> float:
     """Return the standard deviation of the noise on a network's wire.
 
     Raises:
-        ValueError: there is no cut or no noise, without which H(x|z) is minus infinity whatever CEM does.
+        ValueError: there is no cut, or no noise; without noise H(x|z) is minus infinity, and CEM cannot change it.
 
     """
     if cut is None:
@@ -35,7 +36,7 @@ def needs_noise(cut: CutSettings | None) -> float:
 
 
 def check_cem(settings: CemSettings, cell: DefendedCell) -> None:
-    """Check that there is noise on the wire, and the defence that CEM is plugged into.
+    """Check that there is noise on the wire, and check the settings of the base defence.
 
     Raises:
         ValueError: names the key and what does not fit.
@@ -64,7 +65,7 @@ def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defenc
 
 
 def _build(settings: CemSettings, context: DefenceContext) -> Defence:
-    """Plug CEM into its base."""
+    """Build the base defence, and add CEM to it."""
     base = Defence() if settings.base is None else build_defence(settings.base, context)
     return cem(settings, context, base)
 

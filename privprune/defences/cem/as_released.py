@@ -1,10 +1,11 @@
 """CEM's loss as the released code has it (github.com/xiasong0501/CEM, model_training_paral_pruning.py).
 
-Other than the paper it clusters each class apart, without noise, measures one variance per cluster in place of a
-covariance, keeps a fixed floor where the noise would stand, and cuts the logarithm off below a threshold.
+Unlike the paper, it clusters the noise-free features of each class separately, estimates one variance per cluster
+instead of a covariance, uses a fixed floor in place of the noise's variance, and cuts the logarithm off below a
+threshold.
 
-Deviation: the first centres are drawn by k-means++ proper, where the code draws proportionally to distances instead
-of their squares; and scikit-learn moves the centre of a cluster that has lost its records.
+Deviations: the first centres are drawn by k-means++ as published, where the code draws proportionally to distances
+instead of their squares; and scikit-learn relocates the centre of a cluster that has become empty.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from privprune.metrics.clusters import Clusters, k_means
 from privprune.settings import AtLeastOne, NonNegative, Positive, Range
 from privprune.training.loop import Step
 
-_FILLED_WEIGHT = 0.01  # what the code fills up with
+_FILLED_WEIGHT = 0.01  # with which the code pads the list of weights
 
 
 Slip = Literal["wrong_index", "misaligned_clusters"]
@@ -37,12 +38,14 @@ class AsReleasedSettings:
     Attributes:
         clusters_per_class: 5 for VGG-11, 15 for ResNet-20 in the code.
         floor: gamma, 0.01.
-        threshold: tau, what counts of the noise's variance: 0.125, for Tiny-ImageNet 0.0625.
-        batch_factor: how much more a batch weighs in a variance than its records do: 10.
-        batch_cap: its weight where that would be 1 or more: 0.99.
-        slips: mistakes of the code to repeat: `wrong_index` takes weight and stored variance of the class that the
-            q-th record belongs to for the q-th class; `misaligned_clusters` closes up the variances and weights where
-            a cluster is empty, or the weights alone where it has a single record, and fills up at the end.
+        threshold: tau, the fraction of the noise's variance at which the loss is cut off: 0.125, for Tiny-ImageNet
+            0.0625.
+        batch_factor: factor by which a batch counts more in a variance than the number of its records: 10.
+        batch_cap: weight of the batch where the product would be 1 or more: 0.99.
+        slips: mistakes of the code to repeat: `wrong_index` uses, for the q-th class of a batch, weight and stored
+            variance of the class of the batch's q-th record; `misaligned_clusters` drops empty clusters from the list
+            of variances, drops them and clusters of one record from the list of weights, and pads both at the end, so
+            that entries no longer belong to their clusters.
 
     """
 
@@ -61,7 +64,7 @@ class ClassClusters(NamedTuple):
     Attributes:
         centres: [classes, k, D].
         variances: [classes, k], mean square distance per dimension of a cluster's records from its centre.
-        weights: [classes, k], the cluster's share of the class.
+        weights: [classes, k], fraction of the class's records that are in the cluster.
 
     """
 
@@ -81,44 +84,44 @@ def fit_classes(
     """Cluster the records of each class.
 
     Args:
-        form: how.
+        form: settings of the loss.
         features: noise-free features, [n, D].
         labels: int64 [n].
-        classes: their number.
-        start: centres of the last fit, [classes, k, D].
-        generator: source of the first centres.
+        classes: number of classes.
+        start: centres of the last fit, [classes, k, D]; None for the first fit.
+        generator: draws the first centres.
 
     """
     parts = []
     for label in range(classes):
-        own = features[labels == label]
+        records = features[labels == label]
         centres = None if start is None else start[label]
-        parts.append(moments(own, k_means(own, form.clusters_per_class, centres, generator), form.slips))
+        parts.append(moments(records, k_means(records, form.clusters_per_class, centres, generator), form.slips))
     return ClassClusters(*(torch.stack(values) for values in zip(*parts, strict=True)))
 
 
-def moments(own: Tensor, found: Clusters, slips: tuple[Slip, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def moments(records: Tensor, clusters: Clusters, slips: tuple[Slip, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """Return centres [k, D], variances [k] and weights [k] of one class.
 
     Args:
-        own: the class's records, [n, D].
-        found: their clusters.
-        slips: with `misaligned_clusters` the variances of clusters with records, and the weights of those with two or
-            more, move up to the front; behind them stand the last variance again, and 0.01.
+        records: features of the class, [n, D].
+        clusters: of these records.
+        slips: with `misaligned_clusters`, the variances of non-empty clusters, and the weights of clusters with two
+            or more records, move to the front; the lists are padded with the last variance, and with 0.01.
 
     """
-    distances = (own - found.centres[found.labels]).square().mean(1)
-    sums = torch.zeros_like(found.centres[:, 0]).index_add(0, found.labels, distances)
-    variances = sums / found.counts.clamp_min(1)
-    weights = found.counts.to(own.dtype) / len(own)
+    distances = (records - clusters.centres[clusters.labels]).square().mean(1)
+    sums = torch.zeros_like(clusters.centres[:, 0]).index_add(0, clusters.labels, distances)
+    variances = sums / clusters.counts.clamp_min(1)
+    weights = clusters.counts.to(records.dtype) / len(records)
     if "misaligned_clusters" in slips:
-        variances = _moved_up(variances, found.counts > 0, None)
-        weights = _moved_up(weights, found.counts > 1, _FILLED_WEIGHT)
-    return found.centres, variances, weights
+        variances = _moved_up(variances, clusters.counts > 0, None)
+        weights = _moved_up(weights, clusters.counts > 1, _FILLED_WEIGHT)
+    return clusters.centres, variances, weights
 
 
 def _moved_up(values: Tensor, kept: Tensor, fill: float | None) -> Tensor:
-    """Close the gaps and fill up at the end, with the last value where no other is given."""
+    """Drop the values that are not kept, and pad at the end with `fill`, or with the last value where it is None."""
     front = values[kept]
     last = front[-1:] if fill is None else values.new_full((1,), fill)
     return torch.cat([front, last.expand(len(values) - len(front))])
@@ -133,20 +136,20 @@ def released_loss(
     deviation: float,
     class_records: float,
 ) -> Tensor:
-    """Return the code's loss of a batch; no value is fetched from the device.
+    """Return the code's loss of a batch; nothing is copied from the device to the host.
 
-    For the records of class c in cluster j, n of them: b, their mean square distance per dimension from the centre;
-    a = batch_factor * n / (weight * class_records), or the cap where that is 1 or more; v = a b + (1 - a) * variance;
-    weight * relu(log(v + gamma) - log(tau * deviation^2 + gamma)), summed over the clusters that have records in the
-    batch, averaged over the classes that have.
+    For the n records of class c in cluster j, let b be their mean square distance per dimension from the centre,
+    a = batch_factor * n / (weight * class_records), or the cap where that is 1 or more, and
+    v = a b + (1 - a) * variance. The loss is weight * relu(log(v + gamma) - log(tau * deviation^2 + gamma)), summed
+    over the clusters that have records in the batch, and averaged over the classes that have.
 
     Args:
         form: gamma, tau, factor, cap and slips.
         clusters: of the last fit.
-        features: noise-free, with their graph, [batch, D].
+        features: noise-free, attached to the autograd graph, [batch, D].
         labels: int64 [batch].
         deviation: standard deviation of the noise on the wire.
-        class_records: records of a class, on average, in an epoch of full batches.
+        class_records: mean number of records per class in an epoch of full batches.
 
     """
     value, gradient = _value_and_gradient(form, clusters, features.detach(), labels, deviation, class_records)
@@ -161,7 +164,7 @@ def _value_and_gradient(
     deviation: float,
     class_records: float,
 ) -> tuple[Tensor, Tensor]:
-    """Work record by record: those of a cluster have equal numbers, and each a share of the cluster's term."""
+    """Compute the loss as a sum over records: a cluster's term is divided equally among its records."""
     dimensions = features.shape[1]
     apart = clusters.centres.index_select(0, labels).sub_(features[:, None])  # [batch, k, D]
     distances, cluster = apart.square_().sum(2).min(1)
@@ -183,7 +186,7 @@ def _value_and_gradient(
 
 
 def _class_of_qth_record(labels: Tensor) -> Tensor:
-    """Return for each record, whose class is the q-th of the batch, the class of the q-th record sorted by class."""
+    """Return, for each record of the batch's q-th class, the class of the q-th record in the order of classes."""
     ordered, order = labels.sort()
     rank = torch.cat([ordered.new_zeros(1), (ordered[1:] != ordered[:-1]).cumsum(0)])
     return torch.empty_like(labels).scatter(0, order, ordered[rank])
@@ -193,7 +196,7 @@ class AsReleased:
     """The released code's loss on the features before the noise, with clusters of each class."""
 
     def __init__(self, form: AsReleasedSettings, context: DefenceContext, deviation: float) -> None:
-        """Have no clusters yet."""
+        """Store the settings; there are no clusters before the first fit."""
         self._form, self._context, self._deviation = form, context, deviation
         batches = math.ceil(context.members.shape[1] / context.batch)
         self._class_records = batches * context.batch / context.classes
@@ -209,7 +212,7 @@ class AsReleased:
         return flat(step.features)
 
     def fit(self, features: Features) -> None:
-        """Cluster each class, beginning with the centres of the last fit."""
+        """Cluster each class, starting from the centres of the last fit."""
         start = None if self._clusters is None else self._clusters.centres
         generator = self._context.generators[0]
         self._clusters = fit_classes(
@@ -218,7 +221,7 @@ class AsReleased:
 
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return L_C of a batch."""
-        assert self._clusters is not None  # noqa: S101 (as above)
+        assert self._clusters is not None  # noqa: S101 (the term calls it only after a fit)
         return released_loss(
             self._form,
             self._clusters,
@@ -230,7 +233,7 @@ class AsReleased:
 
 
 def _records_and_clusters(form: AsReleasedSettings, labels: Tensor, classes: int) -> tuple[int, int]:
-    """Each class is clustered apart; the smallest decides."""
+    """Return the size of the smallest class, and its number of clusters: classes are clustered separately."""
     return int(labels.bincount(minlength=classes).min()), form.clusters_per_class
 
 

@@ -1,12 +1,12 @@
 """CEM's loss as the paper writes it: Equations 5 to 7 and Algorithm 1 of arXiv 2503.00383.
 
-Deviations, none of which changes a formula:
+Choices where the paper is open, none of which changes a formula:
 
 * The mixture is fitted by k-means, not by expectation maximisation: Algorithm 1 assigns records to the nearest mean,
   and in hundreds of dimensions posterior probabilities are 0 or 1 up to rounding.
-* Delta Sigma_j, which the paper does not define, is taken about the component's mean, not the batch's.
-* As Algorithm 1 says, the mixture is that of the noisy features z, and Sigma_p is added to its covariances. Theorem 2
-  speaks of the noise-free ones, so the noise counts twice; the bound that it gives is looser, not wrong.
+* Delta Sigma_j, which the paper does not define, is computed about the component's mean, not the batch's.
+* As in Algorithm 1, the mixture is fitted to the noisy features z, and Sigma_p is added to its covariances. Theorem 2
+  is about noise-free features, so the noise counts twice; this makes the bound looser, but not wrong.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from privprune.training.loop import Step
 
 @dataclass(frozen=True)
 class AsWrittenSettings:
-    """The loss of Equation 7.
+    """The settings of Equation 7.
 
     Attributes:
         clusters_per_class: components of the mixture per class of the data; 3 in the paper, k = 3n.
-        covariance: Sigma_j; `full` is the paper's, with Equations 5 and 6 running from batch to batch; `from_fit` the
-            same for a batch that follows the fit, for every batch; `diagonal` runs on variances alone.
+        covariance: how Sigma_j is computed. `full` is the paper's: full matrices, which Equations 5 and 6 update from
+            batch to batch; `from_fit`: full matrices, where each batch updates those of the last fit; `diagonal`:
+            variances only, updated from batch to batch.
 
     """
 
@@ -44,24 +45,24 @@ class AsWrittenSettings:
 
 
 class GlobalMixture:
-    """One mixture for the noisy features of all records, k components; a new one for each fit."""
+    """A mixture of k components for the noisy features of all records; each fit makes a new one."""
 
-    def __init__(self, form: AsWrittenSettings, features: Tensor, found: Clusters, deviation: float) -> None:
-        """Take the clusters of features [N, D] and the standard deviation of the noise on each of them."""
+    def __init__(self, form: AsWrittenSettings, features: Tensor, clusters: Clusters, deviation: float) -> None:
+        """Compute the mixture of features [N, D] from their clusters and the standard deviation of the noise."""
         self._records = len(features)
-        self._weights = found.counts.double() / self._records
-        self._means = found.centres.clone()
-        self._covariances = COVARIANCES[form.covariance](features, found, deviation**2)
+        self._weights = clusters.counts.double() / self._records
+        self._means = clusters.centres.clone()
+        self._covariances = COVARIANCES[form.covariance](features, clusters, deviation**2)
         self._running = form.covariance != "from_fit"
 
     def loss(self, sent: Tensor) -> Tensor:
-        """Return L_C, Equation 7, after Equations 5 and 6 have taken the batch in.
+        """Return L_C, Equation 7, after the updates by the batch of Equations 5 and 6.
 
-        The gradient by a record is pi_j w_j (Sigma_j + Sigma_p)^-1 (z_i - mu_j) with pi_j w_j = 1 / N; pi_j has none.
-        No value is fetched from the device.
+        The gradient with respect to a record is pi_j w_j (Sigma_j + Sigma_p)^-1 (z_i - mu_j), where pi_j w_j = 1 / N;
+        pi_j counts as a constant. Nothing is copied from the device to the host.
 
         Args:
-            sent: noisy features with their graph, [batch, D].
+            sent: noisy features, attached to the autograd graph, [batch, D].
 
         Returns:
             a scalar, in nats.
@@ -85,15 +86,15 @@ class GlobalMixture:
 
 
 def nearest(points: Tensor, centres: Tensor) -> Tensor:
-    """Return the nearest of centres [k, D] to each of points [n, D], int64 [n]."""
+    """Return the index of the nearest of the centres [k, D] for each of the points [n, D], int64 [n]."""
     return (centres.square().sum(1) - 2 * points @ centres.T).argmin(1)
 
 
 class AsWritten:
-    """Equation 7 on what is sent, with one mixture for all classes."""
+    """Equation 7 on the features that are sent, with one mixture for all classes."""
 
     def __init__(self, form: AsWrittenSettings, context: DefenceContext, deviation: float) -> None:
-        """Have no mixture yet."""
+        """Store the settings; there is no mixture before the first fit."""
         self._form, self._context, self._deviation = form, context, deviation
         self._mixture: GlobalMixture | None = None
         self._centres: Tensor | None = None
@@ -108,7 +109,7 @@ class AsWritten:
         return flat(step.sent)
 
     def fit(self, features: Features) -> None:
-        """Fit the mixture, beginning with the means of the last one."""
+        """Fit the mixture, starting from the means of the last one."""
         clusters = self._form.clusters_per_class * self._context.classes
         found = k_means(features.values, clusters, self._centres, self._context.generators[0])
         self._centres = found.centres
@@ -117,12 +118,12 @@ class AsWritten:
     def loss(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return L_C of a batch."""
         del labels
-        assert self._mixture is not None  # noqa: S101 (asked for by the term after a fit alone)
+        assert self._mixture is not None  # noqa: S101 (the term calls it only after a fit)
         return self._mixture.loss(features)
 
 
 def _records_and_clusters(form: AsWrittenSettings, labels: Tensor, classes: int) -> tuple[int, int]:
-    """All records are clustered together."""
+    """Return the number of records and that of all clusters: all records are clustered together."""
     return len(labels), form.clusters_per_class * classes
 
 

@@ -1,12 +1,13 @@
-"""The covariances of CEM's mixture under Equation 6: their log-determinants, and what their gradient needs.
+"""The covariances of CEM's mixture, updated by Equation 6: their log-determinants, and the terms of their gradient.
 
-Of a batch, the share of each component is taken out of its covariance and the batch's own scatter put in. With
-w_j = 1 / (pi_j N), the weight of one record in Equation 6,
+Equation 6 replaces a part of each component's covariance by the scatter of the batch. With w_j = 1 / (pi_j N), the
+weight of one record,
 
     Sigma_j <- (1 - n_j w_j) Sigma_j + w_j sum_i (z_i - mu_j)(z_i - mu_j)^T
 
-and the derivative of log |Sigma_j + Sigma_p| by a record z_i of the component is 2 w_j (Sigma_j + Sigma_p)^-1
-(z_i - mu_j). So every class here returns the log-determinants and those solutions, and no graph is needed.
+and the derivative of log |Sigma_j + Sigma_p| with respect to a record z_i of the component is
+2 w_j (Sigma_j + Sigma_p)^-1 (z_i - mu_j). Each class returns the log-determinants and the solutions
+(Sigma_j + Sigma_p)^-1 (z_i - mu_j), so that no autograd graph is needed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from privprune.metrics.clusters import Clusters, principal_axes
 
 
 class Update(NamedTuple):
-    """What Equation 6 takes of a batch; B records, k components.
+    """The quantities of a batch of B records in Equation 6, with k components.
 
     Attributes:
         centred: [B, D], z_i minus the mean of its component.
@@ -45,7 +46,7 @@ class Covariances(Protocol):
     """Sigma_j of all components, with isotropic noise of a fixed variance."""
 
     def updated(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Take a batch in.
+        """Update the covariances by a batch.
 
         Returns:
             log(|Sigma_j + Sigma_p| / |Sigma_p|), float64 [k], and (Sigma_j + Sigma_p)^-1 (z_i - mu_j), float [B, D].
@@ -54,15 +55,15 @@ class Covariances(Protocol):
 
 
 class Full:
-    """Full covariances, running from batch to batch: one Cholesky decomposition of D x D per component and batch."""
+    """Full covariances, updated from batch to batch: a D x D Cholesky decomposition per component and batch."""
 
-    def __init__(self, features: Tensor, found: Clusters, noise: float) -> None:
-        """Take the covariances of the clusters of features [n, D], and the noise's variance."""
+    def __init__(self, features: Tensor, clusters: Clusters, noise: float) -> None:
+        """Compute the covariance of each cluster of features [n, D]; `noise` is the noise's variance."""
         self._noise = noise
-        self._values = torch.stack([_covariance(own) for own in centred_each(features, found)])
+        self._values = torch.stack([_covariance(centred) for centred in centred_each(features, clusters)])
 
     def updated(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Work in float64: k D^3 / 3 + 3 k B D^2 multiplications."""
+        """Update by a batch, in float64: k D^3 / 3 + 3 k B D^2 multiplications."""
         centred = update.centred.double()
         weighted = (update.owns * update.record_weight).T[:, :, None] * centred  # [k, B, D]
         self._values = update.kept[:, None, None] * self._values + centred.T @ weighted
@@ -72,61 +73,61 @@ class Full:
         )
         logs = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         solved = torch.cholesky_solve(centred.T.expand(len(factor), -1, -1), factor)  # [k, D, B]
-        own = torch.einsum("kdb,bk->bd", solved, update.owns)
-        return logs, own / self._noise
+        selected = torch.einsum("kdb,bk->bd", solved, update.owns)
+        return logs, selected / self._noise
 
 
 class FromFit:
-    """Full covariances of which every batch changes those of the fit, not those that the batch before has left.
+    """Full covariances, where each batch updates those of the last fit, not those after the batch before.
 
-    With the principal axes of each component, found once per epoch, (1 - n_j w_j) Sigma_j + Sigma_p is diagonal, and
-    the batch adds n_j rank-one terms: determinant and inverse follow exactly from a B x B matrix (the matrix
-    determinant lemma, and Woodbury's identity), which is one for all components since records of different ones do
-    not meet in it.
+    In the principal axes of a component, computed once per epoch, (1 - n_j w_j) Sigma_j + Sigma_p is diagonal, and the
+    batch adds n_j rank-one terms. Determinant and inverse follow exactly from a B x B matrix (by the matrix determinant
+    lemma and Woodbury's identity). One matrix serves all components: its entries for records of different components
+    are zero.
     """
 
-    def __init__(self, features: Tensor, found: Clusters, noise: float) -> None:
-        """Take the principal axes of the clusters of features [n, D], and the noise's variance."""
+    def __init__(self, features: Tensor, clusters: Clusters, noise: float) -> None:
+        """Compute the principal axes of each cluster of features [n, D]; `noise` is the noise's variance."""
         self._noise = noise
-        pairs = [principal_axes(own) for own in centred_each(features, found)]
+        pairs = [principal_axes(centred) for centred in centred_each(features, clusters)]
         rank = max(len(values) for values, _ in pairs)
-        clusters, dimensions = len(pairs), features.shape[1]
-        self._values = torch.zeros(clusters, rank, dtype=torch.float64, device=features.device)
-        self._axes = features.new_zeros(clusters, dimensions, rank)
+        count, dimensions = len(pairs), features.shape[1]
+        self._values = torch.zeros(count, rank, dtype=torch.float64, device=features.device)
+        self._axes = features.new_zeros(count, dimensions, rank)
         for number, (values, axes) in enumerate(pairs):
             self._values[number, : len(values)] = values
             self._axes[number, :, : len(values)] = axes
 
     def updated(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Project the records in their own precision, and work in float64 from there."""
+        """Update by a batch: the projection is in the precision of the records, the rest in float64."""
         centred, noise = update.centred, self._noise
-        kept = update.kept[:, None] * self._values  # [k, r]
+        remaining = update.kept[:, None] * self._values  # [k, r]
         axes = self._axes[update.component]  # [B, D, r]
-        along = (centred[:, None, :] @ axes)[:, 0]  # [B, r]
-        scale = (kept + noise)[update.component].to(along.dtype)
-        inside, whitened = (torch.stack([along, along / scale], dim=1) @ axes.mT).unbind(1)  # [B, D] each
+        coordinates = (centred[:, None, :] @ axes)[:, 0]  # [B, r]
+        scale = (remaining + noise)[update.component].to(coordinates.dtype)
+        inside, whitened = (torch.stack([coordinates, coordinates / scale], dim=1) @ axes.mT).unbind(1)  # [B, D] each
         rest = centred - inside
         inverse = whitened + rest / noise
-        weights = update.record_weight[update.component].sqrt()  # the same for the records of a component
-        meet = (update.owns @ update.owns.T) * weights[:, None] * weights
-        halves = torch.cat([along / scale.sqrt(), rest / noise**0.5], dim=1).double()
-        inner = meet * (halves @ halves.T)
+        weights = update.record_weight[update.component].sqrt()  # equal for all records of a component
+        joint = (update.owns @ update.owns.T) * weights[:, None] * weights
+        halves = torch.cat([coordinates / scale.sqrt(), rest / noise**0.5], dim=1).double()
+        inner = joint * (halves @ halves.T)
         factor, _ = torch.linalg.cholesky_ex(inner + torch.eye(len(inner), dtype=inner.dtype, device=inner.device))
-        logs = torch.log1p(kept / noise).sum(1) + update.owns.T @ (2 * factor.diagonal().log())
+        logs = torch.log1p(remaining / noise).sum(1) + update.owns.T @ (2 * factor.diagonal().log())
         return logs, torch.cholesky_solve(inverse.double(), factor)
 
 
 class Diagonal:
-    """Variances alone, running from batch to batch: the determinant is a product, and k D numbers are all there is."""
+    """Diagonal covariances, k D variances, updated from batch to batch: the determinant is their product."""
 
-    def __init__(self, features: Tensor, found: Clusters, noise: float) -> None:
-        """Take the variances of the clusters of features [n, D], and the noise's variance."""
+    def __init__(self, features: Tensor, clusters: Clusters, noise: float) -> None:
+        """Compute the variances of each cluster of features [n, D]; `noise` is the noise's variance."""
         self._noise = noise
-        self._values = torch.stack([own.double().square().mean(0) for own in centred_each(features, found)])
+        self._values = torch.stack([centred.double().square().mean(0) for centred in centred_each(features, clusters)])
         self._values = self._values.nan_to_num(0.0)  # an empty cluster
 
     def updated(self, update: Update) -> tuple[Tensor, Tensor]:
-        """Work in float64."""
+        """Update by a batch, in float64."""
         centred = update.centred.double()
         scatter = (update.owns * update.record_weight).T @ centred.square()
         self._values = update.kept[:, None] * self._values + scatter
@@ -141,11 +142,11 @@ COVARIANCES: dict[str, type[Full | FromFit | Diagonal]] = {
 }
 
 
-def centred_each(features: Tensor, found: Clusters) -> list[Tensor]:
+def centred_each(features: Tensor, clusters: Clusters) -> list[Tensor]:
     """Return the records of each cluster, minus its centre; [n_j, D] each."""
-    return [features[found.labels == number] - centre for number, centre in enumerate(found.centres)]
+    return [features[clusters.labels == number] - centre for number, centre in enumerate(clusters.centres)]
 
 
 def _covariance(centred: Tensor) -> Tensor:
-    own = centred.double()
-    return own.T @ own / max(len(own), 1)
+    values = centred.double()
+    return values.T @ values / max(len(values), 1)

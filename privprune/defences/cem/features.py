@@ -1,4 +1,4 @@
-"""Where the features come from that CEM's mixture is fitted to after an epoch."""
+"""The features that CEM's mixture is fitted to after an epoch."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from privprune.training.loop import Step
 
 @dataclass(frozen=True)
 class CollectedSettings:
-    """Fit the mixture to the features that the epoch's own steps computed.
+    """Fit the mixture to the features that the training steps of the epoch computed.
 
-    They are the features of a network that moved meanwhile, in training mode, of images varied as for training; no
-    network runs for them. The first epoch has no mixture.
+    No further pass is needed. The network changed between these steps, was in training mode, and its images were
+    augmented. In the first epoch there is no mixture.
     """
 
     name: Literal["collected"]
@@ -28,10 +28,10 @@ class CollectedSettings:
 
 @dataclass(frozen=True)
 class SeparatePassSettings:
-    """Fit the mixture to the features of the network as it is between two epochs, in evaluation mode.
+    """Fit the mixture to features that are computed in a pass of their own between two epochs, in evaluation mode.
 
     Attributes:
-        augmentation: of the images; the released code varies them as for training.
+        augmentation: of the images; that of the training in the released code.
 
     """
 
@@ -47,18 +47,18 @@ class Features(NamedTuple):
 
 
 class Collector:
-    """The features that the steps of an epoch have computed, kept on their device."""
+    """The features that the steps of an epoch have computed, on their device."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without features."""
         self._parts: list[Features] = []
 
     def add(self, features: Tensor, step: Step) -> None:
-        """Keep a copy of a step's features, [batch, D]."""
+        """Add a copy of a step's features, [batch, D]."""
         self._parts.append(Features(features.detach().clone(), step.labels))
 
     def take(self) -> Features:
-        """Return what was collected, and forget it."""
+        """Return the collected features, and start again without any."""
         values, labels = zip(*self._parts, strict=True)
         self._parts = []
         return Features(torch.cat(values), torch.cat(labels))
@@ -68,15 +68,15 @@ class Collector:
 def separate_pass(
     settings: SeparatePassSettings, context: DefenceContext, ensemble: Ensemble, *, sent: bool
 ) -> Features:
-    """Compute the features of all training records in evaluation mode, and leave the network in training mode.
+    """Compute the features of all training records in evaluation mode, and set the network back to training mode.
 
-    The convolutions are of the training's precision.
+    The convolutions have the precision of the training.
 
     Args:
-        settings: how the images are varied.
-        context: the records; its generator draws the variation.
+        settings: the augmentation of the images.
+        context: the records; its generator draws the augmentation.
         ensemble: the network, one member.
-        sent: whether to pass them through the wire.
+        sent: whether the features pass through the wire, with its noise.
 
     """
     records = context.members[0]

@@ -1,4 +1,4 @@
-"""What the forms of CEM's loss have in common: the paper's form and that of its released code are one file each."""
+"""The interface of the forms of CEM's loss; the paper's form and that of its released code have a file each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Form(Protocol):
         ...
 
     def features_of(self, step: Step) -> Tensor:
-        """Return the features that the loss is computed from, with their graph: [batch, D]."""
+        """Return the features that the loss is computed from, attached to the autograd graph: [batch, D]."""
         ...
 
     def fit(self, features: Features) -> None:
@@ -59,9 +59,9 @@ class FormMethod:
         settings: its frozen dataclass.
         build: (settings, context, standard deviation of the noise) -> the form, without a mixture.
         noisy: whether it is fitted to features with the wire's noise.
-        fits_first: whether a mixture is fitted before the first step, where features can be had in a separate pass.
-        records_and_clusters: (settings, labels of the records, number of classes) -> how many records the smallest set
-            that is clustered has, and how many clusters are asked for in it.
+        fits_first: whether a mixture is fitted before the first step, where features come from a separate pass.
+        records_and_clusters: (settings, labels of the records, number of classes) -> size of the smallest set of
+            records that is clustered, and the number of clusters in it.
 
     """
 
@@ -89,6 +89,6 @@ AnyForm = Annotated[FormSettings, OneOf(_settings_classes)]
 
 
 def flat(features: Tensor | None) -> Tensor:
-    """Return features as [batch, D], of a network that is cut."""
-    assert features is not None  # noqa: S101 (a network without a cut is refused before)
+    """Return features of a network with a cut as [batch, D]."""
+    assert features is not None  # noqa: S101 (networks without a cut have been refused)
     return features.flatten(1)

@@ -1,4 +1,4 @@
-"""A loss whose derivative is at hand in closed form, so that no graph of it is built."""
+"""A loss whose gradient has been computed in closed form, so that no autograd graph is built for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 class KnownGradient(torch.autograd.Function):
-    """A scalar as a function of features, with its gradient known."""
+    """A scalar function of features whose value and gradient are given."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-        """Return the value; the features, [batch, D], only say where the gradient, of their shape, goes."""
+        """Return the value; the gradient, of the shape of the features, [batch, D], is passed back to them."""
         del features
         ctx.save_for_backward(gradient)
         return value
@@ -26,6 +26,6 @@ class KnownGradient(torch.autograd.Function):
 
 
 def with_gradient(features: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-    """Return `value` in the features' precision, with `gradient` as its derivative by the features."""
+    """Return `value` in the features' precision, with `gradient` as its gradient with respect to the features."""
     loss: Tensor = KnownGradient.apply(features, value.to(features.dtype), gradient.to(features.dtype))
     return loss

@@ -14,20 +14,20 @@ from privprune.settings import NonNegative, OneOf
 
 
 def _bases() -> Mapping[str, type[Any]]:
-    """Return the defences that CEM can be plugged into: those of networks with a cut, but not CEM itself."""
-    return {name: one.settings for name, one in DEFENCES.items() if "cut" in one.needs and name != "cem"}
+    """Return the defences that CEM can be added to: those that need a cut, except CEM itself."""
+    return {name: method.settings for name, method in DEFENCES.items() if "cut" in method.needs and name != "cem"}
 
 
 @dataclass(frozen=True)
 class CemSettings:
-    """Conditional-entropy maximisation, beside any other defence of the cut.
+    """Conditional-entropy maximisation, alone or added to another defence that needs a cut.
 
     Attributes:
         form: the loss as the paper writes it or as its code has it.
         weight: lambda, 16 in the paper.
         weight_schedule: `released` multiplies lambda by 0.001 / learning rate while the rate is at least 0.00041.
-        refit: what the mixture is fitted to after each epoch.
-        base: the defence that CEM is plugged into; null for none but the cut's own.
+        refit: which features the mixture is fitted to after each epoch.
+        base: the defence that CEM is added to; null for CEM alone.
 
     """
 

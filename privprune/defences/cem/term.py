@@ -1,4 +1,4 @@
-"""CEM as a term of the training loop: the loss of a batch, and a new mixture after each epoch."""
+"""CEM as a term of the loss: a penalty for each batch, and a new mixture after each epoch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SCHEDULE_END = 0.00041  # while the learning rate is at least this
 
 
 class Cem(Term):
-    """The conditional entropy's bound as a term; the form, `as_written` or `as_released`, is in its own file."""
+    """The bound on the conditional entropy as a loss term; the file of each form of CEM's loss computes it."""
 
     def __init__(self, settings: CemSettings, context: DefenceContext, deviation: float) -> None:
-        """Take the standard deviation of the wire's noise, too."""
+        """Build the form of the loss; `deviation` is the standard deviation of the wire's noise."""
         self._settings = settings
         self._context = context
         self._method = FORMS[settings.form.name]
@@ -32,7 +32,7 @@ class Cem(Term):
 
     @property
     def warm_ups(self) -> int:
-        """Whether a first mixture is fitted, as Algorithm 1 does; the released code begins after the first epoch."""
+        """1 if a mixture is fitted before the first epoch, as in Algorithm 1; the released code fits none then."""
         return self._method.fits_first and isinstance(self._settings.refit, SeparatePassSettings)
 
     def warm_up(self, ensemble: Ensemble) -> None:
@@ -53,7 +53,7 @@ class Cem(Term):
         return self._settings.weight * _schedule(self._settings.weight_schedule, step.learning_rate) * loss
 
     def update(self, step: Step) -> None:
-        """Fit the next epoch's mixture."""
+        """Fit the mixture of the next epoch after the last step of an epoch."""
         if not step.last_of_epoch or self._last_epoch(step):
             return
         if isinstance(self._settings.refit, SeparatePassSettings):
@@ -68,13 +68,13 @@ class Cem(Term):
         return separate_pass(refit, self._context, ensemble, sent=self._method.noisy)
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return the mean of L_C over the epoch; not a number before there is a mixture."""
+        """Return the mean of L_C over the epoch; NaN where there was no mixture."""
         losses, self._losses = torch.stack(self._losses).mean()[None], []
         return {"conditional_entropy_loss": losses}
 
 
 def _schedule(name: str, learning_rate: float) -> float:
-    """Return what lambda is multiplied by at a learning rate."""
+    """Return the factor of lambda at a learning rate."""
     if name == "released" and learning_rate >= _SCHEDULE_END:
         return _SCHEDULE_RATE / learning_rate
     return 1.0
