@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import privprune
 from privprune.errors import UserError
-from privprune.registry import Registry
+from privprune.registry import Registry, use_plugins
 from privprune.yaml_file import load_yaml
 
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "methods":
-            print_methods()
+            print_methods(options.suite)
         else:
             check(options.suite)
     except UserError as mistake:
@@ -56,8 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def print_methods() -> None:
-    """Print the name and a one-line description of each method, by kind, plugins of installed packages included."""
+def print_methods(suite: Path | None) -> None:
+    """Print the name and a one-line description of each method, by kind, plugins of installed packages included.
+
+    Args:
+        suite: a suite's file, whose plugins are listed too; None for no suite.
+
+    Raises:
+        UserError: the file cannot be read, or a plugin or a method's file cannot be imported.
+
+    """
+    if suite is not None:
+        sys.path.insert(0, str(Path.cwd()))  # as for `python -m`
+        use_plugins(load_yaml(suite).get("plugins", []), f"{suite}: plugins")
     for kind in KINDS:
         registry = getattr(importlib.import_module(kind.module), kind.registry)
         print("\n".join([f"{kind.heading}:", *method_lines(registry), ""]))
@@ -89,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="privprune", description="Look up methods and check suites of privprune.")
     parser.add_argument("--version", action="version", version=f"privprune {privprune.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("methods", help="list defences, pruning methods, attacks, wires, models and datasets")
+    listing = commands.add_parser("methods", help="list defences, pruning methods, attacks, wires, models and datasets")
+    listing.add_argument(
+        "suite", type=Path, nargs="?", metavar="SUITE.yaml", help="also list the plugins of this suite"
+    )
     checking = commands.add_parser("check", help="report the first mistake in a suite, before anything is trained")
     checking.add_argument("suite", type=Path, metavar="SUITE.yaml")
     return parser

@@ -42,14 +42,21 @@ def use_plugins(names: Sequence[str], where: str) -> None:
 
     """
     for name in names:
-        if name in _plugins:
-            continue
-        try:
-            _plugins[name] = importlib.import_module(name)
-        except Exception as failure:
-            raise UserError(
-                f"{where}: {name}: could not be imported ({type(failure).__name__}: {failure})"
-            ) from failure
+        if name not in _plugins:
+            _plugins[name] = _imported(name, f"{where}: {name}")
+
+
+def _imported(module: str, where: str) -> ModuleType:
+    """Import a module that others write; whatever is wrong with it is one line.
+
+    Raises:
+        UserError: the module cannot be imported.
+
+    """
+    try:
+        return importlib.import_module(module)
+    except Exception as failure:
+        raise UserError(f"{where}: could not be imported ({type(failure).__name__}: {failure})") from failure
 
 
 class Registry(Mapping[str, Method], Generic[Method]):
@@ -110,16 +117,24 @@ class Registry(Mapping[str, Method], Generic[Method]):
 
     def _read(self) -> dict[str, tuple[str, Method]]:
         if self._declared is None:
-            self._declared = {}
-            folder = importlib.import_module(self.package)
-            for entry in pkgutil.iter_modules(folder.__path__, f"{self.package}."):
-                self.add(importlib.import_module(entry.name))
-            for point in importlib.metadata.entry_points(group=self.group):
-                self.add(importlib.import_module(point.module))
+            try:
+                self._read_folder()
+            except UserError:
+                self._declared = None  # the next look-up fails in the same way
+                raise
         for name in _plugins.keys() - self._plugins:
             self._plugins.add(name)
             self.add(_plugins[name])
+        assert self._declared is not None  # noqa: S101 (read above)
         return self._declared
+
+    def _read_folder(self) -> None:
+        self._declared = {}  # before modules are imported, which may look something up
+        folder = importlib.import_module(self.package)
+        for entry in pkgutil.iter_modules(folder.__path__, f"{self.package}."):
+            self.add(_imported(entry.name, entry.name))
+        for point in importlib.metadata.entry_points(group=self.group):
+            self.add(_imported(point.module, f"entry point {self.group}: {point.module}"))
 
 
 def declarations(module: ModuleType) -> tuple[Any, ...]:

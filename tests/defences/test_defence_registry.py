@@ -89,6 +89,32 @@ def test_the_surrogate_has_the_declared_size(example: Example, context: Callable
     assert (defence.surrogate is None) == (surrogate_of(settings_of(example)) is None)
 
 
+STACKED = [example for example in ALL if not DEFENCES[example["name"]].needs & {"cut", "one_network"}]
+
+
+@pytest.mark.parametrize("example", STACKED, ids=lambda example: example["name"] + example.get("variant", ""))
+def test_a_stack_is_its_networks_one_by_one(example: Example, context: Callable[..., DefenceContext], toy: Toy) -> None:
+    """Two networks trained as one stack end as each does alone: no defence mixes the networks of a stack."""
+    given = {"target_accuracy": torch.tensor([0.99])}
+    alone = [trained(example, context(seed, **given), toy, seed) for seed in (0, 1)]
+    stacked = trained(example, context(0, 1, target_accuracy=torch.tensor([0.99, 0.99])), toy, 0, 1)
+    for network, (state,) in enumerate(alone):
+        for name, value in state.items():
+            torch.testing.assert_close(stacked[network][name], value, rtol=0, atol=1e-5)
+
+
+def trained(example: Example, context: DefenceContext, toy: Toy, *seeds: int) -> list[dict[str, torch.Tensor]]:
+    """Return the weights of networks that are trained with a defence, a network for each seed."""
+    defence = build_defence(settings_of(example), context)
+    ensemble = Ensemble(toy.networks(*seeds))
+    data = TrainingData(context.images, context.labels, context.members)
+    plan = toy.plan(context.epochs, batch=context.batch, momentum=0.0)
+    train(ensemble, data, plan, toy.generators(*seeds), terms=defence.terms, transform=defence.transform)
+    if defence.finish is not None:
+        defence.finish(ensemble)
+    return ensemble.state_dicts()
+
+
 def test_slow_modules_are_imported_before_workers_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """`import_slow_modules` imports the modules that the defence declares, and nothing without a defence."""
     monkeypatch.delitem(sys.modules, "slow_module", raising=False)
