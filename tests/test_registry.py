@@ -23,7 +23,7 @@ Make = Callable[..., Registry[MembershipAttack]]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Make:
     """Return a function of file names and contents that makes a folder of methods, and its registry."""
-    package = f"methods_of_{re.sub(r'\W', '_', request.node.name)}"
+    package = "methods_of_" + re.sub(r"\W", "_", request.node.name)
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def make(**files: str) -> Registry[MembershipAttack]:
