@@ -7,12 +7,13 @@ that is drawn for another.
 from __future__ import annotations
 
 import zlib
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 import torch
 
 
+@unique
 class Purpose(IntEnum):
     """What a generator draws for. Results depend on the numbers: a new purpose takes one that no purpose has."""
 
@@ -22,12 +23,12 @@ class Purpose(IntEnum):
     MEMBERSHIP_ATTACK = 3  # training an attack network, and the bootstrap behind its intervals
     BASE_RATE_REPLAY = 4  # as for an attack, where members outnumber non-members, and which non-members are left out
     RANDOM_LAYERS = 5  # noise on the wire, dropout, and skipped branches of a network
-    PRUNING = 5  # random masks, and the order of records in all phases of pruning
     INVERSION = 6  # training an inversion attack, the wire that it queries, and the bootstrap behind its intervals
-    SEARCH_GAIN = 6  # the attack network that compares the candidates of the sparsity search
     CONDITIONAL_ENTROPY = 7  # mixtures and sub-samples behind the entropy of images and of what features leave unknown
     LIPSCHITZ = 8  # the noise behind local Lipschitz constants
-    RECOGNITION = 8  # random layers of the judge, and the bootstrap behind its intervals
+    PRUNING = 9  # random masks, and the order of records in all phases of pruning
+    SEARCH_GAIN = 10  # the attack network that compares the candidates of the sparsity search
+    RECOGNITION = 11  # random layers of the judge, and the bootstrap behind its intervals
 
 
 def generator(seed: int, purpose: Purpose, index: int | None = None, *details: int | str) -> torch.Generator:

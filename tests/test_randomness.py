@@ -38,12 +38,12 @@ def test_the_numbers_of_purposes_are_fixed() -> None:
         "MEMBERSHIP_ATTACK": 3,
         "BASE_RATE_REPLAY": 4,
         "RANDOM_LAYERS": 5,
-        "PRUNING": 5,
         "INVERSION": 6,
-        "SEARCH_GAIN": 6,
         "CONDITIONAL_ENTROPY": 7,
         "LIPSCHITZ": 8,
-        "RECOGNITION": 8,
+        "PRUNING": 9,
+        "SEARCH_GAIN": 10,
+        "RECOGNITION": 11,
     }
 
 
