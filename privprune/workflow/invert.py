@@ -134,10 +134,8 @@ def invert_cell(
     check_same_data(cell, context, f"target: {entry.target}")
     check_inversion(entry, cell.models([0])[0], context.image_shape, f"attack of {entry.target}")
     _check_surrogates(entry, attacks, cell, context.image_shape)
-    targets, training_images = range(cell.manifest.targets), collect_training_images(cell, context)
-    jobs = [_Job("attack", label, number) for label in attacks for number in targets]
-    jobs += [_Job("entropy", "", number) for number in range(len(training_images.sets))]
-    jobs += [_Job("features", "", number) for number in targets]
+    training_images = collect_training_images(cell, context)
+    jobs = _jobs(list(attacks), cell.manifest.targets, len(training_images.sets))
 
     def work(job: _Job) -> _TargetInversion | dict[str, float] | float:
         if job.kind == "attack":
@@ -154,22 +152,21 @@ def invert_cell(
     for job, result in zip(jobs, results, strict=True):
         if isinstance(result, _TargetInversion):
             inversions[job.label].append(result)
-    size = math.prod(context.image_shape)
-    bounded = [
-        with_error_bound(metrics, entropies[position], size)
-        for metrics, position in zip(features, training_images.set_of, strict=True)
-    ]
+    size, sets = math.prod(context.image_shape), training_images.set_of
+    bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
         metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
-        reconstructions={
-            f"{label}/{number}/{name}": values
-            for label, targets in inversions.items()
-            for number, target in enumerate(targets)
-            for name, values in _arrays(target).items()
-        },
+        reconstructions=_reconstructions(inversions),
     )
+
+
+def _jobs(labels: Sequence[str], targets: int, sets: int) -> list[_Job]:
+    """List each attack on each target, the entropy of each set of training images, and the features of each target."""
+    attacks = [_Job("attack", label, number) for label in labels for number in range(targets)]
+    entropies = [_Job("entropy", "", number) for number in range(sets)]
+    return [*attacks, *entropies, *(_Job("features", "", number) for number in range(targets))]
 
 
 def _check_surrogates(
@@ -243,6 +240,16 @@ def _panels(
         for label, targets in inversions.items()
     }
     return {"original": panel(originals, records, shown), **panels}
+
+
+def _reconstructions(inversions: Mapping[str, Sequence[_TargetInversion]]) -> dict[str, Any]:
+    """Return the arrays of all attacks and targets, `<label>/<target>/<name>` -> array."""
+    return {
+        f"{label}/{number}/{name}": values
+        for label, targets in inversions.items()
+        for number, target in enumerate(targets)
+        for name, values in _arrays(target).items()
+    }
 
 
 def _arrays(target: _TargetInversion) -> dict[str, Any]:
