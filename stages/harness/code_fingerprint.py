@@ -30,6 +30,7 @@ PACKAGES = ("privprune", "stages")
 TRACKING = "privprune.tracking"
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # attributes of statements that contain statements
 _COMPILED = "__pycache__"
 
 
@@ -102,7 +103,7 @@ def _file_of(module: str, root: Path) -> Path | None:
 def _imports(path: Path) -> frozenset[str]:
     """Return the dotted names that a file imports anywhere, with `from a import b` as a and a.b."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -110,6 +111,21 @@ def _imports(path: Path) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom):
             names |= set(_relative(node, path))
     return frozenset(names)
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Return the module and all statements in it, at any depth; expressions contain neither imports nor docstrings."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in _BLOCKS:
+            waiting += getattr(node, field, ())
 
 
 def _relative(node: ast.ImportFrom, path: Path) -> Iterator[str]:
@@ -142,11 +158,10 @@ def _data_in(folder: Path) -> Iterator[Path]:
 @functools.cache
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a file; for Python code, that of its syntax tree without docstrings, unparsed."""
-    content = path.read_bytes()
-    if path.suffix == ".py":
-        tree = ast.parse(content)
-        for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        content = ast.unparse(tree).encode()
-    return hashlib.sha256(content).hexdigest()
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    tree = _tree(path)
+    for node in list(_statements(tree)):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()

@@ -32,6 +32,7 @@ def test_a_step_is_measured() -> None:
     assert [result.aim for result in results] == [pytest.approx(1.1), 2.0, None]
 
 
+@pytest.mark.slow
 def test_the_attack_is_measured() -> None:
     """Its row has a number and its aim."""
     (result,) = decoder_attack.measure(decoder_attack.QUICK)

@@ -48,6 +48,7 @@ def test_a_cost_is_the_median_of_its_rounds() -> None:
     assert "lie 0 % off the line" in found.note
 
 
+@pytest.mark.slow
 def test_what_computes_is_measured() -> None:
     """Images, seeds, shadow models and clusters each have a row with all their points."""
     found = growth.trained(growth.QUICK, torch.device("cpu"))

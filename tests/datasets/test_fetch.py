@@ -194,6 +194,7 @@ def test_an_unwritable_output_is_reported(tmp_path: Path) -> None:
         fetched(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_set_has_the_shape_of_the_catalogue(
     tmp_path: Path, small_mnist: SmallMnist, small_cifar10: SmallCifar, small_cifar100: SmallCifar
 ) -> None:

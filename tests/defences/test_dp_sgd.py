@@ -47,6 +47,7 @@ def fitted(
     return ensemble
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("accountant", "epsilon"), [("rdp", 1.0), ("prv", 6.28)])
 def test_the_target_epsilon_is_reached(toy: Toy, context: MakeSetting, accountant: Any, epsilon: float) -> None:
     """The epsilon of the training is below the target by at most 2 %, and all steps are counted."""

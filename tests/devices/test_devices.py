@@ -23,6 +23,8 @@ from privprune.pruning import PRUNING
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 GPU = "cuda" if torch.cuda.is_available() else "simulated"
 _NOISY = ("cut", "laplace", "dropout", "local_dp", "skip", "removed", "distance_correlation", "resfl")

@@ -20,6 +20,8 @@ from locations import ROOT
 
 from privprune.records import read_records
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = [
     "check",
     "fetch@digits",
@@ -297,21 +299,16 @@ def test_a_new_method_makes_nothing_stale(clone: Clone, tmp_path: Path) -> None:
 
 
 def test_a_changed_method_reruns_the_entries_that_use_it(clone: Clone, tmp_path: Path) -> None:
-    """A change of CEM as written makes its cell stale, one of the loop every trained cell, and a comment nothing."""
+    """A change of CEM as written makes its cell stale and nothing else, a comment in Min-Max not even its cell."""
     copy = clone.copy(tmp_path / "privprune")
-    form = copy.folder / "privprune" / "defences" / "cem" / "as_written.py"
-    form.write_text(form.read_text() + "# a comment\n")
-    assert stale(copy) == {"check"}
+    defences = copy.folder / "privprune" / "defences"
+    for file, line in (
+        (defences / "cem" / "as_written.py", "CHANGED = True"),
+        (defences / "min_max.py", "# a comment"),
+    ):
+        file.write_text(f"{file.read_text()}{line}\n")
     assert copy.repro("check")[0] == ["check"]
-    assert stale(copy) == set()
-    form.write_text(form.read_text() + "CHANGED = True\n")
-    copy.repro("check")
     assert stale(copy) == {"harden@cut-cem"}
-    loop = copy.folder / "privprune" / "training" / "loop.py"
-    loop.write_text(loop.read_text() + "CHANGED = True\n")
-    copy.repro("check")
-    trained = {stage for stage in EVERYTHING if stage.startswith(("train@", "prune@", "harden@"))}
-    assert trained <= stale(copy)
 
 
 PLUGIN_CELL = """
@@ -339,8 +336,7 @@ def test_a_plugin_is_used_and_fingerprinted_like_our_own_methods(clone: Clone, t
     assert {"outside_methods/logit_decay.py", "outside_methods/strength.py"} <= listed.keys()
     helper = copy.folder / "outside_methods" / "strength.py"
     helper.write_text(helper.read_text().replace("0.5", "0.6"))
-    assert "check" in stale(copy)
-    copy.repro("check")
+    assert copy.repro("check")[0] == ["check"]
     after = {stage for stage in stale(copy) if stage.startswith(("train@", "prune@", "harden@", "attack@"))}
     assert after == {"harden@outside"}
 

@@ -314,6 +314,7 @@ sys.exit(sum(os.wait()[1] != 0 for _ in range(4)))
 """
 
 
+@pytest.mark.slow
 def test_a_deleted_database_comes_back_complete(root: Path, empty_database: Path) -> None:
     """Four stages at once find none, and a server away: all end well with one warning, and each run is there once."""
     filled(root)
