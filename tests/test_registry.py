@@ -72,6 +72,18 @@ def test_a_plugin_joins_every_registry_of_its_kind(folder: Make, tmp_path: Path)
         sys.modules.pop("plugin_of_the_tests")
 
 
+def test_an_installed_package_adds_methods_by_entry_points(folder: Make, tmp_path: Path) -> None:
+    """The modules that the entry points of the registry's group name are read with the folder."""
+    (tmp_path / "installed_methods.py").write_text(DECLARES.format(name="installed"))
+    about = tmp_path / "installed_methods-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: installed-methods\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[privprune.tests-have-none]\nany = installed_methods\n")
+    registry = folder(one=DECLARES.format(name="a"))
+    assert list(registry) == ["a", "installed"]
+    assert registry.module_of("installed") == "installed_methods"
+
+
 def test_a_plugin_that_is_not_there_is_one_line() -> None:
     """The line names the place in the suite and the module."""
     with pytest.raises(UserError, match=r"^params\.yaml: plugins: not_there: could not be imported \(ModuleNotFound"):
