@@ -163,6 +163,12 @@ def _names(kind: Any) -> tuple[str, ...]:
     return typing.get_args(typing.get_type_hints(kind)["name"])
 
 
+def name_of(settings: type[Any]) -> str:
+    """Return the one name that the literal field `name` of a settings class allows."""
+    (name,) = _names(settings)
+    return str(name)
+
+
 def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:
     """Read `tuple[X, ...]`, which is a list in the file."""
     if not isinstance(found, list | tuple):

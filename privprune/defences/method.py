@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -12,6 +11,7 @@ from privprune.models import CutSettings
 from privprune.models.decoder import DecoderSize
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
+from privprune.settings import name_of
 
 # cut: networks that are split into edge and cloud, not in a stack; reference: non-members that no network trains on;
 # one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: it controls the whole
@@ -95,5 +95,4 @@ class DefenceMethod:
     @property
     def name(self) -> str:
         """The defence's name in a suite."""
-        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
-        return str(name)
+        return name_of(self.settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from privprune.models import BlockNet
 from privprune.models.shapes import NetworkShapes
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
+from privprune.settings import name_of
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Masks, Term, TrainingPlan
 
@@ -89,8 +89,7 @@ class PruningMethod:
     @property
     def name(self) -> str:
         """The method's name in a suite."""
-        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
-        return str(name)
+        return name_of(self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,12 +42,11 @@ def _defended(
     entry: PruneEntry | HardenEntry, data: DatasetSettings, network: NetworkSettings, where: str
 ) -> DefendedCell:
     """Describe a cell for the check of its defence."""
-    pruning = isinstance(entry, PruneEntry)
     return DefendedCell(
         cut=network.cut,
         epochs=entry.retrain.epochs if isinstance(entry, PruneEntry) else entry.plan.epochs,
         stack=entry.stack,
-        pruning=pruning,
+        pruning=isinstance(entry, PruneEntry),
         origin=entry.origin,
         reserves_reference=network.reserve_reference,
         identities=network.reidentification is not None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
@@ -12,7 +11,7 @@ from torch import Tensor
 from privprune.defences.cem.features import Features
 from privprune.defences.defence import DefenceContext
 from privprune.registry import Registry
-from privprune.settings import OneOf
+from privprune.settings import OneOf, name_of
 from privprune.training.loop import Step
 
 
@@ -74,8 +73,7 @@ class FormMethod:
     @property
     def name(self) -> str:
         """The form's name in a suite."""
-        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
-        return str(name)
+        return name_of(self.settings)
 
 
 FORMS = Registry("privprune.defences.cem", FormMethod, "privprune.defences")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import nn
+
+from privprune.settings import name_of
 
 
 class WireSettings(Protocol):
@@ -52,5 +53,4 @@ class WireMethod:
     @property
     def name(self) -> str:
         """The wire's name in a suite."""
-        (name,) = typing.get_args(typing.get_type_hints(self.settings)["name"])
-        return str(name)
+        return name_of(self.settings)
