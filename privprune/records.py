@@ -40,6 +40,8 @@ class Record:
         attacks: label -> results of the attack; empty for stages that do not attack.
         panels: label of an inversion attack -> reconstructions from the first target, and `original` -> the same
             images themselves; each a PNG in base64.
+        checks: what was checked -> its checks (`checks.Check`): `network` and `defence` of a cell, or the label of an
+            attack.
         versions: of Python and of the packages that compute results.
         device: `cpu`, or the name of the GPU.
 
@@ -63,6 +65,7 @@ class Record:
     search: list[dict[str, Any]] = field(default_factory=list)
     attacks: dict[str, Any] = field(default_factory=dict)
     panels: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     device: str = "cpu"
 

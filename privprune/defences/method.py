@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from privprune.checks import Check, no_checks
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
 from privprune.models.decoder import DecoderSize
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
 from privprune.settings import name_of
+from privprune.training.trained import Trained
 
 # cut: networks that are split into edge and cloud, not in a stack; reference: non-members that no network trains on;
 # one_network: no stack of networks; classes: a classifier, not re-identification; whole_training: it controls the whole
@@ -76,6 +78,8 @@ class DefenceMethod:
             key at fault, or with `found` where it is the defence as a whole.
         surrogate: size of the decoder that networks are trained against, from which an adaptive attack may start.
         prunes: whether it prunes by itself, so that it cannot be combined with a method that removes structures.
+        checks: (settings, training) -> checks of a cell that was trained with the defence, such as whether an
+            adversary of a game was better than its trivial answer.
         parts: registries of parts that its settings name, such as the forms of CEM's loss.
         imports: modules that are slow to import and needed by this defence alone; imported before workers fork.
         examples: small settings in the form of a suite's, for the tests that all defences share.
@@ -89,6 +93,7 @@ class DefenceMethod:
     check: Callable[[Any, DefendedCell], None] = _no_check
     surrogate: Callable[[Any], DecoderSize | None] = _no_surrogate
     prunes: bool = False
+    checks: Callable[[Any, Trained], tuple[Check, ...]] = no_checks
     parts: tuple[Registry[Any], ...] = ()
     imports: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
+from privprune.checks import Check, no_checks
 from privprune.models import BlockNet
 from privprune.models.shapes import NetworkShapes
 from privprune.pruning.budget import Counts
@@ -15,6 +16,7 @@ from privprune.pruning.mask import Mask
 from privprune.settings import name_of
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Masks, Term, TrainingPlan
+from privprune.training.trained import Trained
 
 # A training plan for the examples of methods that train; SGD with momentum and weight decay would both revive a weight
 # that is not masked at every step.
@@ -79,12 +81,15 @@ class PruningMethod:
         examples: small settings as a suite has them, for the tests that all methods share.
         check: validates settings against a network before anything is trained; raises a ValueError that begins with
             the key at fault, such as `method.threshold`.
+        checks: (settings, training) -> checks of a cell that was pruned with the method, such as whether its masks
+            were near zero when they were removed.
 
     """
 
     settings: type[Any]
     examples: tuple[Mapping[str, object], ...]
     check: Callable[[Any, NetworkShapes], None] = _accept_all
+    checks: Callable[[Any, Trained], tuple[Check, ...]] = no_checks
 
     @property
     def name(self) -> str:

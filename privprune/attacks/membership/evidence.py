@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from privprune.attacks.membership.signals import scaled_confidence
+from privprune.attacks.membership.view import View
 from privprune.errors import UserError
 
 
@@ -22,12 +23,17 @@ class Outputs:
         logits: float [n, classes].
         labels: int64 [n], the true classes.
         positions: int64 [n], the column of each record in `Shadows`.
+        views: float [n, classes] each, the answers to changed records; only those that an attack asked for.
+        companion: float [n, classes], outputs of a second network that was released together with the target, such as
+            the dense network behind a pruned one; None where there is none.
 
     """
 
     logits: Tensor
     labels: Tensor
     positions: Tensor
+    views: Mapping[View, Tensor] = field(default_factory=dict)
+    companion: Tensor | None = None
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -36,7 +42,13 @@ class Outputs:
     def take(self, rows: Tensor) -> Outputs:
         """Return the outputs on the records at these rows, int64 [k]."""
         rows = rows.to(self.labels.device)
-        return Outputs(self.logits[rows], self.labels[rows], self.positions[rows])
+        return Outputs(
+            logits=self.logits[rows],
+            labels=self.labels[rows],
+            positions=self.positions[rows],
+            views={view: logits[rows] for view, logits in self.views.items()},
+            companion=None if self.companion is None else self.companion[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,14 @@ class Shadows:
         logits: K tensors, float [N, classes].
         labels: int64 [N], the true classes.
         members: bool [K, N], whether the shadow model was trained on the record.
+        views: K tensors each, float [N, classes], the answers to changed records; only those that an attack asked for.
 
     """
 
     logits: Sequence[Tensor]
     labels: Tensor
     members: Tensor
+    views: Mapping[View, Sequence[Tensor]] = field(default_factory=dict)
 
     @cached_property
     def confidences(self) -> Tensor:
