@@ -125,7 +125,9 @@ def test_resampled_metrics_equal_the_metrics_of_the_resampled_records(*, ties: b
     scores = drawn(40, 30, 1.0, 3, ties=ties)
     draw = np.random.default_rng(9)
     picks = [draw.integers(size, size=(25, size)) for size in (40, 30)]
-    counts = [np.stack([np.bincount(row, minlength=size) for row in pick]) for pick, size in zip(picks, (40, 30), strict=True)]
+    counts = [
+        np.stack([np.bincount(row, minlength=size) for row in pick]) for pick, size in zip(picks, (40, 30), strict=True)
+    ]
     places = np.arange(40), np.arange(40, 70)
     fast = scores.ranking.resampled(np.concatenate(counts, axis=1).astype(np.int32), *places)
     for row in range(25):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from privprune.metrics.intervals import bootstrap_of_means
-from privprune.metrics.record_draws import Records, RecordDraws
+from privprune.metrics.record_draws import RecordDraws, Records
 from privprune.metrics.record_part import DRAWS, RecordPart, shared_variance
 
 
