@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit  # importing scipy.stats would cost each stage most of a second
 
 from privprune.metrics.record_draws import Counts, RecordDraws, Records
-from privprune.metrics.record_part import RecordPart
+from privprune.metrics.record_part import DRAWS, RecordPart
 
 Array = NDArray[np.float64]
 Resampled = Callable[[Counts], Array]  # [draws, records], how often each is drawn -> [seeds, draws, metrics]
@@ -114,17 +114,18 @@ def bootstrap(
 
     """
     seeds = len(points)
-    deviations = np.empty((seeds, resamples, points.shape[1]))
-    done = 0
-    for counts in draws.counts(resamples):
-        deviations[:, done : done + len(counts)] = resampled(counts) - points[:, None]
-        done += len(counts)
+    deviations = _deviations(points, resampled, draws, resamples)
     chosen = generator.integers(seeds, size=(seeds, resamples))
     from_seeds = points[chosen].mean(axis=0) - points.mean(axis=0)
     from_records = deviations[chosen, np.arange(resamples)].mean(axis=0)
     means = points.mean(axis=0) + expansion(seeds) * from_seeds + from_records
     low, high = np.quantile(means, OUTSIDE, axis=0)
     return Bootstrapped(points, low, high, deviations, draws)
+
+
+def _deviations(points: Array, resampled: Resampled, draws: RecordDraws, resamples: int) -> Array:
+    """Return each seed's metrics on resampled records less those on the records, [seeds, resamples, metrics]."""
+    return np.concatenate([resampled(counts) - points[:, None] for counts in draws.counts(resamples)], axis=1)
 
 
 def expansion(seeds: int) -> float:
@@ -183,3 +184,19 @@ def bootstrap_of_means(
     points = np.array([[values.mean()] for values in per_record])
     resampled = resampled_means([values[:, None] for values in per_record], draws)
     return bootstrap(points, resampled, draws, resamples, generator).interval(0, part=True)
+
+
+def parts_of_means(values: Sequence[Array], records: Sequence[Records]) -> list[RecordPart]:
+    """Return the record parts of means over records, one per metric; empty where there is one seed.
+
+    Args:
+        values: for each seed, [its records, metrics].
+        records: for each seed, which records these are, int64.
+
+    """
+    if len(values) < 2:
+        return []
+    draws = RecordDraws.of([(one,) for one in records])
+    points = np.stack([own.mean(axis=0) for own in values])
+    deviations = _deviations(points, resampled_means(values, draws), draws, DRAWS)
+    return [RecordPart.of(deviations[:, :, metric], draws.name, draws.records) for metric in range(deviations.shape[2])]

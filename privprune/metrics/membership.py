@@ -86,11 +86,12 @@ class Ranking:
     @classmethod
     def of(cls, scores: Scores) -> Ranking:
         """Rank the scores."""
-        orders = [np.argsort(-part, kind="stable") for part in (scores.members, scores.nonmembers)]
-        members, nonmembers = scores.members[orders[0]], scores.nonmembers[orders[1]]
+        first, second = (np.argsort(-part, kind="stable") for part in (scores.members, scores.nonmembers))
+        members, nonmembers = scores.members[first], scores.nonmembers[second]
         distinct = np.unique(np.concatenate([members, nonmembers]))[::-1]
         return cls(
-            *orders,
+            members=first,
+            nonmembers=second,
             members_at=np.concatenate([[0], _at_least(distinct, members)]),
             nonmembers_at=np.concatenate([[0], _at_least(distinct, nonmembers)]),
             above=len(members) - np.searchsorted(members[::-1], nonmembers, side="right"),
@@ -100,8 +101,10 @@ class Ranking:
 
     def as_they_are(self) -> Array:
         """Return all metrics on the records, without resampling: [metrics + grid], see `_measurements`."""
-        row: Array = self._measurements(*(np.arange(len(part) + 1)[None] for part in (self.members, self.nonmembers)))
-        return row[0]
+        row: Array = self._measurements(*(np.arange(len(part) + 1)[None] for part in (self.members, self.nonmembers)))[
+            0
+        ]
+        return row
 
     def resampled(self, counts: Counts, members: Records, nonmembers: Records) -> Array:
         """Return all metrics of R resamples, [R, metrics + grid], in which records count as often as they were drawn.

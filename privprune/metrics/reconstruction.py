@@ -37,8 +37,10 @@ class Quality:
     @classmethod
     def of(cls, images: Tensor, reconstructed: Tensor, records: Tensor) -> Quality:
         """Compare images with their reconstructions, float [n, C, H, W] in [0, 1] each; `records` is int64 [n]."""
-        found = [measure(images, reconstructed).double().cpu().numpy() for measure in (mse, psnr, ssim)]
-        return cls(*found, records.cpu().numpy())
+        errors, decibel, likeness = (
+            measure(images, reconstructed).double().cpu().numpy() for measure in (mse, psnr, ssim)
+        )
+        return cls(errors, decibel, likeness, records.cpu().numpy())
 
     def take(self, rows: Tensor) -> Quality:
         """Return the qualities of the images with the given indices, int64 [k]."""
