@@ -27,7 +27,7 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         notes=(
             f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
             "Nothing is extrapolated: a seed whose accuracy lies beyond the curve's ends is left out.",
-            "Where it is better, or worse, in both than that end, it counts with the difference to it, which is the least.",
+            "Where it is better, or worse, in both than that end, it counts with the difference to it, a lower bound.",
             *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
-from scipy import stats
 from verdict_records import attack_result, cell_records
 
 from privprune.errors import UserError
@@ -26,7 +24,6 @@ from privprune.verdicts import (
 )
 from privprune.verdicts.comparisons import Finding, combined, decide
 from privprune.verdicts.record_metrics import epochs_to_converge, maker_numbers
-from privprune.verdicts.statistics import estimate_over_seeds, kendall
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
@@ -445,27 +442,6 @@ def test_order_of_records_does_not_matter() -> None:
     records = cell_records("base", attacks={"nasr": [0.5] * 3}) + cell_records("pruned", attacks={"nasr": [0.5] * 3})
     mapped = settings(rows(baseline="base", mia_pruning="pruned"))
     assert evaluate(records, PAPER, mapped, "test") == evaluate(records[::-1], PAPER, mapped, "test")
-
-
-@pytest.mark.parametrize("count", [2, 3, 10])
-def test_interval_over_seeds_is_students(count: int) -> None:
-    """Mean and interval agree with SciPy's Student distribution."""
-    values = np.random.default_rng(count).normal(50, 2, count)
-    low, high = stats.t.interval(0.95, count - 1, loc=values.mean(), scale=stats.sem(values))
-    found = estimate_over_seeds(values.tolist())
-    assert (found.mean, found.low, found.high) == pytest.approx((values.mean(), low, high))
-
-
-def test_interval_stays_within_what_is_possible() -> None:
-    """An accuracy's interval ends at 100 percent."""
-    assert estimate_over_seeds([99.0, 100.0], 0.0, 100.0).high == 100.0
-
-
-def test_rank_correlation_is_kendalls() -> None:
-    """Without ties the rank correlation is SciPy's Kendall tau; a tie counts as no agreement."""
-    first, second = np.random.default_rng(0).normal(size=(2, 6))
-    assert kendall(first.tolist(), second.tolist()) == pytest.approx(stats.kendalltau(first, second).statistic)
-    assert kendall([1.0, 2.0, 3.0], [1.0, 1.0, 2.0]) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
