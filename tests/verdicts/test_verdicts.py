@@ -180,6 +180,18 @@ def test_pairs_are_of_the_same_seed() -> None:
     assert result.high == pytest.approx(-1.0)
 
 
+def test_equal_differences_decide_nothing_where_the_records_are_unknown() -> None:
+    """Records without parts whose seeds all differ by the same show no spread, and no spread is no evidence."""
+    records = cell_records("base", attacks={"nasr": [0.6] * 3}) + cell_records("pruned", attacks={"nasr": [0.5] * 3})
+    for record in records:
+        for result in record.attacks.values():
+            result["metrics"]["balanced_accuracy"].pop("record_part")
+    evaluation = evaluate(records, PAPER, settings(rows(baseline="base", mia_pruning="pruned")), "test")
+    result = claim(evaluation, "lower_than_baseline").parts[0].comparisons[0]
+    assert (result.finding, result.reason) == ("inconclusive", "no spread between seeds")
+    assert (result.mean, result.low, result.basis) == (pytest.approx(-10), None, "seeds only")
+
+
 def test_without_common_seed_nothing_is_decided() -> None:
     """Cells without a common seed cannot be paired."""
     result = claim(compared([0.6] * 3, [0.5] * 3, seeds=[7, 8, 9]), "lower_than_baseline").parts[0].comparisons[0]
