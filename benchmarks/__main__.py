@@ -18,6 +18,7 @@ BENCHMARKS = {  # name -> its module, imported only to be run
     "decoder": "decoder_attack",
     "peak": "matrix_peak",
     "reidentification": "reidentification",
+    "intervals": "intervals",
     "growth": "growth",
     "scheduling": "scheduling",
     "edge-speed": "edge_speed",

@@ -33,6 +33,9 @@ class Record:
         seeds: one per target; lists of one value per target have the same order.
         shadows: number of shadow models.
         metrics: name -> one value per target.
+        record_parts: metric -> what its mean over targets owes to the records that they share, see
+            `metrics.record_part.RecordPart`; those of attacks stand beside their metrics. Empty where there is one
+            target.
         history: curve -> [epochs][targets].
         phases: name and number of epochs of each training phase, in order.
         histograms: `edges`, and counts of the first target's non-zero weights per layer and for `all`.
@@ -59,6 +62,7 @@ class Record:
     seeds: list[int]
     shadows: int
     metrics: dict[str, list[float]] = field(default_factory=dict)
+    record_parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: dict[str, list[list[float]]] = field(default_factory=dict)
     phases: list[dict[str, Any]] = field(default_factory=list)
     histograms: dict[str, list[float]] = field(default_factory=dict)

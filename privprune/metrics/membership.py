@@ -8,13 +8,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from privprune.metrics.intervals import Array, Counts, Interval, basis_of, chunks, nested_bootstrap, resampled_counts
+from privprune.metrics.intervals import Array, Interval, bootstrap
+from privprune.metrics.record_draws import Counts, RecordDraws, Records
 
 FPR_GRID: Array = np.logspace(-4, 0, 41)  # ten points per decade
 PRIORS = {"ppv_at_1_percent_prior": 0.01, "ppv_at_10_percent_prior": 0.1, "ppv_at_50_percent_prior": 0.5}
 LOW_FPR = {"tpr_at_1_percent_fpr": 0.01, "tpr_at_0.1_percent_fpr": 0.001}
 METRICS = ("balanced_accuracy", "accuracy", "advantage", "auc", *LOW_FPR, *PRIORS)
+COMPARED = ("balanced_accuracy", "auc", *LOW_FPR)  # what claims compare between cells: their record parts are stored
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Scores:
         threshold: a record counts as a member where score >= threshold; set from what the attacker knows, never from
             these records.
         history: curves of the attack network's training, one number per epoch; empty for an attack without one.
+        records: which records were scored, positions in the dataset: int64 [members] and [non-members]; None where
+            that is not known.
 
     """
 
@@ -34,6 +39,7 @@ class Scores:
     nonmembers: Array
     threshold: float
     history: Mapping[str, list[float]] = field(default_factory=dict)
+    records: tuple[Records, Records] | None = None
 
     def __post_init__(self) -> None:
         """Refuse scores for which no metric is defined.
@@ -45,6 +51,8 @@ class Scores:
         for name, scores in (("members", self.members), ("nonmembers", self.nonmembers)):
             if scores.ndim != 1 or scores.dtype != np.float64 or not len(scores) or np.isnan(scores).any():
                 raise ValueError(f"scores of {name} must be a non-empty float64 vector without NaN")
+        if self.records is not None and tuple(map(len, self.records)) != (len(self.members), len(self.nonmembers)):
+            raise ValueError("scores: as many records as scores are needed")
 
     @cached_property
     def ranking(self) -> Ranking:
@@ -54,89 +62,124 @@ class Scores:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The distinct scores from high to low, V of them; the threshold after the first v accepts all records above it.
+    """The records in the order of their scores, and the V distinct scores, of which the first v accept their records.
 
     Attributes:
+        members: the members from the highest score to the lowest, int64 [members].
+        nonmembers: the same for non-members.
         members_at: [V + 1], how many members are accepted for v = 0..V; ties are accepted together.
         nonmembers_at: [V + 1], the same for non-members.
+        above: for each non-member in this order, how many members have a higher score, int64 [non-members].
+        level: the same for a score at least as high.
         cut: the v of the attack's threshold.
 
     """
 
-    members_at: Counts
-    nonmembers_at: Counts
+    members: Records
+    nonmembers: Records
+    members_at: Records
+    nonmembers_at: Records
+    above: Records
+    level: Records
     cut: int
 
     @classmethod
     def of(cls, scores: Scores) -> Ranking:
         """Rank the scores."""
-        distinct = np.unique(np.concatenate([scores.members, scores.nonmembers]))
-
-        def accepted(part: Array) -> Counts:
-            below = np.searchsorted(np.sort(part), distinct[::-1], side="left")
-            return np.concatenate([[0], len(part) - below])
-
-        cut = len(distinct) - int(np.searchsorted(distinct, scores.threshold, side="left"))
-        return cls(accepted(scores.members), accepted(scores.nonmembers), cut)
+        first, second = (np.argsort(-part, kind="stable") for part in (scores.members, scores.nonmembers))
+        members, nonmembers = scores.members[first], scores.nonmembers[second]
+        distinct = np.unique(np.concatenate([members, nonmembers]))[::-1]
+        return cls(
+            members=first,
+            nonmembers=second,
+            members_at=np.concatenate([[0], _at_least(distinct, members)]),
+            nonmembers_at=np.concatenate([[0], _at_least(distinct, nonmembers)]),
+            above=len(members) - np.searchsorted(members[::-1], nonmembers, side="right"),
+            level=_at_least(nonmembers, members),
+            cut=int(_at_least(np.array([scores.threshold]), distinct)[0]),
+        )
 
     def as_they_are(self) -> Array:
         """Return all metrics on the records, without resampling: [metrics + grid], see `_measurements`."""
-        row: Array = _measurements(self.members_at[None], self.nonmembers_at[None], self.cut)[0]
+        row: Array = self._measurements(*(np.arange(len(part) + 1)[None] for part in (self.members, self.nonmembers)))[
+            0
+        ]
         return row
 
-    def resampled(self, count: int, generator: np.random.Generator) -> Array:
-        """Return all metrics of `count` resamples, drawn with replacement: [count, metrics + grid]."""
-        rows = [np.empty((0, len(METRICS) + len(FPR_GRID)))]
-        for part in chunks(count, len(self.members_at)):
-            members = self._cumulated(self.members_at, part, generator)
-            nonmembers = self._cumulated(self.nonmembers_at, part, generator)
-            rows.append(_measurements(members, nonmembers, self.cut))
-        return np.concatenate(rows)
+    def resampled(self, counts: Counts, members: Records, nonmembers: Records) -> Array:
+        """Return all metrics of R resamples, [R, metrics + grid], in which records count as often as they were drawn.
 
-    @staticmethod
-    def _cumulated(accepted: Counts, count: int, generator: np.random.Generator) -> Counts:
-        """Resample the records behind `accepted`: [count, V + 1], where a record counts as often as it was drawn."""
-        drawn = np.zeros((count, accepted[-1] + 1), dtype=np.int64)
-        np.cumsum(resampled_counts(int(accepted[-1]), count, generator), axis=1, out=drawn[:, 1:])
-        return drawn[:, accepted]
+        Args:
+            counts: [R, records], how often each of all records was drawn.
+            members: [members], the place of each among all records, in the order of `Scores.members`.
+            nonmembers: [non-members], the same.
+
+        """
+        return self._measurements(
+            _cumulated(counts, members[self.members]), _cumulated(counts, nonmembers[self.nonmembers])
+        )
+
+    def _measurements(self, true: NDArray[Any], false: NDArray[Any]) -> Array:
+        """Return all metrics of R samples in the order of METRICS, then the ROC on FPR_GRID: [R, metrics + grid].
+
+        Args:
+            true: int [R, members + 1], how many members are drawn among the first in order.
+            false: int [R, non-members + 1], the same for non-members.
+
+        """
+        members, nonmembers = (_drawn(part).astype(np.float64) for part in (true, false))
+        right, wrong = true[:, self.members_at[self.cut]], false[:, self.nonmembers_at[self.cut]]
+        tpr, fpr = right / members, wrong / nonmembers
+        accuracy = (right + nonmembers - wrong) / (members + nonmembers)
+        low = self.tpr_at_fpr(np.array([*LOW_FPR.values(), *FPR_GRID]), true, false)
+        precision = [_ppv(tpr, fpr, prior) for prior in PRIORS.values()]
+        area = self._area(true, false) / (members * nonmembers)
+        columns = [(1 + tpr - fpr) / 2, accuracy, tpr - fpr, area, *low[:, : len(LOW_FPR)].T, *precision]
+        return np.column_stack([*columns, low[:, len(LOW_FPR) :]])
+
+    def _area(self, true: NDArray[Any], false: NDArray[Any]) -> Array:
+        """Return how many pairs are in order, [R], ties counted half: the area under the ROC times all pairs."""
+        drawn, above = np.diff(false, axis=1), true.take(self.above, axis=1)
+        level = above if np.array_equal(self.above, self.level) else true.take(self.level, axis=1)
+        return np.asarray(np.einsum("rn,rn->r", drawn, above + level, dtype=np.int64) / 2)
+
+    def tpr_at_fpr(self, fpr: Array, true: NDArray[Any] | None = None, false: NDArray[Any] | None = None) -> Array:
+        """Return the largest true positive rate of all thresholds whose false positive rate is at most a given one.
+
+        Args:
+            fpr: [F]; below 1 / non-members only thresholds that accept no non-member count.
+            true: as for `_measurements`; None for the records as they are.
+            false: the same.
+
+        Returns:
+            [R, F].
+
+        """
+        true = np.arange(len(self.members) + 1)[None] if true is None else true
+        false = np.arange(len(self.nonmembers) + 1)[None] if false is None else false
+        allowed = np.floor(fpr * false[:, -1:] + 1e-9).astype(false.dtype)  # 0.001 of 3000 records is 3, not 2.9999
+        most = [np.searchsorted(row, one, side="right") - 1 for row, one in zip(false, allowed, strict=True)]
+        last = np.searchsorted(self.nonmembers_at, np.stack(most), side="right") - 1  # ties are accepted together
+        reached: Array = np.take_along_axis(true, self.members_at[last], axis=1) / _drawn(true)[:, None]
+        return reached
 
 
-def _measurements(true: Counts, false: Counts, cut: int) -> Array:
-    """Return all metrics of R samples in the order of METRICS, then the ROC on FPR_GRID: [R, metrics + grid].
-
-    Args:
-        true: [R, V + 1], accepted members for v = 0..V.
-        false: [R, V + 1], accepted non-members.
-        cut: the v of the attack's threshold.
-
-    """
-    members, nonmembers = true[0, -1], false[0, -1]  # resampling keeps both numbers
-    tpr, fpr = true[:, cut] / members, false[:, cut] / nonmembers
-    accuracy = (true[:, cut] + nonmembers - false[:, cut]) / (members + nonmembers)
-    steps = np.diff(false, axis=1)
-    area = np.einsum("rv,rv->r", steps, true[:, 1:] + true[:, :-1]) / (2 * members * nonmembers)  # ties count half
-    low = tpr_at_fpr(true, false, np.array([*LOW_FPR.values(), *FPR_GRID]))
-    precision = [_ppv(tpr, fpr, prior) for prior in PRIORS.values()]
-    columns = [(1 + tpr - fpr) / 2, accuracy, tpr - fpr, area, *low[:, : len(LOW_FPR)].T, *precision]
-    return np.column_stack([*columns, low[:, len(LOW_FPR) :]])
+def _at_least(wanted: Array, descending: Array) -> Records:
+    """Count for each wanted score how many of some descending scores are at least as high."""
+    return len(descending) - np.searchsorted(descending[::-1], wanted, side="left")
 
 
-def tpr_at_fpr(true: Counts, false: Counts, fpr: Array) -> Array:
-    """Return the largest true positive rate of all thresholds whose false positive rate is at most a given one.
+def _cumulated(counts: Counts, places: Records) -> Counts:
+    """Count the draws of the first records of an order, [R, records + 1]; `places` is theirs in `counts`."""
+    summed = np.zeros((len(counts), len(places) + 1), dtype=counts.dtype)
+    np.cumsum(counts.take(places, axis=1), axis=1, dtype=counts.dtype, out=summed[:, 1:])
+    return summed
 
-    Args:
-        true: [R, V + 1], accepted members for v = 0..V, as in `Ranking`; one row for each resampled set of records.
-        false: [R, V + 1], accepted non-members.
-        fpr: [F]; below 1 / non-members only thresholds that accept no non-member count.
 
-    Returns:
-        [R, F].
-
-    """
-    allowed = np.floor(fpr * false[0, -1] + 1e-9)  # 0.001 of 3000 records is 3, not 2.9999
-    last = np.stack([np.searchsorted(row, allowed, side="right") - 1 for row in false])
-    reached: Array = np.take_along_axis(true, last, axis=1) / true[0, -1]
-    return reached
+def _drawn(cumulated: NDArray[Any]) -> NDArray[Any]:
+    """Return how many records were drawn, [R], at least one: by chance, none of a few may be drawn."""
+    drawn: NDArray[Any] = np.maximum(cumulated[:, -1], 1)
+    return drawn
 
 
 def _ppv(tpr: Array, fpr: Array, prior: float) -> Array:
@@ -182,20 +225,29 @@ def measure(seeds: Sequence[Scores], resamples: int, generator: np.random.Genera
 
     Args:
         seeds: the attack's scores, one per target.
-        resamples: of the bootstrap over records nested in seeds (`intervals.nested_bootstrap`).
-        generator: source of the bootstrap's draws.
+        resamples: of the bootstrap (`intervals.bootstrap`), which draws a record that several targets are scored on
+            once for all of them, where all scores say which records they are of.
+        generator: source of the bootstrap's draws, but for those of known records.
 
     """
     points = np.stack([scores.ranking.as_they_are() for scores in seeds])
-    ends = nested_bootstrap(points, lambda seed, *more: seeds[seed].ranking.resampled(*more), resamples, generator)
-    lowest = np.array([-1.0 if name == "advantage" else 0.0 for name in METRICS] + [0.0] * len(FPR_GRID))
-    low, high = (np.clip(end, lowest, 1) for end in ends)
+    known = [scores.records for scores in seeds if scores.records is not None]
+    if len(known) == len(seeds):
+        draws = RecordDraws.of(known)
+    else:
+        draws = RecordDraws.apart([(scores.members, scores.nonmembers) for scores in seeds], generator)
+
+    def resampled(counts: Counts) -> Array:
+        ranked = zip(seeds, draws.columns, strict=True)
+        return np.stack([scores.ranking.resampled(counts, *columns) for scores, columns in ranked])
+
+    found = bootstrap(points, resampled, draws, resamples, generator)
     metrics = {
-        name: Interval(tuple(points[:, at].tolist()), float(low[at]), float(high[at]), basis_of(len(seeds)))
+        name: found.interval(at, part=name in COMPARED).within(-1.0 if name == "advantage" else 0.0, 1.0)
         for at, name in enumerate(METRICS)
     }
     curve = slice(len(METRICS), None)
-    parts = (FPR_GRID, points.mean(axis=0)[curve], low[curve], high[curve])
+    parts = (FPR_GRID, points.mean(axis=0)[curve], found.low[curve].clip(0, 1), found.high[curve].clip(0, 1))
     roc = dict(zip(("fpr", "tpr", "low", "high"), (part.tolist() for part in parts), strict=True))
     return Measured(metrics, roc, _histories(seeds), _sizes(seeds))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from privprune.metrics.membership import always_member_accuracy
 from privprune.published import Paper
 from privprune.published.metric import Unit
-from privprune.tables.notes import INTERVALS, data_notes
+from privprune.tables.notes import DIFFERENCES, INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, plain, seeds, with_interval
 from privprune.tables.table import ABSENT, MINUS, Table, TableCell, labels, measured_place, numbers, printed_place, row
 from privprune.verdicts import AttackDifference, CellRole, Evaluation, MeasuredCell
@@ -78,7 +78,8 @@ def every_attack_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         rows=tuple(_difference(one, paper) for one in grouped.values()),
         notes=(
-            "Mean over paired seeds [95 % interval by Student's t]; percent points but for the AUC.",
+            "Percent points but for the AUC.",
+            f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
             *data_notes(evaluation.cells),
         ),
     )

@@ -2,7 +2,7 @@
 
 from privprune.published import METRICS, Comparison, Paper
 from privprune.published.metric import Unit
-from privprune.tables.notes import data_notes
+from privprune.tables.notes import DIFFERENCES, data_notes
 from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
 from privprune.tables.table import (
     ABSENT,
@@ -19,6 +19,7 @@ from privprune.tables.table import (
     verdict,
 )
 from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult, Evaluation
+from privprune.verdicts.statistics import SEEDS_ONLY
 
 _HOLDS = {"at_most": "≤", "below": "<", "at_least": "≥", "above": ">"}
 _READING = (
@@ -74,7 +75,7 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         notes=(
             "Published: the same quantity from the paper's tables.",
-            "Measured: mean over paired seeds [95 % interval by Student's t].",
+            f"Measured: mean over paired seeds [95 % interval]; {DIFFERENCES}",
             *data_notes(evaluation.cells),
         ),
     )
@@ -94,7 +95,7 @@ def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: P
         with_interval(result.mean, result.low, result.high, unit, difference=difference),
         seeds(result.seeds),
         verdict(result.finding),
-        result.reason or ABSENT,
+        "; ".join(part for part in (result.reason, SEEDS_ONLY * (result.basis == SEEDS_ONLY)) if part) or ABSENT,
     )
 
 

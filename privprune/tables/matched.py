@@ -2,10 +2,11 @@
 
 from privprune.published import METRICS, Paper
 from privprune.tables.claims import utility_word
-from privprune.tables.notes import data_notes
+from privprune.tables.notes import DIFFERENCES, data_notes
 from privprune.tables.numbers_as_text import estimate, seeds, with_interval
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, numbers, row, texts
 from privprune.verdicts import Evaluation, Matched
+from privprune.verdicts.statistics import SEEDS_ONLY
 
 
 def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -15,7 +16,8 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         name="matched",
         title=f"Reconstruction error at the same {word}",
         caption="A cell beside another defence's curve, whose error is interpolated between its cells at the accuracy "
-        "of the one cell, seed by seed. Above zero the cell hides more at the same accuracy.",
+        "of the one cell, seed by seed. Cells of the curve that another one beats in accuracy and error are left out. "
+        "Above zero the cell hides more at the same accuracy.",
         columns=(
             *labels("Measured on", "Method", "Cell", "Curve of", "Error of"),
             *numbers(f"{word.capitalize()} (%)", "MSE: cell", "MSE: curve", "MSE: difference", "Seeds"),
@@ -23,8 +25,9 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         rows=tuple(_row(matched, paper) for matched in evaluation.matched),
         notes=(
-            "Mean over paired seeds [95 % interval by Student's t]; single errors: mean over seeds.",
-            "Nothing is extrapolated: where an accuracy lies beyond the curve's ends, there is no difference.",
+            f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
+            "Nothing is extrapolated: a seed whose accuracy lies beyond the curve's ends is left out.",
+            "Where it is better, or worse, in both than that end, it counts with the difference to it, a lower bound.",
             *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )
@@ -32,6 +35,7 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 def _row(matched: Matched, paper: Paper) -> tuple[TableCell, ...]:
     difference = matched.difference
+    seeds_only = SEEDS_ONLY if difference is not None and difference.basis == SEEDS_ONLY else ""
     return row(
         measured_place(matched.place),
         paper.labels[matched.of],
@@ -44,6 +48,6 @@ def _row(matched: Matched, paper: Paper) -> tuple[TableCell, ...]:
         ABSENT
         if difference is None
         else with_interval(difference.mean, difference.low, difference.high, "mse", difference=True),
-        seeds(matched.seeds),
-        f"no matched accuracy in {matched.unmatched} of {matched.seeds} seeds" if matched.unmatched else ABSENT,
+        seeds(matched.seeds - matched.unmatched),
+        "; ".join(part for part in (matched.note(), seeds_only) if part) or ABSENT,
     )

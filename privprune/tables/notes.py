@@ -6,7 +6,11 @@ from privprune.verdicts import MeasuredCell
 
 INTERVALS = (
     "Measured: mean over seeds [95 % interval].",
-    "Intervals of attack measures: bootstrap over records, nested in seeds; of all others: Student's t over seeds.",
+    "Intervals of attack measures: bootstrap over seeds and records; records that seeds share are drawn once.",
+    "Intervals of all others: Student's t over seeds, with the noise of test records that they share.",
+)
+DIFFERENCES = (
+    "Student's t over seeds, with the noise of records that they share; seeds only: the record does not say how much."
 )
 
 

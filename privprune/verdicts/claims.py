@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from privprune.published import DERIVED, Claim, Comparison, Paper
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
 from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
-from privprune.verdicts.statistics import estimate_over_seeds
+from privprune.verdicts.statistics import combine, estimate_of
 
 ATTACK_MEASURES = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")
 
@@ -34,6 +34,7 @@ class AttackDifference:
         low: lower end of its 95 % interval; None with one seed.
         high: upper end.
         seeds: how many seeds are paired.
+        basis: what the interval rests on, see `statistics.Estimate`.
 
     """
 
@@ -46,6 +47,7 @@ class AttackDifference:
     low: float | None
     high: float | None
     seeds: int
+    basis: str
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,12 @@ def _differences(claim: Claim, group: ComparisonGroup) -> list[AttackDifference]
     for attack in of.cell.attacks:
         for measure in ATTACK_MEASURES:
             one, other = of.cell.attack_by_seed(attack, measure), against.cell.attack_by_seed(attack, measure)
-            if seeds := sorted(set(one) & set(other)):
-                estimate = estimate_over_seeds([one[seed] - other[seed] for seed in seeds])
+            if difference := combine([one, other], lambda row: row[0] - row[1]):
+                estimate = estimate_of(difference)
                 differences.append(
                     AttackDifference(
                         group.place, of.name, against.name, attack, measure,
-                        estimate.mean, estimate.low, estimate.high, len(seeds),
+                        estimate.mean, estimate.low, estimate.high, len(difference), estimate.basis,
                     )
                 )  # fmt: skip
     return differences

@@ -6,9 +6,10 @@ from typing import Literal
 
 from privprune.published import Comparison
 from privprune.verdicts.comparison_groups import ComparisonGroup
-from privprune.verdicts.matched import UNMATCHED, at_matched_accuracy
+from privprune.verdicts.matched import FEWEST, at_matched_accuracy, note
 from privprune.verdicts.measured_cells import BALANCED
-from privprune.verdicts.statistics import Estimate, estimate_over_seeds, kendall
+from privprune.verdicts.record_metrics import limits_of
+from privprune.verdicts.statistics import Estimate, Limits, SeedValues, combine, estimate_of, kendall, kendall_limits
 
 Finding = Literal["supported", "contradicted", "inconclusive", "not run"]
 CHANCE = 50.0  # percent: the balanced accuracy of guessing
@@ -32,6 +33,7 @@ class ComparisonResult:
         seeds: how many seeds are paired.
         finding: the verdict.
         reason: why, where the interval alone does not explain the verdict; else empty.
+        basis: what the interval rests on, see `statistics.Estimate`; empty without one.
 
     """
 
@@ -44,9 +46,10 @@ class ComparisonResult:
     seeds: int
     finding: Finding
     reason: str
+    basis: str = ""
 
 
-def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
+def quantity(comparison: Comparison, lookup: Lookup) -> SeedValues | None:
     """Return the compared quantity for every seed that all its cells have, None where one of them was not measured.
 
     None for a comparison with a curve too, since a lookup contains no curves.
@@ -58,15 +61,14 @@ def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
     return _per_seed(comparison, columns)
 
 
-def _per_seed(comparison: Comparison, columns: Sequence[Mapping[int, float] | None]) -> dict[int, float] | None:
+def _per_seed(comparison: Comparison, columns: Sequence[Mapping[int, float] | None]) -> SeedValues | None:
     known = [column for column in columns if column is not None]
     if len(known) < len(columns) or (comparison.ranks and len(known) < 4):
         return None
-    seeds = sorted(set.intersection(*(set(column) for column in known)))
-    return {seed: _combined(comparison, [column[seed] for column in known]) for seed in seeds}
+    return combine(known, lambda row: _combined(comparison, row), smooth=not comparison.ranks)
 
 
-def _combined(comparison: Comparison, values: list[float]) -> float:
+def _combined(comparison: Comparison, values: Sequence[float]) -> float:
     if comparison.ranks:
         half = len(values) // 2
         return kendall(values[:half], values[half:])
@@ -80,7 +82,20 @@ def _ranked(comparison: Comparison, group: ComparisonGroup) -> int:
     return len(comparison.of) if len(comparison.of) > 1 else len(group.along(comparison.of[0]))
 
 
-def _measured(comparison: Comparison, group: ComparisonGroup) -> dict[int, float] | None:
+def _limits(comparison: Comparison, group: ComparisonGroup) -> Limits:
+    """Return what the compared quantity can be."""
+    if comparison.ranks:
+        return kendall_limits(_ranked(comparison, group))
+    limits = limits_of(comparison.metric)
+    if comparison.measure == "value":
+        return limits
+    if comparison.measure == "ratio":
+        return Limits(positive=True, exact=limits.exact)
+    span = limits.highest - limits.lowest
+    return Limits(-span, span, step=limits.step, exact=limits.exact)
+
+
+def _measured(comparison: Comparison, group: ComparisonGroup) -> SeedValues | None:
     """Return the quantity in one group; a rank correlation of one defence runs along its curve."""
     if comparison.ranks and len(comparison.of) == 1:
         along = group.along(comparison.of[0])
@@ -102,30 +117,29 @@ def compare(comparison: Comparison, group: ComparisonGroup, printed: Lookup) -> 
     if not per_seed:
         reason = "the cells have no seed in common"
         return ComparisonResult(comparison, attack, published, None, None, None, 0, "inconclusive", reason)
-    estimate = estimate_over_seeds(tuple(per_seed.values()))
+    estimate = estimate_of(per_seed, _limits(comparison, group))
     finding, reason = _decide(comparison, estimate, group)
-    return ComparisonResult(
-        comparison, attack, published, estimate.mean, estimate.low, estimate.high, len(estimate.values), finding, reason
-    )
+    ends = estimate.mean, estimate.low, estimate.high
+    return ComparisonResult(comparison, attack, published, *ends, len(estimate.values), finding, reason, estimate.basis)
 
 
 def _compare_matched(comparison: Comparison, group: ComparisonGroup) -> ComparisonResult | None:
-    """Compare a cell with a curve; inconclusive if the curve does not reach the accuracy of every seed."""
+    """Compare a cell with a curve; inconclusive if the curve reaches the accuracy of fewer than two seeds."""
     compared = group.cells.get(comparison.of[0])
     if compared is None:
         return None
-    pairs = at_matched_accuracy(compared.cell, group.along(comparison.against or ""), comparison.metric)
-    if pairs is None:
+    matches = at_matched_accuracy(compared.cell, group.along(comparison.against or ""), comparison.metric)
+    if matches is None:
         return None
-    known = [here - there for here, there in (pair for pair in pairs.values() if pair is not None)]
-    if not known or len(known) < len(pairs):
-        reason = f"{UNMATCHED} in {len(pairs) - len(known)} of {len(pairs)} seeds" if pairs else "no seed in common"
-        return ComparisonResult(comparison, "", None, None, None, None, len(pairs), "inconclusive", reason)
-    estimate = estimate_over_seeds(known)
+    beyond = note(*matches.counts())
+    if len(matches.difference) < min(FEWEST, len(matches.places)) or not matches.places:
+        reason = beyond or "no seed in common"
+        return ComparisonResult(comparison, "", None, None, None, None, len(matches.places), "inconclusive", reason)
+    estimate = estimate_of(matches.difference, _limits(comparison, group))
     finding, reason = _decide(comparison, estimate, group)
-    return ComparisonResult(
-        comparison, "", None, estimate.mean, estimate.low, estimate.high, len(known), finding, reason
-    )
+    reason = "; ".join(part for part in (reason, beyond) if part)
+    ends = estimate.mean, estimate.low, estimate.high
+    return ComparisonResult(comparison, "", None, *ends, len(estimate.values), finding, reason, estimate.basis)
 
 
 def _uses_attack(comparison: Comparison) -> bool:
@@ -135,13 +149,13 @@ def _uses_attack(comparison: Comparison) -> bool:
 def _decide(comparison: Comparison, estimate: Estimate, group: ComparisonGroup) -> tuple[Finding, str]:
     """Decide by the interval; inconclusive where the experiment could not have supported the claim."""
     if estimate.low is None or estimate.high is None:
-        return "inconclusive", "one seed"
+        return "inconclusive", "one seed" if len(estimate.values) < 2 else "no spread between seeds"
     if comparison.ranks and (ranked := _ranked(comparison, group)) < _RANKED:
         return "inconclusive", f"only {ranked} cells to rank, at least {_RANKED} say something"
     if comparison.metric == "epochs_to_converge":
-        epochs = group.cells[comparison.of[0]].cell.epochs
+        epochs = group.cells[comparison.of[0]].cell.numbers["last_phase_epochs"].mean
         if epochs < comparison.bound:
-            return "inconclusive", f"the run has only {epochs} epochs"
+            return "inconclusive", f"the run has only {epochs:g} epochs"
     finding = decide(comparison, estimate.low, estimate.high)
     if comparison.lowers_attack and estimate.low <= 0 and (reason := _nothing_to_lower(comparison, group, finding)):
         return "inconclusive", reason

@@ -1,13 +1,15 @@
 """Average gains: how much larger an error is with an addition to a defence, as quoted, as printed and as measured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
 from privprune.published import Paper, QuotedGain
 from privprune.published.number import printed_value
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
-from privprune.verdicts.statistics import Estimate, estimate_over_seeds
+from privprune.verdicts.statistics import Estimate, Limits, combine, estimate_of
+
+_Columns = Sequence[tuple[Sequence[float], Sequence[float]]]  # per attack, the errors without and with the addition
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ def all_gains(paper: Paper, groups: Sequence[ComparisonGroup]) -> tuple[Gain, ..
     return tuple(gains)
 
 
-def ratio_of_averages(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+def ratio_of_averages(columns: _Columns) -> float:
     """Return the gain in percent: per attack the ratio of the sums with and without, then the mean over the attacks."""
     ratios = [fsum(with_it) / fsum(without) for without, with_it in columns]
     return 100 * (fsum(ratios) / len(ratios) - 1)
 
 
-def mean_of_ratios(columns: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+def mean_of_ratios(columns: _Columns) -> float:
     """Return the mean gain in percent of all rows and attacks."""
     ratios = [after / before for pair in columns for before, after in zip(*pair, strict=True)]
     return 100 * (fsum(ratios) / len(ratios) - 1)
@@ -80,7 +82,7 @@ def _gain(quoted: QuotedGain, paper: Paper, group: ComparisonGroup | None) -> Ga
         for metric in quoted.metrics
     ]
     pairs = _pairs(group, quoted, paper) if group else []
-    per_seed = _measured(group, pairs, _columns(quoted, paper)) if group else []
+    errors = _errors(group, pairs, _columns(quoted, paper)) if group else []
     return Gain(
         dataset=quoted.dataset,
         attacker=quoted.attacker,
@@ -89,8 +91,8 @@ def _gain(quoted: QuotedGain, paper: Paper, group: ComparisonGroup | None) -> Ga
         from_rows=ratio_of_averages(in_rows),
         of_rows=mean_of_ratios(in_rows),
         place=group.place if group else None,
-        measured=estimate_over_seeds([ratio_of_averages(one) for one in per_seed]) if per_seed else None,
-        measured_of_rows=estimate_over_seeds([mean_of_ratios(one) for one in per_seed]) if per_seed else None,
+        measured=_over_seeds(errors, len(pairs), ratio_of_averages),
+        measured_of_rows=_over_seeds(errors, len(pairs), mean_of_ratios),
         pairs=len(pairs),
         all_pairs=len(rows),
         note=quoted.note,
@@ -120,13 +122,21 @@ def _columns(quoted: QuotedGain, paper: Paper) -> list[str]:
     return [paper.measured_as(metric) for metric in quoted.metrics]
 
 
-def _measured(
+def _errors(
     group: ComparisonGroup, pairs: Sequence[tuple[str, str]], metrics: Sequence[str]
-) -> list[list[tuple[list[float], list[float]]]]:
-    """Return the columns of every seed that all cells have: per attack the errors without and with the addition."""
-    columns = [[[group.lookup(pair[side], metric) or {} for pair in pairs] for side in (0, 1)] for metric in metrics]
-    seeds = set.intersection(*(set(one) for metric in columns for side in metric for one in side))
-    return [
-        [([one[seed] for one in without], [one[seed] for one in with_it]) for without, with_it in columns]
-        for seed in sorted(seeds)
-    ]
+) -> list[Mapping[int, float]]:
+    """Return the errors per seed: for each attack those of all pairs without the addition, then those with it."""
+    return [group.lookup(pair[side], metric) or {} for metric in metrics for side in (0, 1) for pair in pairs]
+
+
+def _over_seeds(
+    errors: Sequence[Mapping[int, float]], pairs: int, gain: Callable[[_Columns], float]
+) -> Estimate | None:
+    """Compute a gain seed by seed from what `_errors` returned; None where no seed is common to all cells."""
+
+    def of_row(row: Sequence[float]) -> float:
+        sides = [row[start : start + pairs] for start in range(0, len(row), pairs)]
+        return gain(list(zip(sides[0::2], sides[1::2], strict=True)))
+
+    gains = combine(errors, of_row)
+    return estimate_of(gains, Limits(lowest=-100.0)) if gains else None

@@ -1,21 +1,26 @@
 """Compare a cell with the curve of another defence at the same test accuracy.
 
 The reconstruction error of an attack can be raised by giving up accuracy, so two cells of different accuracy say
-little about their defences. Here the other defence was run at several strengths (its curve), and its metric is
-interpolated at the accuracy of the cell, seed by seed.
+little about their defences. Here the other defence was run at several strengths (its curve), and its error is
+interpolated at the accuracy of the cell, seed by seed, along the curve's Pareto front: a strength that is beaten in
+accuracy and in error by another one is no choice that anybody would compare with.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from privprune.published import Paper
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
 from privprune.verdicts.measured_cells import MeasuredCell
-from privprune.verdicts.statistics import Estimate, estimate_over_seeds
+from privprune.verdicts.record_metrics import limits_of
+from privprune.verdicts.statistics import Estimate, SeedValues, combine, estimate_of, of_seeds
 
 AXIS = "utility"  # test accuracy, or mean average precision of a re-identification network
 UNMATCHED = "no matched accuracy"
+FEWEST = 2  # seeds that decide: one has no interval
+Place = Literal["along", "dominates", "dominated"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class Matched:
         against: the curve's defence.
         cell: the cell.
         metric: the metric that is compared.
-        accuracy: the cell's test accuracy, percent.
-        here: the cell's metric.
-        curve: the curve's metric at that accuracy; None where the accuracy of a seed lies beyond the curve's ends.
+        accuracy: the cell's test accuracy, percent, over the seeds that are compared; over all where there are none.
+        here: the cell's metric, over the same seeds.
+        curve: the curve's metric at that accuracy, over the seeds that are compared; None where there are none.
         difference: cell minus curve, paired over seeds; None where `curve` is.
-        seeds: how many seeds are paired.
-        unmatched: how many seeds have an accuracy that the curve does not reach.
+        seeds: how many seeds the cell and the curve have in common.
+        unmatched: how many of them have an accuracy that the curve does not reach, and are left out.
+        dominates: in how many the cell is better in both than the nearest end of the curve's front.
+        dominated: in how many it is worse in both.
 
     """
 
@@ -48,32 +55,88 @@ class Matched:
     difference: Estimate | None
     seeds: int
     unmatched: int
+    dominates: int
+    dominated: int
+
+    def note(self) -> str:
+        """Say which seeds are left out, and which lie beyond the curve; empty for none."""
+        return note(self.seeds, self.unmatched, self.dominates, self.dominated)
 
 
-def interpolated(points: Iterable[tuple[float, float]], at: float) -> float | None:
-    """Interpolate a curve of (accuracy, metric) linearly between neighbours in accuracy; None beyond the ends.
+def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points (accuracy, error) that no other point reaches in both, by rising accuracy and falling error."""
+    front: list[tuple[float, float]] = []
+    for accuracy, error in sorted(points, reverse=True):
+        if not front or error > front[-1][1]:
+            front.append((accuracy, error))
+    return front[::-1]
 
-    Points of the same accuracy count with the mean of their metric.
+
+def matched_error(
+    points: Iterable[tuple[float, float]], accuracy: float, error: float
+) -> tuple[float, Place] | tuple[None, None]:
+    """Return the error of a curve at the accuracy of a cell, and how it was found.
+
+    Between two points of the front it is interpolated linearly (`along`). Beyond an end nothing is extrapolated, but
+    the front falls: a cell that is more accurate than the whole front and has a larger error than its most accurate
+    point `dominates`, and gains at least the difference to this point; one that is less accurate than the whole front
+    and has a smaller error than its least accurate point is `dominated`, and loses at least that difference. Both
+    count with that difference, which is the smallest that it can be. Else there is no error to compare with.
+
+    Args:
+        points: (accuracy, error) of the curve, one or more.
+        accuracy: of the cell.
+        error: of the cell, larger is better.
+
     """
-    by_accuracy: dict[float, list[float]] = {}
-    for accuracy, value in points:
-        by_accuracy.setdefault(accuracy, []).append(value)
-    curve = sorted((accuracy, sum(values) / len(values)) for accuracy, values in by_accuracy.items())
-    for accuracy, value in curve:
-        if accuracy == at:
-            return value
-    for (low, first), (high, last) in pairwise(curve):
-        if low < at < high:
-            return first + (last - first) * (at - low) / (high - low)
-    return None
+    front = pareto_front(points)
+    for reached, value in front:
+        if reached == accuracy:
+            return value, "along"
+    for (low, first), (high, last) in pairwise(front):
+        if low < accuracy < high:
+            return first + (last - first) * (accuracy - low) / (high - low), "along"
+    if accuracy > front[-1][0] and error > front[-1][1]:
+        return front[-1][1], "dominates"
+    if accuracy < front[0][0] and error < front[0][1]:
+        return front[0][1], "dominated"
+    return None, None
 
 
-def at_matched_accuracy(
-    cell: MeasuredCell, curve: Sequence[MeasuredCell], metric: str
-) -> dict[int, tuple[float, float] | None] | None:
-    """Return (the cell's metric, the curve's at the cell's accuracy) for every seed that all of them have.
+@dataclass(frozen=True)
+class SeedMatches:
+    """A cell beside a curve, seed by seed.
 
-    The value of a seed is None where its accuracy lies beyond the curve's ends: nothing is extrapolated. The result is
+    Attributes:
+        places: how each seed that all have in common was matched; None for a seed that the curve does not reach.
+        curve: the curve's metric for the seeds that were matched.
+        difference: cell minus curve.
+
+    """
+
+    places: dict[int, Place | None]
+    curve: SeedValues
+    difference: SeedValues
+
+    def counts(self) -> tuple[int, int, int, int]:
+        """Return the numbers of seeds in common, that the curve does not reach, that dominate, and are dominated."""
+        places = list(self.places.values())
+        return len(places), places.count(None), places.count("dominates"), places.count("dominated")
+
+
+def note(seeds: int, unmatched: int, dominates: int, dominated: int) -> str:
+    """Say which seeds are left out, and which lie beyond the curve; empty for none."""
+    counts = {
+        UNMATCHED: unmatched,
+        "better in both than the curve's end": dominates,
+        "worse in both than the curve's end": dominated,
+    }
+    return "; ".join(f"{what} in {count} of {seeds} seeds" for what, count in counts.items() if count)
+
+
+def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metric: str) -> SeedMatches | None:
+    """Compare a cell with a curve at its own accuracy, for every seed that all of them have.
+
     None where the metric was not measured on the cell, or was measured on fewer than two cells of the curve. The cell
     itself is left out of the curve.
     """
@@ -81,16 +144,19 @@ def at_matched_accuracy(
     accuracy, here = cell.by_seed(AXIS, None), cell.by_seed(metric, None)
     if accuracy is None or here is None or len(along) < 2:
         return None
-    axes = [one.by_seed(AXIS, None) or {} for one in along]
-    values = [one.by_seed(metric, None) or {} for one in along]
-    seeds = sorted(set(accuracy) & set(here))
-    pairs: dict[int, tuple[float, float] | None] = {}
-    for seed in seeds:
-        if all(seed in one for one in (*axes, *values)):
-            points = [(axis[seed], value[seed]) for axis, value in zip(axes, values, strict=True)]
-            there = interpolated(points, accuracy[seed])
-            pairs[seed] = None if there is None else (here[seed], there)
-    return pairs
+    curves = [one.by_seed(name, None) or SeedValues({}) for name in (AXIS, metric) for one in along]
+    columns = [accuracy, here, *curves]
+
+    def found(row: Sequence[float]) -> tuple[float, Place] | tuple[None, None]:
+        return matched_error(zip(row[2 : 2 + len(along)], row[2 + len(along) :], strict=True), row[0], row[1])
+
+    def difference(row: Sequence[float]) -> float | None:
+        there, _ = found(row)
+        return None if there is None else row[1] - there
+
+    common = set.intersection(*(set(column) for column in columns))
+    places = {seed: found([column[seed] for column in columns])[1] for seed in sorted(common)}
+    return SeedMatches(places, combine(columns, lambda row: found(row)[0]), combine(columns, difference))
 
 
 def matched_pairs(paper: Paper) -> tuple[tuple[str, str], ...]:
@@ -113,23 +179,23 @@ def all_matched(paper: Paper, groups: Sequence[ComparisonGroup], metrics: Sequen
 
 
 def _matched(group: ComparisonGroup, names: tuple[str, str], cell: MeasuredCell, metric: str) -> Matched | None:
-    pairs = at_matched_accuracy(cell, group.along(names[1]), metric)
-    if not pairs:
+    matches = at_matched_accuracy(cell, group.along(names[1]), metric)
+    accuracy, here = cell.by_seed(AXIS, None), cell.by_seed(metric, None)
+    if matches is None or not matches.places or accuracy is None or here is None:
         return None
-    known = [pair for pair in pairs.values() if pair is not None]
-    whole = len(known) == len(pairs)
-    accuracy: Mapping[int, float] = cell.by_seed(AXIS, None) or {}
-    here: Mapping[int, float] = cell.by_seed(metric, None) or {}
+    known, (seeds, unmatched, dominates, dominated) = bool(matches.difference), matches.counts()
     return Matched(
         place=group.place,
         of=names[0],
         against=names[1],
         cell=cell.cell,
         metric=metric,
-        accuracy=estimate_over_seeds([accuracy[seed] for seed in pairs]),
-        here=estimate_over_seeds([here[seed] for seed in pairs]),
-        curve=estimate_over_seeds([there for _, there in known]) if whole else None,
-        difference=estimate_over_seeds([value - there for value, there in known]) if whole else None,
-        seeds=len(pairs),
-        unmatched=len(pairs) - len(known),
+        accuracy=estimate_of(of_seeds(accuracy, matches.difference or matches.places), limits_of(AXIS)),
+        here=estimate_of(of_seeds(here, matches.difference or matches.places), limits_of(metric)),
+        curve=estimate_of(matches.curve, limits_of(metric)) if known else None,
+        difference=estimate_of(matches.difference) if known else None,
+        seeds=seeds,
+        unmatched=unmatched,
+        dominates=dominates,
+        dominated=dominated,
     )

@@ -17,7 +17,7 @@ from privprune.verdicts.record_metrics import (
     with_derived,
 )
 from privprune.verdicts.settings import EvaluateSettings, Threat
-from privprune.verdicts.statistics import Estimate, estimate_over_seeds
+from privprune.verdicts.statistics import Estimate, SeedValues, estimate_over_seeds
 
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
 _CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what the setting `limit` adds to the note of a data set
@@ -92,7 +92,7 @@ class MeasuredCell:
         seeds: the targets' seeds, in the order of all values.
         epochs: number of epochs in its history of training.
         numbers: metric -> estimate over seeds; accuracies in percent, weights as counts; those of inversion attacks
-            have the intervals of their record (images nested in seeds).
+            have the intervals of their record (a bootstrap over seeds and images).
         attacks: membership attack -> its result, where the cell was attacked.
         inversions: inversion attack -> its numbers of images, where the cell's features were inverted.
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
@@ -124,7 +124,7 @@ class MeasuredCell:
         """Utility of the network: mean average precision for re-identification, else test accuracy."""
         return self.numbers.get("mean_average_precision", self.numbers.get("test_accuracy"))
 
-    def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
+    def by_seed(self, metric: str, attack: str | None) -> SeedValues | None:
         """Return the metric per seed, None where it was not measured; `attack` is the one whose accuracy is meant.
 
         A metric that was measured on one network only has no value per seed.
@@ -135,13 +135,14 @@ class MeasuredCell:
         return (
             None
             if estimate is None or len(estimate.values) != len(self.seeds)
-            else dict(zip(self.seeds, estimate.values, strict=True))
+            else SeedValues(dict(zip(self.seeds, estimate.values, strict=True)), estimate.parts)
         )
 
-    def attack_by_seed(self, attack: str, measure: str) -> dict[int, float]:
+    def attack_by_seed(self, attack: str, measure: str) -> SeedValues:
         """Return one measure of one attack per seed; empty where it was not measured."""
         estimate = self.attacks[attack].measures.get(measure) if attack in self.attacks else None
-        return {} if estimate is None else dict(zip(self.seeds, estimate.values, strict=True))
+        values = {} if estimate is None else dict(zip(self.seeds, estimate.values, strict=True))
+        return SeedValues(values, () if estimate is None else estimate.parts)
 
 
 def measured_cells(

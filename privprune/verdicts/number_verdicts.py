@@ -7,8 +7,9 @@ from typing import Literal
 from privprune.published import METRICS, OF_THE_NETWORK, Paper, PublishedNumber
 from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.measured_cells import BALANCED, MeasuredCell
+from privprune.verdicts.record_metrics import limits_of
 from privprune.verdicts.settings import EvaluateSettings, RowSettings
-from privprune.verdicts.statistics import Estimate, estimate_over_seeds
+from privprune.verdicts.statistics import Estimate, combine, estimate_of
 
 Verdict = Literal["reproduced", "not reproduced", "stand-in data", "not run"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "stand-in data", "not run")
@@ -105,10 +106,10 @@ def average(group: ComparisonGroup, names: Sequence[str], metric: str) -> Estima
     """Average a metric over defences, seed by seed; None where one was not run or no seed is common."""
     columns = [group.lookup(name, metric) for name in names]
     known = [column for column in columns if column is not None]
-    seeds = sorted(set.intersection(*(set(column) for column in known))) if known else []
-    if len(known) < len(columns) or not seeds:
+    averages = combine(known, lambda row: sum(row) / len(row))
+    if len(known) < len(columns) or not averages:
         return None
-    return estimate_over_seeds([sum(column[seed] for column in known) / len(known) for seed in seeds])
+    return estimate_of(averages, limits_of(metric))
 
 
 def _compared(

@@ -15,7 +15,7 @@ from privprune.attacks.inversion import Inversion
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
-from privprune.metrics.reconstruction import Quality, measure
+from privprune.metrics.reconstruction import QUALITIES, Quality, measure
 from privprune.models import BlockNet, cut_in_two
 from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.workflow.context import DataContext, check_same_data
@@ -198,7 +198,7 @@ def _invert_target(
     plan = plan_scoring(attack, target.records, entry.images)
     victim = target.threat_model(plan, context, checkpoints)
     reconstruction = attack(victim, attack_draws)
-    quality = Quality.of(victim.targets(victim.scored), reconstruction.images)
+    quality = Quality.of(victim.targets(victim.scored), reconstruction.images, plan.scored)
     return _TargetInversion(
         images=(reconstruction.images * 255).round().to(torch.uint8).cpu().numpy(),
         records=plan.scored.numpy(),
@@ -216,7 +216,7 @@ def _result(entry: InversionEntry, label: str, targets: Sequence[_TargetInversio
     metrics: dict[str, Any] = {}
     scored = {"": [one.released for one in targets], "_as_written": [one.as_written for one in targets]}
     for ending, qualities in scored.items():
-        measured = measure(qualities, entry.resamples, draws)
+        measured = measure(qualities, entry.resamples, draws, compared=("mse",) if ending else QUALITIES)
         metrics |= {f"{name}{ending}": interval.as_record() for name, interval in measured.items()}
     history = {
         name: [list(epoch) for epoch in zip(*(one.history[name] for one in targets), strict=True)]

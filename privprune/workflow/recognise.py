@@ -148,6 +148,19 @@ class Judge:
         first, precision = ranks.first[ranks.counted], ranks.average_precision[ranks.counted]
         return {"rank_1": _as_array(first < 1), "mean_average_precision": _as_array(precision)}
 
+    def judged(self, records: Tensor) -> Tensor:
+        """Return the records that have scores, in their order: for re-identification those in the gallery by others.
+
+        Args:
+            records: int64 [n], on the device.
+
+        """
+        labels, cameras, gallery = self._dataset.labels, self._dataset.cameras, self.gallery
+        if cameras is None:
+            return records
+        same = labels[records, None] == labels[gallery]
+        return records[(same & (cameras[records, None] != cameras[gallery])).any(1)]
+
     @torch.no_grad()
     def _outputs(self, images: Tensor, records: Tensor) -> Tensor:
         """Compute logits or embeddings, float32 [n, D]."""
@@ -207,8 +220,9 @@ def _result(
     if not judged:
         raise UserError(f"{name}: none of its records can be judged: no other camera has their identity in the gallery")
     draws = numpy_generator(entry.seed, Purpose.RECOGNITION, name)
+    of = [judge.judged(records).cpu().numpy() for _, records in probes]
     metrics = {
-        metric: bootstrap_of_means(per_network, entry.resamples, draws).within(0.0, 1.0).as_record()
+        metric: bootstrap_of_means(per_network, entry.resamples, draws, of).within(0.0, 1.0).as_record()
         for metric, per_network in scores.items()
     }
     records = {"probes": judged, "gallery": len(judge.gallery)}

@@ -14,7 +14,7 @@ from privprune.cells import Cell
 from privprune.records import Record, Stage, record_path, versions
 from privprune.workflow.context import DataContext
 from privprune.workflow.stacks import TrainingOutcome
-from privprune.workflow.utility import measure_utility, weight_histograms
+from privprune.workflow.utility import utility_of, weight_histograms
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,13 @@ def write_cell_record(
     targets = cell.manifest.targets
     measured = {name: values[:targets] for name, values in outcome.measured.items()}
     history = {name: [_finite(row[:targets]) for row in rows] for name, rows in outcome.history.items()}
+    utility = utility_of(cell, context)
     return write_record(
         location,
         context,
         cell,
-        metrics={**measure_utility(cell, context), **measured},
+        metrics={**utility.metrics, **measured},
+        record_parts=utility.record_parts,
         history=history,
         phases=[{"name": name, "epochs": epochs} for name, epochs in outcome.phases],
         histograms=weight_histograms(cell),

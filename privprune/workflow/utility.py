@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from privprune.cells import Cell, Manifest
+from privprune.metrics.intervals import Array, parts_of_means
 from privprune.metrics.reidentification import QueryRanks, rank_queries
 from privprune.models import BlockNet, count_weights, embedder, prunable
 from privprune.training.ensemble import Ensemble
@@ -17,7 +20,45 @@ from privprune.workflow.workers import run_in_workers
 _RANKING_METRICS = ("rank_1", "rank_5", "mean_average_precision")
 
 
+@dataclass(frozen=True)
+class Utility:
+    """How well each target of a cell serves.
+
+    Attributes:
+        metrics: metric -> one value per target.
+        record_parts: metric -> what its mean owes to the test records that the targets share
+            (`metrics.record_part.RecordPart`), in the form of a record; empty where there is one target.
+
+    """
+
+    metrics: dict[str, list[float]]
+    record_parts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Unseen:
+    """A network on records that it was not trained on.
+
+    Attributes:
+        metrics: metric -> its value.
+        names: of the metrics that are means over the test records.
+        values: float64 [records, names], each record's part in them.
+        records: int64 [records].
+
+    """
+
+    metrics: dict[str, float]
+    names: tuple[str, ...]
+    values: Array
+    records: np.ndarray[Any, np.dtype[np.int64]]
+
+
 def measure_utility(cell: Cell, context: DataContext) -> dict[str, list[float]]:
+    """Measure how well each target of a cell serves, and its size: the metrics of `utility_of`."""
+    return utility_of(cell, context).metrics
+
+
+def utility_of(cell: Cell, context: DataContext) -> Utility:
     """Measure how well each target of a cell serves, and its size.
 
     Args:
@@ -33,30 +74,38 @@ def measure_utility(cell: Cell, context: DataContext) -> dict[str, list[float]]:
     """
     dense = float(count_weights(cell.manifest.fresh(torch.Generator())))
 
-    def measure(number: int) -> dict[str, float]:
+    def measure(number: int) -> tuple[dict[str, float], _Unseen]:
         model = cell.models([number])[0].to(context.device)
         left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
-        return {
-            "train_accuracy": accuracy(Ensemble([model]), context.members(cell.manifest, number), context),
-            **_on_unseen_records(cell.manifest, model, number, context),
-            "weights": dense,
-            "weights_left": float(left),
-        }
+        train = accuracy(Ensemble([model]), context.members(cell.manifest, number), context)
+        unseen = _on_unseen_records(cell.manifest, model, number, context)
+        sizes = {"weights": dense, "weights_left": float(left)}
+        return {"train_accuracy": train, **unseen.metrics, **sizes}, unseen
 
-    targets = run_in_workers(measure, range(cell.manifest.targets))
-    return {name: [metrics[name] for metrics in targets] for name in targets[0]}
+    measured = run_in_workers(measure, range(cell.manifest.targets))
+    targets, unseen = [metrics for metrics, _ in measured], [one for _, one in measured]
+    parts = parts_of_means([one.values for one in unseen], [one.records for one in unseen])
+    return Utility(
+        {name: [metrics[name] for metrics in targets] for name in targets[0]},
+        {name: part.as_record() for name, part in zip(unseen[0].names, parts, strict=False)},
+    )
 
 
-def _on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> dict[str, float]:
+def _on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> _Unseen:
     """Measure a network on records that it was not trained on."""
     if manifest.reidentification is not None:
-        ranking = rank_official_queries(model, context).summary()
-        return {name: getattr(ranking, name) for name in _RANKING_METRICS}
+        ranks = rank_official_queries(model, context)
+        metrics = {name: getattr(ranks.summary(), name) for name in _RANKING_METRICS}
+        found = torch.stack([ranks.first < 1, ranks.first < 5, ranks.average_precision], dim=1)  # as _RANKING_METRICS
+        counted = ranks.counted.nonzero().flatten()
+        return _Unseen(metrics, _RANKING_METRICS, found[counted].double().numpy(), counted.numpy())
     split, ensemble = context.split(manifest, number), Ensemble([model])
-    return {
+    right = hits(ensemble, split.test, context)
+    metrics = {
         "selection_accuracy": accuracy(ensemble, split.selection_nonmembers, context),
-        "test_accuracy": accuracy(ensemble, split.test, context),
+        "test_accuracy": right.float().mean().item(),
     }
+    return _Unseen(metrics, ("test_accuracy",), right.double().cpu().numpy()[:, None], split.test.cpu().numpy())
 
 
 def accuracy(ensemble: Ensemble, records: torch.Tensor, context: DataContext) -> float:
@@ -71,11 +120,13 @@ def accuracy(ensemble: Ensemble, records: torch.Tensor, context: DataContext) ->
         the share of records whose class has the largest logit, in [0, 1]; 0 where there are no records.
 
     """
-    if not len(records):
-        return 0.0
+    return hits(ensemble, records, context).float().mean().item() if len(records) else 0.0
+
+
+def hits(ensemble: Ensemble, records: torch.Tensor, context: DataContext) -> torch.Tensor:
+    """Return whether the class of each record has the largest logit, bool [n]; arguments as for `accuracy`."""
     records = records.to(context.device)
-    hits = predict(ensemble, context.dataset.images, records)[0].argmax(1) == context.dataset.labels[records]
-    return hits.float().mean().item()
+    return predict(ensemble, context.dataset.images, records)[0].argmax(1) == context.dataset.labels[records]
 
 
 def rank_official_queries(model: BlockNet, context: DataContext) -> QueryRanks:

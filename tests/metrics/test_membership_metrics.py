@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, precision_s
 
 from privprune.metrics.intervals import Array
 from privprune.metrics.membership import (
+    COMPARED,
     FPR_GRID,
     METRICS,
     Scores,
@@ -19,7 +21,6 @@ from privprune.metrics.membership import (
     gain,
     measure,
     point,
-    tpr_at_fpr,
 )
 
 
@@ -38,8 +39,7 @@ def drawn(members: int, nonmembers: int, shift: float, seed: int, *, ties: bool 
 
 def largest_tpr(scores: Scores, fpr: float) -> float:
     """Return the largest TPR at one FPR."""
-    ranking = scores.ranking
-    return float(tpr_at_fpr(ranking.members_at[None], ranking.nonmembers_at[None], np.array([fpr]))[0, 0])
+    return float(scores.ranking.tpr_at_fpr(np.array([fpr]))[0, 0])
 
 
 def pooled(scores: Scores) -> tuple[Array, Array]:
@@ -119,15 +119,19 @@ def test_scores_that_no_metric_is_defined_for_are_refused(wrong: Array) -> None:
         Scores(vector(1), wrong, 0)
 
 
-def test_resampled_metrics_equal_the_metrics_of_the_resampled_records() -> None:
-    """Weights on sorted scores are a shortcut for drawing records: the same draws give the same metrics."""
-    scores = drawn(40, 30, 1.0, 3, ties=True)
-    fast = scores.ranking.resampled(25, np.random.default_rng(9))
+@pytest.mark.parametrize("ties", [False, True])
+def test_resampled_metrics_equal_the_metrics_of_the_resampled_records(*, ties: bool) -> None:
+    """Counts of ranked records are a shortcut for drawing records: the same draws give the same metrics."""
+    scores = drawn(40, 30, 1.0, 3, ties=ties)
     draw = np.random.default_rng(9)
     picks = [draw.integers(size, size=(25, size)) for size in (40, 30)]
-    ordered = [-np.sort(-scores.members), -np.sort(-scores.nonmembers)]
+    counts = [
+        np.stack([np.bincount(row, minlength=size) for row in pick]) for pick, size in zip(picks, (40, 30), strict=True)
+    ]
+    places = np.arange(40), np.arange(40, 70)
+    fast = scores.ranking.resampled(np.concatenate(counts, axis=1).astype(np.int32), *places)
     for row in range(25):
-        slow = Scores(ordered[0][picks[0][row]], ordered[1][picks[1][row]], scores.threshold)
+        slow = Scores(scores.members[picks[0][row]], scores.nonmembers[picks[1][row]], scores.threshold)
         assert fast[row, : len(METRICS)].tolist() == pytest.approx(list(point(slow).values()))
         assert fast[row, len(METRICS) :].tolist() == pytest.approx([largest_tpr(slow, fpr) for fpr in FPR_GRID])
 
@@ -147,6 +151,33 @@ def test_intervals_of_auc_and_accuracy_cover(seeds: int, spread: float) -> None:
         found = measure(scores, 200, draw).metrics
         held.append([found[name].low <= value <= found[name].high for name, value in truth.items()])
     assert (np.mean(held, axis=0) >= 0.91).all()
+
+
+def test_intervals_cover_where_all_seeds_score_the_same_records() -> None:
+    """Ten seeds on the same 60 + 60 records whose effects are shared: at least 92 % of 100 intervals hold the truth."""
+    draw, held = np.random.default_rng(5), []
+    records, truth = (np.arange(60), np.arange(60, 120)), stats.norm.cdf(1 / np.sqrt(2))
+    for _ in range(100):
+        shared = draw.normal(0, 0.9, 120)
+        own = [shared + draw.normal(0, np.sqrt(1 - 0.81), 120) for _ in range(10)]
+        found = measure([Scores(1 + one[:60], one[60:], 0.5, records=records) for one in own], 100, draw).metrics["auc"]
+        assert found.basis == "seeds and shared records"
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_records_of_scores_are_as_many_as_the_scores() -> None:
+    """A score without a record, or the reverse, is refused."""
+    with pytest.raises(ValueError, match="as many records as scores"):
+        Scores(vector(1, 2), vector(1), 0, records=(np.arange(2), np.arange(2)))
+
+
+def test_only_what_claims_compare_has_a_record_part() -> None:
+    """Balanced accuracy, AUC and the rates at a low false-positive rate, where the records are known."""
+    known = [replace(drawn(50, 40, 1, seed), records=(np.arange(50), np.arange(50, 90))) for seed in range(2)]
+    found = measure(known, 50, np.random.default_rng(0)).as_record()["metrics"]
+    assert {name for name, one in found.items() if "record_part" in one} == set(COMPARED)
+    assert len({one["record_part"]["draws"] for one in found.values() if "record_part" in one}) == 1
 
 
 def test_what_is_measured_over_seeds() -> None:

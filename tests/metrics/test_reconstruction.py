@@ -14,19 +14,19 @@ def quality(seed: int, level: float = 1.0) -> Quality:
     """Return made-up qualities of 150 images."""
     draw = np.random.default_rng(seed)
     errors = level * draw.lognormal(-4, 0.5, 150)
-    return Quality(errors, -10 * np.log10(errors), draw.uniform(0.2, 0.9, 150))
+    return Quality(errors, -10 * np.log10(errors), draw.uniform(0.2, 0.9, 150), np.arange(150))
 
 
 def test_means_and_intervals_are_those_of_the_images() -> None:
     """MSE and SSIM are means with the interval of a bootstrap of means; PSNR is that of the mean squared error."""
     targets = [quality(seed) for seed in range(3)]
-    found = measure(targets, 2000, np.random.default_rng(0))
+    found, shared = measure(targets, 2000, np.random.default_rng(0)), [one.records for one in targets]
     for name in ("mse", "ssim"):
-        expected = bootstrap_of_means([getattr(one, name) for one in targets], 2000, np.random.default_rng(1))
+        expected = bootstrap_of_means([getattr(one, name) for one in targets], 2000, np.random.default_rng(0), shared)
         assert found[name].values == pytest.approx(expected.values)
         assert found[name].low == pytest.approx(expected.low, rel=0.05)
         assert found[name].high == pytest.approx(expected.high, rel=0.05)
-        assert found[name].basis == "records in seeds"
+        assert found[name].basis == "seeds and shared records"
     assert found["psnr"].values == pytest.approx([-10 * np.log10(one.mse.mean()) for one in targets])
     assert found["psnr"].low is not None
     assert found["psnr"].high is not None
@@ -37,8 +37,10 @@ def test_of_compares_image_by_image() -> None:
     """Known values, and kept rows keep their own."""
     images = torch.zeros(3, 1, 16, 16)
     made = torch.stack([images[0], images[0] + 0.1, images[0] + 1])
-    found = Quality.of(images, made)
+    found = Quality.of(images, made, torch.tensor([4, 5, 6]))
     assert found.mse == pytest.approx([0, 0.01, 1])
     assert found.psnr == pytest.approx([100, 20, 0], abs=1e-4)
     assert found.ssim[0] == pytest.approx(1)
-    assert found.take(torch.tensor([2, 1])).mse == pytest.approx([1, 0.01])
+    taken = found.take(torch.tensor([2, 1]))
+    assert taken.mse == pytest.approx([1, 0.01])
+    assert taken.records.tolist() == [6, 5]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verdict_records import cell_records
+from verdict_records import cell_records, hardly_any_part
 
 from privprune.records import Record
 
@@ -27,7 +27,7 @@ def inverted(
     (training,) = cell_records(cell, **settings)
     training = replace(training, paper="cem")
     count = len(training.seeds)
-    results = {attack: _result(list(values)[:count], half) for attack, values in errors.items()}
+    results = {attack: _result(list(values)[:count], half, cell) for attack, values in errors.items()}
     attack = replace(
         training,
         stage="attack",
@@ -46,8 +46,9 @@ def inverted(
     return [training, attack]
 
 
-def _result(values: Sequence[float], half: float) -> dict[str, Any]:
+def _result(values: Sequence[float], half: float, cell: str) -> dict[str, Any]:
     mean = sum(values) / len(values)
     one = {"values": list(values), "mean": mean, "low": mean - half, "high": mean + half, "basis": "nested"}
+    one |= {"record_part": hardly_any_part(cell)} if len(values) > 1 else {}
     metrics = {name: dict(one) for name in MEASURES}
     return {"kind": "inversion", "metrics": metrics, "records": {"known": 50000, "scored": 200}, "history": {}}

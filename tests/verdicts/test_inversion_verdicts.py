@@ -25,7 +25,7 @@ from privprune.verdicts import (
     evaluate,
 )
 from privprune.verdicts.gains import mean_of_ratios, ratio_of_averages
-from privprune.verdicts.matched import interpolated
+from privprune.verdicts.matched import matched_error, pareto_front
 
 PAPER = load("cem")
 PLACE = ("CIFAR-10", "VGG11")
@@ -119,17 +119,35 @@ def test_an_average_needs_all_its_rows() -> None:
     assert number(part, "average", "decoder_train_mse").verdict == "not run"
 
 
+CURVE = [(88.0, 2.0), (82.0, 5.0), (90.0, 1.0)]  # accuracy and error
+
+
+@pytest.mark.parametrize(("at", "value"), [(90.0, 1.0), (89.0, 1.5), (88.0, 2.0), (84.0, 4.0), (82.0, 5.0)])
+def test_interpolation_goes_through_the_points(at: float, value: float) -> None:
+    """Linear between neighbours in accuracy, whatever their order and the error of the cell."""
+    assert matched_error(CURVE, at, 0.1) == matched_error(CURVE, at, 9.0) == (value, "along")
+
+
 @pytest.mark.parametrize(
-    ("at", "value"), [(90.0, 1.0), (89.0, 1.5), (88.0, 2.0), (84.0, 4.0), (82.0, 5.0), (90.1, None), (81.9, None)]
+    ("accuracy", "error", "found"),
+    [
+        (90.1, 9.0, (1.0, "dominates")),
+        (90.1, 1.5, (1.0, "dominates")),
+        (90.1, 0.9, (None, None)),  # more accurate with less error: the curve could have gone on like this
+        (81.9, 4.9, (5.0, "dominated")),
+        (81.9, 5.1, (None, None)),
+    ],
 )
-def test_interpolation_goes_through_the_points_and_not_beyond(at: float, value: float | None) -> None:
-    """Linear between neighbours in accuracy, whatever their order; nothing is extrapolated."""
-    assert interpolated([(88.0, 2.0), (82.0, 5.0), (90.0, 1.0)], at) == value
+def test_nothing_is_extrapolated(accuracy: float, error: float, found: tuple[float | None, str | None]) -> None:
+    """Beyond an end, a cell that is better or worse in both is compared with that end, any other with nothing."""
+    assert matched_error(CURVE, accuracy, error) == found
 
 
-def test_equal_accuracies_count_with_their_mean() -> None:
-    """Two points of one accuracy are one point of the curve."""
-    assert interpolated([(80.0, 1.0), (80.0, 3.0), (90.0, 4.0)], 80.0) == 2.0
+def test_points_beaten_in_both_are_no_part_of_the_front() -> None:
+    """A strength that loses accuracy and error is left out; of equal accuracies the larger error stays."""
+    beaten = [(84.0, 1.9), (82.0, 1.0), (90.0, 0.5)]
+    assert pareto_front([*CURVE, *beaten]) == sorted(CURVE)
+    assert matched_error([*CURVE, *beaten], 84.0, 1.0) == (4.0, "along")
 
 
 @pytest.mark.parametrize(
@@ -148,12 +166,34 @@ def test_matched_accuracy_decides(error: list[float], finding: str) -> None:
     assert part.comparisons[0].mean == pytest.approx(sum(error) / 3 - 0.015)
 
 
-def test_without_matched_accuracy_nothing_is_decided() -> None:
-    """One seed beyond the curve's ends leaves the comparison undecided and says so."""
-    evaluation = matched([0.05] * 3, [0.89, 0.89, 0.905])
+def test_a_seed_without_matched_accuracy_leaves_the_others() -> None:
+    """One of three seeds beyond the curve's end is left out and told; with one seed left nothing is decided."""
+    evaluation = matched([0.0164, 0.0166, 0.009], [0.89, 0.89, 0.905])
     result = claim(evaluation, "more_error_at_matched_accuracy").parts[0].comparisons[0]
-    assert (result.finding, result.mean, result.reason) == ("inconclusive", None, "no matched accuracy in 1 of 3 seeds")
+    assert (result.finding, result.seeds, result.reason) == ("supported", 2, "no matched accuracy in 1 of 3 seeds")
+    assert result.mean == pytest.approx(0.0015)
     assert table(evaluation, "matched").rows[0][-1].text == result.reason
+    alone = matched([0.016, 0.009, 0.009], [0.89, 0.905, 0.905])
+    result = claim(alone, "more_error_at_matched_accuracy").parts[0].comparisons[0]
+    assert (result.finding, result.mean, result.reason) == ("inconclusive", None, "no matched accuracy in 2 of 3 seeds")
+
+
+@pytest.mark.parametrize(
+    ("error", "accuracy", "finding", "counts"),
+    [(0.05, 0.91, "supported", (3, 0)), (0.04, 0.81, "contradicted", (0, 3))],
+)
+def test_a_cell_better_or_worse_in_both_is_told(
+    error: float, accuracy: float, finding: str, counts: tuple[int, int]
+) -> None:
+    """Beyond the curve's ends the difference to the end counts: 0.05 - 0.01 above, 0.04 - 0.05 below."""
+    evaluation = matched([error] * 3, [accuracy] * 3)
+    result = claim(evaluation, "more_error_at_matched_accuracy").parts[0].comparisons[0]
+    found = evaluation.matched[0]
+    assert (result.finding, result.mean) == (finding, pytest.approx(0.04 if counts[0] else -0.01))
+    assert (found.dominates, found.dominated, found.unmatched) == (*counts, 0)
+    word = "better" if counts[0] else "worse"
+    assert result.reason == table(evaluation, "matched").rows[0][-1].text
+    assert result.reason == f"{word} in both than the curve's end in 3 of 3 seeds"
 
 
 def test_matching_is_per_seed() -> None:

@@ -1,5 +1,6 @@
 """Training, hardening and pruning the networks of a cell."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from privprune.cells import Cell
 from privprune.errors import UserError
+from privprune.metrics.record_part import RecordPart
 from privprune.pruning import Mask
 from privprune.settings import read
 from privprune.workflow import workers
@@ -15,7 +17,7 @@ from privprune.workflow.context import DataContext
 from privprune.workflow.prune import PruneEntry, PruningResult, prune_cell
 from privprune.workflow.stacks import TrainingOutcome
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.utility import measure_utility
+from privprune.workflow.utility import measure_utility, utility_of
 
 Tiny = dict[str, Any]
 
@@ -100,6 +102,19 @@ def test_pruned_weights_are_zero_and_counted(context: DataContext, tiny: Tiny, b
     measured = measure_utility(cell, context)
     assert measured["weights_left"] == 2 * [round(mask.weights / 4)]
     assert measured["weights"] == 2 * [mask.weights]
+
+
+def test_the_utility_says_what_the_test_records_owe(context: DataContext, base: Cell) -> None:
+    """The test accuracy of two targets has a record part whose deviation is that of a share of the test records."""
+    found = utility_of(base, context)
+    part = RecordPart.from_record(found.record_parts["test_accuracy"])
+    assert set(found.record_parts) == {"test_accuracy"}
+    tested = context.split(base.manifest, 0).test
+    assert part.records == len(tested)
+    expected = [math.sqrt(share * (1 - share) / len(tested)) for share in found.metrics["test_accuracy"]]
+    assert part.halves.std(axis=1).tolist() == pytest.approx(expected, rel=0.15)
+    alone = Cell(replace(base.manifest, seeds=base.manifest.seeds[:1], shadows=0), base.states[:1], base.masks[:1])
+    assert utility_of(alone, context).record_parts == {}
 
 
 def test_shadow_models_may_be_left_behind(context: DataContext, tiny: Tiny, base: Cell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -46,9 +47,17 @@ def attack_each(
         checkpoints: where an attack that trains saves its state.
 
     Returns:
-        one per target.
+        one per target; they say which records they are of.
 
     """
     if isinstance(attack, TrainsTogether):
-        return attack.many(evidences, generators, checkpoints)
-    return [attack(evidence, generator) for evidence, generator in zip(evidences, generators, strict=True)]
+        found = attack.many(evidences, generators, checkpoints)
+    else:
+        found = [attack(evidence, generator) for evidence, generator in zip(evidences, generators, strict=True)]
+    return [_with_records(scores, evidence) for scores, evidence in zip(found, evidences, strict=True)]
+
+
+def _with_records(scores: Scores, evidence: Evidence) -> Scores:
+    """Add to scores which records they are of: their positions in the dataset."""
+    members, nonmembers = evidence.evaluation_members.positions, evidence.evaluation_nonmembers.positions
+    return replace(scores, records=(members.cpu().numpy(), nonmembers.cpu().numpy()))
