@@ -6,7 +6,7 @@ The held-out records are a part of those whose membership the attacker knows; ev
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from privprune.settings import AtLeastOne, Fraction, Positive
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
+_LEAST_GAIN = 1e-3  # nats, ours: a loss that is lower by less is no gain; one of separable records would fall for ever
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class PlateauSettings:
     Attributes:
         steps: number of Adam steps at most.
         interval: steps between two evaluations on the held-out records.
-        patience: evaluations without a lower loss after which the training ends.
+        patience: evaluations without a loss that is lower, by 0.001 nats or more, after which the training ends.
         validation: share of the known members, and of the known non-members, that is held out; above 0 and below 1.
         batch: records per step, members and non-members at the expected odds.
         learning_rate: of Adam.
@@ -111,6 +112,15 @@ def converged(settings: object, scores: Sequence[Scores]) -> tuple[Check, ...]:
     shares = [one.history["best_step"][0] / one.history["last_step"][0] for one in scores]
     reason = "step of the lowest loss on held-out known records, as a share of all steps"
     return (check("attack network converged", shares, "below", 1.0, reason),)
+
+
+def lowest(losses: Sequence[float]) -> int:
+    """Return the last place at which a loss was lower, by 0.001 nats or more, than at the last such place before it."""
+    found = 0
+    for place, loss in enumerate(losses):
+        if loss <= losses[found] - _LEAST_GAIN:
+            found = place
+    return found
 
 
 def divided(labels: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -197,14 +207,15 @@ class _Training:
         for turn in checkpoints.turns("training", math.ceil(steps / interval), state):
             self._train(min(interval, steps - turn * interval))
             losses.append(self._held_out_loss())
-            if losses[-1] < min(losses[:-1]):
+            since = len(losses) - 1 - lowest(losses)
+            if not since:
                 best.update(self._weights())
-            if len(losses) - 1 - losses.index(min(losses)) >= self.settings.patience:
+            if since >= self.settings.patience:
                 break
         self.network.load_state_dict(best)
         taken = [min(number * interval, steps) for number in range(len(losses))]
-        lowest = losses.index(min(losses))
-        return {"held_out_loss": [losses[lowest]], "best_step": [taken[lowest]], "last_step": [taken[-1]]}
+        chosen = lowest(losses)
+        return {"held_out_loss": [losses[chosen]], "best_step": [taken[chosen]], "last_step": [taken[-1]]}
 
     def _train(self, steps: int) -> None:
         """Take so many steps."""
@@ -220,15 +231,15 @@ class _Training:
         """Cross-entropy of membership at the expected odds, from log-odds."""
         return self.share * F.softplus(-members).mean() + (1 - self.share) * F.softplus(nonmembers).mean()
 
-    def _batches(self, steps: int) -> list[Iterator[Tensor]]:
+    def _batches(self, steps: int) -> list[Sequence[Tensor]]:
         """Batches of members and of non-members; none is drawn k + 1 times before all are drawn k times."""
         members = min(max(round(self.settings.batch * self.share), 1), self.settings.batch - 1)
-        batches = []
+        batches: list[Sequence[Tensor]] = []
         for features, size in zip(self.known, (members, self.settings.batch - members), strict=True):
             rounds = range(math.ceil(steps * size / len(features)))
             drawn = torch.cat([torch.randperm(len(features), generator=self.generator) for _ in rounds])
             rows = drawn[: steps * size].to(features.device)
-            batches.append(features[part] for part in rows.split(size))
+            batches.append(features[rows].split(size))
         return batches
 
     def _held_out_loss(self) -> float:

@@ -168,7 +168,7 @@ METHOD = MembershipAttack(
             "layers": 1,
             "dropout": 0.2,
             "training": {
-                "steps": 120,
+                "steps": 80,
                 "interval": 20,
                 "patience": 3,
                 "validation": 0.25,
@@ -185,7 +185,7 @@ METHOD = MembershipAttack(
             "layers": 2,
             "dropout": 0.0,
             "training": {
-                "steps": 120,
+                "steps": 80,
                 "interval": 20,
                 "patience": 3,
                 "validation": 0.25,
