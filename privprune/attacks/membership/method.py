@@ -49,3 +49,8 @@ class MembershipAttack:
     checks: Callable[[Any, Sequence[Scores]], tuple[Check, ...]] = no_checks
     examples: tuple[Mapping[str, object], ...] = ()
     control: bool = False
+
+    @property
+    def logits_suffice(self) -> bool:
+        """Whether it needs no more than one network's answers to the records as they are, of some known membership."""
+        return not self.needs_shadows and not self.needs_companion and self.views is _one_query
