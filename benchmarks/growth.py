@@ -87,7 +87,7 @@ _PLAN = {  # of the demo's digits, without the number of epochs
     "precision": "float32",
 }
 _METHODS: dict[str, dict[str, object]] = {
-    "lira": {"attack": "lira", "mode": "online", "variance": "fixed"},
+    "lira": {"attack": "lira", "mode": "online", "variance": "fixed", "queries": 1, "shift": 0},
     "rmia": {"attack": "rmia", "a": 0.3, "gamma": 1.0},
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from privprune.attacks.membership import Evidence, evidence_about
+from privprune.attacks.membership import Evidence, Outputs, evidence_about
+from privprune.attacks.membership.view import View
 
 CLASSES = 10
 MODELS = 13  # the target and 12 shadows
@@ -21,11 +23,12 @@ class Split:
     evaluation_nonmembers: Tensor
 
 
-def simulated(leak: float, records: int, seed: int) -> Evidence:
+def simulated(leak: float, records: int, seed: int, views: Iterable[View] = (), *, companion: bool = False) -> Evidence:
     """Return the evidence about a target with 12 shadows, each trained on its half of the records.
 
     The true class's logit is normal around the record's own difficulty, higher by `leak` for a model that was
-    trained on the record; the other classes' logits are standard normal.
+    trained on the record; the other classes' logits are standard normal. The answers to `views` are those to the
+    record itself with a little noise. A `companion` was trained on the records of the target and leaks as much.
     """
     draw = torch.Generator().manual_seed(seed)
     labels = torch.randint(CLASSES, (records,), generator=draw)
@@ -34,7 +37,39 @@ def simulated(leak: float, records: int, seed: int) -> Evidence:
     logits = torch.randn(MODELS, records, CLASSES, generator=draw)
     true_class = torch.randn(records, generator=draw) * 0.5 + leak * members
     logits.scatter_add_(2, labels.expand(MODELS, -1)[..., None], true_class[..., None])
-    return evidence_about(0, logits, labels, split(records), members, population(records))
+    evidence = evidence_about(0, logits, labels, split(records), members, population(records))
+    answers = {view: logits + 0.3 * torch.randn(logits.shape, generator=draw) for view in views}
+    other = None
+    if companion:
+        other = torch.randn(records, CLASSES, generator=draw).scatter_add_(1, labels[:, None], true_class[0][:, None])
+    return with_answers(evidence, answers, other)
+
+
+def with_answers(evidence: Evidence, answers: Mapping[View, Tensor], companion: Tensor | None) -> Evidence:
+    """Return the evidence with answers to changed records.
+
+    Args:
+        evidence: about a target.
+        answers: view -> float [1 + K, N, classes], answers of the target and of K shadows to all N records.
+        companion: float [N, classes], answers of another network to the records as they are; or None.
+
+    """
+
+    def of(outputs: Outputs) -> Outputs:
+        own = {view: logits[0, outputs.positions] for view, logits in answers.items()}
+        return replace(outputs, views=own, companion=None if companion is None else companion[outputs.positions])
+
+    shadows = evidence.shadows
+    if shadows is not None:
+        shadows = replace(shadows, views={view: list(logits[1:]) for view, logits in answers.items()})
+    return replace(
+        evidence,
+        known_members=of(evidence.known_members),
+        known_nonmembers=of(evidence.known_nonmembers),
+        evaluation_members=of(evidence.evaluation_members),
+        evaluation_nonmembers=of(evidence.evaluation_nonmembers),
+        shadows=shadows,
+    )
 
 
 def split(records: int) -> Split:

@@ -119,8 +119,8 @@ def fixed_deviation(evidence: Evidence, *, member: bool) -> float:
 @pytest.mark.parametrize("variance", ["fixed", "per_record"])
 def test_lira_equals_its_naive_twin(variance: str) -> None:
     """Online: the log ratio of two normal densities per record. Offline: monotone in 1 - Pr[Z > confidence]."""
-    online = LiRAAttack(LiRASettings("online", variance))(SMALL, UNUSED).members  # type: ignore[arg-type]
-    offline = LiRAAttack(LiRASettings("offline", variance))(SMALL, UNUSED).members  # type: ignore[arg-type]
+    online = LiRAAttack(LiRASettings("online", variance, 1, 0))(SMALL, UNUSED).members  # type: ignore[arg-type]
+    offline = LiRAAttack(LiRASettings("offline", variance, 1, 0))(SMALL, UNUSED).members  # type: ignore[arg-type]
     shared = {member: fixed_deviation(SMALL, member=member) for member in (True, False)}
     records = SMALL.evaluation_members
     for row, column in enumerate(records.positions.tolist()):
@@ -176,14 +176,14 @@ def test_lira_survives_records_that_all_or_no_shadows_saw() -> None:
     odd_ones = SMALL.evaluation_members.positions[:2]
     members[:, odd_ones[0]], members[:, odd_ones[1]] = True, False
     for variance in ("fixed", "per_record"):
-        scores = LiRAAttack(LiRASettings("online", variance))(with_members(members), UNUSED)
+        scores = LiRAAttack(LiRASettings("online", variance, 1, 0))(with_members(members), UNUSED)
         assert torch.from_numpy(scores.members).isfinite().all()
 
 
 def test_lira_refuses_what_gives_no_variance() -> None:
     """One shadow model has no spread: a user's mistake, reported in one line."""
     with pytest.raises(UserError, match="found 1 shadow models, allowed at least 2"):
-        LiRAAttack(LiRASettings("offline", "fixed"))(with_members(torch.zeros(1, 120, dtype=torch.bool)), UNUSED)
+        LiRAAttack(LiRASettings("offline", "fixed", 1, 0))(with_members(torch.zeros(1, 120, dtype=torch.bool)), UNUSED)
 
 
 def test_rmia_refuses_an_empty_population() -> None:
