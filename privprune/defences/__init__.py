@@ -11,6 +11,7 @@ from privprune.defences.registry import (
     build_defence,
     check_defence,
     import_slow_modules,
+    output_of,
     surrogate_of,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "build_defence",
     "check_defence",
     "import_slow_modules",
+    "output_of",
     "surrogate_of",
 ]
