@@ -12,6 +12,7 @@ from privprune.defences.registry import (
     check_defence,
     import_slow_modules,
     output_of,
+    starts_afresh,
     surrogate_of,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "check_defence",
     "import_slow_modules",
     "output_of",
+    "starts_afresh",
     "surrogate_of",
 ]

@@ -51,6 +51,11 @@ def output_of(settings: DefenceSettings | None) -> OutputSettings | None:
     return None if settings is None else DEFENCES[settings.name].output(settings)
 
 
+def starts_afresh(settings: DefenceSettings) -> bool:
+    """Return whether a defence trains new networks although its entry names a cell, which it is compared with."""
+    return "trained_start" in DEFENCES[settings.name].needs
+
+
 def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:
     """Validate a cell's defence before anything is trained: first its requirements, then its settings.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
-from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules, output_of
+from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules, output_of, starts_afresh
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
@@ -142,7 +142,7 @@ def harden_cell(
     output = output_of(entry.defence)
     if start is not None:
         check_same_data(start, context, f"from: {entry.origin}")
-        output = output or start.manifest.output
+        output = output or (None if starts_afresh(entry.defence) else start.manifest.output)
         start = without_output(start if entry.keep_shadows else start.targets_only())
         manifest = start.manifest
     else:

@@ -64,9 +64,12 @@ class RandomScores(OutputLayer):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Answer with scores [batch, classes] of random images; the gradient does not pass."""
-        order = logits.argsort(dim=1, descending=True, stable=True)
-        image = (order * self.multipliers).sum(1) % self.scores.shape[0]
-        return torch.zeros_like(self.scores[image]).scatter(1, order, self.scores[image])
+        predicted = logits.argmax(dim=1, keepdim=True)
+        # Infinite, so that the predicted class comes first also where logits are equal; ONNX has no stable sort.
+        first = logits.scatter(1, predicted, torch.full_like(predicted, torch.inf, dtype=logits.dtype))
+        order = first.sort(dim=1, descending=True).indices
+        scores = self.scores[(order * self.multipliers).sum(1) % self.scores.shape[0]]
+        return torch.zeros_like(scores).scatter(1, order, scores)
 
 
 def random_scores(settings: RandomScoresSettings, classes: int) -> RandomScores:
