@@ -126,7 +126,7 @@ def _attack_of(group: ComparisonGroup) -> str | None:
     return next((one.attack for one in group.cells.values() if one.attack is not None), None)
 
 
-def _attacked(cell: MeasuredCell, attack: str) -> _AttackedCell:
+def _attacked(cell: MeasuredCell, attack: str) -> MeasuredCell:
     values = {field.name: getattr(cell, field.name) for field in fields(MeasuredCell)}
     return _AttackedCell(**values, attack=attack)
 
