@@ -16,6 +16,7 @@ _MODULES = {  # name -> the module that defines or re-exports it
     "INVERSION_ATTACKS": "privprune.attacks.inversion",
     "MEMBERSHIP_ATTACKS": "privprune.attacks.membership",
     "MODELS": "privprune.models",
+    "OUTPUTS": "privprune.models.output",
     "PRUNING": "privprune.pruning",
     "WIRES": "privprune.models.wire",
     "CutSettings": "privprune.models",

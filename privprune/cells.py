@@ -25,6 +25,7 @@ from privprune.models import (
     shrunk,
     small_dense,
 )
+from privprune.models.output import OutputSettings, read_output, with_output
 from privprune.randomness import Purpose, generator
 from privprune.settings import read
 
@@ -51,6 +52,7 @@ class Manifest:
         cut: where the networks are cut into edge and cloud, or None.
         structures: the remaining channels and blocks of each network; None where none were removed.
         reidentification: losses and batches of re-identification networks, or None for classifiers.
+        output: the layer behind each network, which a defence has put there; None for none.
 
     """
 
@@ -69,6 +71,7 @@ class Manifest:
     cut: CutSettings | None
     structures: tuple[Structure, ...] | None
     reidentification: ReidentificationSettings | None
+    output: OutputSettings | None
 
     @property
     def targets(self) -> int:
@@ -96,7 +99,12 @@ class Manifest:
         return model if self.structures is None or number is None else shrunk(model, self.structures[number])
 
     def _whole(self, generator: torch.Generator) -> BlockNet:
-        """Build the architecture, with nothing removed."""
+        """Build the architecture and the layer behind it, with nothing removed."""
+        model = self._architecture(generator)
+        return model if self.output is None else with_output(model, self.output, self.classes)
+
+    def _architecture(self, generator: torch.Generator) -> BlockNet:
+        """Build the architecture alone."""
         shape = {"in_channels": self.in_channels, "image_size": self.image_size, "classes": self.classes}
         if self.small_dense is not None:
             return small_dense(self.model, self.small_dense, **shape, generator=generator)
@@ -198,8 +206,9 @@ def _read_manifest(path: Path) -> Manifest:
         structures = _structures(content["structures"], f"{path}: structures")
         losses, where = content["reidentification"], f"{path}: reidentification"
         reidentification = None if losses is None else read(ReidentificationSettings, losses, where)
+        output = None if content["output"] is None else read_output(content["output"], f"{path}: output")
         settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
-        return Manifest(**{**content, **settings, "structures": structures})
+        return Manifest(**{**content, **settings, "structures": structures, "output": output})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None
 

@@ -32,6 +32,7 @@ KINDS = (
     Kind("membership attacks", "privprune.attacks.membership", "MEMBERSHIP_ATTACKS"),
     Kind("inversion attacks", "privprune.attacks.inversion", "INVERSION_ATTACKS"),
     Kind("wires", "privprune.models.wire", "WIRES"),
+    Kind("output layers", "privprune.models.output", "OUTPUTS"),
     Kind("models", "privprune.models", "MODELS"),
     Kind("datasets", "privprune.datasets.catalogue", "DATASETS"),
 )

@@ -31,6 +31,7 @@ MANIFEST = Manifest(
     cut=None,
     structures=None,
     reidentification=None,
+    output=None,
 )
 
 

@@ -11,6 +11,8 @@ from privprune.defences.registry import (
     build_defence,
     check_defence,
     import_slow_modules,
+    output_of,
+    starts_afresh,
     surrogate_of,
 )
 
@@ -25,5 +27,7 @@ __all__ = [
     "build_defence",
     "check_defence",
     "import_slow_modules",
+    "output_of",
+    "starts_afresh",
     "surrogate_of",
 ]

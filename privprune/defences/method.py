@@ -10,6 +10,7 @@ from privprune.checks import Check, no_checks
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
 from privprune.models.decoder import DecoderSize
+from privprune.models.output import OutputSettings
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
 from privprune.settings import name_of
@@ -66,6 +67,10 @@ def _no_surrogate(settings: Any) -> DecoderSize | None:
     """Return None: no decoder takes part in the training."""
 
 
+def _no_output(settings: Any) -> OutputSettings | None:
+    """Return None: the outputs of the networks are answered as they are."""
+
+
 @dataclass(frozen=True)
 class DefenceMethod:
     """The declaration of a defence, `METHOD` in its file.
@@ -77,6 +82,7 @@ class DefenceMethod:
         check: validates settings against a cell before anything is trained; raises a ValueError that begins with the
             key at fault, or with `found` where it is the defence as a whole.
         surrogate: size of the decoder that networks are trained against, from which an adaptive attack may start.
+        output: the layer that is put behind the networks when their training has ended; None for none.
         prunes: whether it prunes by itself, so that it cannot be combined with a method that removes structures.
         checks: (settings, training) -> checks of a cell that was trained with the defence, such as whether an
             adversary of a game was better than its trivial answer.
@@ -92,6 +98,7 @@ class DefenceMethod:
     needs: frozenset[Need] = field(default_factory=frozenset)
     check: Callable[[Any, DefendedCell], None] = _no_check
     surrogate: Callable[[Any], DecoderSize | None] = _no_surrogate
+    output: Callable[[Any], OutputSettings | None] = _no_output
     prunes: bool = False
     checks: Callable[[Any, Trained], tuple[Check, ...]] = no_checks
     parts: tuple[Registry[Any], ...] = ()

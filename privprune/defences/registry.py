@@ -10,6 +10,7 @@ from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need
 from privprune.errors import UserError
 from privprune.models.decoder import DecoderSize
+from privprune.models.output import OutputSettings
 from privprune.registry import Registry
 from privprune.settings import OneOf
 
@@ -43,6 +44,16 @@ def import_slow_modules(settings: DefenceSettings | None) -> None:
 def surrogate_of(settings: DefenceSettings | None) -> DecoderSize | None:
     """Return the size of the decoder that a defence trains networks against; None if there is none."""
     return None if settings is None else DEFENCES[settings.name].surrogate(settings)
+
+
+def output_of(settings: DefenceSettings | None) -> OutputSettings | None:
+    """Return the settings of the layer that a defence puts behind its networks; None if there is none."""
+    return None if settings is None else DEFENCES[settings.name].output(settings)
+
+
+def starts_afresh(settings: DefenceSettings) -> bool:
+    """Return whether a defence trains new networks although its entry names a cell, which it is compared with."""
+    return "trained_start" in DEFENCES[settings.name].needs
 
 
 def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:

@@ -1,6 +1,7 @@
 """What the papers print, as data: numbers with tolerances, flags and claims.
 
-The numbers are facts, copied as printed; each file cites its paper. No number here was measured by this project.
+The numbers are facts, copied as printed; each file cites its paper. No number here was measured by this project. Claims
+of other papers, without numbers, are in `literature.yaml`.
 """
 
 import functools
@@ -9,6 +10,14 @@ from pathlib import Path
 
 from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
+from privprune.published.literature import (
+    LITERATURE,
+    Literature,
+    LiteratureClaim,
+    Source,
+    load_literature,
+    read_literature,
+)
 from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
@@ -25,15 +34,20 @@ __all__ = [
     "OURS",
     "Claim",
     "Comparison",
+    "Literature",
+    "LiteratureClaim",
     "Metric",
     "Paper",
     "PrintedRow",
     "PrintedTable",
     "PublishedNumber",
     "QuotedGain",
+    "Source",
     "Tolerance",
     "load",
+    "load_literature",
     "names",
+    "read_literature",
     "read_paper",
 ]
 
@@ -41,7 +55,8 @@ __all__ = [
 def names() -> tuple[str, ...]:
     """Return the names of the papers whose printed numbers are included."""
     files = resources.files(__package__).iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+    found = [file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")]
+    return tuple(sorted(name for name in found if name != LITERATURE))
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.report.headings import headings, marked
+from privprune.report.literature import literature_parts
 from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.papers import paper_view
 from privprune.report.run_summary import summary_lines
@@ -82,6 +83,7 @@ def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], 
             for section in sections
         ),
         matrices=tuple(matrix_part(matrix) for matrix in matrices),
+        literature=literature_parts((section.paper, section.evaluation) for section in sections),
         meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
     )
     return _templates.get_template("page.html.jinja").render(page=page)

@@ -65,7 +65,7 @@ def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) 
 def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table) -> tuple[Part, ...]:
     """Return the printed tables, the figures, the other tables, and the commands that run each row again."""
     others = tuple(figure_view(picture) for picture in pictures if not picture.leads)
-    elsewhere = {"claims", "overview", *(name for _, _, names in _FURTHER for name in names)}
+    elsewhere = {"claims", "overview", "literature", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
         Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),

@@ -107,4 +107,5 @@ class PageView:
     summary: tuple[SummaryLine, ...]
     papers: tuple[PaperView, ...]
     matrices: tuple[Part, ...]
+    literature: tuple[Part, ...]
     meanings: tuple[tuple[str, str, str], ...]

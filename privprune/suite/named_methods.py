@@ -11,6 +11,7 @@ from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.lineage import lineage
 from privprune.models.catalogue import MODELS
+from privprune.models.output import OUTPUTS
 from privprune.models.wire import WIRES
 from privprune.pruning import PRUNING
 from privprune.registry import Registry
@@ -29,23 +30,34 @@ def modules_named(suite: Mapping[str, Any], section: str, name: str) -> list[str
         name: of the entry.
 
     Returns:
-        the modules of the methods that the entry names, and those of the architecture and wire of its networks. The
-        methods by which its starting cell was trained are not among them: the entry only reads that cell's weights.
+        the modules of the methods that the entry names, and those of architecture, wire and output layer of its
+        networks. The methods by which its starting cell was trained are not among them: the entry only reads that
+        cell's weights.
 
     """
     entry = suite[section][name]
     modules = set(_modules(entry))
     cell = name if section in MAKING else entry.get(_CELL.get(section, ""))
     if cell is not None:
-        modules |= set(_modules(_network(suite, cell)))
+        modules |= set(_modules(_network(suite, cell))) | set(_outputs(suite, cell))
     return sorted(modules)
+
+
+def _lineage(suite: Mapping[str, Any], cell: str) -> list[Mapping[str, Any]]:
+    """Return the entry of a cell, then those of the cells that it starts from."""
+    cells = {name: entry for section in MAKING for name, entry in suite[section].items()}
+    return [cells[name] for name in lineage(cell, lambda name: str(cells[name].get("from", "")))]
 
 
 def _network(suite: Mapping[str, Any], cell: str) -> object:
     """Return the key `network` that applies to a cell: that of the first cell of its lineage."""
-    cells = {name: entry for section in MAKING for name, entry in suite[section].items()}
-    first = lineage(cell, lambda name: str(cells[name].get("from", "")))[-1]
-    return cells[first]["network"]
+    return _lineage(suite, cell)[-1]["network"]
+
+
+def _outputs(suite: Mapping[str, Any], cell: str) -> set[str]:
+    """Return the modules of output layers that defences of the lineage name: a network keeps its layer."""
+    layers = {OUTPUTS.module_of(name) for name in OUTPUTS}
+    return {module for entry in _lineage(suite, cell) for module in _modules(entry.get("defence")) if module in layers}
 
 
 def _modules(value: object) -> Iterator[str]:
@@ -63,4 +75,4 @@ def _modules(value: object) -> Iterator[str]:
 def registries() -> tuple[Registry[Any], ...]:
     """Return all registries of methods, including those that belong to a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
-    return (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, PRUNING, WIRES, *inner)
+    return (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, OUTPUTS, PRUNING, WIRES, *inner)

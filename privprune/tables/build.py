@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from privprune.files import new_folder
-from privprune.published import Paper
+from privprune.published import Paper, load_literature
 from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
 from privprune.tables.cells import controls_table, search_table, sweep_table
 from privprune.tables.claims import claims_table, comparisons_table
@@ -13,11 +13,13 @@ from privprune.tables.edge import ablation_table, deployment_table, methods_tabl
 from privprune.tables.gains import gains_table
 from privprune.tables.inversions import curves_table, features_table, inversions_table
 from privprune.tables.latex import latex, latex_document
+from privprune.tables.literature import literature_table
 from privprune.tables.markdown import escape, markdown
 from privprune.tables.matched import matched_table
 from privprune.tables.printed import overview, printed_table, was_run
 from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
+from privprune.verdicts.literature import judge_literature
 
 
 def build(
@@ -45,6 +47,7 @@ def build(
         sweep_table(evaluation),
         curves_table(evaluation, paper),
         search_table(evaluation),
+        literature_table(judge_literature(load_literature(), [(paper, evaluation)])),
     )
     return (
         claims_table(evaluation, paper),

@@ -114,6 +114,7 @@ class DataContext:
             cut=settings.cut,
             structures=None,
             reidentification=settings.reidentification,
+            output=None,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:

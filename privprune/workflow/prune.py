@@ -17,10 +17,11 @@ from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.defences import AnyDefence, build_defence, import_slow_modules
+from privprune.defences import AnyDefence, build_defence, import_slow_modules, output_of
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import prunable, reseed, structure_of
+from privprune.models.output import OutputSettings
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
     BudgetSettings,
@@ -38,6 +39,7 @@ from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 from privprune.training.tasks import task_of
 from privprune.workflow.context import DataContext, check_same_data
+from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.sparsity_search import SearchEntry, search_budget
 from privprune.workflow.stacks import TrainingOutcome, group_name, join_phases, surrogates_of, train_stacks
 from privprune.workflow.train import check_origin, ensemble_of, progress_label
@@ -142,18 +144,20 @@ def prune_cell(
 
     """
     check_same_data(start, context, f"from: {entry.origin}")
-    start = start if entry.keep_shadows else start.targets_only()
+    dense = start if entry.keep_shadows else start.targets_only()
+    output, start = output_of(entry.defence) or dense.manifest.output, without_output(dense)
     budget, work = entry.budget, partial(_remove_group, entry, context, start, label, checkpoints)
     search: list[dict[str, Any]] = []
     if entry.search is not None and budget is not None:
-        prune_targets = partial(_prune_targets, entry, budget, context, start, label)
-        budget, search = search_budget(entry.search, budget, start, context, prune_targets, checkpoints)
+        prune_targets = partial(_prune_targets, entry, budget, context, start, output, label)
+        budget, search = search_budget(entry.search, budget, dense, context, prune_targets, checkpoints)
     if budget is not None:
         work = partial(_prune_group, entry, budget, context, start, label, checkpoints)
     import_slow_modules(entry.defence)
     outcome = train_stacks(start.manifest.networks, entry.stack, work, checkpoints)
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
-    return PruningResult(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
+    cell = Cell(manifest, outcome.states, outcome.masks, outcome.surrogates)
+    return PruningResult(behind(cell, output, context), outcome, search)
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,7 @@ def _prune_targets(
     budget: BudgetSettings,
     context: DataContext,
     start: Cell,
+    output: OutputSettings | None,
     label: str,
     ratio: float,
     checkpoints: Checkpoints,
@@ -232,7 +237,7 @@ def _prune_targets(
     """Prune the targets of a cell at a candidate ratio of the search."""
     work = partial(_prune_group, entry, budget.at_ratio(ratio), context, start, f"{label} at {ratio:g}x", checkpoints)
     outcome = train_stacks(start.manifest.targets, entry.stack, work, checkpoints)
-    return Cell(start.manifest, outcome.states, outcome.masks)
+    return behind(Cell(start.manifest, outcome.states, outcome.masks).targets_only(), output, context)
 
 
 def _remove_group(

@@ -14,7 +14,7 @@ from torch import Tensor
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
-from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules
+from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules, output_of, starts_afresh
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
@@ -25,6 +25,7 @@ from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
+from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
 from privprune.workflow.utility import accuracy
 
@@ -138,14 +139,19 @@ def harden_cell(
         ValueError: the defence cannot be set up for these networks and data; the message starts with the setting.
 
     """
+    output = output_of(entry.defence)
     if start is not None:
         check_same_data(start, context, f"from: {entry.origin}")
-        start = start if entry.keep_shadows else start.targets_only()
+        output = output or (None if starts_afresh(entry.defence) else start.manifest.output)
+        start = without_output(start if entry.keep_shadows else start.targets_only())
         manifest = start.manifest
     else:
         assert entry.network is not None  # noqa: S101 (checked when the entry was read)
         manifest = context.manifest(entry.network)
-    return _train_networks(manifest, context, entry.plan, entry.stack, entry.defence, start, label, checkpoints)
+    cell, outcome = _train_networks(
+        manifest, context, entry.plan, entry.stack, entry.defence, start, label, checkpoints
+    )
+    return behind(cell, output, context), outcome
 
 
 def _train_networks(

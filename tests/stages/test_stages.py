@@ -291,6 +291,7 @@ def test_a_new_method_makes_nothing_stale(clone: Clone, tmp_path: Path) -> None:
         "pruning",
         "models",
         "models/wire",
+        "models/output",
         "datasets",
     ):
         (copy.folder / "privprune" / folder / "brand_new.py").write_text('"""A new method."""\n')

@@ -1,0 +1,23 @@
+"""The section on what other papers say, tested on the same cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from privprune.published import Paper, load_literature
+from privprune.report.view import Part
+from privprune.tables.literature import literature_table
+from privprune.verdicts import Evaluation
+from privprune.verdicts.literature import judge_literature
+
+_WORDS = (
+    "Who says what about these questions, and what was measured here. Each sentence is tested on cells of the sections "
+    "above, by a comparison and a bound that were fixed before anything was measured. A claim whose cells were not run "
+    "says which are missing."
+)
+
+
+def literature_parts(evaluated: Iterable[tuple[Paper, Evaluation]]) -> tuple[Part, ...]:
+    """Return the section; none where no claim is about the evaluated papers."""
+    results = judge_literature(load_literature(), evaluated)
+    return (Part("literature", "What other papers say", _WORDS, (literature_table(results),), ()),) if results else ()

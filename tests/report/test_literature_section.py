@@ -1,0 +1,36 @@
+"""The page's section on what other papers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from example_records import SETTINGS, example_records
+
+from privprune.published import load
+from privprune.report import Section, Timings, render
+from privprune.report.literature import literature_parts
+from privprune.verdicts import Evaluation, evaluate
+
+PAPER = load("mia_pruning")
+
+
+def evaluation() -> Evaluation:
+    """Evaluate the example's records."""
+    return evaluate(example_records(), PAPER, SETTINGS, "demo")
+
+
+def test_the_page_has_one_section_with_one_table() -> None:
+    """It is in the contents, and stands once, behind the papers; no paper's own section repeats its table."""
+    page = render("demo", [Section(PAPER, evaluation(), example_records(), [])], [], Timings({}))
+    assert page.count('<h2 id="literature">What other papers say</h2>') == 1
+    assert page.count('<a href="#literature">') == 1
+    assert page.count('id="table-literature-literature"') == 1
+    assert page.count("arXiv 2404.17399") == 1
+    assert page.index('<h2 id="mia_pruning">') < page.index('<h2 id="literature">') < page.index('<h2 id="reading">')
+
+
+def test_without_papers_there_is_no_section() -> None:
+    """Nothing is claimed about a paper that the suite does not evaluate, such as CEM alone."""
+    assert literature_parts([]) == ()
+    other = replace(evaluation(), paper="cem", roles=(), curves=(), cells=())
+    assert literature_parts([(load("cem"), other)]) == ()
