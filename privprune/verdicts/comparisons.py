@@ -4,13 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from privprune.checks import Check
 from privprune.published import Comparison
+from privprune.verdicts.checks.recorded import CheckOf
 from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.matched import UNMATCHED, at_matched_accuracy
 from privprune.verdicts.measured_cells import BALANCED
 from privprune.verdicts.statistics import Estimate, estimate_over_seeds, kendall
 
-Finding = Literal["supported", "contradicted", "inconclusive", "not run"]
+Finding = Literal["supported", "contradicted", "printed effect excluded", "inconclusive", "not a fair test", "not run"]
+FINDINGS: tuple[Finding, ...] = (
+    *("supported", "contradicted", "printed effect excluded", "inconclusive", "not a fair test", "not run"),
+)
 CHANCE = 50.0  # percent: the balanced accuracy of guessing
 _RANKED = 3  # least number of cells to rank: with two, each order is likely by chance
 
@@ -32,6 +37,11 @@ class ComparisonResult:
         seeds: how many seeds are paired.
         finding: the verdict.
         reason: why, where the interval alone does not explain the verdict; else empty.
+        values: one per paired seed.
+        strongest: whether each cell met its strongest attack in place of the one that the comparison names.
+        checks: all that the finding rests on, passed and failed.
+        sharpness: whether the interval is narrow enough to show the printed effect; None where nothing is printed or
+            the interval decides without it.
 
     """
 
@@ -44,6 +54,10 @@ class ComparisonResult:
     seeds: int
     finding: Finding
     reason: str
+    values: tuple[float, ...] = ()
+    strongest: bool = False
+    checks: tuple[CheckOf, ...] = ()
+    sharpness: Check | None = None
 
 
 def quantity(comparison: Comparison, lookup: Lookup) -> dict[int, float] | None:
@@ -105,7 +119,16 @@ def compare(comparison: Comparison, group: ComparisonGroup, printed: Lookup) -> 
     estimate = estimate_over_seeds(tuple(per_seed.values()))
     finding, reason = _decide(comparison, estimate, group)
     return ComparisonResult(
-        comparison, attack, published, estimate.mean, estimate.low, estimate.high, len(estimate.values), finding, reason
+        comparison,
+        attack,
+        published,
+        estimate.mean,
+        estimate.low,
+        estimate.high,
+        len(estimate.values),
+        finding,
+        reason,
+        estimate.values,
     )
 
 
@@ -124,7 +147,7 @@ def _compare_matched(comparison: Comparison, group: ComparisonGroup) -> Comparis
     estimate = estimate_over_seeds(known)
     finding, reason = _decide(comparison, estimate, group)
     return ComparisonResult(
-        comparison, "", None, estimate.mean, estimate.low, estimate.high, len(known), finding, reason
+        comparison, "", None, estimate.mean, estimate.low, estimate.high, len(known), finding, reason, estimate.values
     )
 
 
@@ -166,10 +189,16 @@ def decide(comparison: Comparison, low: float, high: float) -> Finding:
     return "inconclusive" if any(met) else "contradicted"
 
 
-def combined(findings: list[Finding]) -> Finding:
-    """Return the verdict of a claim from those of its parts: supported if all are, contradicted if one is."""
+def combined(findings: Sequence[Finding]) -> Finding:
+    """Return the verdict of a claim from those of its parts, all of which must hold.
+
+    A finding against the claim counts wherever a fair test made it: contradicted if one part is, and else, if not all
+    are supported, `printed effect excluded` if one part is. What is left is open: `not a fair test` if one part is, as
+    more seeds cannot help there, else `inconclusive`.
+    """
     if not findings:
         return "not run"
-    if "contradicted" in findings:
-        return "contradicted"
-    return "supported" if all(finding == "supported" for finding in findings) else "inconclusive"
+    if all(finding == "supported" for finding in findings):
+        return "supported"
+    ordered: tuple[Finding, ...] = ("contradicted", "printed effect excluded", "not a fair test")
+    return next((finding for finding in ordered if finding in findings), "inconclusive")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from privprune.checks import check
 from privprune.records import Record
 
 PRINTED = {"data": "mnist", "model": "lenet5", "protocol": "paper"}  # what Table 1's first rows were measured on
@@ -24,8 +25,14 @@ def cell_records(
     weights: tuple[int, int] = (61470, 61470),
     losses: Sequence[Sequence[float]] = (),
     attacks: Mapping[str, Sequence[float]] | None = None,
+    origin: str = "",
+    epochs: int = 20,
+    failed: Mapping[str, str] | None = None,
 ) -> list[Record]:
-    """Return the record of a cell's training, and of its attacks where `attacks` gives balanced accuracies per seed."""
+    """Return the record of a cell's training, and of its attacks where `attacks` gives balanced accuracies per seed.
+
+    All checks pass but those in `failed`, which maps a subject to the name of its failed check.
+    """
     count = len(seeds)
     common: dict[str, Any] = {
         "suite": "test",
@@ -45,11 +52,34 @@ def cell_records(
         "weights_left": [float(weights[1])] * count,
     }
     history = {"loss": [list(epoch)[:count] for epoch in losses]} if losses else {}
-    made = Record(**common, stage=stage, origin=f"datasets/{data}", metrics=metrics, history=history)
+    made = Record(
+        **common,
+        stage=stage,
+        origin=origin or f"datasets/{data}",
+        metrics=metrics,
+        history=history,
+        phases=[{"name": "train", "epochs": epochs}],
+        checks=checks(("network", "defence"), failed),
+    )
     if attacks is None:
         return [made]
+    common["parameters"] = {"target": cell, "methods": {name: {"attack": name} for name in attacks}}
     results = {name: attack_result(list(values)[:count]) for name, values in attacks.items()}
-    return [made, Record(**common, stage="attack", origin=f"models/{cell}", attacks=results)]
+    record = Record(**common, stage="attack", origin=f"models/{cell}", attacks=results, checks=checks(attacks, failed))
+    return [made, record]
+
+
+def checks(subjects: Iterable[str], failed: Mapping[str, str] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return one check of each subject: one that passes, or the one that is named in `failed`."""
+    named = failed or {}
+    return {
+        subject: [
+            check(
+                named.get(subject, "works"), [0.0 if subject in named else 1.0], "at least", 0.5, "a made-up share"
+            ).as_record()
+        ]
+        for subject in subjects
+    }
 
 
 def attack_result(values: Sequence[float], half: float = 0.01) -> dict[str, Any]:
