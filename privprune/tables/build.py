@@ -7,6 +7,7 @@ from privprune.files import new_folder
 from privprune.published import Paper
 from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
 from privprune.tables.cells import controls_table, search_table, sweep_table
+from privprune.tables.checks import checks_table
 from privprune.tables.claims import claims_table, comparisons_table
 from privprune.tables.comma_separated import comma_separated
 from privprune.tables.edge import ablation_table, deployment_table, methods_table
@@ -45,6 +46,7 @@ def build(
         sweep_table(evaluation),
         curves_table(evaluation, paper),
         search_table(evaluation),
+        checks_table(evaluation),
     )
     return (
         claims_table(evaluation, paper),

@@ -1,7 +1,7 @@
 """Verdicts on published numbers and claims, from the records of a suite."""
 
 from privprune.verdicts.attack_results import AttackResult, AttackRun, InversionResult
-from privprune.verdicts.checks import CheckOf, failures
+from privprune.verdicts.checks import CheckOf, checks_on, failures
 from privprune.verdicts.claim_parts import ClaimPart
 from privprune.verdicts.claims import AttackDifference, ClaimResult
 from privprune.verdicts.comparison_groups import ComparisonPlace
@@ -44,6 +44,7 @@ __all__ = [
     "NumberVerdict",
     "RowSettings",
     "check",
+    "checks_on",
     "evaluate",
     "evaluate_cross",
     "failures",

@@ -13,6 +13,7 @@ from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.seeds_needed import words_on_seeds
 from privprune.verdicts.strongest import strongest_attacks, threat_in, under_strongest
 
+VERSUS = " vs "  # between the strongest attacks of the cells of a comparison
 _BETWEEN = ("difference", "ratio", "matched")  # measures that set a cell against others
 
 
@@ -65,7 +66,9 @@ def tested_under_strongest(
     checks = [*_basis(comparison, sides, behind), *_epochs(comparison, sides, unequal_epochs)]
     if len(sides) > 1:
         checks.append(CheckOf("", COMPARISON, chosen_alike(runs)))
-    return replace(_judged(result, checks), attack=" vs ".join(label for _, label in runs), strongest=True)
+    labels = [label for _, label in runs]
+    named = VERSUS.join(labels if len(set(labels)) > 1 else labels[:1])
+    return replace(_judged(result, checks), attack=named, strongest=True)
 
 
 def _sides(comparison: Comparison, group: ComparisonGroup) -> list[_Side]:

@@ -66,5 +66,11 @@ def of_attack(cell: MeasuredCell, attack: str) -> tuple[CheckOf, ...]:
     return tuple(CheckOf(cell.cell, attack, one) for one in run.checks)
 
 
+def checks_on(cell: MeasuredCell) -> tuple[CheckOf, ...]:
+    """Return all checks that the records of a cell contain: of its training, then of every attack on it."""
+    attacks = (*cell.attacks, *cell.inversions)
+    return (*of_cell(cell), *(one for attack in attacks for one in of_attack(cell, attack)))
+
+
 def _missing(cell: str, subject: str) -> CheckOf:
     return CheckOf(cell, subject, not_computed(RECORDED, "at least", 1.0, OLDER))
