@@ -34,7 +34,10 @@ from privprune.verdicts import ControlSettings, EvaluateSettings, Evaluation, Ro
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
-HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict,checks_passed,checks_failed,failed"
+HEADER = (
+    "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict,"
+    "checks_passed,checks_failed,failed"
+)
 NASTY = (
     "a | b",
     "_x_ *y* `z` <script>alert('1')</script> & [t](u)",
