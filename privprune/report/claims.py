@@ -86,7 +86,8 @@ def _by(result: ComparisonResult) -> str:
     """Return the attack of a comparison in brackets; empty for none, or for one that the metric names."""
     if not result.attack:
         return ""
-    names = " against ".join(attack_label(one) for one in result.attack.split(VERSUS))
+    between = VERSUS if VERSUS in result.attack else ", "
+    names = between.join(attack_label(one) for one in result.attack.split(between))
     return f" (strongest attack: {names})" if result.strongest else f" ({names})"
 
 

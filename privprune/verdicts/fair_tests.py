@@ -13,7 +13,7 @@ from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.seeds_needed import words_on_seeds
 from privprune.verdicts.strongest import strongest_attacks, threat_in, under_strongest
 
-VERSUS = " vs "  # between the strongest attacks of the cells of a comparison
+VERSUS = " vs "  # between the strongest attacks of two cells
 _BETWEEN = ("difference", "ratio", "matched")  # measures that set a cell against others
 
 
@@ -44,9 +44,10 @@ def tested(
     sides = _sides(comparison, group)
     behind = {side.cell.cell: _attacks(comparison, side) for side in sides}
     checks = [*_basis(comparison, sides, behind), *_epochs(comparison, sides, unequal_epochs)]
-    if (threat_in(comparison) is not None) and len(sides) > 1:
-        runs = [(side.cell, attack) for side in sides for attack in behind[side.cell.cell]]
-        checks.append(CheckOf("", COMPARISON, attacked_alike(runs)))
+    if len(sides) > 1:
+        for attacks in zip(*behind.values(), strict=False):  # one attack of every cell at a time
+            runs = [(side.cell, attack) for side, attack in zip(sides, attacks, strict=True)]
+            checks.append(CheckOf("", COMPARISON, attacked_alike(runs)))
     return _judged(result, checks)
 
 
@@ -66,9 +67,14 @@ def tested_under_strongest(
     checks = [*_basis(comparison, sides, behind), *_epochs(comparison, sides, unequal_epochs)]
     if len(sides) > 1:
         checks.append(CheckOf("", COMPARISON, chosen_alike(runs)))
-    labels = [label for _, label in runs]
-    named = VERSUS.join(labels if len(set(labels)) > 1 else labels[:1])
-    return replace(_judged(result, checks), attack=named, strongest=True)
+    return replace(_judged(result, checks), attack=_named([label for _, label in runs]), strongest=True)
+
+
+def _named(labels: Sequence[str]) -> str:
+    """Return the strongest attacks of the cells, in their order; only one where all are the same."""
+    if len(set(labels)) == 1:
+        return labels[0]
+    return VERSUS.join(labels) if len(labels) == 2 else ", ".join(labels)
 
 
 def _sides(comparison: Comparison, group: ComparisonGroup) -> list[_Side]:

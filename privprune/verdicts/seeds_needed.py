@@ -37,6 +37,8 @@ def seeds_needed(values: Sequence[float], half: float, distance: float) -> int |
 
 def words_on_seeds(values: Sequence[float], low: float, high: float, bound: float) -> str:
     """Say with how many seeds the interval would leave the bound out, if the mean stays; or that seeds cannot do it."""
+    if len(values) < 2:
+        return "one seed says nothing of the spread between seeds"
     mean = math.fsum(values) / len(values)
     half, distance = (mean - low if mean > bound else high - mean), abs(mean - bound)
     needed = seeds_needed(values, half, distance)
