@@ -128,7 +128,8 @@ def _judged(result: ComparisonResult, checks: Sequence[CheckOf]) -> ComparisonRe
     checked = replace(result, checks=tuple(checks))
     if failed:
         return replace(checked, finding="not a fair test", reason=failed[0].failure)
-    return _open(checked) if result.finding == "inconclusive" and not result.reason else checked
+    wide = result.finding == "inconclusive" and (not result.reason or result.comparison.measure == "matched")
+    return _open(checked) if wide else checked
 
 
 def _open(result: ComparisonResult) -> ComparisonResult:
@@ -143,5 +144,6 @@ def _open(result: ComparisonResult) -> ComparisonResult:
             excluded = f"the interval includes the bound and leaves out the printed {result.published:.4g}"
             return replace(result, finding="printed effect excluded", reason=excluded, sharpness=sharp)
         result = replace(result, sharpness=sharp)
-        blunt = "" if sharp.passed else f"too wide for the printed effect of {sharp.bound:.3g}; "
-    return replace(result, reason=blunt + words_on_seeds(result.values, low, high, bound))
+        blunt = "" if sharp.passed else f"too wide for the printed effect of {sharp.bound:.3g}"
+    words = (result.reason, blunt, words_on_seeds(result.values, low, high, bound))
+    return replace(result, reason="; ".join(word for word in words if word))
