@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from privprune.metrics.intervals import Array, Counts
+from privprune.metrics.intervals import Array
+from privprune.metrics.record_draws import Counts
 
 LOW_FNR = {"tnr_at_1_percent_fnr": 0.01, "tnr_at_0.1_percent_fnr": 0.001}
 

@@ -12,6 +12,7 @@ from privprune.plots.series import Point
 from privprune.plots.style import INK, MUTED, NEUTRAL, TEXT_WIDTH, Look, journal
 
 DAGGER = "\u2020"  # marks stand-in data in every figure and table
+DOUBLE_DAGGER = "\u2021"  # marks rows with a failed check
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ForestRow:
     look: Look
     pairs: tuple[PublishedAndMeasured | None, ...]
     stand_in: bool  # measured on other data, with another network or under another protocol than printed
+    check_failed: bool  # a check of the network, its defence or the attack failed
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ def draw(measures: Sequence[tuple[str, str]], groups: Sequence[ForestGroup]) -> 
             where.set_title(measure)
             where.set_xlabel(unit)
         _labels(axes[0, 0], groups, height)
-        _legend(figure, stand_ins=any(line.stand_in for group in groups for line in group.lines))
+        lines = [line for group in groups for line in group.lines]
+        _legend(
+            figure,
+            stand_ins=any(line.stand_in for line in lines),
+            failures=any(line.check_failed for line in lines),
+        )
     return figure
 
 
@@ -92,19 +99,25 @@ def _pair(axes: Axes, pair: PublishedAndMeasured, line: ForestRow, height: int) 
 
 
 def _labels(axes: Axes, groups: Sequence[ForestGroup], height: int) -> None:
-    """Write the names of groups (bold) and rows at the left; rows on stand-in data have a dagger."""
+    """Write the names of groups (bold) and rows at the left; rows have the daggers of their kind."""
     texts: list[tuple[str, str]] = []
     for group in groups:
         texts.append((group.title, "bold"))
-        texts += [(f"{line.label} {DAGGER}" if line.stand_in else line.label, "normal") for line in group.lines]
+        texts += [(_marked(line), "normal") for line in group.lines]
     axes.set_ylim(height - 0.4, -0.6)
     axes.set_yticks(range(height), [text for text, _ in texts])
     for label, (_, weight) in zip(axes.get_yticklabels(), texts, strict=True):
         label.set_fontweight(weight)
 
 
-def _legend(figure: Figure, *, stand_ins: bool) -> None:
-    """Explain hollow and filled marks and, where there are any, the marks of stand-in data."""
+def _marked(line: ForestRow) -> str:
+    """Return a row's name with the daggers of stand-in data and of a failed check."""
+    marks = DAGGER * line.stand_in + DOUBLE_DAGGER * line.check_failed
+    return f"{line.label} {marks}".strip()
+
+
+def _legend(figure: Figure, *, stand_ins: bool, failures: bool) -> None:
+    """Explain hollow and filled marks and, where there are any, the marks of stand-in data and of failed checks."""
     entries = [
         Line2D([], [], marker="o", markerfacecolor="none", color=INK, linestyle="", label="Published"),
         Line2D([], [], marker="o", color=NEUTRAL, label="Measured, 95 % interval"),
@@ -112,4 +125,6 @@ def _legend(figure: Figure, *, stand_ins: bool) -> None:
     if stand_ins:
         label = f"{DAGGER} Measured on stand-in data, network or split"
         entries.append(Line2D([], [], marker="D", markersize=3.6, color=NEUTRAL, label=label))
-    figure.legend(handles=entries, loc="outside lower left", ncols=3)
+    if failures:
+        entries.append(Line2D([], [], linestyle="", label=f"{DOUBLE_DAGGER} No fair test: a check failed"))
+    figure.legend(handles=entries, loc="outside lower left", ncols=len(entries) if len(entries) < 4 else 2)

@@ -10,7 +10,7 @@ from privprune.plots.forest import ForestGroup, ForestRow, PublishedAndMeasured
 from privprune.plots.series import Point
 from privprune.plots.style import row_look
 from privprune.published import METRICS, Paper
-from privprune.verdicts import Evaluation, NumberVerdict
+from privprune.verdicts import Evaluation, NumberVerdict, failures
 
 _PERCENT = [name for name, metric in METRICS.items() if metric.unit == "percent"]
 _ERRORS = ("decoder_train_mse", "decoder_infer_mse")  # of the attacks that every table of CEM prints first
@@ -36,8 +36,14 @@ def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
             " Rows with a dagger were measured on other data, another network, attack or division of the records than "
             "printed, so their numbers need not agree; there, see whether the order of the defences does."
         )
+    unfair = sum(line.check_failed for group in groups for line in group.lines)
+    if unfair:
+        caption += (
+            f" {unfair} rows have a double dagger: a check of the network, its defence or the attack failed, so the "
+            "numbers are shown and not judged."
+        )
     alt = (
-        f"{lines} rows, {stand_ins} of them stand-ins; published and measured "
+        f"{lines} rows, {stand_ins} of them stand-ins, {unfair} with a failed check; published and measured "
         f"{' and '.join(METRICS[name].label.lower() for name in metrics)}. The tables give the same numbers."
     )
     units = ["Percent" if name in _PERCENT else "MSE" for name in metrics]
@@ -61,6 +67,7 @@ def _line(paper: Paper, metrics: Sequence[str], verdicts: Sequence[NumberVerdict
         look=row_look(method),
         pairs=tuple(_pair(by_metric.get(metric)) for metric in metrics),
         stand_in=any(one.verdict == _STAND_IN for one in verdicts),
+        check_failed=any(failures(one.checks) for one in verdicts),
     )
 
 

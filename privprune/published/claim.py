@@ -89,6 +89,7 @@ class Claim:
         datasets: printed data sets that the sentence is about; None for all.
         each: defences that the comparisons are repeated for, in the place of the asterisk; empty for none.
         every_attack: whether the first comparison is repeated under every attack that was run.
+        unequal_epochs: defence or control -> why its epochs may differ from those of what it is compared with.
         note: how to read the verdict; empty for none.
         comparisons: all of them must satisfy their bounds.
 
@@ -102,6 +103,7 @@ class Claim:
     datasets: tuple[str, ...] | None
     each: tuple[str, ...]
     every_attack: bool
+    unequal_epochs: dict[str, str]
     note: str
     comparisons: tuple[Comparison, ...]
 

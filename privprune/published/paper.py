@@ -155,6 +155,13 @@ class Paper:
         names = {name for comparison in compared for name in comparison.names}
         if unknown := names - set(self.labels):
             raise ValueError(f"claims: found {', '.join(sorted(unknown))}, allowed {', '.join(self.labels)}")
+        for claim in self.claims:
+            own = {name for variant in claim.variants for comparison in variant for name in comparison.names}
+            if unknown := set(claim.unequal_epochs) - own:
+                allowed = ", ".join(sorted(own))
+                raise ValueError(
+                    f"claims: {claim.name}.unequal_epochs: found {', '.join(sorted(unknown))}, allowed {allowed}"
+                )
 
     def measured_as(self, metric: str) -> str:
         """Return the measured metric that a printed one is compared with."""

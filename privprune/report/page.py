@@ -38,9 +38,13 @@ MEANINGS = {
     "not reproduced": "Measured the same way, and the printed value lies outside both.",
     "stand-in data": "Measured on another data set, network, attack or division of the records than printed. Such a "
     "number tests the method, not the print, and is never compared with it.",
+    "not a fair test": "A check failed: of the network, its defence, the attacker, or of the comparison, such as equal "
+    "epochs and equal attack budgets. Then nothing is judged, whatever was measured.",
     "not run": "No cell of this suite stands for it.",
     "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
     "contradicted": "In at least one place it lies on the other side.",
+    "printed effect excluded": "It includes the bound, so that the sign of the effect is open; but the test could have "
+    "shown the effect that the paper prints, and the interval leaves that out.",
     "inconclusive": "It lies across the bound, or the experiment could not have shown the claim.",
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
+from privprune.report.checks import checks_part
 from privprune.report.claims import claim_view
 from privprune.report.cloud import cloud_words
 from privprune.report.figures import figure_view
@@ -49,7 +50,13 @@ def paper_view(
         leading=_leading(paper, evaluation, pictures),
         tally=tuple((kind, kind.replace(" ", "-"), verdicts.count(kind)) for kind in VERDICTS),
         overview=tables["overview"],
-        parts=_parts(paper, tables, pictures, rerun_table(evaluation, paper, records, timings)),
+        parts=_parts(
+            paper,
+            tables,
+            pictures,
+            rerun_table(evaluation, paper, records, timings),
+            checks_part(paper.paper, evaluation),
+        ),
         data_notes=data_notes(records),
     )
 
@@ -62,10 +69,12 @@ def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) 
     return Part(f"{paper.paper}-cloud", "What the cloud sees", cloud_words(evaluation, paper), (), figures)
 
 
-def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table) -> tuple[Part, ...]:
-    """Return the printed tables, the figures, the other tables, and the commands that run each row again."""
+def _parts(
+    paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table, checks: Part
+) -> tuple[Part, ...]:
+    """Return the printed tables, the figures, the other tables, the checks, and the commands that run a row again."""
     others = tuple(figure_view(picture) for picture in pictures if not picture.leads)
-    elsewhere = {"claims", "overview", "literature", *(name for _, _, names in _FURTHER for name in names)}
+    elsewhere = {"claims", "overview", "checks", "literature", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
         Part(f"{paper.paper}-tables", "Every printed row", "", printed, ()),
@@ -74,5 +83,6 @@ def _parts(paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], 
     for anchor, title, names in _FURTHER:
         present = tuple(tables[name] for name in names if name in tables and tables[name].rows)
         parts.append(Part(f"{paper.paper}-{anchor}", title, "", present, ()))
+    parts.append(checks)
     parts.append(Part(f"{paper.paper}-rerun", "Run a row again", _RERUN, (rerun,), ()))
-    return tuple(part for part in parts if part.tables or part.figures)
+    return tuple(part for part in parts if part.tables or part.figures or part.folds)

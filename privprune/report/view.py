@@ -30,6 +30,24 @@ Evidence = tuple[str, tuple[tuple[str, str, str], ...]]  # place; per comparison
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A list that the reader may unfold.
+
+    Attributes:
+        title: what it is about.
+        summary: what stands beside the title while it is folded.
+        failed: whether a line says that something failed.
+        lines: text, and whether it says that something passed.
+
+    """
+
+    title: str
+    summary: str
+    failed: bool
+    lines: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
 class ClaimView:
     """A claim of a paper: what was tested, the paper's words, the verdict and the evidence.
 
@@ -39,9 +57,12 @@ class ClaimView:
         section: the section that contains them, and whether a referee asks.
         verdict: the finding.
         style: CSS class of the verdict.
+        attackers: the findings under the paper's attack and under the strongest, each with name, finding and style;
+            empty for a claim that compares no attack.
         measured_on: says that the data are a stand-in or ours; empty where they are the paper's.
         evidence: the comparisons of each place.
         in_print: whether the paper's own numbers satisfy it; empty where they do not decide it.
+        checks: what the verdict rests on; None where nothing was compared.
         note: how to read the verdict; empty for none.
 
     """
@@ -51,21 +72,24 @@ class ClaimView:
     section: str
     verdict: str
     style: str
+    attackers: tuple[tuple[str, str, str], ...]
     measured_on: str
     evidence: tuple[Evidence, ...]
     in_print: str
+    checks: Fold | None
     note: str
 
 
 @dataclass(frozen=True)
 class Part:
-    """A titled group of tables and figures within a paper's section."""
+    """A titled group of tables, figures and folded lists within a paper's section."""
 
     anchor: str
     title: str
     words: str
     tables: tuple[Table, ...]
     figures: tuple[FigureView, ...]
+    folds: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from privprune.files import new_folder
 from privprune.published import Paper, load_literature
 from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
 from privprune.tables.cells import controls_table, search_table, sweep_table
+from privprune.tables.checks import checks_table
 from privprune.tables.claims import claims_table, comparisons_table
 from privprune.tables.comma_separated import comma_separated
 from privprune.tables.edge import ablation_table, deployment_table, methods_table
@@ -48,6 +49,7 @@ def build(
         curves_table(evaluation, paper),
         search_table(evaluation),
         literature_table(judge_literature(load_literature(), [(paper, evaluation)])),
+        checks_table(evaluation),
     )
     return (
         claims_table(evaluation, paper),

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from privprune.published import METRICS
 from privprune.published.metric import Unit
 from privprune.tables.table import MINUS, Table
-from privprune.verdicts import Evaluation, NumberVerdict
+from privprune.verdicts import Evaluation, NumberVerdict, failures
 
 VERDICT_COLUMNS = (
     "suite", "paper", "table", "dataset", "model", "method", "attack", "metric",
-    "published", "measured", "low", "high", "seeds", "verdict",
+    "published", "measured", "low", "high", "seeds", "verdict", "checks_passed", "checks_failed", "failed",
 )  # fmt: skip
 _DECIMALS: dict[Unit, int] = {"count": 0, "operations": 0, "mse": 6, "ssim": 4}
 
@@ -37,7 +37,10 @@ def _line(evaluation: Evaluation, verdict: NumberVerdict) -> list[str]:
     published = f"{verdict.published:.10g}" if " " in verdict.printed else verdict.printed  # 60 K in full
     measured = [_number(value, unit) for value in (verdict.measured, verdict.low, verdict.high)]
     place = [verdict.table, verdict.dataset, verdict.model, verdict.method, verdict.attack, verdict.metric]
-    return [evaluation.suite, evaluation.paper, *place, published, *measured, str(verdict.seeds), verdict.verdict]
+    failed = failures(verdict.checks)
+    counts = [str(len(verdict.checks) - len(failed)), str(len(failed)), "; ".join(one.failure for one in failed)]
+    judged = [str(verdict.seeds), verdict.verdict, *counts]
+    return [evaluation.suite, evaluation.paper, *place, published, *measured, *judged]
 
 
 def _number(value: float | None, unit: Unit) -> str:

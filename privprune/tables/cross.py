@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS
 from privprune.published.metric import Unit
+from privprune.tables.checks import checks_in_words
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
 from privprune.tables.table import Table, TableCell, labels, numbers, row
 from privprune.verdicts import CrossEvaluation
+from privprune.verdicts.checks import of_attack, of_cell
 from privprune.verdicts.cross import CrossLine
 
 _MEMBERSHIP: dict[str, tuple[str, Unit]] = {
@@ -43,11 +45,13 @@ def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
             *labels("Defence", "Cell", "Network and protocol"),
             *numbers(*(heading(one) for one in useful), *membership, *inversion),
             *numbers(*(METRICS[one].label for one in _SIZES), "Seeds"),
+            *labels("Checks"),
         ),
         rows=tuple(_line(line, evaluation, useful) for line in lines),
         notes=(
             "The attacks are fixed in the suite and the same for all cells; none was chosen for its result.",
             "Guessing reaches a balanced accuracy of 50 % and an AUC of 0.500.",
+            "Checks: of the network, its defence, and the attacks shown; a failed one is listed under its paper.",
             "A larger MSE, a smaller PSNR and a smaller SSIM hide more.",
             *(
                 ("Not possible: a re-identification network knows no class of a new image to be sure or unsure of.",)
@@ -71,6 +75,7 @@ def _line(line: CrossLine, evaluation: CrossEvaluation, useful: Sequence[str]) -
         for attack in evaluation.inversion
         for measure in _INVERSION
     ]
+    attacks = (*(evaluation.membership if line.membership_possible else ()), *evaluation.inversion)
     return row(
         line.defence,
         cell.cell,
@@ -80,4 +85,5 @@ def _line(line: CrossLine, evaluation: CrossEvaluation, useful: Sequence[str]) -
         *inversion,
         *(estimate(cell.numbers.get(metric), METRICS[metric].unit) for metric in _SIZES),
         seeds(len(cell.seeds)),
+        checks_in_words([*of_cell(cell), *(one for attack in attacks for one in of_attack(cell, attack))]),
     )

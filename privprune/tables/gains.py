@@ -12,9 +12,9 @@ def gains_table(evaluation: Evaluation) -> Table:
     return Table(
         name="gains",
         title="Average gains in reconstruction error",
-        caption="How much larger the error is with the method than without, in percent, mean over the two attacks.",
+        caption="How much larger the error is with the method than without, in percent, mean over the attacks named.",
         columns=(
-            *labels("Data set", "Attacker's data"),
+            *labels("Data set", "Attacker's data", "Attacks"),
             *numbers("Quoted", "From printed averages", "From printed rows", "Of printed rows"),
             *labels("Measured on"),
             *numbers("Measured", "Of measured rows", "Defences"),
@@ -36,7 +36,8 @@ def _row(gain: Gain) -> tuple[TableCell, ...]:
     return row(
         gain.dataset,
         gain.attacker,
-        gain.quoted,
+        ", ".join(attack.partition("_")[0].replace("gan", "GAN") for attack in gain.attacks),
+        gain.quoted or ABSENT,
         *(signed(value, "percent") for value in printed),
         measured_place(gain.place) if gain.place else ABSENT,
         estimate(gain.measured, "percent"),

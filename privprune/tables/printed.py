@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from privprune.published import METRICS, NOT_AVAILABLE, Paper, PrintedRow, PrintedTable, Tolerance
+from privprune.tables.checks import checks_in_words, failed_in_words
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, with_interval
 from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, numbers, printed_place, row, texts, verdict
@@ -28,6 +29,7 @@ def overview(evaluation: Evaluation, paper: Paper) -> Table:
         notes=(
             "Reproduced: the published value is within the declared tolerance or inside the measured 95 % interval.",
             "Stand-in data: another data set, model, attack or division of the records than printed; never judged.",
+            "Not a fair test: a check of the network, of its defence or of the attack failed, so nothing is judged.",
         ),
     )
 
@@ -47,7 +49,13 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
         name=table.name.lower().replace(" ", "_"),
         title=f"{table.name}{'' if table.ours else ' of the paper'}: {table.caption}",
         caption=_OF_OURS if table.ours else _OF_THE_PAPER,
-        columns=(*labels("Data and model", "Method"), *_columns(table, unknown), *numbers("Seeds"), *texts("Notes")),
+        columns=(
+            *labels("Data and model", "Method"),
+            *_columns(table, unknown),
+            *numbers("Seeds"),
+            *labels("Checks"),
+            *texts("Notes"),
+        ),
         rows=tuple(_row(row_, verdicts, evaluation, paper, marks, unknown) for row_ in table.rows),
         notes=(
             *(f"({mark}) {text}." for text, mark in marks.items()),
@@ -113,7 +121,8 @@ def _row(
     place = printed_place(printed.dataset, printed.model)
     flags = [] if "row" not in printed.flags or printed.numbers.keys() - unknown else [printed.flags["row"]]
     notes = "; ".join([*flags, *_notes(tuple(by_metric.values()), evaluation)]) or ABSENT
-    return row(place, paper.defences[printed.defence], *cells, seeds(count), notes)
+    checks = checks_in_words(check for one in by_metric.values() for check in one.checks)
+    return row(place, paper.defences[printed.defence], *cells, seeds(count), checks, notes)
 
 
 def _stands_for(printed: PrintedRow, evaluation: Evaluation) -> MeasuredCell | None:
@@ -147,8 +156,14 @@ def _notes(verdicts: tuple[NumberVerdict, ...], evaluation: Evaluation) -> list[
     """Return notes: what differs from the print, reasons of verdicts that are not obvious, and epsilon."""
     instead = dict.fromkeys(one.reason for one in verdicts if one.verdict == "stand-in data")
     notes = [f"stand-in: {max(instead, key=len)}"] if instead else []
+    if failed := failed_in_words(check for one in verdicts for check in one.checks):
+        notes.append(f"failed: {failed}")
     for one in verdicts:
-        plain = one.verdict == "stand-in data" or not one.reason or one.reason == f"within {one.tolerance}"
+        plain = (
+            one.verdict in ("stand-in data", "not a fair test")
+            or not one.reason
+            or one.reason == f"within {one.tolerance}"
+        )
         if not plain:
             notes.append(f"{METRICS[one.metric].label.lower()} {one.reason}")
     cell = next((one.cell for one in verdicts if one.cell), "")

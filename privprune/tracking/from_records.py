@@ -79,7 +79,25 @@ def _tags(record: Record) -> dict[str, str]:
     tags["device"] = record.device
     if record.phases:
         tags["phases"] = ", ".join(f"{phase['name']} {phase['epochs']}" for phase in record.phases)
+    if record.checks:
+        tags["failed_checks"] = "; ".join(_failed(record)) or "none"
     return tags
+
+
+def _failed(record: Record) -> Iterator[str]:
+    """Return subject and name of each failed check."""
+    for subject, checks in record.checks.items():
+        yield from (f"{subject}: {one['name']}" for one in checks if not one["passed"])
+
+
+def _checks(record: Record) -> Iterator[MetricPoint]:
+    """Return for each check whether it passed, 1 or 0, and its measured number, where it could be computed."""
+    for subject, checks in record.checks.items():
+        for one in checks:
+            name = f"check/{subject}/{one['name']}"
+            yield MetricPoint(name, float(one["passed"]))
+            if one["measured"] is not None:
+                yield MetricPoint(f"{name}.measured", float(one["measured"]))
 
 
 def _record_points(record: Record) -> Iterator[MetricPoint]:
@@ -89,6 +107,7 @@ def _record_points(record: Record) -> Iterator[MetricPoint]:
     for attack, result in record.attacks.items():
         yield from _curves(f"{attack}.", result.get("history", {}), record.seeds)
         yield from _finals(f"{attack}/", result.get("metrics", {}), record.seeds)
+    yield from _checks(record)
     for step, candidate in enumerate(record.search, start=1):
         for name, value in candidate.items():
             values = _numbers(value)

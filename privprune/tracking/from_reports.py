@@ -27,6 +27,8 @@ def run_of_verdicts(reports: Path, paper: str) -> TrackedRun:
         points += [
             MetricPoint(f"{line['table']}/{place}{end}", value) for end, value in values.items() if value is not None
         ]
+        if (failed := _number(line.get("checks_failed", ""))) is not None and line["measured"]:
+            points.append(MetricPoint(f"{line['table']}/{place}.checks_failed", failed))
     artifacts = {path: "" for path in (verdicts, summary) if path.exists()} | _below(reports, "tables", paper, "*")
     return _of_paper(reports, paper, "evaluate", points, artifacts)
 

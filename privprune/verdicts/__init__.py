@@ -1,23 +1,29 @@
 """Verdicts on published numbers and claims, from the records of a suite."""
 
-from privprune.verdicts.claims import AttackDifference, ClaimPart, ClaimResult
+from privprune.verdicts.attack_results import AttackResult, AttackRun, InversionResult
+from privprune.verdicts.checks import CheckOf, checks_on, failures
+from privprune.verdicts.claim_parts import ClaimPart
+from privprune.verdicts.claims import AttackDifference, ClaimResult
 from privprune.verdicts.comparison_groups import ComparisonPlace
-from privprune.verdicts.comparisons import ComparisonResult
+from privprune.verdicts.comparisons import FINDINGS, ComparisonResult, Finding
 from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
 from privprune.verdicts.evaluation import CellRole, Evaluation, evaluate
 from privprune.verdicts.gains import Gain
 from privprune.verdicts.matched import Matched
-from privprune.verdicts.measured_cells import AttackResult, InversionResult, MeasuredCell
+from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.statistics import Estimate
 
 __all__ = [
     "CROSS",
+    "FINDINGS",
     "VERDICTS",
     "AttackDifference",
     "AttackResult",
+    "AttackRun",
     "CellRole",
+    "CheckOf",
     "ClaimPart",
     "ClaimResult",
     "ComparisonPlace",
@@ -30,6 +36,7 @@ __all__ = [
     "Estimate",
     "EvaluateSettings",
     "Evaluation",
+    "Finding",
     "Gain",
     "InversionResult",
     "Matched",
@@ -37,6 +44,8 @@ __all__ = [
     "NumberVerdict",
     "RowSettings",
     "check",
+    "checks_on",
     "evaluate",
     "evaluate_cross",
+    "failures",
 ]

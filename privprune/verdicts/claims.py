@@ -1,23 +1,16 @@
-"""A verdict per claim of the paper: supported, contradicted, inconclusive, and whether its own tables satisfy it."""
+"""A verdict per claim of the paper, under its own attack and the strongest; and whether its own tables satisfy it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privprune.published import DERIVED, Claim, Comparison, Paper
+from privprune.verdicts.claim_parts import ClaimPart, part_of
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
-from privprune.verdicts.comparisons import ComparisonResult, Finding, Lookup, combined, compare, quantity
+from privprune.verdicts.comparisons import Finding, Lookup, combined, quantity
 from privprune.verdicts.statistics import combine, estimate_of
+from privprune.verdicts.strongest import threat_in
 
 ATTACK_MEASURES = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr", "tpr_at_0.1_percent_fpr")
-
-
-@dataclass(frozen=True)
-class ClaimPart:
-    """A claim tested in one place; all its comparisons must satisfy their bounds."""
-
-    place: ComparisonPlace
-    finding: Finding
-    comparisons: tuple[ComparisonResult, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +54,10 @@ class ClaimResult:
         tested: the statement that was tested.
         by: `paper` or `referee`.
         note: how to read the verdict; empty for none.
-        finding: all parts together: contradicted if one is, supported if all are, `not run` if there is none.
+        unequal_epochs: defences and controls whose epochs may differ from what they are compared with, and why.
+        finding: the headline, of all parts together, see `combined`; `not run` if there is none.
+        papers_attack: the same under the attacks that the paper names; None if the claim compares no attack.
+        strongest_attack: the same under the strongest attack of each cell; `not run` where none could be chosen.
         parts: one per place where all its cells were run; one per place and defence if the claim is about each defence.
         printed_held: number of printed places whose numbers satisfy the claim.
         printed_places: number of printed places whose numbers decide the claim.
@@ -75,7 +71,10 @@ class ClaimResult:
     tested: str
     by: str
     note: str
+    unequal_epochs: dict[str, str]
     finding: Finding
+    papers_attack: Finding | None
+    strongest_attack: Finding | None
     parts: tuple[ClaimPart, ...]
     printed_held: int
     printed_places: int
@@ -89,8 +88,12 @@ def judge_claims(paper: Paper, groups: Sequence[ComparisonGroup]) -> tuple[Claim
 
 def _judge(claim: Claim, paper: Paper, groups: Sequence[ComparisonGroup]) -> ClaimResult:
     concerned = [group for group in groups if claim.concerns(group.place.dataset)]
+    epochs = claim.unequal_epochs
     parts = tuple(
-        part for group in concerned for variant in claim.variants if (part := _part(variant, group, paper)) is not None
+        part
+        for group in concerned
+        for variant in claim.variants
+        if (part := part_of(variant, group, printed_lookup(paper, group.place.dataset, group.place.model), epochs))
     )
     printed = [
         satisfied
@@ -106,7 +109,10 @@ def _judge(claim: Claim, paper: Paper, groups: Sequence[ComparisonGroup]) -> Cla
         tested=claim.tested,
         by=claim.by,
         note=claim.note,
+        unequal_epochs=epochs,
         finding=combined([part.finding for part in parts]),
+        papers_attack=_together(claim, [part.papers_attack for part in parts]),
+        strongest_attack=_together(claim, [part.strongest_attack for part in parts]),
         parts=parts,
         printed_held=sum(printed),
         printed_places=len(printed),
@@ -114,13 +120,11 @@ def _judge(claim: Claim, paper: Paper, groups: Sequence[ComparisonGroup]) -> Cla
     )
 
 
-def _part(comparisons: Sequence[Comparison], group: ComparisonGroup, paper: Paper) -> ClaimPart | None:
-    printed = printed_lookup(paper, group.place.dataset, group.place.model)
-    results = [compare(comparison, group, printed) for comparison in comparisons]
-    made = tuple(result for result in results if result is not None)
-    if len(made) < len(results):
+def _together(claim: Claim, findings: Sequence[Finding | None]) -> Finding | None:
+    """Return the finding under one attacker, of the parts that have one; None for a claim that compares no attack."""
+    if not any(threat_in(one) for one in claim.comparisons):
         return None
-    return ClaimPart(group.place, combined([result.finding for result in made]), made)
+    return combined([finding for finding in findings if finding is not None and finding != "not run"])
 
 
 def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:

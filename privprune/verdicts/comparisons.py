@@ -4,14 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from privprune.checks import Check
 from privprune.published import Comparison
+from privprune.verdicts.checks.recorded import CheckOf
 from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.matched import FEWEST, at_matched_accuracy, note
 from privprune.verdicts.measured_cells import BALANCED
 from privprune.verdicts.record_metrics import limits_of
 from privprune.verdicts.statistics import Estimate, Limits, SeedValues, combine, estimate_of, kendall, kendall_limits
 
-Finding = Literal["supported", "contradicted", "inconclusive", "not run"]
+Finding = Literal["supported", "contradicted", "printed effect excluded", "inconclusive", "not a fair test", "not run"]
+FINDINGS: tuple[Finding, ...] = (
+    *("supported", "contradicted", "printed effect excluded", "inconclusive", "not a fair test", "not run"),
+)
 CHANCE = 50.0  # percent: the balanced accuracy of guessing
 _RANKED = 3  # least number of cells to rank: with two, each order is likely by chance
 
@@ -34,6 +39,11 @@ class ComparisonResult:
         finding: the verdict.
         reason: why, where the interval alone does not explain the verdict; else empty.
         basis: what the interval rests on, see `statistics.Estimate`; empty without one.
+        values: one per paired seed.
+        strongest: whether each cell met its strongest attack in place of the one that the comparison names.
+        checks: all that the finding rests on, passed and failed.
+        sharpness: whether the interval is narrow enough to show the printed effect; None where nothing is printed or
+            the interval decides without it.
 
     """
 
@@ -47,6 +57,10 @@ class ComparisonResult:
     finding: Finding
     reason: str
     basis: str = ""
+    values: tuple[float, ...] = ()
+    strongest: bool = False
+    checks: tuple[CheckOf, ...] = ()
+    sharpness: Check | None = None
 
 
 def quantity(comparison: Comparison, lookup: Lookup) -> SeedValues | None:
@@ -120,7 +134,17 @@ def compare(comparison: Comparison, group: ComparisonGroup, printed: Lookup) -> 
     estimate = estimate_of(per_seed, _limits(comparison, group))
     finding, reason = _decide(comparison, estimate, group)
     ends = estimate.mean, estimate.low, estimate.high
-    return ComparisonResult(comparison, attack, published, *ends, len(estimate.values), finding, reason, estimate.basis)
+    return ComparisonResult(
+        comparison,
+        attack,
+        published,
+        *ends,
+        len(estimate.values),
+        finding,
+        reason,
+        estimate.basis,
+        estimate.values,
+    )
 
 
 def _compare_matched(comparison: Comparison, group: ComparisonGroup) -> ComparisonResult | None:
@@ -139,7 +163,9 @@ def _compare_matched(comparison: Comparison, group: ComparisonGroup) -> Comparis
     finding, reason = _decide(comparison, estimate, group)
     reason = "; ".join(part for part in (reason, beyond) if part)
     ends = estimate.mean, estimate.low, estimate.high
-    return ComparisonResult(comparison, "", None, *ends, len(estimate.values), finding, reason, estimate.basis)
+    return ComparisonResult(
+        comparison, "", None, *ends, len(estimate.values), finding, reason, estimate.basis, estimate.values
+    )
 
 
 def _uses_attack(comparison: Comparison) -> bool:
@@ -180,10 +206,16 @@ def decide(comparison: Comparison, low: float, high: float) -> Finding:
     return "inconclusive" if any(met) else "contradicted"
 
 
-def combined(findings: list[Finding]) -> Finding:
-    """Return the verdict of a claim from those of its parts: supported if all are, contradicted if one is."""
+def combined(findings: Sequence[Finding]) -> Finding:
+    """Return the verdict of a claim from those of its parts, all of which must hold.
+
+    A finding against the claim counts wherever a fair test made it: contradicted if one part is, and else, if not all
+    are supported, `printed effect excluded` if one part is. What is left is open: `not a fair test` if one part is, as
+    more seeds cannot help there, else `inconclusive`.
+    """
     if not findings:
         return "not run"
-    if "contradicted" in findings:
-        return "contradicted"
-    return "supported" if all(finding == "supported" for finding in findings) else "inconclusive"
+    if all(finding == "supported" for finding in findings):
+        return "supported"
+    ordered: tuple[Finding, ...] = ("contradicted", "printed effect excluded", "not a fair test")
+    return next((finding for finding in ordered if finding in findings), "inconclusive")

@@ -77,10 +77,20 @@ class Evaluation:
         return next(cell for cell in self.cells if cell.cell == name)
 
     def summary(self) -> dict[str, dict[str, int]]:
-        """Count the verdicts on numbers and the findings on claims, for `dvc metrics show`."""
-        verdicts = Counter(one.verdict for one in self.verdicts)
-        findings = Counter(claim.finding for claim in self.claims)
-        return {"numbers": dict(sorted(verdicts.items())), "claims": dict(sorted(findings.items()))}
+        """Count the verdicts on numbers and the findings on claims, for `dvc metrics show`.
+
+        `claims` counts the headlines of all claims; the other two count those that compare an attack, under the attack
+        that the paper names and under the strongest one.
+        """
+        counted: dict[str, Counter[str]] = {
+            "numbers": Counter(one.verdict for one in self.verdicts),
+            "claims": Counter(claim.finding for claim in self.claims),
+            "claims_papers_attack": Counter(claim.papers_attack for claim in self.claims if claim.papers_attack),
+            "claims_strongest_attack": Counter(
+                claim.strongest_attack for claim in self.claims if claim.strongest_attack
+            ),
+        }
+        return {kind: dict(sorted(counts.items())) for kind, counts in counted.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as the types of JSON."""

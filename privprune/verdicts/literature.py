@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from privprune.published import Comparison, Literature, LiteratureClaim, Paper, Source
-from privprune.verdicts.claims import ClaimPart, ClaimResult, judge_claims
+from privprune.verdicts.claim_parts import ClaimPart
+from privprune.verdicts.claims import ClaimResult, judge_claims
 from privprune.verdicts.comparison_groups import ComparedCell, ComparisonGroup, comparison_groups
 from privprune.verdicts.comparisons import ComparisonResult
 from privprune.verdicts.evaluation import Evaluation
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.settings import ControlSettings, EvaluateSettings, RowSettings
+from privprune.verdicts.statistics import SeedValues
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class _AttackedCell(MeasuredCell):
 
     attack: str = ""
 
-    def by_seed(self, metric: str, attack: str | None) -> dict[int, float] | None:
+    def by_seed(self, metric: str, attack: str | None) -> SeedValues | None:
         """Return the metric per seed, as any cell does."""
         return super().by_seed(metric, attack or self.attack)
 

@@ -5,19 +5,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from privprune.checks import Check
 from privprune.errors import UserError
 from privprune.records import Record
+from privprune.verdicts.attack_results import (
+    AttackResult,
+    AttackRun,
+    InversionResult,
+    checks_of,
+    inversion_results,
+    membership_results,
+)
 from privprune.verdicts.cell_of_record import attacked_cell, threat_of
 from privprune.verdicts.record_metrics import (
     ADDING_STAGES,
     added_numbers,
-    attack_measures,
     inversion_numbers,
     maker_numbers,
     with_derived,
 )
 from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, SeedValues, estimate_over_seeds
+from privprune.verdicts.training_stages import TrainingStage, training_stages
 
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
 _CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what the setting `limit` adds to the note of a data set
@@ -25,36 +34,6 @@ _WANTED: dict[Threat, str] = {
     "membership": "attack",
     "inversion": "inversion",
 }  # how an error message names the records
-
-
-@dataclass(frozen=True)
-class AttackResult:
-    """One attack on one cell.
-
-    Attributes:
-        measures: measure -> estimate over seeds and records; all in percent but the AUC.
-        members: attacked members per target.
-        nonmembers: attacked non-members per target.
-
-    """
-
-    measures: dict[str, Estimate]
-    members: int
-    nonmembers: int
-
-
-@dataclass(frozen=True)
-class InversionResult:
-    """The sizes of one inversion attack on one cell; its measures are in the cell's `numbers` as `<attack>_<measure>`.
-
-    Attributes:
-        known: images that the attack was trained on, per target.
-        scored: images that were rebuilt and scored, per target.
-
-    """
-
-    known: int
-    scored: int
 
 
 @dataclass(frozen=True)
@@ -96,6 +75,9 @@ class MeasuredCell:
         attacks: membership attack -> its result, where the cell was attacked.
         inversions: inversion attack -> its numbers of images, where the cell's features were inverted.
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
+        checks: `network`, `defence` or `pruning` -> its checks; None where the record is older than checks.
+        lineage: the trainings that lead to it, the first one first and its own last; None where the record of one is
+            missing.
 
     """
 
@@ -112,6 +94,8 @@ class MeasuredCell:
     attacks: dict[str, AttackResult]
     inversions: dict[str, InversionResult]
     search: tuple[SearchCandidate, ...]
+    checks: dict[str, tuple[Check, ...]] | None = None
+    lineage: tuple[TrainingStage, ...] | None = None
 
     @property
     def cut_down(self) -> str:
@@ -137,6 +121,11 @@ class MeasuredCell:
             if estimate is None or len(estimate.values) != len(self.seeds)
             else SeedValues(dict(zip(self.seeds, estimate.values, strict=True)), estimate.parts)
         )
+
+    def run_of(self, attack: str) -> AttackRun | None:
+        """Return how an attack, on membership or of inversion, was run on this cell; None where it was not."""
+        result = self.attacks.get(attack) or self.inversions.get(attack)
+        return result.run if result else None
 
     def attack_by_seed(self, attack: str, measure: str) -> SeedValues:
         """Return one measure of one attack per seed; empty where it was not measured."""
@@ -191,9 +180,14 @@ def gather(
         raise UserError(
             f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
         )
+    stages = training_stages(records)
     return {
         cell: _measured(
-            made[cell], attacked.get((cell, "membership")), attacked.get((cell, "inversion")), added.get(cell, {})
+            made[cell],
+            attacked.get((cell, "membership")),
+            attacked.get((cell, "inversion")),
+            added.get(cell, {}),
+            stages[cell],
         )
         for cell in names
     }
@@ -228,7 +222,11 @@ def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
 
 
 def _measured(
-    made: Record, attacked: Record | None, inverted: Record | None, added: Mapping[str, Estimate]
+    made: Record,
+    attacked: Record | None,
+    inverted: Record | None,
+    added: Mapping[str, Estimate],
+    stages: tuple[TrainingStage, ...] | None,
 ) -> MeasuredCell:
     """Join the record of the stage that made a cell with those of its attacks and the metrics that other stages add."""
     for other in (attacked, inverted):
@@ -246,9 +244,11 @@ def _measured(
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
         numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
-        attacks={name: _attack(result) for name, result in attacked.attacks.items()} if attacked else {},
-        inversions={name: _inversion(result) for name, result in inverted.attacks.items()} if inverted else {},
+        attacks=membership_results(attacked) if attacked else {},
+        inversions=inversion_results(inverted) if inverted else {},
         search=tuple(_candidate(result) for result in made.search),
+        checks={subject: checks_of(made, subject) or () for subject in made.checks} if made.checks else None,
+        lineage=stages,
     )
 
 
@@ -262,16 +262,6 @@ def _check_same(made: Record, attacked: Record) -> None:
                 f"records: {what} of cell {made.cell} differ between {made.stage} ({one}) and attack ({other}); "
                 "run `dvc repro` to attack it again"
             )
-
-
-def _attack(result: Mapping[str, Any]) -> AttackResult:
-    return AttackResult(
-        attack_measures(result), int(result["records"]["members"]), int(result["records"]["nonmembers"])
-    )
-
-
-def _inversion(result: Mapping[str, Any]) -> InversionResult:
-    return InversionResult(int(result["records"]["known"]), int(result["records"]["scored"]))
 
 
 def _candidate(candidate: Mapping[str, Any]) -> SearchCandidate:

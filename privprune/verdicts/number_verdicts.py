@@ -1,18 +1,20 @@
-"""A verdict per printed number: reproduced, not reproduced, stand-in data, not run."""
+"""A verdict per printed number: reproduced, not reproduced, stand-in data, not a fair test, not run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from privprune.published import METRICS, OF_THE_NETWORK, Paper, PublishedNumber
+from privprune.verdicts.basis import attacks_behind, basis
+from privprune.verdicts.checks import CheckOf, failures, near_printed_accuracy
 from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.measured_cells import BALANCED, MeasuredCell
 from privprune.verdicts.record_metrics import limits_of
 from privprune.verdicts.settings import EvaluateSettings, RowSettings
 from privprune.verdicts.statistics import Estimate, combine, estimate_of
 
-Verdict = Literal["reproduced", "not reproduced", "stand-in data", "not run"]
-VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "stand-in data", "not run")
+Verdict = Literal["reproduced", "not reproduced", "stand-in data", "not a fair test", "not run"]
+VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "stand-in data", "not a fair test", "not run")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class NumberVerdict:
         seeds: how many seeds were measured.
         verdict: the verdict.
         reason: the reason for the verdict, in words.
+        checks: all that the number rests on, passed and failed; a number on stand-in data keeps that verdict, and the
+            failed checks stand beside it.
 
     """
 
@@ -57,6 +61,7 @@ class NumberVerdict:
     seeds: int
     verdict: Verdict
     reason: str
+    checks: tuple[CheckOf, ...]
 
 
 def judge(
@@ -83,7 +88,8 @@ def _judge(
     estimate = _estimate(number, row, cells[row.cell], paper)
     if estimate is None:
         return _verdict(number, row, None, "not run", f"not in the records of {row.cell}")
-    return _compared(number, row, estimate, different)
+    checks = _checks(number, paper, cells[row.cell], row.attack, near_print=not different)
+    return _compared(number, row, estimate, different, checks)
 
 
 def _judge_average(number: PublishedNumber, paper: Paper, groups: Sequence[ComparisonGroup]) -> NumberVerdict:
@@ -95,11 +101,23 @@ def _judge_average(number: PublishedNumber, paper: Paper, groups: Sequence[Compa
             if estimate is not None:
                 cells = [group.cells[name].cell for name in paper.averages[number.method]]
                 each = [text for cell in cells for text in differences(number, None, cell, paper)]
-                options.append((tuple(dict.fromkeys(each)), estimate))
+                behind = [one for cell in cells for one in _checks(number, paper, cell, None, near_print=False)]
+                options.append((tuple(dict.fromkeys(each)), estimate, tuple(dict.fromkeys(behind))))
     if not options:
         return _verdict(number, None, None, "not run", "")
-    different, estimate = min(options, key=lambda option: len(option[0]))
-    return _compared(number, None, estimate, different)
+    different, estimate, checks = min(options, key=lambda option: len(option[0]))
+    return _compared(number, None, estimate, different, checks)
+
+
+def _checks(
+    number: PublishedNumber, paper: Paper, cell: MeasuredCell, attack: str | None, *, near_print: bool
+) -> tuple[CheckOf, ...]:
+    """Return the checks behind a number; one of an attack on the printed data needs about the printed accuracy too."""
+    metric = paper.measured_as(number.metric)
+    attacks = attacks_behind(metric, cell, attack)
+    checks = basis(metric, cell, attacks)
+    near = near_printed_accuracy(paper, number, cell) if attacks and near_print else None
+    return checks if near is None else (*checks, CheckOf(cell.cell, "network", near))
 
 
 def average(group: ComparisonGroup, names: Sequence[str], metric: str) -> Estimate | None:
@@ -113,12 +131,18 @@ def average(group: ComparisonGroup, names: Sequence[str], metric: str) -> Estima
 
 
 def _compared(
-    number: PublishedNumber, row: RowSettings | None, estimate: Estimate, different: tuple[str, ...]
+    number: PublishedNumber,
+    row: RowSettings | None,
+    estimate: Estimate,
+    different: tuple[str, ...],
+    checks: tuple[CheckOf, ...],
 ) -> NumberVerdict:
     if different:
-        return _verdict(number, row, estimate, "stand-in data", ", ".join(different))
+        return _verdict(number, row, estimate, "stand-in data", ", ".join(different), checks)
+    if failed := failures(checks):
+        return _verdict(number, row, estimate, "not a fair test", failed[0].failure, checks)
     verdict, reason = compare_number(number, estimate)
-    return _verdict(number, row, estimate, verdict, reason)
+    return _verdict(number, row, estimate, verdict, reason, checks)
 
 
 def differences(number: PublishedNumber, attack: str | None, cell: MeasuredCell, paper: Paper) -> tuple[str, ...]:
@@ -160,7 +184,12 @@ def _estimate(number: PublishedNumber, row: RowSettings, cell: MeasuredCell, pap
 
 
 def _verdict(
-    number: PublishedNumber, row: RowSettings | None, estimate: Estimate | None, verdict: Verdict, reason: str
+    number: PublishedNumber,
+    row: RowSettings | None,
+    estimate: Estimate | None,
+    verdict: Verdict,
+    reason: str,
+    checks: tuple[CheckOf, ...] = (),
 ) -> NumberVerdict:
     return NumberVerdict(
         table=number.table,
@@ -180,4 +209,5 @@ def _verdict(
         seeds=0 if estimate is None else len(estimate.values),
         verdict=verdict,
         reason=reason,
+        checks=checks,
     )

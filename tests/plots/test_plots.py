@@ -157,8 +157,16 @@ def test_tradeoff_leaves_out_what_was_not_attacked() -> None:
 
 def test_forest_shows_published_hollow_beside_measured_filled() -> None:
     """One line per row: a hollow mark at the published number, a filled one with its interval at the measured."""
-    line = ForestRow("Baseline", BASELINE, (PublishedAndMeasured(67.0, Point(52.0, 51.0, 53.0)), None), stand_in=False)
-    other = ForestRow("Pruned", PRUNED, (None, PublishedAndMeasured(53.0, Point(51.0, None, None))), stand_in=True)
+    line = ForestRow(
+        "Baseline",
+        BASELINE,
+        (PublishedAndMeasured(67.0, Point(52.0, 51.0, 53.0)), None),
+        stand_in=False,
+        check_failed=False,
+    )
+    other = ForestRow(
+        "Pruned", PRUNED, (None, PublishedAndMeasured(53.0, Point(51.0, None, None))), stand_in=True, check_failed=True
+    )
     left, right = forest.draw([("Test", "Percent"), ("Attack", "MSE")], [ForestGroup("Table 1", (line, other))]).axes
     hollow = [one for one in left.lines if one.get_markerfacecolor() == "none"]
     segments = [np.ravel(one).tolist() for one in left.collections[0].get_segments()]  # type: ignore[attr-defined]
@@ -167,7 +175,7 @@ def test_forest_shows_published_hollow_beside_measured_filled() -> None:
     assert lines(left, BASELINE.colour) == [[(52.0, 1.0)]]
     assert segments == [[51.0, 1.0, 53.0, 1.0]]
     assert lines(right, PRUNED.colour) == [[(51.0, 2.0)]]
-    assert [label.get_text() for label in left.get_yticklabels()] == ["Table 1", "Baseline", "Pruned \u2020"]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["Table 1", "Baseline", "Pruned \u2020\u2021"]
 
 
 PAPER_DATA = load("mia_pruning")

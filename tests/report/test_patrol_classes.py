@@ -28,7 +28,9 @@ def classification() -> list[Record]:
         if "mean_average_precision" in metrics:
             metrics = {"test_accuracy": metrics["mean_average_precision"], **metrics}
             metrics = {name: values for name, values in metrics.items() if not name.startswith(("rank", "mean"))}
-        parameters = {name: renamed(value) for name, value in record.parameters.items() if isinstance(value, str)}
+        parameters = {
+            name: renamed(value) if isinstance(value, str) else value for name, value in record.parameters.items()
+        }
         attacks = {renamed(name): values for name, values in record.attacks.items()}
         if record.cell == "reid-adversarial-inversion":
             attacks = next(one.attacks for one in patrol_records() if one.cell == "reid-none-inversion")

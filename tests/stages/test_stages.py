@@ -19,6 +19,7 @@ import pytest
 from locations import ROOT
 
 from privprune.records import read_records
+from privprune.verdicts import VERDICTS
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,10 @@ AFTER_GAME = [
     *("report", "track"),
 ]
 OF_ONE_NETWORK = {"edge_operations", "cloud_operations"}  # measured where a network is deployed
-HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
+HEADER = (
+    "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict,"
+    "checks_passed,checks_failed,failed"
+)
 
 
 class Clone:
@@ -132,7 +136,7 @@ def test_one_command_makes_everything(clone: Clone) -> None:
     lines = (reports / "verdicts.csv").read_text().splitlines()
     assert lines[0] == HEADER
     rows = list(csv.DictReader(lines))
-    assert {row["verdict"] for row in rows} <= {"reproduced", "not reproduced", "stand-in data", "not run"}
+    assert {row["verdict"] for row in rows} <= set(VERDICTS)
     measured = [row for row in rows if row["verdict"] == "stand-in data"]
     assert {row["method"] for row in measured} == {"baseline", "mia_pruning", "bottleneck", "resfl+cem", "patrol"}
     assert all(row["measured"] for row in measured)

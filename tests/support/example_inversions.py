@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.image import imsave
+from verdict_records import checks
 
 from privprune.records import Record
 from privprune.verdicts.cross import CrossRow, CrossSettings
@@ -91,12 +92,14 @@ def _cell(name: str, random: np.random.Generator) -> list[Record]:
         origin="datasets/photos",
         metrics={"test_accuracy": [accuracy - 0.01, accuracy, accuracy + 0.01], "train_accuracy": [0.99] * 3},
         history=_histories(defence, random),
+        checks=checks(("network", "defence")),
     )
     attack = Record(
         **common,
         stage="attack",
         cell=f"{name}-inversion",
-        parameters={"paper": "cem", "target": name},
+        parameters={"paper": "cem", "target": name, "inversions": {label: {"attack": label} for label in LABELS}},
+        checks=checks(LABELS),
         origin=f"models/{name}",
         metrics=_bound(error),
         attacks={label: _attack(error * (1 + 2 * place)) for place, label in enumerate(LABELS)},

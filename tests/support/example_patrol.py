@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from example_inversions import encoded, photograph
+from verdict_records import checks
 
 from privprune.records import Record
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings
@@ -47,6 +48,7 @@ SETTINGS = EvaluateSettings(
     ),
 )
 TIMED = {"edge_onnx_runtime_milliseconds": 1.25, "edge_peak_memory_bytes": 3.0 * 2**20}
+LABELS = ("decoder_train", "adaptive_decoder")
 DEPLOYED = ("reid-none", "reid-patrol")
 _DENSE = 16000.0
 _EDGES = {"reid-blocks1": 5000.0, "reid-blocks2": 10000.0}
@@ -96,13 +98,15 @@ def _cell(name: str, common: dict[str, Any]) -> list[Record]:
             **(pruned if stage == "prune" else {}),
         },
         history={"loss": [[1.0] * 3, [0.5] * 3]},
+        checks=checks(("network", "defence")),
     )
     attack = Record(
         **common,
         seeds=SEEDS,
         stage="attack",
         cell=f"{name}-inversion",
-        parameters={"paper": "patrol", "target": name},
+        parameters={"paper": "patrol", "target": name, "inversions": {label: {"attack": label} for label in LABELS}},
+        checks=checks(LABELS),
         origin=f"models/{name}",
         metrics={
             "edge_lipschitz": [constant * share for share in (0.99, 1.0, 1.01)],

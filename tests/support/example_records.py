@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from verdict_records import checks
 
 from privprune.records import Record
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings
@@ -94,11 +95,19 @@ def _cell(name: str, note: str, attacks: Sequence[str], random: np.random.Genera
         "history": {"loss": _losses(30 if pruned else 20, pruned, random)},
         "phases": [{"name": "ADMM", "epochs": 18}, {"name": "retrain", "epochs": 12}] if pruned else [],
         "histograms": _histogram(left, random),
+        "checks": checks(("network", "pruning" if pruned else "defence")),
     }
     results = {attack: _attack(attack, attacked, random) for attack in attacks}
+    attack = {
+        **common,
+        "parameters": {
+            **common["parameters"],
+            "methods": {label: {"attack": label} for label in attacks},
+        },
+    }
     return [
         Record(**common, **training),
-        Record(**common, stage="attack", origin=f"models/{name}", attacks=results),
+        Record(**attack, stage="attack", origin=f"models/{name}", attacks=results, checks=checks(attacks)),
     ]
 
 

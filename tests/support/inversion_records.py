@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from verdict_records import cell_records, hardly_any_part
+from verdict_records import cell_records, checks, hardly_any_part
 
 from privprune.records import Record
 
@@ -25,6 +25,7 @@ def inverted(
     """Return the records of a cell's training and of its inversion; `errors` gives each attack's MSE per seed."""
     settings: dict[str, Any] = {"data": "cifar10", "model": "vgg11_bn", "protocol": "paper", **made}
     (training,) = cell_records(cell, **settings)
+    failed = settings.get("failed")
     training = replace(training, paper="cem")
     count = len(training.seeds)
     results = {attack: _result(list(values)[:count], half, cell) for attack, values in errors.items()}
@@ -33,7 +34,7 @@ def inverted(
         stage="attack",
         cell=f"{cell}-inverted",
         origin=f"models/{cell}",
-        parameters={"target": cell, "inversions": {attack: {} for attack in errors}},
+        parameters={"target": cell, "inversions": {attack: {"attack": attack} for attack in errors}},
         metrics={
             "feature_bytes": [2048.0] * count,
             "conditional_entropy": list(entropy)[:count],
@@ -41,7 +42,9 @@ def inverted(
             "edge_parameters": [85256.0] * count,
         },
         history={},
+        phases=[],
         attacks=results,
+        checks=checks(errors, failed),
     )
     return [training, attack]
 

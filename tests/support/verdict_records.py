@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from privprune.checks import check
 from privprune.metrics.record_part import RecordPart
 from privprune.records import Record
 
@@ -27,8 +28,14 @@ def cell_records(
     weights: tuple[int, int] = (61470, 61470),
     losses: Sequence[Sequence[float]] = (),
     attacks: Mapping[str, Sequence[float]] | None = None,
+    origin: str = "",
+    epochs: int = 20,
+    failed: Mapping[str, str] | None = None,
 ) -> list[Record]:
-    """Return the record of a cell's training, and of its attacks where `attacks` gives balanced accuracies per seed."""
+    """Return the record of a cell's training, and of its attacks where `attacks` gives balanced accuracies per seed.
+
+    All checks pass but those in `failed`, which maps a subject to the name of its failed check.
+    """
     count = len(seeds)
     common: dict[str, Any] = {
         "suite": "test",
@@ -50,12 +57,34 @@ def cell_records(
     history = {"loss": [list(epoch)[:count] for epoch in losses]} if losses else {}
     parts = {"test_accuracy": hardly_any_part(cell)} if count > 1 else {}
     made = Record(
-        **common, stage=stage, origin=f"datasets/{data}", metrics=metrics, history=history, record_parts=parts
+        **common,
+        stage=stage,
+        origin=origin or f"datasets/{data}",
+        metrics=metrics,
+        history=history,
+        phases=[{"name": "train", "epochs": epochs}],
+        checks=checks(("network", "defence"), failed),
+        record_parts=parts,
     )
     if attacks is None:
         return [made]
+    common["parameters"] = {"target": cell, "methods": {name: {"attack": name} for name in attacks}}
     results = {name: attack_result(list(values)[:count], cell=cell) for name, values in attacks.items()}
-    return [made, Record(**common, stage="attack", origin=f"models/{cell}", attacks=results)]
+    record = Record(**common, stage="attack", origin=f"models/{cell}", attacks=results, checks=checks(attacks, failed))
+    return [made, record]
+
+
+def checks(subjects: Iterable[str], failed: Mapping[str, str] | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return one check of each subject: one that passes, or the one that is named in `failed`."""
+    named = failed or {}
+    return {
+        subject: [
+            check(
+                named.get(subject, "works"), [0.0 if subject in named else 1.0], "at least", 0.5, "a made-up share"
+            ).as_record()
+        ]
+        for subject in subjects
+    }
 
 
 def hardly_any_part(cell: str) -> dict[str, Any]:

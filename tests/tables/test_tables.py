@@ -34,7 +34,10 @@ from privprune.verdicts import ControlSettings, EvaluateSettings, Evaluation, Ro
 
 PAPER = load("mia_pruning")
 MNIST = ("MNIST", "LeNet-5")
-HEADER = "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict"
+HEADER = (
+    "suite,paper,table,dataset,model,method,attack,metric,published,measured,low,high,seeds,verdict,"
+    "checks_passed,checks_failed,failed"
+)
 NASTY = (
     "a | b",
     "_x_ *y* `z` <script>alert('1')</script> & [t](u)",
@@ -89,8 +92,8 @@ def test_verdicts_csv_has_one_line_per_printed_number() -> None:
     lines = verdicts_csv([evaluated([]), example()]).splitlines()
     assert lines[0] == HEADER
     assert len(lines) == 1 + 2 * 94
-    assert lines[1] == "demo,mia_pruning,Table 1,MNIST,LeNet-5,baseline,,test_accuracy,99.3,,,,0,not run"
-    assert lines[2] == "demo,mia_pruning,Table 1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.00,,,,0,not run"
+    assert lines[1] == "demo,mia_pruning,Table 1,MNIST,LeNet-5,baseline,,test_accuracy,99.3,,,,0,not run,0,0,"
+    assert lines[2] == "demo,mia_pruning,Table 1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.00,,,,0,not run,0,0,"
 
 
 def test_verdicts_csv_is_in_the_printed_unit() -> None:
@@ -99,9 +102,11 @@ def test_verdicts_csv_is_in_the_printed_unit() -> None:
     records += cell_records("pruned", weights=(61470, 3896), attacks={"nasr": [0.5] * 3})
     lines = verdicts_csv([evaluated(records, baseline="base", mia_pruning="pruned")]).splitlines()
     start = "demo,mia_pruning,Table"
-    assert f"{start} 1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.00,67.000,66.000,68.000,3,reproduced" in lines
-    assert f"{start} 4,MNIST,LeNet-5,mia_pruning,,weights_after,3800,3896,3896,3896,3,reproduced" in lines
-    assert f"{start} 4,MNIST,LeNet-5,mia_pruning,,weights_ratio,15.78,15.778,15.778,15.778,3,reproduced" in lines
+    assert (
+        f"{start} 1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.00,67.000,66.000,68.000,3,reproduced,4,0," in lines
+    )
+    assert f"{start} 4,MNIST,LeNet-5,mia_pruning,,weights_after,3800,3896,3896,3896,3,reproduced,0,0," in lines
+    assert f"{start} 4,MNIST,LeNet-5,mia_pruning,,weights_ratio,15.78,15.778,15.778,15.778,3,reproduced,0,0," in lines
 
 
 @pytest.mark.parametrize("make", [example, lambda: evaluated([])])

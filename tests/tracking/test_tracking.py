@@ -19,6 +19,7 @@ import pytest
 from example_inversions import inversion_records
 from locations import ROOT as REPOSITORY
 
+from privprune.checks import check, not_computed
 from privprune.errors import UserError
 from privprune.progress.reporter import Progress
 from privprune.records import Record, record_path
@@ -203,6 +204,25 @@ def test_final_metrics_come_with_their_bounds(root: Path) -> None:
     line = "T1/MNIST LeNet-5 baseline nasr attack_accuracy"
     assert [judged[line + end] for end in ("", ".low", ".high", ".published")] == [51.5, 50.5, 52.5, 67.0]
     assert (judged["numbers/not run"], judged["claims/supported"]) == (1, 3)
+
+
+def test_checks_are_metrics_and_a_tag(tmp_path: Path) -> None:
+    """Each check is 1 or 0 beside its number, where there is one; the tag lists the failed ones."""
+    checks = {
+        "network": [check("trained out", [0.01], "at most", 0.05, "fall of the loss").as_record()],
+        "nasr": [not_computed("looks at the model", "below", 0.5, "no scores").as_record()],
+    }
+    tracked = run_of_record(record("attack", "first", checks=checks), tmp_path, tmp_path)
+    found = {point.name: point.value for point in tracked.points}
+    assert found == {
+        "check/network/trained out": 1.0,
+        "check/network/trained out.measured": 0.01,
+        "check/nasr/looks at the model": 0.0,
+    }
+    assert tracked.tags["failed_checks"] == "nasr: looks at the model"
+    good = run_of_record(record("train", "first", checks={"network": checks["network"]}), tmp_path, tmp_path)
+    assert good.tags["failed_checks"] == "none"
+    assert "failed_checks" not in run_of_record(record("train", "first"), tmp_path, tmp_path).tags
 
 
 def test_parameters_are_flat_and_fit(root: Path) -> None:
@@ -404,6 +424,7 @@ WITHOUT_MLFLOW = """
 import sys
 sys.modules["mlflow"] = None  # importing it raises ImportError
 from pathlib import Path
+from privprune.checks import check, not_computed
 from privprune.errors import UserError
 from privprune.progress.reporter import Progress
 from privprune.tracking.live import streamed

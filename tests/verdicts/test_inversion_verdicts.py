@@ -76,7 +76,8 @@ def table(evaluation: Evaluation, name: str) -> Table:
 
 def test_an_error_is_held_against_its_print() -> None:
     """0.0036 is reproduced up to a quarter away, and its attack is named; what was not attacked is not run."""
-    records = inverted("bottle", {"decoder_train": [0.0044] * 3, "decoder_infer": [0.0060] * 3})
+    errors = {"decoder_train": [0.0044] * 3, "decoder_infer": [0.0060] * 3}
+    records = inverted("bottle", errors, test=[0.91] * 3)
     evaluation = evaluate(records, PAPER, settings({"bottleneck": "bottle"}), "test")
     near, far = (number(evaluation, "bottleneck", f"decoder_{data}_mse") for data in ("train", "infer"))
     assert (near.attack, near.verdict, near.low) == ("decoder_train", "reproduced", pytest.approx(0.0043))
@@ -330,3 +331,26 @@ def test_mistakes_in_a_section_get_their_line(change: dict[str, Any], message: s
     section = {"reads": "cem", "rows": [], "controls": [], "curves": [], **change}
     with pytest.raises(UserError, match=message):
         check_section({"cem": section}, ["a", "b"], {}, {"a": ["decoder_train"]}, "params.yaml")
+
+
+def test_gain_of_the_decoder_alone_where_gans_are_missing() -> None:
+    """Without a GAN the quoted gain is not measured; that of the decoder alone is, and says that none is quoted."""
+    records = inverted("a", {"decoder_train": [0.010] * 3}) + inverted("b", {"decoder_train": [0.015] * 3})
+    evaluation = evaluate(records, PAPER, settings({"bottleneck": "a", "bottleneck+cem": "b"}), "test")
+    quoted, alone = evaluation.gains[:2]
+    assert (quoted.quoted, quoted.attacks, quoted.measured) == ("24.0", ("decoder_train", "gan_train"), None)
+    assert alone.measured is not None
+    assert (alone.quoted, alone.attacks) == ("", ("decoder_train",))
+    assert (alone.measured.mean, alone.pairs) == (pytest.approx(50.0), 1)
+    # in print: the ratio of the averages of the decoder's column alone
+    prints = {one.method: one.value for one in PAPER.numbers
+              if (one.dataset, one.metric) == ("CIFAR-10", "decoder_train_mse")}  # fmt: skip
+    assert alone.from_averages == pytest.approx(100 * (prints["average+cem"] / prints["average"] - 1))
+    line = [cell.text for cell in table(evaluation, "gains").rows[1]]
+    assert line[:4] == ["CIFAR-10", "train", "decoder", "\N{EN DASH}"]
+
+
+def test_gain_with_all_attacks_needs_none_of_the_decoder_alone() -> None:
+    """Where every pair was attacked by both, the decoder alone adds nothing."""
+    evaluation = evaluate(_pair(), PAPER, settings({"bottleneck": "a", "bottleneck+cem": "b"}), "test")
+    assert all(gain.quoted for gain in evaluation.gains)

@@ -1,0 +1,48 @@
+"""What a measured number rests on: the checks that must pass before it may support a verdict."""
+
+from collections.abc import Iterable
+
+from privprune.published import DERIVED, METRICS, OF_THE_NETWORK
+from privprune.verdicts.checks.recorded import CheckOf, of_attack, of_cell
+from privprune.verdicts.measured_cells import MeasuredCell
+from privprune.verdicts.strongest import ATTACK_ACCURACY
+
+_LOWEST_ERROR = "lowest_error_over_bound"
+_OF_SIZES = ("pruning",)  # a size needs no trained network, only a pruning that took effect
+
+
+def attacks_behind(metric: str, cell: MeasuredCell, attack: str | None) -> tuple[str, ...]:
+    """Return the labels of the attacks that a metric of a cell comes from.
+
+    Args:
+        metric: a key of METRICS, as measured.
+        cell: the cell.
+        attack: the membership attack that stands for `attack_accuracy` in the cell's row.
+
+    """
+    if metric == ATTACK_ACCURACY:
+        return (attack or "",)
+    if metric == _LOWEST_ERROR:
+        return _lowest(cell)
+    if derived := DERIVED.get(metric):
+        both = (*attacks_behind(derived.of, cell, attack), *attacks_behind(derived.against, cell, attack))
+        return tuple(dict.fromkeys(both))
+    named = METRICS[metric].attack if metric in METRICS else ""
+    return (named,) if named else ()
+
+
+def basis(metric: str, cell: MeasuredCell, attacks: Iterable[str]) -> tuple[CheckOf, ...]:
+    """Return the checks behind one metric of a cell, measured with these attacks.
+
+    Every metric rests on the network, the defence and the pruning, one of an attack on that attack too. Sizes and times
+    rest on the pruning alone, and are the same whether a network was trained out or not.
+    """
+    if metric in METRICS and METRICS[metric].unit in OF_THE_NETWORK:
+        return of_cell(cell, _OF_SIZES)
+    return (*of_cell(cell), *(one for attack in attacks for one in of_attack(cell, attack)))
+
+
+def _lowest(cell: MeasuredCell) -> tuple[str, ...]:
+    """Return the inversion with the lowest mean error, which is the one that is compared with the bound."""
+    errors = {label: cell.numbers[f"{label}_mse"].mean for label in cell.inversions if f"{label}_mse" in cell.numbers}
+    return (min(errors, key=lambda label: errors[label]),) if errors else ()

@@ -1,0 +1,42 @@
+"""The trainings that lead to a cell, with their epochs, so that two cells can be compared from where they part."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from privprune.lineage import lineage
+from privprune.records import MAKING, Record
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """One stage of training: the cell that it made, and its own epochs in all phases."""
+
+    cell: str
+    epochs: int
+
+
+def training_stages(records: Iterable[Record]) -> dict[str, tuple[TrainingStage, ...] | None]:
+    """Return cell -> its trainings, the first one first; None where the record of one is missing."""
+    made = {record.cell: record for record in records if record.stage in MAKING}
+    return {cell: _stages(cell, made) for cell in made}
+
+
+def epochs_apart(one: Sequence[TrainingStage], other: Sequence[TrainingStage]) -> tuple[int, int]:
+    """Return the epochs of two cells after their last common ancestor; all epochs where they have none."""
+    shared = len(list(takewhile(lambda pair: pair[0].cell == pair[1].cell, zip(one, other, strict=False))))
+    return sum(stage.epochs for stage in one[shared:]), sum(stage.epochs for stage in other[shared:])
+
+
+def _stages(cell: str, made: Mapping[str, Record]) -> tuple[TrainingStage, ...] | None:
+    try:
+        chain = lineage(cell, lambda name: made[name].origin)
+    except KeyError:  # an ancestor without a record
+        return None
+    return tuple(TrainingStage(name, _epochs(made[name])) for name in reversed(chain))
+
+
+def _epochs(record: Record) -> int:
+    """Return the epochs of a stage; its phases name them, else the curve of its loss has one point for each."""
+    phases = sum(int(phase["epochs"]) for phase in record.phases)
+    return phases or len(record.history.get("loss", []))

@@ -1,0 +1,149 @@
+"""Claims under the strongest attack of each cell: chosen on selection records, alike on all cells, never a control."""
+
+from collections.abc import Mapping
+
+import pytest
+from attacked_records import as_controls, selected, with_settings
+from fair_examples import claim, evaluated
+from inversion_records import inverted
+from verdict_records import cell_records
+
+from privprune.published import load
+from privprune.records import Record
+from privprune.verdicts import ClaimResult, CurveSettings, EvaluateSettings, RowSettings, evaluate
+
+CEM = load("cem")
+PLACE = ("CIFAR-10", "VGG11")
+
+
+def cell(
+    name: str, nasr: float, other: float, scores: Mapping[str, float] | None, failed: Mapping[str, str] | None = None
+) -> list[Record]:
+    """Return a cell attacked by two attacks, with their scores on selection records."""
+    attacks = {"nasr": [nasr - 0.01, nasr, nasr + 0.01], "lira": [other - 0.01, other, other + 0.01]}
+    return selected(cell_records(name, attacks=attacks, failed=failed), scores or {}, "balanced_accuracy")
+
+
+def lower(*records: list[Record]) -> ClaimResult:
+    """Return the claim that pruning lowers the attack accuracy of the baseline."""
+    found = evaluated([one for cell_ in records for one in cell_], baseline="base", mia_pruning="pruned")
+    return claim(found, "lower_than_baseline")
+
+
+BASE = {"nasr": 0.60, "lira": 0.70}
+
+
+def test_a_claim_has_a_finding_under_each_attacker() -> None:
+    """Under Nasr's network pruning helps, under the strongest attack it does not; the headline is the paper's own."""
+    found = lower(cell("base", 0.60, 0.70, BASE), cell("pruned", 0.55, 0.72, BASE))
+    assert (found.finding, found.papers_attack, found.strongest_attack) == ("supported", "supported", "contradicted")
+    (result,) = found.parts[0].strongest
+    assert (result.attack, result.strongest, result.mean) == ("lira", True, pytest.approx(2.0))
+
+
+def test_each_cell_meets_its_own_strongest_attack() -> None:
+    """The choice follows the selection records of the cell, even where the evaluated ones say otherwise."""
+    found = lower(cell("base", 0.60, 0.70, BASE), cell("pruned", 0.55, 0.72, {"nasr": 0.7, "lira": 0.6}))
+    (result,) = found.parts[0].strongest
+    assert (result.attack, result.mean) == ("nasr vs lira", pytest.approx(-15.0))
+
+
+def test_a_control_is_never_the_strongest() -> None:
+    """An attack that ignores the model is not chosen, however well it scores."""
+    records = [as_controls(cell(name, 0.6, 0.7, BASE), "lira") for name in ("base", "pruned")]
+    assert lower(*records).parts[0].strongest[0].attack == "nasr"
+
+
+@pytest.mark.parametrize("scores", [None, {"nasr": 0.6}])
+def test_without_scores_on_all_cells_none_is_chosen(scores: Mapping[str, float] | None) -> None:
+    """A cell none of whose attacks was scored on selection records leaves the strongest finding `not run`."""
+    found = lower(cell("base", 0.60, 0.70, None), cell("pruned", 0.55, 0.72, scores))
+    assert (found.papers_attack, found.strongest_attack, found.parts[0].strongest) == ("supported", "not run", ())
+
+
+def test_an_attack_that_only_one_side_met_is_not_chosen() -> None:
+    """LiRA with other settings on one side is no candidate: the strongest is among the attacks run alike."""
+    pruned = with_settings(cell("pruned", 0.55, 0.72, BASE), "lira", {"shadows": 64})
+    assert lower(cell("base", 0.60, 0.70, BASE), pruned).parts[0].strongest[0].attack == "nasr"
+
+
+@pytest.mark.parametrize(
+    ("failed", "headline"),
+    [
+        ({"nasr": "looks at the model"}, "contradicted"),  # the paper's attack fails: the strongest speaks
+        ({"lira": "enough shadows"}, "supported"),
+        ({"network": "trained out"}, "not a fair test"),
+    ],
+)
+def test_the_headline_is_a_fair_test_where_there_is_one(failed: Mapping[str, str], headline: str) -> None:
+    """The paper's own attack comes first; where it fails its checks the strongest does."""
+    found = lower(cell("base", 0.60, 0.70, BASE, failed), cell("pruned", 0.55, 0.72, BASE))
+    assert found.finding == found.parts[0].finding == headline
+
+
+def test_a_failed_check_of_the_strongest_attack_counts() -> None:
+    """The strongest attack is chosen first and must then pass: a weaker one does not take its place."""
+    found = lower(cell("base", 0.60, 0.70, BASE, {"lira": "enough shadows"}), cell("pruned", 0.55, 0.72, BASE))
+    assert found.strongest_attack == "not a fair test"
+    assert found.parts[0].strongest[0].reason.startswith("base, lira: enough shadows")
+
+
+def test_a_claim_without_attack_has_one_finding() -> None:
+    """Test accuracy has no attacker."""
+    found = evaluated([*cell("base", 0.6, 0.7, BASE), *cell("pruned", 0.55, 0.72, BASE)], baseline="base",
+                      mia_pruning="pruned")  # fmt: skip
+    kept = claim(found, "accuracy_kept")
+    assert (kept.papers_attack, kept.strongest_attack) == (None, None)
+    counted = found.summary()
+    assert sum(counted["claims"].values()) == len(found.claims)
+    assert counted["claims_papers_attack"]["supported"] == 1
+    assert counted["claims_strongest_attack"]["contradicted"] == 1
+
+
+def test_comparisons_without_attack_stand_under_the_strongest_too() -> None:
+    """`Better than DP` needs a lower attack and a higher accuracy: the second is the same under any attacker."""
+    records = [
+        *cell("dp", 0.60, 0.70, BASE),
+        *selected(
+            cell_records("pruned", test=[0.995] * 3, attacks={"nasr": [0.55] * 3, "lira": [0.6] * 3}), BASE,
+            "balanced_accuracy",
+        ),
+    ]  # fmt: skip
+    part = claim(evaluated(records, dp="dp", mia_pruning="pruned"), "better_than_dp").parts[0]
+    assert [one.strongest for one in part.strongest] == [True, False]
+
+
+def errors(name: str, decoder: float, linear: float, test: float = 0.9, **scores: float) -> list[Record]:
+    """Return a cell inverted by a decoder and by another attack, with their errors on selection images."""
+    found = {"decoder_train": [decoder] * 3, "decoder_infer": [decoder] * 3, "rmle": [linear] * 3}
+    return selected(inverted(name, found, test=[test] * 3), scores, "mse")
+
+
+def test_the_strongest_inversion_has_the_lowest_error() -> None:
+    """CEM raises the decoder's error, not that of the attack with the lowest error; both decoders become one."""
+    records = [
+        *errors("plain", 0.010, 0.008, decoder_train=0.010, rmle=0.008),
+        *errors("cem", 0.015, 0.007, decoder_train=0.015, rmle=0.007),
+    ]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "plain", "bottleneck+cem": "cem"}.items())  # fmt: skip
+    found = claim(evaluate(records, CEM, EvaluateSettings("cem", rows, (), ()), "test"), "more_error")
+    assert (found.papers_attack, found.strongest_attack) == ("supported", "contradicted")
+    assert len(found.parts[0].comparisons) == 2
+    (result,) = found.parts[0].strongest
+    assert (result.attack, result.mean) == ("rmle", pytest.approx(0.875))
+
+
+def test_matched_accuracy_uses_the_strongest_attack_on_the_whole_curve() -> None:
+    """At 89 % the curve has a decoder's error of 0.015, and 0.0075 under the strongest attack; CEM 0.016 and 0.007."""
+    records = [
+        *errors("weak", 0.010, 0.005, 0.90, decoder_train=0.010, rmle=0.005),
+        *errors("strong", 0.020, 0.010, 0.88, decoder_train=0.020, rmle=0.010),
+        *errors("cem", 0.016, 0.007, 0.89, decoder_train=0.016, rmle=0.007),
+    ]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "weak", "bottleneck+cem": "cem"}.items())  # fmt: skip
+    settings = EvaluateSettings("cem", rows, (), (CurveSettings(*PLACE, "bottleneck", ("weak", "strong")),))
+    part = claim(evaluate(records, CEM, settings, "test"), "more_error_at_matched_accuracy").parts[0]
+    assert part.comparisons[0].mean == pytest.approx(0.001)
+    assert part.strongest[0].mean == pytest.approx(-0.0005)
