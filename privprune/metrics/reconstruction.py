@@ -9,10 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.metrics.image_quality import decibels, mse, psnr, ssim
+from privprune.metrics.image_quality import decibels, mse, psnr, ssim, ssim_uniform
 from privprune.metrics.intervals import Array, Interval, basis_of, chunks, nested_bootstrap, resampled_counts
 
-QUALITIES = ("mse", "psnr", "ssim")
+QUALITIES = ("mse", "psnr", "ssim", "ssim_valid", "ssim_uniform", "psnr_of_images")
+_SIMILARITY, _DECIBELS = (-1.0, 1.0), (-np.inf, np.inf)
+_RANGES = {
+    "mse": (0.0, 1.0),
+    "psnr": _DECIBELS,
+    "ssim": _SIMILARITY,
+    "ssim_valid": _SIMILARITY,
+    "ssim_uniform": _SIMILARITY,
+    "psnr_of_images": _DECIBELS,
+}
 
 
 @dataclass(frozen=True)
@@ -22,31 +31,42 @@ class Quality:
     Attributes:
         mse: [images], on [0, 1].
         psnr: [images], dB.
-        ssim: [images].
+        ssim: [images], with black beyond the edges, as CEM's printed numbers.
+        ssim_valid: [images], of windows inside the image.
+        ssim_uniform: [images], as the printed numbers of He, Zhang and Lee (`image_quality.ssim_uniform`).
 
     """
 
     mse: Array
     psnr: Array
     ssim: Array
+    ssim_valid: Array
+    ssim_uniform: Array
 
     @classmethod
     def of(cls, images: Tensor, reconstructed: Tensor) -> Quality:
         """Compare images with their reconstructions, float [n, C, H, W] in [0, 1] each."""
-        found = [measure(images, reconstructed).double().cpu().numpy() for measure in (mse, psnr, ssim)]
-        return cls(*found)
+        found = (
+            mse(images, reconstructed),
+            psnr(images, reconstructed),
+            ssim(images, reconstructed, "zero"),
+            ssim(images, reconstructed, "valid"),
+            ssim_uniform(images, reconstructed),
+        )
+        return cls(*(one.double().cpu().numpy() for one in found))
 
     def take(self, rows: Tensor) -> Quality:
         """Return the qualities of the images with the given indices, int64 [k]."""
         chosen = rows.cpu().numpy()
-        return Quality(self.mse[chosen], self.psnr[chosen], self.ssim[chosen])
+        return Quality(*(values[chosen] for values in vars(self).values()))
 
 
 def measure(targets: Sequence[Quality], resamples: int, generator: np.random.Generator) -> dict[str, Interval]:
     """Measure one attack on several targets that differ in their seed.
 
     MSE and SSIM are means over images. PSNR is computed from the mean squared error of all images, as the released code
-    of CEM does batch by batch, and as the paper's Tables 4 to 7 have it; the mean of the images' PSNR is higher.
+    of CEM does batch by batch, and as the paper's Tables 4 to 7 have it. `psnr_of_images`, the mean of the images' own
+    PSNR, is what He, Zhang and Lee print; it is at least as high.
 
     Args:
         targets: the attack's qualities, one per target.
@@ -54,16 +74,17 @@ def measure(targets: Sequence[Quality], resamples: int, generator: np.random.Gen
         generator: source of the bootstrap's draws.
 
     """
-    values = [np.stack([one.mse, one.ssim], axis=1) for one in targets]
+    values = [np.stack([one.mse, one.ssim, one.ssim_valid, one.ssim_uniform, one.psnr], axis=1) for one in targets]
 
     def draw(seed: int, count: int, generator: np.random.Generator) -> Array:
         own = values[seed]
         means = [resampled_counts(len(own), part, generator) @ own / len(own) for part in chunks(count, len(own))]
-        return _with_psnr(np.concatenate([*means, np.empty((0, 2))]))
+        return _with_psnr(np.concatenate([*means, np.empty((0, own.shape[1]))]))
 
     points = _with_psnr(np.stack([own.mean(axis=0) for own in values]))
     low, high = nested_bootstrap(points, draw, resamples, generator)
-    low, high = (np.clip(end, (0.0, -np.inf, -1.0), (1.0, np.inf, 1.0)) for end in (low, high))
+    lowest, highest = (np.array([_RANGES[name][end] for name in QUALITIES]) for end in (0, 1))
+    low, high = (np.clip(end, lowest, highest) for end in (low, high))
     return {
         name: Interval(tuple(points[:, at].tolist()), float(low[at]), float(high[at]), basis_of(len(targets)))
         for at, name in enumerate(QUALITIES)
@@ -71,6 +92,6 @@ def measure(targets: Sequence[Quality], resamples: int, generator: np.random.Gen
 
 
 def _with_psnr(means: Array) -> Array:
-    """Add PSNR: [n, 2], mean MSE and SSIM, to [n, 3] in the order of QUALITIES."""
-    errors = torch.from_numpy(np.ascontiguousarray(means[:, 0]))
-    return np.stack([means[:, 0], decibels(errors).numpy(), means[:, 1]], axis=1)
+    """Add PSNR after the mean MSE, the first of means [..., k]; returns [..., k + 1] in the order of QUALITIES."""
+    errors = torch.from_numpy(np.ascontiguousarray(means[..., :1]))
+    return np.concatenate([means[..., :1], decibels(errors).numpy(), means[..., 1:]], axis=-1)

@@ -14,15 +14,17 @@ def quality(seed: int, level: float = 1.0) -> Quality:
     """Return made-up qualities of 150 images."""
     draw = np.random.default_rng(seed)
     errors = level * draw.lognormal(-4, 0.5, 150)
-    return Quality(errors, -10 * np.log10(errors), draw.uniform(0.2, 0.9, 150))
+    similarities = [draw.uniform(0.2, 0.9, 150) for _ in range(3)]
+    return Quality(errors, -10 * np.log10(errors), *similarities)
 
 
 def test_means_and_intervals_are_those_of_the_images() -> None:
-    """MSE and SSIM are means with the interval of a bootstrap of means; PSNR is that of the mean squared error."""
+    """All are means with the interval of a bootstrap of means, but PSNR, which is that of the mean squared error."""
     targets = [quality(seed) for seed in range(3)]
     found = measure(targets, 2000, np.random.default_rng(0))
-    for name in ("mse", "ssim"):
-        expected = bootstrap_of_means([getattr(one, name) for one in targets], 2000, np.random.default_rng(1))
+    for name in ("mse", "ssim", "ssim_valid", "ssim_uniform", "psnr_of_images"):
+        values = [getattr(one, name.removesuffix("_of_images")) for one in targets]
+        expected = bootstrap_of_means(values, 2000, np.random.default_rng(1))
         assert found[name].values == pytest.approx(expected.values)
         assert found[name].low == pytest.approx(expected.low, rel=0.05)
         assert found[name].high == pytest.approx(expected.high, rel=0.05)
@@ -40,5 +42,6 @@ def test_of_compares_image_by_image() -> None:
     found = Quality.of(images, made)
     assert found.mse == pytest.approx([0, 0.01, 1])
     assert found.psnr == pytest.approx([100, 20, 0], abs=1e-4)
-    assert found.ssim[0] == pytest.approx(1)
+    assert (found.ssim[0], found.ssim_valid[0], found.ssim_uniform[0]) == pytest.approx((1, 1, 1), abs=1e-5)
+    assert found.ssim[1] != pytest.approx(found.ssim_valid[1], abs=1e-3)
     assert found.take(torch.tensor([2, 1])).mse == pytest.approx([1, 0.01])
