@@ -18,6 +18,7 @@ from privprune.verdicts.record_metrics import (
 )
 from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, estimate_over_seeds
+from privprune.verdicts.theorem import bounded_errors
 
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
 _CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what the setting `limit` adds to the note of a data set
@@ -244,7 +245,7 @@ def _measured(
         protocol=made.protocol,
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
-        numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
+        numbers=with_derived(numbers, bounded_errors(inverted) if inverted else ()),
         attacks={name: _attack(result) for name, result in attacked.attacks.items()} if attacked else {},
         inversions={name: _inversion(result) for name, result in inverted.attacks.items()} if inverted else {},
         search=tuple(_candidate(result) for result in made.search),

@@ -18,7 +18,6 @@ _FRACTIONS = (  # in [0, 1] in a record, in percent here
 )
 _EDGE = ("edge_parameters_dense", "edge_parameters_left", "blocks_removed")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of a membership attack in percent
-_ERRORS = ("mse", "mse_as_written")
 _RECOGNITION = ("rank_1", "accuracy")  # of a re-identification network, of a classifier
 _CONVERGED = 0.1  # share of the whole fall of the loss that may still follow (our choice; the paper gives no rule)
 
@@ -75,20 +74,26 @@ def inversion_numbers(record: Record) -> dict[str, Estimate]:
     return numbers
 
 
-def with_derived(numbers: Mapping[str, Estimate], inversions: Sequence[str]) -> dict[str, Estimate]:
-    """Return the metrics with those added that are computed from them per seed: gaps, ratios, lowest error / bound."""
+def with_derived(numbers: Mapping[str, Estimate], bounded: Sequence[str]) -> dict[str, Estimate]:
+    """Return the metrics with those added that are computed from them per seed: gaps, ratios, lowest error / bound.
+
+    Args:
+        numbers: metric -> estimate over seeds.
+        bounded: the errors of attacks that are compared with the bound, see `theorem.bounded_errors`; a bound of 0, for
+            features without noise, is compared with none.
+
+    """
     extended = dict(numbers)
     for metric, derived in DERIVED.items():
         if derived.of in numbers and derived.against in numbers:
             pairs = zip(numbers[derived.of].values, numbers[derived.against].values, strict=True)
             extended[metric] = estimate_over_seeds([derived.value(of, against) for of, against in pairs])
-    errors = [numbers[name].values for one in inversions for how in _ERRORS if (name := f"{one}_{how}") in numbers]
-    if errors and "mse_bound" in numbers:
+    errors = [numbers[name].values for name in bounded if name in numbers]
+    bounds = numbers["mse_bound"].values if "mse_bound" in numbers else ()
+    if errors and bounds and min(bounds) > 0:
         lowest = [min(errors_of_seed) for errors_of_seed in zip(*errors, strict=True)]
-        bounds = numbers["mse_bound"].values
-        extended["lowest_error_over_bound"] = estimate_over_seeds(
-            [low / max(b, 1e-12) for low, b in zip(lowest, bounds, strict=True)]
-        )
+        ratios = [low / bound for low, bound in zip(lowest, bounds, strict=True)]
+        extended["lowest_error_over_bound"] = estimate_over_seeds(ratios)
     return extended
 
 
