@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from math import e, log, pi
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +19,9 @@ from privprune.plots.series import Point
 from privprune.plots.style import INK, MUTED, NEUTRAL, SHADE, TEXT_WIDTH, Look, journal, power
 
 _MARKERS = "osD^vP*X"  # of attacks, in their order
-_CEILING, _UNINFORMED = "--", ":"  # styles of lines
+Line = Literal["--", ":"]
+_CEILING: Line = "--"  # of the bound with nothing sent
+_UNINFORMED: Line = ":"  # of the error of the mean image
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,6 @@ def _bounds(axes: Axes, cells: Sequence[BoundMark], shapes: dict[str, str]) -> N
     for cell, name, error in bounded:
         mark(axes, cell.entropy, error, cell.look, cem=cell.cem, marker=shapes[name])
     levels = _levels(cells)
-    for level, line in levels.items():
-        axes.axhline(level, color=INK, linewidth=0.9, linestyle=line, zorder=0.5)
     low, high = _span([cell.entropy for cell in cells])
     x = np.linspace(low, high, 60)
     known = [cell for cell in cells if cell.entropy.value and 2 * pi * e * cell.bound.value != 1]
@@ -106,6 +107,8 @@ def _bounds(axes: Axes, cells: Sequence[BoundMark], shapes: dict[str, str]) -> N
         axes.fill_between(x, floor, y, color=SHADE, linewidth=0, zorder=0)
         axes.plot(x, y, color=INK, linewidth=1.3, zorder=1)
         axes.set_ylim(floor, 2 * max([*errors, float(y.max())]))
+    for level, line in levels.items():
+        axes.axhline(level, color=INK, linewidth=0.9, linestyle=line, zorder=0.5)
     axes.set_xlim(low, high)
     axes.set_title("Theorem 1: attacks with one query")
     axes.set_xlabel("Estimated conditional entropy, nats per image")
@@ -116,9 +119,12 @@ def _bounds(axes: Axes, cells: Sequence[BoundMark], shapes: dict[str, str]) -> N
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _levels(cells: Sequence[BoundMark]) -> dict[float, str]:
+def _levels(cells: Sequence[BoundMark]) -> dict[float, Line]:
     """Return the heights of the horizontal lines, and their styles: the ceiling, and the error of the mean image."""
-    found = {_CEILING: [cell.ceiling for cell in cells], _UNINFORMED: [cell.uninformed for cell in cells]}
+    found: dict[Line, list[Point | None]] = {
+        _CEILING: [cell.ceiling for cell in cells],
+        _UNINFORMED: [cell.uninformed for cell in cells],
+    }
     return {max(known): line for line, points in found.items() if (known := [point.value for point in points if point])}
 
 
@@ -152,7 +158,7 @@ def _legend(figure: Figure, cells: Sequence[BoundMark], shapes: dict[str, str]) 
     ]
     handles.append(Line2D([], [], color=INK, linewidth=1.3, label="MSE = exp(2H/d) / (2\u03c0e)"))
     drawn = set(_levels(cells).values())
-    names = {_CEILING: "its ceiling, nothing sent", _UNINFORMED: "the mean image"}
+    names: dict[Line, str] = {_CEILING: "its ceiling: nothing sent", _UNINFORMED: "the mean image"}
     handles += [
         Line2D([], [], color=INK, linewidth=0.9, linestyle=line, label=name)
         for line, name in names.items()
