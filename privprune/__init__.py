@@ -35,6 +35,7 @@ _MODULES = {  # name -> the module that defines or re-exports it
     "TrainingPlan": "privprune.training.loop",
     "UserError": "privprune.errors",
     "build": "privprune.models",
+    "entropy_bound": "privprune.metrics.conditional_entropy",
     "evidence_about": "privprune.attacks.membership",
     "evidence_from_halves": "privprune.attacks.membership",
     "image_entropy": "privprune.metrics.conditional_entropy",

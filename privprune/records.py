@@ -44,7 +44,7 @@ class Record:
         panels: label of an inversion attack -> reconstructions from the first target, and `original` -> the same
             images themselves; each a PNG in base64.
         checks: what was checked -> its checks (`checks.Check`): `network` and `defence` of a cell, or the label of an
-            attack.
+            attack, or `bound`, of the bound of an inversion's error.
         versions: of Python and of the packages that compute results.
         device: `cpu`, or the name of the GPU.
 

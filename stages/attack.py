@@ -32,7 +32,8 @@ def main(name: str) -> Path:
             save_attack(
                 folder, RECONSTRUCTIONS, inverted.reconstructions, settings.target, cell.manifest, list(results)
             )
-            return write_record(location, context, cell, attacks=results, metrics=metrics, panels=inverted.panels)
+            checks, panels = inverted.checks, inverted.panels
+            return write_record(location, context, cell, attacks=results, metrics=metrics, checks=checks, panels=panels)
         attacked = attack_cell(settings, settings.built(where), cell, context, checkpoints)
         save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
         return write_record(location, context, cell, attacks=attacked.results)

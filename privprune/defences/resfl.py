@@ -2,12 +2,11 @@
 
 It is a row of CEM's tables (arXiv 2503.00383) and, with more noise on the wire, their `Noise_ARL`. The game is that of
 CEM's released code: decoder `res_normN4C64`, Adam at 0.001, its rate times 0.2 at the epochs 60, 150, 240 and 260 of
-240 (30, 60 and 90 of 120), one decoder step per batch, SSIM threshold 0.5 (0.6 on FaceScrub and Tiny-ImageNet). There
-are three differences from that code:
+240 (30, 60 and 90 of 120), one decoder step per batch, SSIM threshold 0.5 (0.6 on FaceScrub and Tiny-ImageNet), SSIM
+with zeros beyond the edges of images. There are two differences from that code:
 
 * the decoder's step comes after the encoder's, not before, so the encoder's loss uses a decoder that has not just been
   fitted to the same batch;
-* SSIM is that of scikit-image, over the positions whose window is inside the image; theirs pads images with zeros;
 * their code first fits the decoder for 30 epochs to 90 % of the test images. As a defence here never uses a test
   record, `pretraining` uses the training records, and is optional.
 """
@@ -200,7 +199,7 @@ class ResSfl(Term):
 def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
     """Return the decoder's loss over a batch, a scalar; decoded images in [0, 1], inputs in [-1, 1]."""
     images = (inputs + 1) / 2
-    return mse(decoded, images).mean() if loss == "mse" else -ssim(decoded, images).mean()
+    return mse(decoded, images).mean() if loss == "mse" else -ssim(decoded, images, "zero").mean()
 
 
 def resfl(settings: ResSflSettings, context: DefenceContext) -> Defence:

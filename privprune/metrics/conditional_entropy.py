@@ -4,9 +4,11 @@ CEM (Xia et al., CVPR 2025, arXiv 2503.00383): H(x|z) = H(x) - I(z; z^) for feat
 (Proposition 2); no reconstruction from z has a lower mean square error than exp(2 H(x|z) / d) / (2 pi e) (Theorem 1).
 Entropies are differential, of images in [0, 1]^d, in nats per image.
 
-Here only the term I(z; z^) is bounded. H(x) of natural images can be estimated but not bounded from below by samples,
-so the bound of the error is valid as far as the estimate of H(x) is. With far fewer images than pixels both estimates
-of H(x) lie above it: compare the bound between cells of the same images, and do not take it for a guarantee.
+Here only the term I(z; z^) is bounded, where there are enough records. H(x) of natural images can be estimated but not
+bounded from below by samples, so the bound of the error is valid as far as the estimate of H(x) is. With far fewer
+images than pixels both estimates of H(x) lie above it: compare the bound between cells of the same images, and do not
+take it for a guarantee. From above H(x) can be bounded, by the length of a lossless code: `entropy_bound`. It shows
+how large the bound of the error can be at most, when nothing is sent.
 """
 
 from __future__ import annotations
@@ -18,14 +20,16 @@ from scipy.special import digamma
 from torch import Tensor
 
 from privprune.metrics.clusters import eigenvalues, k_means
+from privprune.metrics.code_length import code_lengths
 
 _LEVELS = 255  # images are bytes
 _NEIGHBOUR = 3  # which neighbour's distance is measured: the variance falls with it, the bias grows
 _ROWS = 1024  # of distances at once
+_STANDARD_ERRORS = 2.0  # added to a mean code length, so that the images drawn make it too small in 1 of 40 samples
 
 
 def image_entropy(images: Tensor, generator: torch.Generator) -> float:
-    """Estimate H(x) of images [n, d] in [0, 1], in nats: the smaller of the two estimates below.
+    """Estimate H(x) of images [n, d] in [0, 1], in nats: the smaller of two estimates below.
 
     The larger one would promise a higher error of every reconstruction.
 
@@ -37,13 +41,30 @@ def image_entropy(images: Tensor, generator: torch.Generator) -> float:
     return min(gaussian_entropy(images), neighbour_entropy(images, generator))
 
 
+def entropy_bound(images: Tensor) -> float:
+    """Bound H(x) from above, in nats: the mean length of the shortest of several lossless codes, less d log 255.
+
+    The entropy of the bytes k is at most the mean length of a code that can be decoded. An image in [0, 1] is k / 255,
+    and has a density only with noise, uniform over one step as in `neighbour_entropy`: p(x) = P(k) 255^d, so H(x) is
+    the entropy of k less d log 255 (a step is 1 / 255, though there are 256 values). Two standard errors over images
+    are added.
+
+    Args:
+        images: uint8 [n, channels, height, width], a sample of their distribution; at least 2.
+
+    """
+    lengths = code_lengths(images.cpu().numpy()).values()
+    bounds = [one.mean() + _STANDARD_ERRORS * one.std(ddof=1) / len(one) ** 0.5 for one in lengths]
+    return float(min(bounds)) - images[0].numel() * math.log(_LEVELS)
+
+
 def information(features: Tensor, deviation: float, clusters: int, generator: torch.Generator) -> float:
     """Bound I(z; z^) from above, in nats: Theorem 2, after Huber et al. 2008.
 
     sum_j pi_j [-log pi_j + 1/2 log(|Sigma_j + Sigma_p| / |Sigma_p|)], Sigma_p = deviation^2 I, over the clusters of
     k-means. It bounds the information whether or not the clusters are Gaussian, as H(z) <= H(j) + H(z | j) and a
     Gaussian has the largest entropy of its covariance. It is no bound in one respect: covariances are those of the
-    sample, which in clusters of few records are too small; use many more records than clusters. For noise of another
+    sample, which in clusters of few records are too small: see `records_per_feature`. For noise of another
     distribution with the same deviation the bound is larger by D times that distribution's negentropy.
 
     Args:
@@ -65,6 +86,16 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
         spread = eigenvalues(own - own.mean(0))
         total += weight * (-math.log(weight) + 0.5 * torch.log1p(spread / deviation**2).sum().item())
     return total
+
+
+def records_per_feature(records: int, clusters: int, features: int) -> float:
+    """Return how many records there are for each feature of each cluster, on average.
+
+    With r of them, the logarithm of the determinant of a Gaussian sample's covariance is too small by about D / (2 r),
+    from the moments of the Wishart distribution, so that `information` falls short by about D / (4 r) nats: by D / 16
+    with r = 4. With r below 1 covariances lack directions, and the shortfall has no limit.
+    """
+    return records / (clusters * features)
 
 
 def mse_bound(entropy: float, dimensions: int) -> float:

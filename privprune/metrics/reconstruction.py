@@ -9,12 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.metrics.image_quality import decibels, mse, psnr, ssim
+from privprune.metrics.image_quality import decibels, mse, psnr, ssim, ssim_uniform
 from privprune.metrics.intervals import Array, Interval, bootstrap, resampled_means
 from privprune.metrics.record_draws import RecordDraws, Records
 
-QUALITIES = ("mse", "psnr", "ssim")
-_RANGES = {"mse": (0.0, 1.0), "psnr": (-np.inf, np.inf), "ssim": (-1.0, 1.0)}
+QUALITIES = ("mse", "psnr", "ssim", "ssim_valid", "ssim_uniform", "psnr_of_images")
+_SIMILARITY, _DECIBELS = (-1.0, 1.0), (-np.inf, np.inf)
+_RANGES = {
+    "mse": (0.0, 1.0),
+    "psnr": _DECIBELS,
+    "ssim": _SIMILARITY,
+    "ssim_valid": _SIMILARITY,
+    "ssim_uniform": _SIMILARITY,
+    "psnr_of_images": _DECIBELS,
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,9 @@ class Quality:
     Attributes:
         mse: [images], on [0, 1].
         psnr: [images], dB.
-        ssim: [images].
+        ssim: [images], with black beyond the edges, as CEM's printed numbers.
+        ssim_valid: [images], of windows inside the image.
+        ssim_uniform: [images], as the printed numbers of He, Zhang and Lee (`image_quality.ssim_uniform`).
         records: int64 [images], the records that the images are.
 
     """
@@ -32,20 +42,26 @@ class Quality:
     mse: Array
     psnr: Array
     ssim: Array
+    ssim_valid: Array
+    ssim_uniform: Array
     records: Records
 
     @classmethod
     def of(cls, images: Tensor, reconstructed: Tensor, records: Tensor) -> Quality:
         """Compare images with their reconstructions, float [n, C, H, W] in [0, 1] each; `records` is int64 [n]."""
-        errors, decibel, likeness = (
-            measure(images, reconstructed).double().cpu().numpy() for measure in (mse, psnr, ssim)
+        found = (
+            mse(images, reconstructed),
+            psnr(images, reconstructed),
+            ssim(images, reconstructed, "zero"),
+            ssim(images, reconstructed, "valid"),
+            ssim_uniform(images, reconstructed),
         )
-        return cls(errors, decibel, likeness, records.cpu().numpy())
+        return cls(*(one.double().cpu().numpy() for one in found), records=records.cpu().numpy())
 
     def take(self, rows: Tensor) -> Quality:
         """Return the qualities of the images with the given indices, int64 [k]."""
         chosen = rows.cpu().numpy()
-        return Quality(self.mse[chosen], self.psnr[chosen], self.ssim[chosen], self.records[chosen])
+        return Quality(*(values[chosen] for values in vars(self).values()))
 
 
 def measure(
@@ -54,7 +70,8 @@ def measure(
     """Measure one attack on several targets that differ in their seed.
 
     MSE and SSIM are means over images. PSNR is computed from the mean squared error of all images, as the released code
-    of CEM does batch by batch, and as the paper's Tables 4 to 7 have it; the mean of the images' PSNR is higher.
+    of CEM does batch by batch, and as the paper's Tables 4 to 7 have it. `psnr_of_images`, the mean of the images' own
+    PSNR, is what He, Zhang and Lee print; it is at least as high.
 
     Args:
         targets: the attack's qualities, one per target.
@@ -64,7 +81,7 @@ def measure(
         compared: the qualities whose record parts are kept, since they are compared between cells.
 
     """
-    values = [np.stack([one.mse, one.ssim], axis=1) for one in targets]
+    values = [np.stack([one.mse, one.ssim, one.ssim_valid, one.ssim_uniform, one.psnr], axis=1) for one in targets]
     points = _with_psnr(np.stack([own.mean(axis=0) for own in values]))
     draws = RecordDraws.of([(one.records,) for one in targets])
     means = resampled_means(values, draws)
@@ -73,6 +90,6 @@ def measure(
 
 
 def _with_psnr(means: Array) -> Array:
-    """Add PSNR: [..., 2], mean MSE and SSIM, to [..., 3] in the order of QUALITIES."""
-    errors = torch.from_numpy(np.ascontiguousarray(means[..., 0]))
-    return np.stack([means[..., 0], decibels(errors).numpy(), means[..., 1]], axis=-1)
+    """Add PSNR after the mean MSE, the first of means [..., k]; returns [..., k + 1] in the order of QUALITIES."""
+    errors = torch.from_numpy(np.ascontiguousarray(means[..., :1]))
+    return np.concatenate([means[..., :1], decibels(errors).numpy(), means[..., 1:]], axis=-1)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from math import e, log, pi
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,9 @@ from privprune.plots.series import Point
 from privprune.plots.style import INK, MUTED, NEUTRAL, SHADE, TEXT_WIDTH, Look, journal, power
 
 _MARKERS = "osD^vP*X"  # of attacks, in their order
+Line = Literal["--", ":"]
+_CEILING: Line = "--"  # of the bound with nothing sent
+_UNINFORMED: Line = ":"  # of the error of the mean image
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class BoundMark:
         entropy: estimate of H(x|z), nats per image.
         bound: exp(2 H / d) / (2 pi e), MSE on [0, 1].
         errors: attack -> MSE.
+        outside: the attacks that Theorem 1 does not bound, such as those with several queries.
+        ceiling: the largest that the bound can be, with nothing sent; None where it was not measured.
+        uninformed: MSE of the mean image; None where it was not measured.
 
     """
 
@@ -37,6 +44,9 @@ class BoundMark:
     entropy: Point
     bound: Point
     errors: dict[str, Point]
+    outside: frozenset[str] = frozenset()
+    ceiling: Point | None = None
+    uninformed: Point | None = None
 
 
 def draw(
@@ -74,36 +84,48 @@ def _third(axes: Axes, cells: Sequence[BoundMark], attack: str, label: str) -> N
     for cell in cells:
         mark(axes, cell.entropy, cell.errors[attack], cell.look, cem=cell.cem)
     axes.set_title(f"As Figure 3: {label}")
-    axes.set_xlabel("Conditional entropy H(x|z), nats per image")
+    axes.set_xlabel("Estimated conditional entropy, nats per image")
     axes.set_ylabel("MSE of the attack")
     axes.set_ylim(bottom=0)
     _ticks(axes)
 
 
 def _bounds(axes: Axes, cells: Sequence[BoundMark], shapes: dict[str, str]) -> None:
-    """Draw the error of every attack over the curve of Theorem 1, below which no attack can get."""
+    """Draw the error of every attack that Theorem 1 bounds over its curve, below which none of them can get."""
     axes.set_yscale("log")
-    for cell in cells:
-        for name, error in cell.errors.items():
-            mark(axes, cell.entropy, error, cell.look, cem=cell.cem, marker=shapes[name])
+    bounded = [(cell, name, cell.errors[name]) for cell in cells for name in cell.errors if name not in cell.outside]
+    for cell, name, error in bounded:
+        mark(axes, cell.entropy, error, cell.look, cem=cell.cem, marker=shapes[name])
+    levels = _levels(cells)
     low, high = _span([cell.entropy for cell in cells])
     x = np.linspace(low, high, 60)
     known = [cell for cell in cells if cell.entropy.value and 2 * pi * e * cell.bound.value != 1]
     if known:
         y = np.exp(2 * x / dimensions(known[0])) / (2 * pi * e)
-        errors = [error.value for cell in cells for error in cell.errors.values()]
+        errors = [*(error.value for _, _, error in bounded), *levels]
         floor = min([*errors, float(y.min())]) / 2
         axes.fill_between(x, floor, y, color=SHADE, linewidth=0, zorder=0)
         axes.plot(x, y, color=INK, linewidth=1.3, zorder=1)
         axes.set_ylim(floor, 2 * max([*errors, float(y.max())]))
+    for level, line in levels.items():
+        axes.axhline(level, color=INK, linewidth=0.9, linestyle=line, zorder=0.5)
     axes.set_xlim(low, high)
-    axes.set_title("Theorem 1: every attack")
-    axes.set_xlabel("Conditional entropy H(x|z), nats per image")
+    axes.set_title("Theorem 1: attacks with one query")
+    axes.set_xlabel("Estimated conditional entropy, nats per image")
     axes.set_ylabel("MSE, logarithmic")
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_locator(LogLocator(numticks=7))
     axes.yaxis.set_major_formatter(FuncFormatter(power))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _levels(cells: Sequence[BoundMark]) -> dict[float, Line]:
+    """Return the heights of the horizontal lines, and their styles: the ceiling, and the error of the mean image."""
+    found: dict[Line, list[Point | None]] = {
+        _CEILING: [cell.ceiling for cell in cells],
+        _UNINFORMED: [cell.uninformed for cell in cells],
+    }
+    return {max(known): line for line, points in found.items() if (known := [point.value for point in points if point])}
 
 
 def _printed_figure(axes: Axes, points: Sequence[Sequence[float]]) -> None:
@@ -135,5 +157,12 @@ def _legend(figure: Figure, cells: Sequence[BoundMark], shapes: dict[str, str]) 
         for label, shape in shapes.items()
     ]
     handles.append(Line2D([], [], color=INK, linewidth=1.3, label="MSE = exp(2H/d) / (2\u03c0e)"))
+    drawn = set(_levels(cells).values())
+    names: dict[Line, str] = {_CEILING: "its ceiling: nothing sent", _UNINFORMED: "the mean image"}
+    handles += [
+        Line2D([], [], color=INK, linewidth=0.9, linestyle=line, label=name)
+        for line, name in names.items()
+        if line in drawn
+    ]
     handles.append(Line2D([], [], color=MUTED, linewidth=5, alpha=0.25, label="excluded, if H is right"))
     figure.legend(handles=handles, loc="outside lower left", ncols=4)

@@ -18,13 +18,14 @@ from privprune.plots.sweeps import curve_panels
 from privprune.published import Paper
 from privprune.records import Record
 from privprune.verdicts import Evaluation
+from privprune.verdicts.theorem import bounded_errors
 
 _CLOUD = ("decoder_train", "rmle")  # the attacks whose reconstructions are shown large
 _LOSSES = {  # history of a training -> title; other terms are titled by their identifiers
     "loss": "Task loss",
     "conditional_entropy_loss": "Loss of CEM",
     "decoder_mse": "Adversary's decoder, MSE",
-    "decoder_ssim": "Adversary's decoder, SSIM",
+    "decoder_ssim": "Adversary's decoder, SSIM (zero padding)",
 }
 _NO_LOSS = ("accuracy", "learning_rate")
 
@@ -70,9 +71,9 @@ def _cloud(conditions: Conditions, cells: Sequence[InversionCell], attack: str) 
         "In the middle the original, which never leaves the device. Around it what an attacker in the cloud rebuilt "
         f"from the features that the device sent, by one and the same attack everywhere ({name}), run anew against "
         "each defence, which it knows. Every panel is the first seed's network on the same held-out images, none of "
-        "which a network was trained on. MSE and SSIM are means over seeds and all scored images with 95 % intervals, "
-        "the accuracy is on test records: a defence is worth something where the picture gets worse and the accuracy "
-        "does not."
+        "which a network was trained on. MSE and SSIM (zero padding) are means over seeds and all scored images with "
+        "95 % intervals, the accuracy is on test records: a defence is worth something where the picture gets worse "
+        "and the accuracy does not."
     )
     errors = "; ".join(f"{cell.label}: {', '.join(_numbers(cell, attack))}" for cell in attacked)
     alt = f"A photograph and, around it, {len(attacked)} reconstructions by the attack {name}. {errors}."
@@ -111,13 +112,15 @@ def _bound(conditions: Conditions, cells: Sequence[InversionCell], printed: Prin
     caption = (
         "Left, as Figure 3: the estimated conditional entropy of the image given the features, against the MSE of the "
         f"attack ({labels[first]}); the paper says that both grow together. Right: the same entropy, the MSE of every "
-        "attack, and the curve of Theorem 1, below which no attack can get if the entropy is right; how far the marks "
-        "lie above it is what the theorem leaves open. The entropy is an estimate (a mixture model of the "
-        "features, a model of the images), so the order of cells says more than its value."
+        "attack with one query on images that it was not trained on, and the curve of Theorem 1, below which none of "
+        "them can get if the entropy is right; how far the marks lie above it is what the theorem leaves open. The "
+        "entropy is an estimate (a mixture model of the features, a model of the images), so the order of cells says "
+        "more than its value. Dashed: what the bound can be at most, with nothing sent, since a lossless code bounds "
+        "the entropy of the images; dotted: the error of the mean image, for which nothing need be sent."
     )
     without = [cell.label for cell in cells if _bounded(cell) is None]
     if without:
-        caption += f" Without noise on the features the theorem says nothing: {', '.join(dict.fromkeys(without))}."
+        caption += f" The theorem does not apply to features without noise: {', '.join(dict.fromkeys(without))}."
     if points:
         caption += f" Crosses are read off the printed figure by eye (MSE to {printed.precision['mse']})."
     ends = "; ".join(f"{cell.label}: {one.entropy.value:.4g} nats" for cell in cells if (one := _bounded(cell)))
@@ -132,7 +135,11 @@ def _bounded(cell: InversionCell) -> BoundMark | None:
     if entropy is None or limit is None or limit.value <= 0:
         return None
     measured = {name: cell.measure(name, "mse") for name in attack_names([cell])}
-    return BoundMark(cell.look, cell.cem, entropy, limit, {name: one for name, one in measured.items() if one})
+    errors = {name: one for name, one in measured.items() if one}
+    bounded = bounded_errors(cell.attack)
+    outside = frozenset(name for name in errors if f"{name}_mse" not in bounded)
+    levels = cell.number("mse_bound_nothing_sent"), cell.number("mean_image_mse")
+    return BoundMark(cell.look, cell.cem, entropy, limit, errors, outside, *levels)
 
 
 def _curves(

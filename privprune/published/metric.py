@@ -54,14 +54,20 @@ INVERSIONS = {
     "rmle": "rMLE",
     "deep_prior": "Deep prior",
 }
-# Names in the records -> label and unit; the plain names are scored as CEM's released code does.
-INVERSION_MEASURES: dict[str, tuple[str, Unit]] = {
+# Names in the records -> label and unit; see `metrics.reconstruction`.
+_QUALITIES: dict[str, tuple[str, Unit]] = {
     "mse": ("MSE", "mse"),
     "psnr": ("PSNR", "dB"),
-    "ssim": ("SSIM", "ssim"),
-    "mse_as_written": ("MSE as written", "mse"),
-    "psnr_as_written": ("PSNR as written", "dB"),
-    "ssim_as_written": ("SSIM as written", "ssim"),
+    "ssim": ("SSIM (zero padding)", "ssim"),
+    "ssim_valid": ("SSIM (valid)", "ssim"),
+    "ssim_uniform": ("SSIM (uniform window)", "ssim"),
+    "psnr_of_images": ("PSNR, mean of images", "dB"),
+}
+# The plain names are scored as CEM's released code does.
+INVERSION_MEASURES: dict[str, tuple[str, Unit]] = {
+    f"{name}{ending}": (f"{label}{words}", unit)
+    for ending, words in (("", ""), ("_as_written", " as written"))
+    for name, (label, unit) in _QUALITIES.items()
 }
 
 METRICS = {
@@ -88,10 +94,14 @@ METRICS = {
     "gan_over_decoder_train": Metric("MSE of GAN / of decoder, train", "ratio", ""),
     "large_over_decoder_train": Metric("MSE of larger decoder / of decoder, train", "ratio", ""),
     "adaptive_over_decoder_train": Metric("MSE of adaptive decoder / of decoder, train", "ratio", ""),
-    "lowest_error_over_bound": Metric("Lowest MSE of any attack / bound", "ratio", ""),
-    "mse_bound": Metric("Bound on MSE", "mse", ""),
-    "conditional_entropy": Metric("Conditional entropy H(x|z)", "nats", ""),
+    "lowest_error_over_bound": Metric("Lowest MSE with one query / bound", "ratio", ""),
+    "mse_bound": Metric("Bound on MSE, estimated", "mse", ""),
+    "mse_bound_nothing_sent": Metric("Bound on MSE with nothing sent, at most", "mse", ""),
+    "mean_image_mse": Metric("MSE of the mean image", "mse", ""),
+    "conditional_entropy": Metric("Conditional entropy H(x|z), estimated", "nats", ""),
+    "image_entropy_bound": Metric("Upper bound of H(x)", "nats", ""),
     "mixture_information": Metric("Bound on I(z; z^)", "nats", ""),
+    "mixture_records_per_feature": Metric("Records per feature behind I(z; z^)", "ratio", ""),
     "feature_values": Metric("Values sent", "count", ""),
     "feature_bytes": Metric("Bytes sent", "bytes", ""),
     "edge_lipschitz": Metric("Local Lipschitz constant of the edge", "ratio", ""),

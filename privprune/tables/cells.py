@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from privprune.published import METRICS, Paper
+from privprune.published import Paper
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
+from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, printed_place, row
 from privprune.verdicts import CellRole, Evaluation, MeasuredCell
 from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
@@ -70,8 +70,7 @@ def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, pap
 def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
     if metric == "attack_accuracy":
         return estimate(cell.attacks[attack].measures[BALANCED], "percent") if attack in cell.attacks else ABSENT
-    unit = METRICS[metric].unit
-    return estimate(cell.numbers.get(metric), unit)
+    return of_cell(cell, metric)
 
 
 def sweep_table(evaluation: Evaluation) -> Table:

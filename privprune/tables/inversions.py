@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 
-from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS, Paper
+from privprune.published import INVERSION_MEASURES, INVERSIONS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
-from privprune.tables.numbers_as_text import estimate, heading, seeds, utilities
+from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row
 from privprune.verdicts import Evaluation, MeasuredCell
 
 _FEATURES = (
-    "feature_values", "feature_bytes", "edge_parameters", "cloud_parameters", "mixture_information",
-    "conditional_entropy", "mse_bound", "lowest_error_over_bound",
+    "feature_values", "feature_bytes", "edge_parameters", "cloud_parameters", "image_entropy_bound",
+    "mixture_information", "mixture_records_per_feature", "conditional_entropy", "mse_bound",
+    "mse_bound_nothing_sent", "mean_image_mse", "lowest_error_over_bound",
 )  # fmt: skip
+_MEASURES = tuple(name for name in INVERSION_MEASURES if not name.startswith(("ssim_uniform", "psnr_of_images")))
+_BESIDE = ("mse_bound", "mse_bound_nothing_sent", "mean_image_mse", "feature_bytes")
+_THEOREM = (
+    "The bound is an estimate, as it takes an estimate of H(x).",
+    "With nothing sent, a lossless code of the images proves that the bound is at most what its own column says.",
+    "Does not apply: features without noise carry infinite information, and Theorem 1 says nothing about them.",
+)
 _CURVE = (
     "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
     "decoder_train_ssim", "conditional_entropy", "mse_bound",
@@ -25,16 +33,19 @@ def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
         name="inversions",
         title="All inversion attacks on all cells",
         caption="What each attack rebuilds from the features that are sent: error on [0, 1] (above is safer), peak "
-        "signal-to-noise ratio and structural similarity (below is safer), and Theorem 1's bound on the error.",
+        "signal-to-noise ratio and structural similarity (below is safer), and Theorem 1's bound on the error with one "
+        "query.",
         columns=(
             *labels("Cell", "Method", "Attack"),
-            *numbers(*(title for title, _ in INVERSION_MEASURES.values()), "Bound on MSE", "Bytes sent"),
+            *numbers(*(INVERSION_MEASURES[name][0] for name in _MEASURES), *(heading(one) for one in _BESIDE)),
             *numbers("Images known / scored", "Seeds"),
         ),
         rows=tuple(_attack(cell, attack, evaluation, paper) for cell in cells for attack in cell.inversions),
         notes=(
             *INTERVALS,
             "Plain columns are scored as the released code does, the others as the paper says.",
+            "SSIM: with zero padding as in the released code and in print; valid counts only windows inside the image.",
+            *_THEOREM,
             *data_notes(cells),
         ),
     )
@@ -56,15 +67,15 @@ def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Pape
         cell.cell,
         _method(cell, evaluation, paper),
         INVERSIONS.get(attack, attack),
-        *(estimate(cell.numbers.get(f"{attack}_{name}"), unit) for name, (_, unit) in INVERSION_MEASURES.items()),
-        *_numbers(cell, ("mse_bound", "feature_bytes")),
+        *(estimate(cell.numbers.get(f"{attack}_{name}"), INVERSION_MEASURES[name][1]) for name in _MEASURES),
+        *_numbers(cell, _BESIDE),
         f"{result.known:,} / {result.scored:,}",
         seeds(len(cell.seeds)),
     )
 
 
 def _numbers(cell: MeasuredCell, metrics: Sequence[str]) -> list[str]:
-    return [estimate(cell.numbers.get(metric), METRICS[metric].unit) for metric in metrics]
+    return [of_cell(cell, metric) for metric in metrics]
 
 
 def features_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -91,7 +102,10 @@ def features_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         notes=(
             *INTERVALS,
-            "Entropies are estimates; below 1 in the last column of numbers an attack would have broken the bound.",
+            "Below 1 in the last column of numbers an attack would have broken the bound.",
+            "As in Theorem 1, it counts attacks with one query, on images that they were not trained on.",
+            "Fewer than 4 records per feature make I(z; z^) too small, and the bound on the error too large.",
+            *_THEOREM,
             *data_notes(cells),
         ),
     )

@@ -23,6 +23,8 @@ _DECIMALS: dict[Unit, int] = {
     "operations": 0,
     "milliseconds": 2,
 }
+NO_BOUND = "does not apply"  # features without noise carry infinite information
+_OF_THE_BOUND = ("mixture_information", "conditional_entropy", "mse_bound", "lowest_error_over_bound")
 _LARGE = 100_000.0  # larger ratios are written with an exponent
 _HEADINGS: dict[Unit, str] = {
     "percent": " (%)",
@@ -72,6 +74,14 @@ def with_interval(
         return text
     ends = write(low, unit), write(high, unit)
     return text if ends == (text, text) else f"{text} [{ends[0]}, {ends[1]}]"
+
+
+def of_cell(cell: MeasuredCell, metric: str) -> str:
+    """Return a cell's estimate of a metric, or why there is none: without noise, Theorem 1 of CEM does not apply."""
+    bound = cell.numbers.get("mse_bound")
+    if metric in _OF_THE_BOUND and "feature_values" in cell.numbers and (bound is None or bound.mean == 0):
+        return NO_BOUND
+    return estimate(cell.numbers.get(metric), METRICS[metric].unit)
 
 
 def estimate(measured: Estimate | None, unit: Unit) -> str:

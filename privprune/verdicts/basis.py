@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from privprune.published import DERIVED, METRICS, OF_THE_NETWORK
 from privprune.verdicts.checks.recorded import CheckOf, of_attack, of_cell
-from privprune.verdicts.measured_cells import MeasuredCell
+from privprune.verdicts.measured_cells import BOUND, MeasuredCell
 from privprune.verdicts.strongest import ATTACK_ACCURACY
 
 _LOWEST_ERROR = "lowest_error_over_bound"
+_OF_THE_BOUND = (_LOWEST_ERROR, "mse_bound", "conditional_entropy", "mixture_information")
 _OF_SIZES = ("pruning",)  # a size needs no trained network, only a pruning that took effect
 
 
@@ -39,10 +40,16 @@ def basis(metric: str, cell: MeasuredCell, attacks: Iterable[str]) -> tuple[Chec
     """
     if metric in METRICS and METRICS[metric].unit in OF_THE_NETWORK:
         return of_cell(cell, _OF_SIZES)
-    return (*of_cell(cell), *(one for attack in attacks for one in of_attack(cell, attack)))
+    bound = of_cell(cell, (BOUND,)) if metric in _OF_THE_BOUND else ()
+    return (*of_cell(cell), *bound, *(one for attack in attacks for one in of_attack(cell, attack)))
 
 
 def _lowest(cell: MeasuredCell) -> tuple[str, ...]:
-    """Return the inversion with the lowest mean error, which is the one that is compared with the bound."""
-    errors = {label: cell.numbers[f"{label}_mse"].mean for label in cell.inversions if f"{label}_mse" in cell.numbers}
+    """Return the inversion with the lowest mean error of those that the bound is about, which is compared with it."""
+    errors = {
+        label: cell.numbers[name].mean
+        for label in cell.inversions
+        for name in (f"{label}_mse", f"{label}_mse_as_written")
+        if name in cell.bounded and name in cell.numbers
+    }
     return (min(errors, key=lambda label: errors[label]),) if errors else ()

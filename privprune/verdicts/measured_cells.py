@@ -26,8 +26,10 @@ from privprune.verdicts.record_metrics import (
 )
 from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, SeedValues, estimate_over_seeds
+from privprune.verdicts.theorem import bounded_errors
 from privprune.verdicts.training_stages import TrainingStage, training_stages
 
+BOUND = "bound"  # subject of the checks of the bound on MSE, in a record of inversion
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
 _CUT_DOWN = re.compile(r"\d+ of \d+ training records")  # what the setting `limit` adds to the note of a data set
 _WANTED: dict[Threat, str] = {
@@ -75,7 +77,8 @@ class MeasuredCell:
         attacks: membership attack -> its result, where the cell was attacked.
         inversions: inversion attack -> its numbers of images, where the cell's features were inverted.
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
-        checks: `network`, `defence` or `pruning` -> its checks; None where the record is older than checks.
+        bounded: errors of inversion that the bound on MSE is about, see `theorem.bounded_errors`.
+        checks: `network`, `defence`, `pruning` or `bound` -> its checks; None where the record is older than checks.
         lineage: the trainings that lead to it, the first one first and its own last; None where the record of one is
             missing.
 
@@ -94,6 +97,7 @@ class MeasuredCell:
     attacks: dict[str, AttackResult]
     inversions: dict[str, InversionResult]
     search: tuple[SearchCandidate, ...]
+    bounded: tuple[str, ...] = ()
     checks: dict[str, tuple[Check, ...]] | None = None
     lineage: tuple[TrainingStage, ...] | None = None
 
@@ -243,11 +247,12 @@ def _measured(
         protocol=made.protocol,
         seeds=tuple(made.seeds),
         epochs=len(made.history.get("loss", [])),
-        numbers=with_derived(numbers, tuple(inverted.attacks) if inverted else ()),
+        numbers=with_derived(numbers, bounded_errors(inverted) if inverted else ()),
         attacks=membership_results(attacked) if attacked else {},
         inversions=inversion_results(inverted) if inverted else {},
         search=tuple(_candidate(result) for result in made.search),
-        checks={subject: checks_of(made, subject) or () for subject in made.checks} if made.checks else None,
+        bounded=bounded_errors(inverted) if inverted else (),
+        checks=_checks(made, inverted),
         lineage=stages,
     )
 
@@ -272,3 +277,12 @@ def _candidate(candidate: Mapping[str, Any]) -> SearchCandidate:
         chosen=bool(candidate["chosen"]),
         within_drop=bool(candidate["within_drop"]),
     )
+
+
+def _checks(made: Record, inverted: Record | None) -> dict[str, tuple[Check, ...]] | None:
+    """Return the checks of a cell's training, and those of the bound that was computed from its features."""
+    if not made.checks:
+        return None
+    bound = (checks_of(inverted, BOUND) if inverted else None) or ()
+    checks = {subject: checks_of(made, subject) or () for subject in made.checks}
+    return {**checks, BOUND: bound} if bound else checks

@@ -26,7 +26,6 @@ _FRACTIONS = (  # in [0, 1] in a record, in percent here
 )
 _EDGE = ("edge_parameters_dense", "edge_parameters_left", "blocks_removed")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of a membership attack in percent
-_ERRORS = ("mse", "mse_as_written")
 _RECOGNITION = ("rank_1", "accuracy")  # of a re-identification network, of a classifier
 _CONVERGED = 0.1  # share of the fall of the loss from its peak that may still follow (ours; the paper gives no rule)
 # Not measured on records, and not by chance: counted, or computed from what was counted.
@@ -123,18 +122,24 @@ def inversion_numbers(record: Record) -> dict[str, Estimate]:
     return numbers
 
 
-def with_derived(numbers: Mapping[str, Estimate], inversions: Sequence[str]) -> dict[str, Estimate]:
-    """Return the metrics with those added that are computed from them per seed: gaps, ratios, lowest error / bound."""
+def with_derived(numbers: Mapping[str, Estimate], bounded: Sequence[str]) -> dict[str, Estimate]:
+    """Return the metrics with those added that are computed from them per seed: gaps, ratios, lowest error / bound.
+
+    Args:
+        numbers: metric -> estimate over seeds.
+        bounded: the errors of attacks that are compared with the bound, see `theorem.bounded_errors`; a bound of 0, for
+            features without noise, is compared with none.
+
+    """
     extended = dict(numbers)
     for metric, derived in DERIVED.items():
         if derived.of in numbers and derived.against in numbers:
             columns = [_columns(numbers[name]) for name in (derived.of, derived.against)]
             extended[metric] = estimate_of(combine(columns, _value_of(derived)), limits_of(metric))
-    errors = [name for one in inversions for how in _ERRORS if (name := f"{one}_{how}") in numbers]
-    if errors and "mse_bound" in numbers:
+    errors = [name for name in bounded if name in numbers]
+    if errors and "mse_bound" in numbers and min(numbers["mse_bound"].values) > 0:
         lowest = combine(
-            [_columns(numbers[name]) for name in (*errors, "mse_bound")],
-            lambda row: min(row[:-1]) / max(row[-1], 1e-12),
+            [_columns(numbers[name]) for name in (*errors, "mse_bound")], lambda row: min(row[:-1]) / row[-1]
         )
         extended["lowest_error_over_bound"] = estimate_of(lowest, limits_of("lowest_error_over_bound"))
     return extended

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from privprune.cells import Cell
-from privprune.metrics.conditional_entropy import image_entropy, information, mse_bound
+from privprune.checks import Check, check, not_computed
+from privprune.metrics.conditional_entropy import (
+    entropy_bound,
+    image_entropy,
+    information,
+    mse_bound,
+    records_per_feature,
+)
 from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
 from privprune.models import BlockNet, count_parameters, edge_parts, repeatable
 from privprune.randomness import Purpose, generator
@@ -20,9 +29,11 @@ from privprune.workflow.inversion_targets import InversionTarget, ScoringPlan, e
 _FLOAT = 4  # bytes
 _LEVELS = 255  # images are bytes
 _IMAGES_OF_ENTROPY = 2_000  # distances between all pairs of them are computed
+_PIXELS_OF_CODE = 2**18  # of all coded images: 256 of 32 x 32
+_FEWEST_CODED = 4  # images
 _FEATURES_OF_MIXTURE = 50_000
 _COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
-_RECORDS_PER_FEATURE = 4  # at least, in each component on average: covariances of fewer records are too narrow
+_RECORDS_PER_FEATURE = 4  # at least, in each component on average: see `conditional_entropy.records_per_feature`
 _DEVIATION = 0.1  # (ours) of the noise behind Lipschitz constants, of images in [-1, 1]; the same in every record
 _IMAGES_OF_LIPSCHITZ = 500  # members, evenly spaced
 
@@ -43,6 +54,7 @@ def measure_features(
         `feature_values` and `feature_bytes` per image; `edge_parameters` and `cloud_parameters`; `mean_image_mse`, the
         mean squared error of the mean training image as a guess of test images; `mixture_information`, an upper bound
         of what the sent features say of the noise-free ones (CEM, Theorem 2), in nats, infinite without noise;
+        `mixture_records_per_feature`, of which 4 are enough for it to be one;
         `edge_lipschitz`, and `lipschitz_1` to `lipschitz_N` of its blocks.
 
     """
@@ -65,8 +77,22 @@ def measure_features(
         "cloud_parameters": float(count_parameters(target.halves.cloud)),
         "mean_image_mse": mean_image_mse,
         "mixture_information": information(features, target.deviation, components, mixture_draws),
+        "mixture_records_per_feature": records_per_feature(len(records), components, values),
         **_lipschitz(target, records, context, generator(seed, Purpose.LIPSCHITZ, number)),
     }
+
+
+class ImageEntropy(NamedTuple):
+    """The entropy H(x) of a distribution of images, in nats per image.
+
+    Attributes:
+        estimate: no larger than the bound.
+        bound: from above, by a lossless code.
+
+    """
+
+    estimate: float
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -82,8 +108,8 @@ class TrainingImages:
     sets: list[Tensor]
     set_of: list[int]
 
-    def entropy(self, seed: int, number: int, context: DataContext) -> float:
-        """Estimate the entropy H(x) of one of the sets, in nats per image.
+    def entropy(self, seed: int, number: int, context: DataContext) -> ImageEntropy:
+        """Estimate and bound the entropy H(x) of one of the sets.
 
         Args:
             seed: of the random numbers.
@@ -91,8 +117,12 @@ class TrainingImages:
             context: the data.
 
         """
-        images = context.dataset.images[self.sets[number].to(context.device)].float() / _LEVELS
-        return image_entropy(images.flatten(1), generator(seed, Purpose.CONDITIONAL_ENTROPY, None, number))
+        images = context.dataset.images[self.sets[number].to(context.device)]
+        pixels = images.shape[-2] * images.shape[-1]
+        coded = evenly_spaced(torch.arange(len(images)), max(_PIXELS_OF_CODE // pixels, _FEWEST_CODED))
+        bound = entropy_bound(images[coded.to(images.device)])
+        draws = generator(seed, Purpose.CONDITIONAL_ENTROPY, None, number)
+        return ImageEntropy(min(image_entropy(images.flatten(1).float() / _LEVELS, draws), bound), bound)
 
 
 def collect_training_images(cell: Cell, context: DataContext) -> TrainingImages:
@@ -108,18 +138,43 @@ def collect_training_images(cell: Cell, context: DataContext) -> TrainingImages:
     return TrainingImages(sets, set_of)
 
 
-def with_error_bound(metrics: dict[str, float], entropy: float, dimensions: int) -> dict[str, float]:
-    """Add the conditional entropy, and the bound of any attack's error (CEM, Theorem 1); drop infinite values.
+def with_error_bound(metrics: dict[str, float], entropy: ImageEntropy, dimensions: int) -> dict[str, float]:
+    """Add the entropies, and the bound of any attack's error (CEM, Theorem 1).
+
+    Without noise the information is infinite and the theorem says nothing: there is then no `mixture_information`,
+    `conditional_entropy` or `mse_bound`, and a check of `bound_checks` says why.
 
     Args:
         metrics: what `measure_features` returned.
-        entropy: H(x) of the training images, in nats.
+        entropy: H(x) of the training images.
         dimensions: number of values of an image.
 
     """
-    conditional = entropy - metrics["mixture_information"]
-    bounded = {**metrics, "conditional_entropy": conditional, "mse_bound": mse_bound(conditional, dimensions)}
-    return {name: value for name, value in bounded.items() if math.isfinite(value)}
+    with_entropy = {
+        **metrics,
+        "image_entropy_bound": entropy.bound,
+        "mse_bound_nothing_sent": mse_bound(entropy.bound, dimensions),
+    }
+    if math.isinf(with_entropy["mixture_information"]):
+        del with_entropy["mixture_information"]
+        return with_entropy
+    conditional = entropy.estimate - metrics["mixture_information"]
+    return {**with_entropy, "conditional_entropy": conditional, "mse_bound": mse_bound(conditional, dimensions)}
+
+
+def bound_checks(targets: Sequence[dict[str, float]]) -> tuple[Check, ...]:
+    """Return what must hold before the estimated bound of the error may be used.
+
+    Args:
+        targets: what `with_error_bound` returned for each target of a cell.
+
+    """
+    if any("mse_bound" not in metrics for metrics in targets):
+        why = "without noise the features carry infinite information, and Theorem 1 of CEM does not apply"
+        return (not_computed("noise on the features", "above", 0.0, why),)
+    records = [metrics["mixture_records_per_feature"] for metrics in targets]
+    reason = "records per feature in each component of the mixture; with fewer the information is estimated too low"
+    return (check("enough records for the covariance", records, "at least", _RECORDS_PER_FEATURE, reason),)
 
 
 def _lipschitz(

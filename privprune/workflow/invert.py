@@ -19,7 +19,13 @@ from privprune.metrics.reconstruction import QUALITIES, Quality, measure
 from privprune.models import BlockNet, cut_in_two
 from privprune.randomness import Purpose, generator, numpy_generator
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.feature_metrics import collect_training_images, measure_features, with_error_bound
+from privprune.workflow.feature_metrics import (
+    ImageEntropy,
+    bound_checks,
+    collect_training_images,
+    measure_features,
+    with_error_bound,
+)
 from privprune.workflow.inversion_targets import plan_scoring, prepare_target, target_records
 from privprune.workflow.inversions import InversionEntry, check_features
 from privprune.workflow.panels import panel
@@ -63,13 +69,16 @@ class InversionResults:
     Attributes:
         results: label -> metrics with intervals, history and numbers of records, in the form of a record.
         metrics: name -> one value per target: what is sent, and the bound of any attack's error.
+        checks: `bound` -> those of the bound, as in a record.
         panels: label, and `original` -> PNG in base64, of the first target.
-        reconstructions: `<label>/<target>/images|records|mse|psnr|ssim` -> arrays of all inverted images.
+        reconstructions: `<label>/<target>/images|records|<quality>` -> arrays of all inverted images; the qualities are
+            those of `metrics.reconstruction.Quality`.
 
     """
 
     results: dict[str, Any]
     metrics: dict[str, list[float]]
+    checks: dict[str, list[dict[str, Any]]]
     panels: dict[str, str]
     reconstructions: dict[str, Any]
 
@@ -137,7 +146,7 @@ def invert_cell(
     training_images = collect_training_images(cell, context)
     jobs = _jobs(list(attacks), cell.manifest.targets, len(training_images.sets))
 
-    def work(job: _Job) -> _TargetInversion | dict[str, float] | float:
+    def work(job: _Job) -> _TargetInversion | dict[str, float] | ImageEntropy:
         if job.kind == "attack":
             within = checkpoints.within(job.part)
             return _invert_target(entry, attacks[job.label], job.label, cell, job.number, context, within)
@@ -146,7 +155,7 @@ def invert_cell(
         return measure_features(entry.seed, entry.cut, cell, job.number, context)
 
     results = run_in_workers(lambda job: checkpoints.done(job.part, lambda: work(job)), jobs)
-    entropies = [result for result in results if isinstance(result, float)]
+    entropies = [result for result in results if isinstance(result, ImageEntropy)]
     features = [result for result in results if isinstance(result, dict)]
     inversions: dict[str, list[_TargetInversion]] = {label: [] for label in attacks}
     for job, result in zip(jobs, results, strict=True):
@@ -157,6 +166,7 @@ def invert_cell(
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
         metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
+        checks={"bound": [one.as_record() for one in bound_checks(bounded)]},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
     )

@@ -188,6 +188,29 @@ def test_bound_is_the_curve_of_theorem_1() -> None:
     assert filled(right) == [(points[1].value, 0.01), (points[1].value, 0.005)]
 
 
+def test_what_the_theorem_does_not_bound_is_not_drawn_with_it() -> None:
+    """An attack outside is left out at the right; the ceiling and the mean image's error are lines across."""
+    low = Point(1e-4, None, None)
+    errors = {"averaged": Point(0.005, None, None), "rmle": Point(0.01, None, None), "decoder": Point(0.02, None, None)}
+    levels = {"ceiling": Point(2e-4, None, None), "uninformed": Point(0.05, None, None)}
+    cell = BoundMark(
+        BOTTLENECK,
+        True,
+        Point(-9000, None, None),
+        low,
+        errors,
+        frozenset({"averaged"}),
+        **levels,
+    )
+    figure = bound.draw([cell], "rmle", {"averaged": "Averaged", "rmle": "rMLE", "decoder": "Decoder"}, [])
+    left, right = figure.axes
+    across = {line.get_ydata()[0] for line in right.lines if list(line.get_xdata()) == [0, 1]}  # type: ignore[index]
+    assert filled(left) == [(-9000, 0.01)]
+    assert filled(right) == [(-9000, 0.01), (-9000, 0.02)]
+    assert across == {2e-4, 0.05}
+    assert {"its ceiling: nothing sent", "the mean image"} <= {one.get_text() for one in figure.legends[0].get_texts()}
+
+
 def test_features_without_noise_have_no_place_in_the_figure_of_the_bound() -> None:
     """An entropy of minus infinity is not drawn; the caption names whose it is."""
     records = inversion_records()
@@ -196,7 +219,7 @@ def test_features_without_noise_have_no_place_in_the_figure_of_the_bound() -> No
     found = draw(records, evaluate(inversion_records(), CEM, SETTINGS, "demo"), CEM)
     drawing = next(one for one in found if one.name.startswith("figure3"))
 
-    assert "the theorem says nothing: No_defense." in drawing.caption
+    assert "does not apply to features without noise: No_defense." in drawing.caption
     assert "No_defense" not in drawing.alt
     assert all(np.isfinite(axes.get_xlim()).all() for axes in drawing.figure.axes)
 

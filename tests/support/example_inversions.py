@@ -119,7 +119,15 @@ def _panels(error: float) -> dict[str, str]:
 def _bound(error: float) -> dict[str, list[float]]:
     bound = error / 50
     entropy = DIMENSIONS / 2 * float(np.log(2 * pi * e * bound))
-    return {"conditional_entropy": [entropy] * 3, "mse_bound": [bound] * 3, "feature_bytes": [2048.0] * 3}
+    return {
+        "conditional_entropy": [entropy] * 3,
+        "mse_bound": [bound] * 3,
+        "mse_bound_nothing_sent": [2 * bound] * 3,
+        "image_entropy_bound": [entropy + DIMENSIONS / 2 * float(np.log(2))] * 3,
+        "mean_image_mse": [0.06] * 3,
+        "feature_values": [512.0] * 3,
+        "feature_bytes": [2048.0] * 3,
+    }
 
 
 def _histories(defence: str, random: np.random.Generator) -> dict[str, list[list[float]]]:
@@ -141,6 +149,7 @@ def _attack(error: float) -> dict[str, Any]:
             "mse": _measure(error, error / 20),
             "psnr": _measure(-10 * float(np.log10(error)), 0.2),
             "ssim": _measure(1 - 20 * error, 0.01),
+            "ssim_valid": _measure(0.9 - 20 * error, 0.01),
         },
         "history": {"mse": [[float(error * (1 + 9 * np.exp(-e_ / 5))) for _ in SEEDS] for e_ in range(10)]},
         "records": {"known": 500, "scored": 150},

@@ -10,7 +10,8 @@ from verdict_records import cell_records, checks, hardly_any_part
 
 from privprune.records import Record
 
-MEASURES = ("mse", "psnr", "ssim", "mse_as_written", "psnr_as_written", "ssim_as_written")
+_QUALITIES = ("mse", "psnr", "ssim", "ssim_valid")
+MEASURES = (*_QUALITIES, *(f"{name}_as_written" for name in _QUALITIES))
 
 
 def inverted(
@@ -20,12 +21,16 @@ def inverted(
     entropy: Sequence[float] = (-100.0, -100.0, -100.0),
     bound: Sequence[float] = (1e-4, 1e-4, 1e-4),
     half: float = 1e-4,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
     **made: Any,
 ) -> list[Record]:
-    """Return the records of a cell's training and of its inversion; `errors` gives each attack's MSE per seed."""
-    settings: dict[str, Any] = {"data": "cifar10", "model": "vgg11_bn", "protocol": "paper", **made}
-    (training,) = cell_records(cell, **settings)
-    failed = settings.get("failed")
+    """Return the records of a cell's training and of its inversion.
+
+    `errors` gives each attack's MSE per seed, and `settings` its entry in the suite, where it matters.
+    """
+    how: dict[str, Any] = {"data": "cifar10", "model": "vgg11_bn", "protocol": "paper", **made}
+    (training,) = cell_records(cell, **how)
+    failed = how.get("failed")
     training = replace(training, paper="cem")
     count = len(training.seeds)
     results = {attack: _result(list(values)[:count], half, cell) for attack, values in errors.items()}
@@ -34,11 +39,17 @@ def inverted(
         stage="attack",
         cell=f"{cell}-inverted",
         origin=f"models/{cell}",
-        parameters={"target": cell, "inversions": {attack: {"attack": attack} for attack in errors}},
+        parameters={
+            "target": cell,
+            "inversions": {attack: {"attack": attack, **(settings or {}).get(attack, {})} for attack in errors},
+        },
         metrics={
             "feature_bytes": [2048.0] * count,
             "conditional_entropy": list(entropy)[:count],
             "mse_bound": list(bound)[:count],
+            "mse_bound_nothing_sent": [2e-4] * count,
+            "image_entropy_bound": [-9000.0] * count,
+            "mean_image_mse": [0.06] * count,
             "edge_parameters": [85256.0] * count,
         },
         history={},

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -237,6 +238,55 @@ def test_the_bound_holds_for_the_strongest_attack(bound: list[float], finding: s
     records = inverted("a", {"decoder_train": [0.02] * 3, "rmle": [0.010] * 3}, bound=bound)
     evaluation = evaluate(records, PAPER, settings({"bottleneck": "a"}), "test")
     assert claim(evaluation, "bound_never_violated").finding == finding
+
+
+@pytest.mark.parametrize(
+    ("attack", "counts"),
+    [
+        ({}, True),
+        ({"queries": 1, "attacker_data": "infer"}, True),
+        ({"queries": 16}, False),
+        ({"queries": 1, "label": "true"}, False),
+        ({"queries": 1, "label": "guess"}, True),
+    ],
+)
+def test_the_bound_is_about_attacks_that_know_what_was_sent_once(attack: dict[str, object], counts: bool) -> None:
+    """An error of 0.010 below the bound breaks it, but not with several queries or the true class."""
+    records = inverted(
+        "a", {"decoder_train": [0.02] * 3, "rmle": [0.010] * 3}, bound=[0.015] * 3, settings={"rmle": attack}
+    )
+    evaluation = evaluate(records, PAPER, settings({"bottleneck": "a"}), "test")
+    assert claim(evaluation, "bound_never_violated").finding == ("contradicted" if counts else "supported")
+
+
+@pytest.mark.parametrize(("data", "counts"), [("train", False), ("infer", True), (None, True)])
+def test_the_bound_is_about_images_that_were_not_trained_on(data: str | None, counts: bool) -> None:
+    """With the training images only the released scoring counts, on test images; the other is on training images."""
+    training, attack = inverted(
+        "a", {"decoder_train": [0.02] * 3}, bound=[0.015] * 3, settings={"decoder_train": {"attacker_data": data}}
+    )
+    metrics = attack.attacks["decoder_train"]["metrics"]
+    metrics["mse_as_written"] = {**metrics["mse"], "values": [0.010] * 3}
+    evaluation = evaluate([training, attack], PAPER, settings({"bottleneck": "a"}), "test")
+    assert claim(evaluation, "bound_never_violated").finding == ("contradicted" if counts else "supported")
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_without_noise_the_bound_does_not_apply(older: bool) -> None:
+    """No number is compared with a bound of 0, which older records have; tables say that there is none."""
+    training, attack = inverted("a", {"decoder_train": [0.02] * 3}, bound=[0.0] * 3)
+    absent = {"conditional_entropy", *(() if older else ("mse_bound",))}
+    metrics = {name: values for name, values in attack.metrics.items() if name not in absent}
+    attack = replace(attack, metrics={**metrics, "feature_values": [512.0] * 3})
+    evaluation = evaluate([training, attack], PAPER, settings({"bottleneck": "a"}), "test")
+    assert claim(evaluation, "bound_never_violated").parts == ()
+    features = table(evaluation, "features")
+    shown = dict(zip([one.title for one in features.columns], features.rows[0], strict=True))
+    assert {shown[name].text for name in ("Bound on MSE, estimated", "Lowest MSE with one query / bound")} == {
+        "does not apply"
+    }
+    assert shown["Bound on MSE with nothing sent, at most"].text == "0.00020"
+    assert shown["MSE of the mean image"].text == "0.06000"
 
 
 @pytest.mark.parametrize(

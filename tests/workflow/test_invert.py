@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext, NetworkSettings
+from privprune.workflow.feature_metrics import bound_checks
 from privprune.workflow.inversion_targets import divide_records, plan_scoring, prepare_target
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import InversionResults, check_inversion, invert_cell
@@ -118,7 +120,7 @@ def found(context: DataContext, cell: Cell) -> InversionResults:
 
 
 def test_a_record_holds_every_metric_of_every_target(found: InversionResults) -> None:
-    """Three qualities, scored in two ways, with values per target and an interval around their mean."""
+    """Every quality, scored in two ways, with values per target and an interval around its mean."""
     assert list(found.results) == list(METHODS)
     for result in found.results.values():
         assert result["kind"] == "inversion"
@@ -164,13 +166,41 @@ def test_what_is_sent_is_counted(found: InversionResults, cell: Cell) -> None:
             assert 0 < bound < error
 
 
+def test_a_bound_stands_beside_what_it_is_without_sending(found: InversionResults) -> None:
+    """It is below the one with nothing sent, of an entropy that is at most that of the bytes as they are."""
+    for bound, most in zip(found.metrics["mse_bound"], found.metrics["mse_bound_nothing_sent"], strict=True):
+        assert bound < most
+    assert all(value < 64 * math.log(256 / 255) for value in found.metrics["image_entropy_bound"])
+
+
+def test_a_bound_needs_records(context: DataContext, cell: Cell, found: InversionResults) -> None:
+    """How many records there are for each of the 32 features is measured, and 4 are enough."""
+    records = len(context.members(cell.manifest, 0)) / 32
+    assert found.metrics["mixture_records_per_feature"] == [records] * 2
+    check = found.checks["bound"][0]
+    assert check["name"] == "enough records for the covariance"
+    assert (check["measured"], check["passed"]) == (records, records >= 4)
+
+
+@pytest.mark.parametrize(("records", "passed"), [((4.0, 9.0), True), ((9.0, 3.9), False)])
+def test_the_target_with_the_fewest_records_decides(records: tuple[float, ...], passed: bool) -> None:
+    """One with fewer than 4 per feature is enough for the check to fail."""
+    targets = [{"mse_bound": 1e-4, "mixture_records_per_feature": one} for one in records]
+    (check,) = bound_checks(targets)
+    assert (check.measured, check.passed) == (min(records), passed)
+
+
 def test_a_wire_without_noise_has_no_bound(context: DataContext, tiny: Tiny) -> None:
-    """Infinite information stands in no record; the bound it leaves is 0."""
+    """Infinite information and the bound it leaves stand in no record; a failed check says why."""
     silent = untrained(context, tiny, {**CUT, "wire": {"name": "plain"}})
     made = inverted(context, silent, inversions={"rmle": RMLE})
     assert "mixture_information" not in made.metrics
     assert "conditional_entropy" not in made.metrics
-    assert made.metrics["mse_bound"] == [0, 0]
+    assert "mse_bound" not in made.metrics
+    assert made.metrics["mse_bound_nothing_sent"][0] > 0
+    (check,) = made.checks["bound"]
+    assert not check["passed"]
+    assert "infinite" in check["reason"]
 
 
 def test_a_whole_network_is_cut_for_the_attack(context: DataContext, tiny: Tiny) -> None:
@@ -202,6 +232,7 @@ def test_the_number_of_workers_changes_no_bit(
     assert again.results == found.results
     assert again.panels == found.panels
     assert again.metrics == found.metrics
+    assert again.checks == found.checks
     for name, values in found.reconstructions.items():
         assert np.array_equal(again.reconstructions[name], values), name
 

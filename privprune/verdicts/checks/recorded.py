@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from privprune.checks import Check, not_computed
-from privprune.verdicts.measured_cells import MeasuredCell
+from privprune.verdicts.measured_cells import BOUND, MeasuredCell
 
 RECORDED = "checks recorded"
 OLDER = "measured before checks were recorded"
@@ -48,13 +48,17 @@ def failures(checks: Iterable[CheckOf]) -> tuple[CheckOf, ...]:
 
 
 def of_cell(cell: MeasuredCell, subjects: Iterable[str] | None = None) -> tuple[CheckOf, ...]:
-    """Return the checks of a cell's training, of the subjects that are named or else of all.
+    """Return the checks of a cell's training, of the subjects that are named or else of all but the bound on MSE.
 
     A record that is older than checks gives one failed check, unless only certain subjects are asked for.
     """
     if cell.checks is None:
         return () if subjects is not None else (_missing(cell.cell, "training"),)
-    wanted = cell.checks if subjects is None else [subject for subject in subjects if subject in cell.checks]
+    wanted = (
+        [one for one in cell.checks if one != BOUND]
+        if subjects is None
+        else [subject for subject in subjects if subject in cell.checks]
+    )
     return tuple(CheckOf(cell.cell, subject, one) for subject in wanted for one in cell.checks[subject])
 
 
@@ -69,7 +73,8 @@ def of_attack(cell: MeasuredCell, attack: str) -> tuple[CheckOf, ...]:
 def checks_on(cell: MeasuredCell) -> tuple[CheckOf, ...]:
     """Return all checks that the records of a cell contain: of its training, then of every attack on it."""
     attacks = (*cell.attacks, *cell.inversions)
-    return (*of_cell(cell), *(one for attack in attacks for one in of_attack(cell, attack)))
+    from_attacks = (one for attack in attacks for one in of_attack(cell, attack))
+    return (*of_cell(cell), *of_cell(cell, (BOUND,)), *from_attacks)
 
 
 def _missing(cell: str, subject: str) -> CheckOf:
