@@ -28,11 +28,11 @@ def main(name: str) -> Path:
     with checkpointed(location, context) as checkpoints:
         if isinstance(settings, InversionEntry):
             inverted = invert_cell(settings, settings.built(where), cell, context, checkpoints)
-            results, metrics = inverted.results, inverted.metrics
+            results, measured = inverted.results, {"metrics": inverted.metrics, "panels": inverted.panels}
             save_attack(
                 folder, RECONSTRUCTIONS, inverted.reconstructions, settings.target, cell.manifest, list(results)
             )
-            return write_record(location, context, cell, attacks=results, metrics=metrics, panels=inverted.panels)
+            return write_record(location, context, cell, attacks=results, checks=inverted.checks, **measured)
         attacked = attack_cell(settings, settings.built(where), cell, context, checkpoints)
         save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
         return write_record(location, context, cell, attacks=attacked.results)
