@@ -149,7 +149,7 @@ def _divided(unseen: Tensor, panel: Tensor, images: int | None) -> tuple[Tensor,
     wanted = -(-len(scored) // _SELECTION)
     if len(others) >= wanted:
         return scored, evenly_spaced(others, wanted)
-    selection = evenly_spaced(unseen[~torch.isin(unseen, panel)], max(1, len(unseen) // (_SELECTION + 1)))
+    selection = evenly_spaced(unseen[~torch.isin(unseen, panel)], -(-len(unseen) // (_SELECTION + 1)))
     return evenly_spaced(unseen[~torch.isin(unseen, selection)], images), selection
 
 

@@ -85,6 +85,7 @@ INVERSION_ENTRY = {
     "target": "base",
     "cut": None,
     "inversions": {"plain": {"attack": "grey_image"}},
+    "twice": [],
     "images": None,
     "resamples": 10,
     "seed": 0,
