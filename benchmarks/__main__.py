@@ -16,6 +16,7 @@ BENCHMARKS = {  # name -> its module, imported only to be run
     "cem-step": "cem_step",
     "lipschitz-step": "lipschitz_step",
     "decoder": "decoder_attack",
+    "lmmse": "lmmse",
     "peak": "matrix_peak",
     "reidentification": "reidentification",
     "growth": "growth",

@@ -67,11 +67,11 @@ def _check_surrogates(entry: InversionEntry, where: str) -> None:
     for label, one in decoders.items():
         if one[_START] == "fresh" or not fresh:
             continue
-        unequal = [[key for key in _BUDGET if one[key] != other[key]] for other in fresh]
+        unequal = [tuple(key for key in _BUDGET if one[key] != other[key]) for other in fresh]
         if all(unequal):
-            keys = ", ".join(min(unequal, key=len))
+            fewest = min(unequal, key=len)
             raise UserError(
-                f"{where}.{label}: found other {keys} than in every decoder with start: fresh, allowed the same in one "
+                f"{where}.{label}: found other {', '.join(fewest)} than in every decoder with start: fresh, allowed the same in one "
                 "(equal budgets)"
             )
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-_RIDGES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-6)  # (ours) in units of the mean variance of a feature
-_FIRST = 2  # position in _RIDGES from which the search goes up or down
+_RIDGES = (1e-1, 1e-2, 1e-3, 1e-5)  # (ours) in units of the mean variance of a feature
+_FIRST = 1  # position in _RIDGES from which the search goes down or up: at most three are tried
 _LEAST_RIDGE = 1e-7  # below it a matrix of float32 is no longer positive definite
-_VALUES = 128  # of an image, evenly spaced, on which the ridge is chosen
+_VALUES = 64  # of an image, evenly spaced, on which the ridge is chosen
 _LEVELS = 255  # images are bytes
 _ROWS_AT_ONCE = 2_000  # known images that are in memory as floating point
 _BLOCKS = 8  # of a symmetric product: 9/16 of its operations

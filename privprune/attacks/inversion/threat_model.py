@@ -149,7 +149,8 @@ class ThreatModel:
     @torch.no_grad()
     def guesses(self, sent: Tensor) -> Tensor:
         """Return the classes, int64 [n], that the cloud predicts from transmitted features [n, *feature_shape]."""
-        return self.cloud(sent).argmax(1)  # type: ignore[no-any-return] (modules return anything)
+        logits: Tensor = self.cloud(sent)
+        return logits.argmax(1)
 
     def mean_image(self, records: Tensor) -> Tensor:
         """Return the mean of the images of records, int64 [n]: float32 [C, H, W] in [0, 1]."""

@@ -70,7 +70,7 @@ class WireDropout(RandomWire):
         draw of variance k times as large: both are drawn at once.
         """
         if queries == 1:
-            return self(features)  # type: ignore[no-any-return] (modules return anything)
+            return self.forward(features)
         number = torch.full(features.shape, float(queries), device=features.device)
         sent = torch.binomial(number, torch.full_like(number, 1 - self.rate), generator=self.generator)
         if not self.deviation:

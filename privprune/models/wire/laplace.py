@@ -65,7 +65,7 @@ class LaplaceNoise(AdditiveNoise):
         The sum of so many exponential draws has a gamma distribution, which is drawn at once.
         """
         if queries == 1:
-            return self(features)  # type: ignore[no-any-return] (modules return anything)
+            return self.forward(features)
         shape = torch.full((2, *features.shape), float(queries), device=features.device)
         draws = torch._standard_gamma(shape, generator=self.generator)  # noqa: SLF001 (Gamma of torch takes no generator)
         return features + self.scale / queries * (draws[0] - draws[1])
