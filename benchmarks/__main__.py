@@ -17,6 +17,7 @@ BENCHMARKS = {  # name -> its module, imported only to be run
     "lipschitz-step": "lipschitz_step",
     "decoder": "decoder_attack",
     "samia": "samia",
+    "lmmse": "lmmse",
     "peak": "matrix_peak",
     "reidentification": "reidentification",
     "intervals": "intervals",

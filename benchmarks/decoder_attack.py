@@ -48,6 +48,9 @@ def threat_model_of(size: BatchSize, model: BlockNet) -> ThreatModel:
         leaked=records[:1],
         scored=records[:1],
         surrogate={},
+        labels=torch.zeros_like(records),
+        classes=10,
+        cloud=BlockNet(list(model.named_children())[names.index("wire") + 1 :]).eval(),
     )
 
 
@@ -59,7 +62,7 @@ def ours(size: BatchSize, threat: ThreatModel) -> None:
     fit(
         decoder,
         pairs,
-        FitSettings(EPOCHS, size.batch, RATE, 0.0, ScheduleSettings("constant", (), 1.0), "bfloat16"),
+        FitSettings(EPOCHS, size.batch, RATE, 0.0, ScheduleSettings("constant", (), 1.0), "bfloat16", 0.0, None),
         chance,
     )
 

@@ -86,7 +86,7 @@ def decoder_steps(size: BatchSize, device: torch.device) -> Steps:
 
     def epoch(precision: Precision) -> Callable[[], object]:
         decoder: nn.Module = fresh_decoder(pairs.feature_shape, threat, BLOCKS, WIDTH, chance)
-        settings = FitSettings(1, size.batch, RATE, 0.0, CONSTANT, precision)
+        settings = FitSettings(1, size.batch, RATE, 0.0, CONSTANT, precision, 0.0, None)
         return partial(fit, decoder, pairs, settings, chance)
 
     return Steps(

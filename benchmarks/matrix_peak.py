@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -17,6 +17,7 @@ from benchmarks.result import Result
 NAME = "peak"
 AIM_RATIO = 2.0  # bf16 channels last against float32 NCHW
 AIM_SHARE = 40.0  # % of the bf16 peak
+AIM_DECODER = 60.0  # % of the float32 peak, of the decoder's step in float32
 AIM_DATA = 5.0  # % of a step
 NO_GPU = "no GPU at hand"
 AT_PEAK = "products at the peak's speed"
@@ -92,7 +93,11 @@ def measured_on(device: torch.device, size: Size, matrices: Sequence[int], where
     peak = peaks["bf16"][0]
     for one in size.networks:
         rows += against(peak, network_steps(one, device), one, where, place(device), aimed=True)
-    return rows + against(peak, decoder_steps(size.decoder, device), size.decoder, where, place(device), aimed=False)
+    steps = decoder_steps(size.decoder, device)
+    rows += against(peak, steps, size.decoder, where, place(device), aimed=False)
+    timing = by_turns({"slow": steps.slow}, size.decoder.rounds)
+    name = f"{steps.name}{place(device)}"
+    return [*rows, _share(peaks["float32"][0], "float32", steps.slow, timing.median("slow"), size.decoder, where, name)]
 
 
 def products(number: torch.dtype, device: torch.device, side: int) -> Callable[[], object]:
@@ -128,28 +133,39 @@ def against(peak: float, steps: Steps, size: BatchSize, where: str, on: str, *, 
         aimed: whether the aims for large networks apply.
 
     """
-    flops = counted(steps.fast)
     timing = by_turns({"fast": steps.fast, "slow": steps.slow, "batches": steps.batches}, size.rounds)
-    seconds, total = timing.median("fast"), sum(flops.values())
-    share = 100 * total / seconds / peak
-    step = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
-    parts = where_time_goes(flops, shares_of_time(steps.fast), peak * seconds)
-    lost = ", ".join(f"{part} {100 * of:.0f} %" for part, of in parts)
     name = f"{steps.name}{on}"
+    share = _share(peak, "bf16", steps.fast, timing.median("fast"), size, where, name)
     return [
         _ratio(timing, steps, size, name, aim=AIM_RATIO if aimed else None),
-        Result(
-            NAME,
-            f"{name}: share of the bf16 matrix peak in a training step",
-            share,
-            "%",
-            AIM_SHARE if aimed else None,
-            "higher",
-            f"{total / seconds / 1e9:,.0f} GFLOP/s; a step of {step}; time: {lost}",
-            tuple(parts),
-        ),
+        replace(share, aim=AIM_SHARE if aimed else None),
         _data(timing, size, name),
     ]
+
+
+def _share(
+    peak: float, kind: str, work: Callable[[], object], seconds: float, size: BatchSize, where: str, name: str
+) -> Result:
+    """Return the share of the peak that training steps reach, and where the rest of their time goes.
+
+    Args:
+        peak: operations per second of a matrix product of that precision.
+        kind: the precision, in words.
+        work: runs the steps.
+        seconds: that they take.
+        size: images per batch, batches.
+        where: device and threads, in words.
+        name: of the network.
+
+    """
+    flops = counted(work)
+    total = sum(flops.values())
+    parts = where_time_goes(flops, shares_of_time(work), peak * seconds)
+    lost = ", ".join(f"{part} {100 * of:.0f} %" for part, of in parts)
+    step = f"{size.batch} images, {total / size.batches / 1e9:,.1f} GFLOP; {where}"
+    note = f"{total / seconds / 1e9:,.0f} GFLOP/s; a step of {step}; time: {lost}"
+    what = f"{name}: share of the {kind} matrix peak in a training step"
+    return Result(NAME, what, 100 * total / seconds / peak, "%", AIM_DECODER, "higher", note, tuple(parts))
 
 
 def where_time_goes(flops: dict[str, int], shares: dict[str, float], possible: float) -> list[tuple[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from privprune.cells import load_cell
 from privprune.workflow.attack import AttackEntry, attack_cell
@@ -32,8 +33,8 @@ def main(name: str) -> Path:
             save_attack(
                 folder, RECONSTRUCTIONS, inverted.reconstructions, settings.target, cell.manifest, list(results)
             )
-            checks, panels = inverted.checks, inverted.panels
-            return write_record(location, context, cell, attacks=results, metrics=metrics, checks=checks, panels=panels)
+            measured: dict[str, Any] = {"metrics": metrics, "panels": inverted.panels, "checks": inverted.checks}
+            return write_record(location, context, cell, attacks=results, **measured)
         attacked = attack_cell(settings, settings.built(where), cell, context, checkpoints)
         save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
         return write_record(location, context, cell, attacks=attacked.results)

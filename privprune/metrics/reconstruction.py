@@ -49,14 +49,17 @@ class Quality:
     @classmethod
     def of(cls, images: Tensor, reconstructed: Tensor, records: Tensor) -> Quality:
         """Compare images with their reconstructions, float [n, C, H, W] in [0, 1] each; `records` is int64 [n]."""
-        found = (
-            mse(images, reconstructed),
-            psnr(images, reconstructed),
-            ssim(images, reconstructed, "zero"),
-            ssim(images, reconstructed, "valid"),
-            ssim_uniform(images, reconstructed),
+        errors, decibel, zero, valid, uniform = (
+            one.double().cpu().numpy()
+            for one in (
+                mse(images, reconstructed),
+                psnr(images, reconstructed),
+                ssim(images, reconstructed, "zero"),
+                ssim(images, reconstructed, "valid"),
+                ssim_uniform(images, reconstructed),
+            )
         )
-        return cls(*(one.double().cpu().numpy() for one in found), records=records.cpu().numpy())
+        return cls(errors, decibel, zero, valid, uniform, records.cpu().numpy())
 
     def take(self, rows: Tensor) -> Quality:
         """Return the qualities of the images with the given indices, int64 [k]."""

@@ -16,6 +16,7 @@ from privprune.registry import use_plugins
 from privprune.settings import at, read
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section
+from privprune.suite.inversions import check_budgets, check_classes
 from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
@@ -98,6 +99,7 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
         _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
+    check_budgets({name: entry for name, entry in suite.attacks.items() if isinstance(entry, InversionEntry)}, file)
     recognitions = _entries(RecogniseEntry, sections, "recognise", file)
     check_deployments(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
     membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
@@ -226,6 +228,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
         raise UserError(f"{where}.{refused}") from None
     check_features(attacks, sent, DATASETS[data.name].image_shape.image, where)
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
+    check_classes(entry, network.reidentification is not None, where)
 
 
 def _attacked(suite: Suite, key: str) -> dict[str, tuple[str, ...]]:

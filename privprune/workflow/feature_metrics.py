@@ -61,7 +61,7 @@ def measure_features(
     wire_draws, mixture_draws = (generator(seed, Purpose.CONDITIONAL_ENTROPY, number, part) for part in (0, 1))
     target = prepare_target(cell, number, cut, context, wire_draws)
     members = target.records.members.to(context.device)
-    attacker = target.threat_model(ScoringPlan(members, members[:1], members[:1], members[:1]), context)
+    attacker = target.threat_model(ScoringPlan(members, *[members[:1]] * 4), context)
     values = math.prod(target.halves.feature_shape(attacker.image_shape))
     unseen = attacker.targets(target.records.test.to(context.device))
     training_images = attacker.targets(evenly_spaced(members, _IMAGES_OF_ENTROPY))

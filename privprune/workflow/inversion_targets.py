@@ -17,6 +17,7 @@ from privprune.workflow.context import DataContext
 
 _KNOWN_SHARE = 0.9  # of the test records, the first of them, for an attacker with attacker_data `infer`, as in CEM
 _FEWEST_TEST_RECORDS = 10  # so that both parts have some
+_SELECTION = 5  # scored images for each that is set aside to choose the strongest attack
 _PANEL = (2, 8)  # rows and columns of a panel of images, where the dataset has no mosaic
 
 
@@ -82,6 +83,7 @@ class ScoringPlan:
         released: records that CEM's released code scores: test records that the attacker has not seen.
         as_written: records that CEM's paper scores: training records for an attacker that knows them.
         panel: records that figures show.
+        selection: records that the attacker has not seen, by which the strongest attack is chosen; none of the others.
 
     """
 
@@ -89,16 +91,23 @@ class ScoringPlan:
     released: Tensor
     as_written: Tensor
     panel: Tensor
+    selection: Tensor
 
     @property
-    def scored(self) -> Tensor:
+    def shown(self) -> Tensor:
+        """The records whose reconstructions are scored or drawn, each once, in ascending order."""
+        shown: Tensor = torch.cat([self.released, self.as_written, self.panel]).unique()
+        return shown
+
+    @property
+    def inverted(self) -> Tensor:
         """All records that are inverted, each once, in ascending order."""
-        scored: Tensor = torch.cat([self.released, self.as_written, self.panel]).unique()
-        return scored
+        inverted: Tensor = torch.cat([self.shown, self.selection]).unique()
+        return inverted
 
     def positions(self, records: Tensor) -> Tensor:
-        """Return the positions of some records in `scored`."""
-        return torch.searchsorted(self.scored, records)
+        """Return the positions of some records in `inverted`."""
+        return torch.searchsorted(self.inverted, records)
 
 
 def plan_scoring(attack: Inversion, records: TargetRecords, images: int | None) -> ScoringPlan:
@@ -108,7 +117,8 @@ def plan_scoring(attack: Inversion, records: TargetRecords, images: int | None) 
     `infer` trains on the first 90 % of the test set and is scored on the last 10 %. The paper reconstructs training and
     inference images, so `train` is also scored on training records; for `infer` both are the unseen test records.
     An attack without training (none in CEM) is scored on the test set both times. An attack with a limit is scored on
-    that many records of the panel.
+    that many records of the panel. Of the test records that the attacker does not know, about a fifth as many as are
+    scored are set aside to choose the strongest attack; where all would be scored, a sixth of them.
 
     Args:
         attack: what it trains on, and how many images it inverts at most.
@@ -118,16 +128,29 @@ def plan_scoring(attack: Inversion, records: TargetRecords, images: int | None) 
     """
     panel = records.panel.flatten()
     if attack.limit is not None:
-        panel = evenly_spaced(panel, attack.limit)
-        return ScoringPlan(records.members[:0], panel, panel, panel)
+        few = evenly_spaced(panel, attack.limit)
+        others = records.test[~torch.isin(records.test, panel)]
+        return ScoringPlan(records.members[:0], few, few, few, evenly_spaced(others, -(-len(few) // _SELECTION)))
     known: dict[AttackerData | None, Tensor] = {
         "train": records.members,
         "infer": records.known_test,
         None: records.members[:0],
     }
-    released = evenly_spaced(records.unseen_test if attack.attacker_data == "infer" else records.test, images)
+    unseen = records.unseen_test if attack.attacker_data == "infer" else records.test
+    released, selection = _divided(unseen, panel, images)
     as_written = evenly_spaced(records.members, images) if attack.attacker_data == "train" else released
-    return ScoringPlan(known[attack.attacker_data], released, as_written, panel)
+    return ScoringPlan(known[attack.attacker_data], released, as_written, panel, selection)
+
+
+def _divided(unseen: Tensor, panel: Tensor, images: int | None) -> tuple[Tensor, Tensor]:
+    """Divide unseen records into those that are scored, at most `images` of them, and those for the selection."""
+    scored = evenly_spaced(unseen, images)
+    others = unseen[~torch.isin(unseen, torch.cat([scored, panel]))]
+    wanted = -(-len(scored) // _SELECTION)
+    if len(others) >= wanted:
+        return scored, evenly_spaced(others, wanted)
+    selection = evenly_spaced(unseen[~torch.isin(unseen, panel)], -(-len(unseen) // (_SELECTION + 1)))
+    return evenly_spaced(unseen[~torch.isin(unseen, selection)], images), selection
 
 
 def evenly_spaced(records: Tensor, most: int | None) -> Tensor:
@@ -179,8 +202,11 @@ class InversionTarget:
             images=context.dataset.images,
             auxiliary=plan.known.to(device),
             leaked=self.records.known_test.to(device),
-            scored=plan.scored.to(device),
+            scored=plan.inverted.to(device),
             surrogate=self.surrogate,
+            labels=context.dataset.labels,
+            classes=context.dataset.classes,
+            cloud=self.halves.cloud,
             checkpoints=checkpoints,
         )
 
@@ -208,6 +234,7 @@ def prepare_target(
     wire = trained_cut.wire if trained_cut is not None else None
     halves = cut_in_two(model, cut)
     halves.encoder.eval()  # its blocks are in evaluation mode already, their new container is not
+    halves.cloud.eval()
     return InversionTarget(
         halves=halves,
         records=target_records(cell, number, context),

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from privprune.attacks.choice import build_attack
-from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion
+from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionAttack
+from privprune.attacks.inversion.method import Histories
+from privprune.checks import Check
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne
+from privprune.settings import AtLeastOne, read
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class InversionEntry:
         cut: where a whole network is cut for the attack, a block's name or a number of blocks; null for a network that
             has a cut of its own.
         inversions: label -> settings, whose key `attack` names the attack.
+        twice: labels of attacks that run again on the first target with twice the budget, to check that they had
+            converged; one cell of a suite is enough.
         images: how many images are scored at most, evenly spaced; null for all.
         resamples: number of bootstrap samples behind each interval.
         seed: of all random numbers of the attacks.
@@ -34,18 +38,31 @@ class InversionEntry:
     target: str
     cut: Any
     inversions: dict[str, dict[str, object]]
+    twice: tuple[str, ...]
     images: AtLeastOne | None
     resamples: AtLeastOne
     seed: int
 
     def __post_init__(self) -> None:
-        """Check the type of the cut, and that no label is `original`, which names the panel of the true images."""
+        """Check the type of the cut, and the labels: `original` names the panel of the true images."""
         if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
             raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
         if not self.inversions or "original" in self.inversions:
             raise ValueError(
                 f"inversions: found {', '.join(self.inversions) or 'none'}, allowed at least one, none `original`"
             )
+        if unknown := [label for label in self.twice if label not in self.inversions]:
+            raise ValueError(f"twice: found {unknown[0]}, allowed {', '.join(self.inversions)}")
+
+    def method(self, label: str) -> InversionAttack:
+        """Return the declaration of an attack; the entry must have been built."""
+        return INVERSION_ATTACKS[str(self.inversions[label]["attack"])]
+
+    def own_checks(self, label: str, histories: Histories) -> tuple[Check, ...]:
+        """Return the checks that an attack makes of itself, from the curves of each target."""
+        method, written = self.method(label), self.inversions[label]
+        settings = {key: value for key, value in written.items() if key != "attack"}
+        return method.checks(read(method.settings, settings, label), histories)
 
     def built(self, where: str) -> dict[str, Inversion]:
         """Build the attacks, by their labels.
@@ -54,13 +71,17 @@ class InversionEntry:
             where: place of the entry, for the message.
 
         Raises:
-            UserError: an attack is unknown, or its settings are wrong.
+            UserError: an attack is unknown, its settings are wrong, or it has no budget that could be doubled.
 
         """
-        return {
+        attacks = {
             label: build_attack(INVERSION_ATTACKS, settings, f"{where}.inversions.{label}")
             for label, settings in self.inversions.items()
         }
+        for label in self.twice:
+            if attacks[label].doubled() is None:
+                raise UserError(f"{where}.twice: found {label}, allowed attacks that have epochs or steps")
+        return attacks
 
 
 def check_features(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +15,9 @@ from privprune.attacks.inversion import Inversion
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
-from privprune.metrics.reconstruction import QUALITIES, Quality, measure
+from privprune.metrics.reconstruction import QUALITIES, measure
 from privprune.models import BlockNet, cut_in_two
-from privprune.randomness import Purpose, generator, numpy_generator
+from privprune.randomness import Purpose, numpy_generator
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.feature_metrics import (
     ImageEntropy,
@@ -26,12 +26,12 @@ from privprune.workflow.feature_metrics import (
     measure_features,
     with_error_bound,
 )
-from privprune.workflow.inversion_targets import plan_scoring, prepare_target, target_records
+from privprune.workflow.inversion_checks import check_attack
+from privprune.workflow.inversion_targets import target_records
 from privprune.workflow.inversions import InversionEntry, check_features
+from privprune.workflow.invert_target import TargetInversion, invert_target
 from privprune.workflow.panels import panel
 from privprune.workflow.workers import run_in_workers
-
-Array = np.ndarray[Any, Any]
 
 
 def check_inversion(
@@ -69,48 +69,27 @@ class InversionResults:
     Attributes:
         results: label -> metrics with intervals, history and numbers of records, in the form of a record.
         metrics: name -> one value per target: what is sent, and the bound of any attack's error.
-        checks: `bound` -> those of the bound, as in a record.
         panels: label, and `original` -> PNG in base64, of the first target.
-        reconstructions: `<label>/<target>/images|records|<quality>` -> arrays of all inverted images; the qualities are
-            those of `metrics.reconstruction.Quality`.
+        reconstructions: `<label>/<target>/images|records|<quality>` -> arrays of all images scored or shown; the
+            qualities are those of `metrics.reconstruction.Quality`.
+        checks: `bound` -> checks of the bound; label -> those of the attack, in the form of a record.
 
     """
 
     results: dict[str, Any]
     metrics: dict[str, list[float]]
-    checks: dict[str, list[dict[str, Any]]]
     panels: dict[str, str]
     reconstructions: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _TargetInversion:
-    """Result of one attack on one target, as arrays, which worker processes send by value.
-
-    Attributes:
-        images: uint8 [m, C, H, W], all reconstructions.
-        records: int64 [m], the records that were inverted.
-        quality: of all reconstructions.
-        released: quality of those that CEM's released code scores.
-        as_written: quality of those that CEM's paper scores.
-        known: number of records that the attacker trained on.
-        history: the attack's curves.
-
-    """
-
-    images: Array
-    records: Array
-    quality: Quality
-    released: Quality
-    as_written: Quality
-    known: int
-    history: dict[str, list[float]]
+    checks: dict[str, list[dict[str, Any]]]
 
 
 class _Job(NamedTuple):
-    """The work of one worker process: an attack on a target, the entropy of a set of images, or a target's features."""
+    """The work of one worker process.
 
-    kind: Literal["attack", "entropy", "features"]
+    An attack on a target, the same with `twice` the budget, the entropy of a set of images, or a target's features.
+    """
+
+    kind: Literal["attack", "twice", "entropy", "features"]
     label: str
     number: int
 
@@ -127,10 +106,10 @@ def invert_cell(
     context: DataContext,
     checkpoints: Checkpoints = NONE,
 ) -> InversionResults:
-    """Attack every target of a cell.
+    """Attack every target of a cell, and check the attacks.
 
     Args:
-        entry: seed, cut, resamples, and how many images are scored.
+        entry: seed, cut, resamples, how many images are scored, and which attacks run with twice the budget too.
         attacks: label -> attack, see `InversionEntry.built`.
         cell: the networks.
         context: the data that they were trained on.
@@ -144,12 +123,14 @@ def invert_cell(
     check_inversion(entry, cell.models([0])[0], context.image_shape, f"attack of {entry.target}")
     _check_surrogates(entry, attacks, cell, context.image_shape)
     training_images = collect_training_images(cell, context)
-    jobs = _jobs(list(attacks), cell.manifest.targets, len(training_images.sets))
+    jobs = _jobs(entry, cell.manifest.targets, len(training_images.sets))
 
-    def work(job: _Job) -> _TargetInversion | dict[str, float] | ImageEntropy:
-        if job.kind == "attack":
+    def work(job: _Job) -> TargetInversion | dict[str, float] | ImageEntropy:
+        if job.kind in ("attack", "twice"):
+            attack = attacks[job.label] if job.kind == "attack" else attacks[job.label].doubled()
+            assert attack is not None  # noqa: S101 (checked when the attacks were built)
             within = checkpoints.within(job.part)
-            return _invert_target(entry, attacks[job.label], job.label, cell, job.number, context, within)
+            return invert_target(entry, attack, job.label, cell, job.number, context, within)
         if job.kind == "entropy":
             return training_images.entropy(entry.seed, job.number, context)
         return measure_features(entry.seed, entry.cut, cell, job.number, context)
@@ -157,26 +138,36 @@ def invert_cell(
     results = run_in_workers(lambda job: checkpoints.done(job.part, lambda: work(job)), jobs)
     entropies = [result for result in results if isinstance(result, ImageEntropy)]
     features = [result for result in results if isinstance(result, dict)]
-    inversions: dict[str, list[_TargetInversion]] = {label: [] for label in attacks}
+    inversions: dict[str, list[TargetInversion]] = {label: [] for label in attacks}
+    doubled: dict[str, TargetInversion] = {}
     for job, result in zip(jobs, results, strict=True):
-        if isinstance(result, _TargetInversion):
+        if isinstance(result, TargetInversion) and job.kind == "attack":
             inversions[job.label].append(result)
+        elif isinstance(result, TargetInversion):
+            doubled[job.label] = result
     size, sets = math.prod(context.image_shape), training_images.set_of
     bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
         metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
-        checks={"bound": [one.as_record() for one in bound_checks(bounded)]},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
+        checks={
+            "bound": [one.as_record() for one in bound_checks(bounded)],
+            **{
+                label: [one.as_record() for one in check_attack(entry, label, targets, doubled.get(label))]
+                for label, targets in inversions.items()
+            },
+        },
     )
 
 
-def _jobs(labels: Sequence[str], targets: int, sets: int) -> list[_Job]:
+def _jobs(entry: InversionEntry, targets: int, sets: int) -> list[_Job]:
     """List each attack on each target, the entropy of each set of training images, and the features of each target."""
-    attacks = [_Job("attack", label, number) for label in labels for number in range(targets)]
+    twice = [_Job("twice", label, 0) for label in entry.twice]
+    attacks = [_Job("attack", label, number) for label in entry.inversions for number in range(targets)]
     entropies = [_Job("entropy", "", number) for number in range(sets)]
-    return [*attacks, *entropies, *(_Job("features", "", number) for number in range(targets))]
+    return [*twice, *attacks, *entropies, *(_Job("features", "", number) for number in range(targets))]
 
 
 def _check_surrogates(
@@ -193,34 +184,7 @@ def _check_surrogates(
                 raise UserError(f"attack of {entry.target}.inversions.{label}.{refused}") from None
 
 
-def _invert_target(
-    entry: InversionEntry,
-    attack: Inversion,
-    label: str,
-    cell: Cell,
-    number: int,
-    context: DataContext,
-    checkpoints: Checkpoints,
-) -> _TargetInversion:
-    """Run one attack on one target; its random numbers depend on seed, target and label, not on other attacks."""
-    wire_draws, attack_draws = (generator(entry.seed, Purpose.INVERSION, number, label, part) for part in (0, 1))
-    target = prepare_target(cell, number, entry.cut, context, wire_draws)
-    plan = plan_scoring(attack, target.records, entry.images)
-    victim = target.threat_model(plan, context, checkpoints)
-    reconstruction = attack(victim, attack_draws)
-    quality = Quality.of(victim.targets(victim.scored), reconstruction.images, plan.scored)
-    return _TargetInversion(
-        images=(reconstruction.images * 255).round().to(torch.uint8).cpu().numpy(),
-        records=plan.scored.numpy(),
-        quality=quality,
-        released=quality.take(plan.positions(plan.released)),
-        as_written=quality.take(plan.positions(plan.as_written)),
-        known=len(plan.known),
-        history=dict(reconstruction.history),
-    )
-
-
-def _result(entry: InversionEntry, label: str, targets: Sequence[_TargetInversion]) -> dict[str, Any]:
+def _result(entry: InversionEntry, label: str, targets: Sequence[TargetInversion]) -> dict[str, Any]:
     """Measure one attack over all targets, in the form of a record."""
     draws = numpy_generator(entry.seed, Purpose.INVERSION, label)
     metrics: dict[str, Any] = {}
@@ -228,20 +192,27 @@ def _result(entry: InversionEntry, label: str, targets: Sequence[_TargetInversio
     for ending, qualities in scored.items():
         measured = measure(qualities, entry.resamples, draws, compared=("mse",) if ending else QUALITIES)
         metrics |= {f"{name}{ending}": interval.as_record() for name, interval in measured.items()}
-    history = {
-        name: [list(epoch) for epoch in zip(*(one.history[name] for one in targets), strict=True)]
+    history = {  # a training that ended earlier than another has no values in the later epochs
+        name: [list(epoch) for epoch in zip_longest(*(one.history[name] for one in targets))]
         for name in targets[0].history
     }
     records = {
         "known": min(one.known for one in targets),
         "scored": min(len(one.released.mse) for one in targets),
+        "selection": min(len(one.selection.mse) for one in targets),
     }
-    return {"kind": "inversion", "metrics": metrics, "history": history, "records": records}
+    return {
+        "kind": "inversion",
+        "control": entry.method(label).control,
+        "metrics": metrics,
+        "history": history,
+        "records": records,
+        "selection": {"mse": [float(one.selection.mse.mean()) for one in targets]},
+        "trivial": {name: {"mse": [float(one.trivial[name].mean()) for one in targets]} for name in targets[0].trivial},
+    }
 
 
-def _panels(
-    shown: Tensor, inversions: Mapping[str, Sequence[_TargetInversion]], context: DataContext
-) -> dict[str, str]:
+def _panels(shown: Tensor, inversions: Mapping[str, Sequence[TargetInversion]], context: DataContext) -> dict[str, str]:
     """Draw the panel of the first target for every attack, and for the `original` images."""
     records = shown.flatten()
     originals = context.dataset.images[records.to(context.device)].cpu()
@@ -252,7 +223,7 @@ def _panels(
     return {"original": panel(originals, records, shown), **panels}
 
 
-def _reconstructions(inversions: Mapping[str, Sequence[_TargetInversion]]) -> dict[str, Any]:
+def _reconstructions(inversions: Mapping[str, Sequence[TargetInversion]]) -> dict[str, Any]:
     """Return the arrays of all attacks and targets, `<label>/<target>/<name>` -> array."""
     return {
         f"{label}/{number}/{name}": values
@@ -262,6 +233,6 @@ def _reconstructions(inversions: Mapping[str, Sequence[_TargetInversion]]) -> di
     }
 
 
-def _arrays(target: _TargetInversion) -> dict[str, Any]:
+def _arrays(target: TargetInversion) -> dict[str, Any]:
     """Return the reconstructions of one target and their qualities, by their names in the file."""
     return {"images": target.images, "records": target.records, **vars(target.quality)}

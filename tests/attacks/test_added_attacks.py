@@ -48,26 +48,27 @@ METHOD = MembershipAttack("top_logit", TopLogitSettings, TopLogitAttack)
 INVERSION = """
 from dataclasses import dataclass
 
+import torch
+
 from privprune.attacks.inversion import Inversion, InversionAttack, Reconstruction
 
 
 @dataclass(frozen=True)
-class MeanImageSettings:
+class GreyImageSettings:
     pass
 
 
-class MeanImageAttack(Inversion):
+class GreyImageAttack(Inversion):
     attacker_data = "train"
 
     def __init__(self, settings):
         self.settings = settings
 
     def __call__(self, threat, generator):
-        mean = threat.targets(threat.auxiliary).mean(0)
-        return Reconstruction(mean.expand(len(threat.scored), -1, -1, -1))
+        return Reconstruction(torch.full((len(threat.scored), *threat.image_shape), 0.5))
 
 
-METHOD = InversionAttack("mean_image", MeanImageSettings, MeanImageAttack)
+METHOD = InversionAttack("grey_image", GreyImageSettings, GreyImageAttack)
 """
 MEMBERSHIP_ENTRY = {
     "paper": "mia_pruning",
@@ -83,7 +84,8 @@ INVERSION_ENTRY = {
     "data": "digits",
     "target": "base",
     "cut": None,
-    "inversions": {"plain": {"attack": "mean_image"}},
+    "inversions": {"plain": {"attack": "grey_image"}},
+    "twice": [],
     "images": None,
     "resamples": 10,
     "seed": 0,
@@ -127,13 +129,13 @@ def test_a_membership_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_inversion_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A suite can name the attack of an added file, whose defaults are those of `Inversion`."""
     entry = read(InversionEntry, INVERSION_ENTRY, "suite")
-    with pytest.raises(UserError, match=r"^suite.inversions.plain.attack: found 'mean_image', allowed decoder, "):
+    with pytest.raises(UserError, match=r"^suite.inversions.plain.attack: found 'grey_image', allowed class_decoder, "):
         entry.built("suite")
-    assert added(monkeypatch, INVERSION_ATTACKS, module_of(tmp_path / "mean_image.py", INVERSION)) == ["mean_image"]
+    assert added(monkeypatch, INVERSION_ATTACKS, module_of(tmp_path / "grey_image.py", INVERSION)) == ["grey_image"]
     attack = entry.built("suite")["plain"]
-    assert (attack.limit, attack.surrogate_size) == (None, None)
+    assert (attack.limit, attack.queries, attack.surrogate_size, attack.doubled()) == (None, 1, None, None)
     attack.check((5,), (3, 8, 8))
     threat = threat_model()
     images = attack(threat, torch.Generator()).images
-    assert torch.equal(images[7], threat.targets(threat.auxiliary).mean(0))
+    assert images.unique().tolist() == [0.5]
     assert len(images) == 20

@@ -130,6 +130,9 @@ def test_an_attacker_averages_queries_of_a_random_edge() -> None:
         leaked=records,
         scored=records,
         surrogate={},
+        labels=records,
+        classes=4,
+        cloud=nn.Identity(),
     )
     pairs = FeatureImagePairs(threat, records, 1)
     answers = [pairs.take(records)[0] for _ in range(8)]

@@ -11,7 +11,7 @@ from scipy import stats
 from torch import nn
 
 from privprune.models.random_layers import RandomDropout, RandomLayer, reseed
-from privprune.models.wire import WIRES, WireSettings, build_wire
+from privprune.models.wire import WIRES, AdditiveNoise, RandomWire, WireSettings, build_wire
 from privprune.settings import read
 
 ALL = [example for method in WIRES.values() for example in method.examples]
@@ -113,6 +113,43 @@ def test_the_noise_has_its_law(found: Mapping[str, Any], law: Any) -> None:
     """A Kolmogorov-Smirnov test cannot tell 50,000 draws from SciPy's law."""
     added = seeded(found, 7)(torch.zeros(1, 50_000)).flatten().numpy()
     assert stats.kstest(added, law.cdf).pvalue > 0.01
+
+
+@wires
+def test_the_mean_of_many_transmissions_has_its_law(found: Mapping[str, Any]) -> None:
+    """Drawn at once or query by query: a Kolmogorov-Smirnov test cannot tell 20,000 means of 5 transmissions."""
+    if not settings_of(found).random:
+        return
+    sent_of, wire, other = torch.full((1, 20_000), 0.7), seeded(found, 8), seeded(found, 9)
+    assert isinstance(wire, RandomWire)
+    one_by_one = torch.stack([other(sent_of) for _ in range(5)]).mean(0)
+    at_once = wire.averaged(sent_of, 5)
+    assert stats.ks_2samp(at_once.numpy().ravel().round(5), one_by_one.numpy().ravel().round(5)).pvalue > 0.01
+    assert torch.equal(seeded(found, 1)(sent_of), seeded(found, 1).averaged(sent_of, 1))
+
+
+@wires
+def test_additive_noise_says_its_deviation(found: Mapping[str, Any]) -> None:
+    """The layer that only adds noise has the deviation of its settings; what drops features is no such layer."""
+    wire, settings = build_wire(settings_of(found)), settings_of(found)
+    assert isinstance(wire, AdditiveNoise) == (settings.noise_deviation > 0 and settings.share == 1)
+    if isinstance(wire, AdditiveNoise):
+        assert wire.noise_deviation == pytest.approx(settings.noise_deviation)
+
+
+def test_a_wire_without_a_law_of_its_mean_is_asked_query_by_query() -> None:
+    """The mean of four queries is that of the next four."""
+
+    class Sometimes(RandomWire):
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            """Send features that are larger than a draw."""
+            return features * (self.uniform(features) < features)
+
+    first, second = Sometimes(), Sometimes()
+    reseed(first, 1)
+    reseed(second, 1)
+    sent_of = features(1, 100)
+    assert torch.allclose(first.averaged(sent_of, 4), torch.stack([second(sent_of) for _ in range(4)]).mean(0))
 
 
 def test_noise_is_not_rounded_to_bfloat16() -> None:

@@ -14,7 +14,8 @@ from privprune.yaml_file import load_yaml
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
 BASES = "distance_correlation, patrol, patrol_as_in_cem, resfl"
-INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
+INVERSION = "paper, data, target, cut, inversions, twice, images, resamples, seed"
+INVERSIONS = "class_decoder, decoder, deep_prior, gan, lmmse, mean_image, rmle"
 
 
 def odd_features(suite: Suite) -> None:
@@ -202,7 +203,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown inversion attack": (
         put("attack/cut-inverted/inversions/rmle/attack", "rmel"),
-        "attack.cut-inverted.inversions.rmle.attack: found 'rmel', allowed decoder, deep_prior, gan, rmle",
+        f"attack.cut-inverted.inversions.rmle.attack: found 'rmel', allowed {INVERSIONS}",
     ),
     "unknown target of an inversion": (
         put("attack/cut-inverted/target", "cuts"),

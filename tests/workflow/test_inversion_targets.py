@@ -36,11 +36,11 @@ def test_known_and_scored_records_are_apart() -> None:
     """`infer` knows the first 90 % of the test set without the mosaic, and is scored on the last 10 %."""
     members, test, mosaic = torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199))
     own = divide_records(members, test, mosaic)
-    infer = plan_scoring(Attacker("infer"), own, None)
+    infer = plan_scoring(Attacker("infer"), own, 8)
     assert infer.known.tolist() == [one for one in range(100, 190) if one not in (100, 105, 120)]
-    assert infer.released.tolist() == infer.as_written.tolist() == list(range(190, 200))
+    assert infer.released.tolist() == infer.as_written.tolist() == [191, 192, 193, 195, 196, 197, 198, 199]
     assert infer.panel.tolist() == [100, 105, 120, 199]
-    assert not set(infer.known.tolist()) & set(infer.scored.tolist())
+    assert not set(infer.known.tolist()) & set(infer.inverted.tolist())
 
 
 def test_train_is_scored_on_test_and_on_training_records() -> None:
@@ -49,8 +49,8 @@ def test_train_is_scored_on_test_and_on_training_records() -> None:
     assert train.known.tolist() == list(range(50))
     assert train.released.tolist() == [100, 120, 140, 160, 180]
     assert train.as_written.tolist() == [0, 10, 20, 30, 40]
-    assert train.scored.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
-    assert train.scored[train.positions(train.panel)].tolist() == [100, 120]
+    assert train.shown.tolist() == [0, 10, 20, 30, 40, 100, 120, 140, 160, 180]
+    assert train.inverted[train.positions(train.panel)].tolist() == [100, 120]
 
 
 def test_a_limited_attack_takes_shown_images() -> None:
@@ -58,7 +58,24 @@ def test_a_limited_attack_takes_shown_images() -> None:
     few = plan_scoring(
         Attacker(None, limit=2), divide_records(torch.arange(50), torch.arange(100, 200), ((100, 101, 102, 103),)), 5
     )
-    assert few.released.tolist() == few.as_written.tolist() == few.scored.tolist() == [100, 102]
+    assert few.released.tolist() == few.as_written.tolist() == few.shown.tolist() == [100, 102]
+    assert few.selection.tolist() == [104]
+
+
+@pytest.mark.parametrize("images", [None, 5, 60, 97])
+@pytest.mark.parametrize("data", ["train", "infer", None])
+def test_the_selection_is_unseen_and_apart(data: AttackerData | None, images: int | None) -> None:
+    """About a fifth as many as are scored, unknown to the attacker, never scored or shown; enough are scored still."""
+    own = divide_records(torch.arange(50), torch.arange(100, 200), ((100, 105), (120, 199)))
+    plan = plan_scoring(Attacker(data), own, images)
+    chosen = set(plan.selection.tolist())
+    assert len(chosen) == len(plan.selection)
+    assert 1 / 7 <= len(chosen) / len(plan.released) <= 0.51  # one of two and more records is more than a fifth
+    assert not chosen & {*plan.known.tolist(), *plan.shown.tolist()}
+    assert chosen <= set(own.test.tolist())
+    assert sorted({*plan.shown.tolist(), *chosen}) == plan.inverted.tolist()
+    pool = 10 if data == "infer" else 100
+    assert len(plan.released) >= min(images or pool, 5 * pool // 6)
 
 
 def test_too_few_test_records_are_refused() -> None:

@@ -37,6 +37,8 @@ FIT = {
     "weight_decay": 0.0,
     "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
     "precision": "float32",
+    "validation": 0.0,
+    "patience": None,
 }
 DECODER = {
     "attack": "decoder",
@@ -48,7 +50,18 @@ DECODER = {
     "rescale": False,
     "fit": FIT,
 }
-RMLE = {"attack": "rmle", "steps": 2, "learning_rate": 0.1, "total_variation": 0.1, "queries": 2}
+RMLE = {
+    "attack": "rmle",
+    "attacker_data": None,
+    "start": "grey",
+    "decoder": None,
+    "restarts": 1,
+    "steps": 2,
+    "learning_rate": 0.1,
+    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "total_variation": 0.1,
+    "queries": 2,
+}
 PRIOR = {
     "attack": "deep_prior",
     "images": 2,
@@ -81,6 +94,7 @@ def entry(**changed: Any) -> InversionEntry:
         "target": "cut",
         "cut": None,
         "inversions": METHODS,
+        "twice": [],
         "images": 12,
         "resamples": 20,
         "seed": 3,
@@ -107,6 +121,11 @@ def attack(**settings: Any) -> Inversion:
     return build_attack(INVERSION_ATTACKS, settings, "tiny")
 
 
+def checks_of(made: InversionResults, label: str) -> dict[str, dict[str, Any]]:
+    """Return the checks of an attack by their names."""
+    return {check["name"]: check for check in made.checks[label]}
+
+
 @pytest.fixture(scope="module")
 def cell(context: DataContext, tiny: Tiny) -> Cell:
     """Return networks that send two channels with noise."""
@@ -129,17 +148,17 @@ def test_a_record_holds_every_metric_of_every_target(found: InversionResults) ->
             assert len(metric["values"]) == 2
             assert metric["low"] <= metric["mean"] <= metric["high"]
     assert [len(row) for row in found.results["decoder_train"]["history"]["loss"]] == [2, 2]
-    assert found.results["rmle"]["history"] == {}
+    assert [len(row) for row in found.results["rmle"]["history"]["loss"]] == [2, 2]
 
 
 def test_records_count_what_was_known_and_scored(context: DataContext, cell: Cell, found: InversionResults) -> None:
     """Known: the members, 90 % of the test records, or none; scored: 12, and as many as the deep prior takes."""
     counts = {label: result["records"] for label, result in found.results.items()}
     test = len(context.dataset.labels) - context.dataset.official_train
-    assert counts["decoder_train"] == {"known": len(context.members(cell.manifest, 0)), "scored": 12}
-    assert counts["decoder_infer"] == {"known": int(0.9 * test), "scored": 12}
-    assert counts["rmle"] == {"known": 0, "scored": 12}
-    assert counts["deep_prior"] == {"known": 0, "scored": 2}
+    assert counts["decoder_train"] == {"known": len(context.members(cell.manifest, 0)), "scored": 12, "selection": 3}
+    assert counts["decoder_infer"] == {"known": int(0.9 * test), "scored": 12, "selection": 3}
+    assert counts["rmle"] == {"known": 0, "scored": 12, "selection": 3}
+    assert counts["deep_prior"] == {"known": 0, "scored": 2, "selection": 1}
 
 
 def test_metrics_are_those_of_the_saved_images(context: DataContext, found: InversionResults) -> None:
@@ -284,7 +303,11 @@ def test_a_mosaic_is_rebuilt(context: DataContext, cell: Cell) -> None:
         (None, {"cut": "conv9"}, "cut: found 'conv9', allowed"),
         (CUT, {"cut": "conv1"}, "cut: found 'conv1' for a network with a cut of its own, allowed null"),
         (None, {"cut": "conv1", "inversions": {"x": {**RMLE, "steps": 0}}}, "x.steps: found 0, allowed at least 1"),
-        (None, {"cut": "conv1", "inversions": {"x": {"attack": "magic"}}}, "attack: found 'magic', allowed decoder"),
+        (
+            None,
+            {"cut": "conv1", "inversions": {"x": {"attack": "magic"}}},
+            "attack: found 'magic', allowed class",
+        ),
     ],
 )
 def test_what_cannot_be_inverted_is_refused_before_training(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ class Reconstruction:
 
     Attributes:
         images: float32 [m, C, H, W] in [0, 1].
-        history: curves of the attack's own training, one number per epoch.
+        history: curves of the attack's own training or optimisation, one number per epoch, or per step or group of
+            steps where there are no epochs.
 
     """
 
@@ -32,16 +34,23 @@ class Inversion(ABC):
 
     Attributes:
         attacker_data: which images it trains on; None for an attack that trains on no images.
-        limit: how many images it inverts at most; None for any number.
+        limit: how many images it inverts at most; None for any number. The images that are set aside to choose the
+            strongest attack come on top.
+        queries: how often each image is transmitted where the wire is random.
 
     """
 
     attacker_data: AttackerData | None = None
     limit: int | None = None
+    queries: int = 1
 
     @abstractmethod
     def __call__(self, threat: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Invert the features of `threat.scored`; the generator (on the CPU) is the only source of randomness."""
+
+    def doubled(self) -> Self | None:
+        """Return the same attack with twice the epochs or steps; None, the default, where it has none."""
+        return None
 
     def check(  # noqa: B027 (not abstract: most attacks accept any features)
         self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]

@@ -8,13 +8,14 @@ channels: `start: surrogate` and `rescale: true`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from privprune.attacks.inversion.attack import Inversion, Reconstruction
+from privprune.attacks.inversion.checks.converged import training_converged
 from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
@@ -50,12 +51,20 @@ class DecoderSettings:
 class DecoderAttack(Inversion):
     """Train a decoder on transmitted features of the attack's images, with fresh noise in every batch; MSE loss.
 
-    The decoder of the last epoch is scored, as in CEM. History: `loss`, the mean squared error of training.
+    The decoder of the best epoch by held-out records is scored, or that of the last epoch, as in CEM, where none are
+    held out. History: `loss`, the mean squared error of training, and `validation_loss`, that on held-out records.
+
+    A decoder that starts from the surrogate has the budget of a fresh one: as many epochs of the same batches. What the
+    target's own game spent on the surrogate is what the target's owner gave away, not the attacker's.
     """
 
     def __init__(self, settings: DecoderSettings) -> None:
         self.settings = settings
-        self.attacker_data = settings.attacker_data
+        self.attacker_data, self.queries = settings.attacker_data, settings.queries
+
+    def doubled(self) -> Self:
+        """Return the same attack with twice the epochs."""
+        return type(self)(replace(self.settings, fit=self.settings.fit.doubled()))
 
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
         """Refuse features from which no decoder reaches the size of the images: ValueError, one line."""
@@ -63,11 +72,15 @@ class DecoderAttack(Inversion):
 
     def __call__(self, threat: ThreatModel, generator: torch.Generator) -> Reconstruction:
         """Train and invert; the generator draws initial weights and batches."""
+        decoder, history = self.trained(threat, generator)
+        return Reconstruction(decode(decoder, threat.observed(self.settings.queries)), history)
+
+    def trained(self, threat: ThreatModel, generator: torch.Generator) -> tuple[nn.Module, Mapping[str, list[float]]]:
+        """Return the trained decoder and the curves of its training; arguments as for the attack."""
         settings = self.settings
         pairs = FeatureImagePairs(threat, threat.auxiliary, settings.queries)
         decoder = self.initial_decoder(threat, pairs, generator)
-        history = fit(decoder, pairs, settings.fit, generator)
-        return Reconstruction(decode(decoder, threat.observed(settings.queries)), history)
+        return decoder, fit(decoder, pairs, settings.fit, generator)
 
     @property
     def surrogate_size(self) -> DecoderSize | None:
@@ -115,7 +128,17 @@ class DecoderAttack(Inversion):
         return nn.Sequential(scaling, decoder)
 
 
-_EXAMPLE = {
+EXAMPLE_FIT: dict[str, object] = {
+    "epochs": 2,
+    "batch": 20,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
+    "precision": "float32",
+    "validation": 0.0,
+    "patience": None,
+}
+EXAMPLE: dict[str, object] = {
     "attack": "decoder",
     "attacker_data": "train",
     "blocks": 0,
@@ -123,18 +146,19 @@ _EXAMPLE = {
     "queries": 2,
     "start": "fresh",
     "rescale": False,
-    "fit": {
-        "epochs": 2,
-        "batch": 20,
-        "learning_rate": 0.01,
-        "weight_decay": 0.0,
-        "schedule": {"name": "cosine", "milestones": [], "factor": 1.0},
-        "precision": "float32",
-    },
+    "fit": EXAMPLE_FIT,
+}
+_TO_A_PLATEAU = {
+    **EXAMPLE_FIT,
+    "epochs": 4,
+    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "validation": 0.2,
+    "patience": 1,
 }
 METHOD = InversionAttack(
     name="decoder",
     settings=DecoderSettings,
     attack=DecoderAttack,
-    examples=(_EXAMPLE, {**_EXAMPLE, "attacker_data": "infer", "rescale": True}),
+    checks=training_converged,
+    examples=(EXAMPLE, {**EXAMPLE, "attacker_data": "infer", "rescale": True}, {**EXAMPLE, "fit": _TO_A_PLATEAU}),
 )

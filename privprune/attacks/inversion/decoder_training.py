@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -11,6 +12,14 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.plateau import (
+    HeldOut,
+    HeldOutShare,
+    Plateau,
+    check_plateau,
+    doubled_patience,
+    doubled_schedule,
+)
 from privprune.attacks.inversion.threat_model import ThreatModel, as_channels_last
 from privprune.models.decoder import build_decoder
 from privprune.settings import AtLeastOne, NonNegative, Positive
@@ -25,12 +34,14 @@ class FitSettings:
     """How a decoder is trained.
 
     Attributes:
-        epochs: passes over the attack's records; 50 in CEM's paper and released code.
+        epochs: passes over the attack's records, at most; 50 in CEM's paper and released code.
         batch: records per step at most; 256 in the released code.
         learning_rate: of Adam; 0.005 in the paper, 0.001 in the released code.
         weight_decay: 0.0001 in the released code.
         schedule: of the learning rate; a cosine in the released code (to 1e-5, here to 0).
         precision: of the convolutions.
+        validation: share of the attack's records that are held out, see `plateau.py`; 0 in the released code.
+        patience: epochs without progress on them after which the rate falls, see there; null in the released code.
 
     """
 
@@ -40,6 +51,17 @@ class FitSettings:
     weight_decay: NonNegative
     schedule: ScheduleSettings
     precision: Literal["float32", "bfloat16"]
+    validation: HeldOutShare
+    patience: AtLeastOne | None
+
+    def __post_init__(self) -> None:
+        """Refuse a patience that nothing measures: ValueError, one line."""
+        check_plateau(self)
+
+    def doubled(self) -> FitSettings:
+        """Return the same training with twice the epochs, milestones and patience."""
+        schedule, patience = doubled_schedule(self.schedule), doubled_patience(self.patience)
+        return replace(self, epochs=2 * self.epochs, schedule=schedule, patience=patience)
 
 
 def fresh_decoder(
@@ -69,36 +91,65 @@ def fit(
     """Train a decoder by the mean squared error between its output and the images.
 
     Args:
-        decoder: trained in place.
-        pairs: the training data.
+        decoder: trained in place; it ends with the weights of the epoch whose held-out error was lowest, or with those
+            of the last epoch where no records are held out.
+        pairs: the training data, a part of which may be held out.
         settings: of the training.
         generator: draws the batches.
         loop: name of the loop in checkpoints, unique within an attack.
 
     Returns:
-        `loss`: the mean over each epoch.
+        `loss`: the mean over each epoch, and `validation_loss`, the held-out error after it.
+
+    Raises:
+        ValueError: the training diverged, or no record is left to train on; one line.
 
     """
+    training, held = pairs.divided(settings.validation)
+    held_out = HeldOut(held, settings.precision) if settings.validation else None
     optimiser = Adam(decoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
     decoder.train()
     losses: list[Tensor] = []
-    for epoch in pairs.threat.turns(loop, settings.epochs, [decoder, optimiser, generator, losses]):
-        batches = pairs.batches(settings.batch, generator)
-        total = torch.zeros((), device=batches[0].device)
-        for number, positions in enumerate(batches):
-            rate = settings.schedule.rate(epoch + number / len(batches), settings.epochs)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * rate
-            sent, images = pairs.take(positions)
-            with torch.autocast(sent.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                decoded = decoder(sent)
-            loss = F.mse_loss(decoded.float(), images)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total += loss.detach() * len(positions)
-        losses.append(total / sum(map(len, batches)))
-    return {"loss": torch.stack(losses).tolist()}
+    plateau = Plateau(settings)
+    for epoch in pairs.threat.turns(loop, settings.epochs, [decoder, optimiser, generator, losses, plateau]):
+        if plateau.stopped:
+            continue
+        losses.append(_epoch(decoder, training, settings, optimiser, plateau.factor, epoch, generator))
+        if held_out is not None:
+            plateau.note(held_out.error(decoder), decoder)
+    plateau.finish(decoder)
+    curve = torch.stack(losses).tolist()
+    if not all(map(math.isfinite, curve)):
+        epoch = next(number for number, loss in enumerate(curve, 1) if not math.isfinite(loss))
+        raise ValueError(f"fit: found a loss that is not a number in epoch {epoch}, allowed a lower learning_rate")
+    return {"loss": curve, **({"validation_loss": plateau.errors} if held_out is not None else {})}
+
+
+def _epoch(
+    decoder: nn.Module,
+    pairs: FeatureImagePairs,
+    settings: FitSettings,
+    optimiser: Adam,
+    factor: float,
+    epoch: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Train for one pass over the pairs, with the schedule's rate times a factor; returns the mean loss, a scalar."""
+    batches = pairs.batches(settings.batch, generator)
+    total = torch.zeros((), device=batches[0].device)
+    for number, positions in enumerate(batches):
+        rate = factor * settings.schedule.rate(epoch + number / len(batches), settings.epochs)
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * rate
+        sent, images = pairs.take(positions)
+        with torch.autocast(sent.device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            decoded = decoder(sent)
+        loss = F.mse_loss(decoded.float(), images)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.detach() * len(positions)
+    return total / sum(map(len, batches))
 
 
 @torch.no_grad()

@@ -6,16 +6,27 @@ The released code starts its generator from the last saved decoder of the decodi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.attacks.inversion.attack import Inversion, Reconstruction
+from privprune.attacks.inversion.checks.converged import training_converged
+from privprune.attacks.inversion.decoder import EXAMPLE_FIT
 from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
+from privprune.attacks.inversion.plateau import (
+    HeldOut,
+    HeldOutShare,
+    Plateau,
+    check_plateau,
+    doubled_patience,
+    doubled_schedule,
+)
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.critic import build_critic
 from privprune.models.decoder import check_decoder
@@ -46,6 +57,8 @@ class GanSettings:
         mse_weight: weight of the mean squared error relative to the critic's output; 1500 in the released code.
         leaked_start: how the generator is first trained on 90 % of the test records, as in the released code; null
             for a generator that never sees them.
+        validation: share of the attack's records that are held out, see `plateau.py`; 0 in the released code.
+        patience: epochs without progress on them after which both rates fall, see there; null in the released code.
 
     """
 
@@ -62,18 +75,38 @@ class GanSettings:
     penalty: NonNegative
     mse_weight: NonNegative
     leaked_start: FitSettings | None
+    validation: HeldOutShare
+    patience: AtLeastOne | None
+
+    def __post_init__(self) -> None:
+        """Refuse a patience that nothing measures: ValueError, one line."""
+        check_plateau(self)
 
 
 class GanAttack(Inversion):
     """WGAN-GP whose generator takes transmitted features z: minimise -D(G(z)) + w MSE(G(z), x).
 
-    The generator of the last epoch is scored. History: `loss`, its mean squared error in training, and `critic`, the
-    critic's distance D(x) - D(G(z)); both means over the epoch's critic steps.
+    The generator of the epoch with the lowest held-out error is scored, or that of the last epoch where no records are
+    held out. History: `loss`, its mean squared error in training, and `critic`, the critic's distance D(x) - D(G(z)),
+    both means over the epoch's critic steps; and `validation_loss`, its mean squared error on held-out records.
     """
 
     def __init__(self, settings: GanSettings) -> None:
         self.settings = settings
-        self.attacker_data = settings.attacker_data
+        self.attacker_data, self.queries = settings.attacker_data, settings.queries
+
+    def doubled(self) -> Self:
+        """Return the same attack with twice the epochs, its start included."""
+        settings, start = self.settings, self.settings.leaked_start
+        return type(self)(
+            replace(
+                settings,
+                epochs=2 * settings.epochs,
+                schedule=doubled_schedule(settings.schedule),
+                patience=doubled_patience(settings.patience),
+                leaked_start=None if start is None else start.doubled(),
+            )
+        )
 
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
         """Refuse features that no decoder can match, and images too small for the critic: ValueError, one line."""
@@ -109,7 +142,9 @@ class _AdversarialTraining:
         generator: torch.Generator,
     ) -> None:
         self.settings, self.decoder, self.critic = settings, decoder, critic
-        self.pairs, self.generator = pairs, generator
+        self.pairs, held = pairs.divided(settings.validation)
+        self.held_out = HeldOut(held, "float32") if settings.validation else None
+        self.plateau, self.generator = Plateau(settings), generator
         rates = (settings.critic_learning_rate, settings.generator_learning_rate)
         self.optimisers = tuple(
             Adam(network.parameters(), lr=rate, betas=_BETAS, foreach=True)
@@ -119,18 +154,24 @@ class _AdversarialTraining:
         self.measured: list[Tensor] = []
 
     def run(self) -> dict[str, list[float]]:
-        """Train for all epochs; returns the curves `loss` and `critic`, see `GanAttack`."""
-        state = [self.decoder, self.critic, self.optimisers, self.generator, self.measured]
+        """Train to the end; returns the curves `loss`, `critic` and `validation_loss`, see `GanAttack`."""
+        state = [self.decoder, self.critic, self.optimisers, self.generator, self.measured, self.plateau]
         for epoch in self.pairs.threat.turns("adversarial training", self.settings.epochs, state):
+            if self.plateau.stopped:
+                continue
             self.measured.append(self._epoch(epoch))
+            if self.held_out is not None:
+                self.plateau.note(self.held_out.error(self.decoder), self.decoder)
+        self.plateau.finish(self.decoder)
         rows = torch.stack(self.measured).T.tolist()
-        return {"loss": rows[0], "critic": rows[1]}
+        measured = {} if self.held_out is None else {"validation_loss": self.plateau.errors}
+        return {"loss": rows[0], "critic": rows[1], **measured}
 
     def _epoch(self, epoch: int) -> Tensor:
         """Train for one pass over the records; returns mean squared error and the critic's distance, float [2]."""
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate * self.settings.schedule.rate(epoch, self.settings.epochs)
+                group["lr"] = rate * self.plateau.factor * self.settings.schedule.rate(epoch, self.settings.epochs)
         measured = []
         batches = self.pairs.batches(self.settings.batch, self.generator)
         for step, positions in enumerate(batches, epoch * len(batches) + 1):
@@ -187,18 +228,17 @@ _EXAMPLE = {
     "penalty": 10.0,
     "mse_weight": 1500.0,
     "leaked_start": None,
-}
-_LEAKED_START = {
-    "epochs": 1,
-    "batch": 20,
-    "learning_rate": 0.01,
-    "weight_decay": 0.0,
-    "schedule": _SCHEDULE,
-    "precision": "float32",
+    "validation": 0.0,
+    "patience": None,
 }
 METHOD = InversionAttack(
     name="gan",
     settings=GanSettings,
     attack=GanAttack,
-    examples=(_EXAMPLE, {**_EXAMPLE, "leaked_start": _LEAKED_START}),
+    checks=training_converged,
+    examples=(
+        _EXAMPLE,
+        {**_EXAMPLE, "leaked_start": {**EXAMPLE_FIT, "epochs": 1}},
+        {**_EXAMPLE, "validation": 0.1, "patience": 1},
+    ),
 )

@@ -21,7 +21,9 @@ class InversionAttack:
         settings: frozen dataclass of its settings, the other keys in the suite.
         attack: builds the attack from an instance of `settings`; usually the attack's class.
         checks: (settings, the curves of each target's attack) -> checks of the attack itself, such as whether its
-            decoder had converged. Those that all attacks share are made by the stage.
+            decoder had converged. Those that all attacks share are made by the stage, see `checks/`.
+        control: whether it ignores the features: a control is shown beside the attacks, and is never the strongest.
+        needs_classes: whether it uses the classes that the target predicts, which re-identification networks do not.
         examples: settings as a suite has them, with the key `attack`, that invert a few images of 8 x 8 pixels in
             about a second; the tests that all attacks share use them.
 
@@ -31,4 +33,6 @@ class InversionAttack:
     settings: type[Any]
     attack: Callable[[Any], Inversion]
     checks: Callable[[Any, Histories], tuple[Check, ...]] = no_checks
+    control: bool = False
+    needs_classes: bool = False
     examples: tuple[Mapping[str, object], ...] = ()

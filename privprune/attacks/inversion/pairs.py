@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import torch
 from torch import Tensor
 
@@ -27,13 +30,51 @@ class FeatureImagePairs:
         self.threat, self._records, self._queries = threat, records, queries
         first = threat.features(records[:1])
         self.feature_shape = tuple(first.shape[1:])
+        self._own = torch.arange(len(records), device=records.device)
         stored = first.numel() * first.element_size() * len(records) <= _LARGEST_STORE
         self._features = threat.features(records) if stored and not threat.random_edge else None
 
     def batches(self, batch: int, generator: torch.Generator) -> list[Tensor]:
         """Return the random batches of one epoch: positions int64, in parts of nearly equal size, at most `batch`."""
-        order = torch.randperm(len(self._records), generator=generator).to(self._records.device)
+        order = torch.randperm(len(self._own), generator=generator).to(self._own.device)
         return list(order.tensor_split(-(-len(order) // batch)))
+
+    def divided(self, share: float) -> tuple[Self, Self]:
+        """Divide the pairs into those that are trained on and those held out, evenly spaced; both share the features.
+
+        Args:
+            share: of the pairs that are held out; at least one pair where it is above 0.
+
+        Raises:
+            ValueError: nothing would be left to train on.
+
+        """
+        count = len(self._own)
+        number = max(1, round(share * count)) if share else 0
+        if number >= count:
+            raise ValueError(f"validation: found {share} of {count} known records, allowed fewer, or more records")
+        held = torch.zeros(count, dtype=torch.bool, device=self._own.device)
+        held[torch.arange(number, device=held.device) * count // max(1, number)] = True
+        return self._part(~held), self._part(held)
+
+    def _part(self, chosen: Tensor) -> Self:
+        """Return some of the pairs; chosen: bool [n]."""
+        part = copy.copy(self)
+        vars(part)["_own"] = self._own[chosen]
+        return part
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pairs are."""
+        return self._own.device
+
+    @property
+    def stored(self) -> bool:
+        """Whether the features without noise are in memory."""
+        return self._features is not None
 
     def take(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pairs at positions, int64 [n], with noise sampled anew.
@@ -42,12 +83,16 @@ class FeatureImagePairs:
             features as transmitted, float32 [n, *feature_shape], and images, float32 [n, C, H, W] in [0, 1].
 
         """
-        records = self._records[positions]
+        own = self._own[positions]
         if self._features is None:
-            sent = self.threat.query(records, self._queries)
+            sent = self.threat.query(self._records[own], self._queries)
         else:
-            sent = self.threat.sent(self._features[positions], self._queries)
-        return as_channels_last(sent), as_channels_last(self.threat.targets(records))
+            sent = self.threat.sent(self._features[own], self._queries)
+        return as_channels_last(sent), self.images(positions)
+
+    def images(self, positions: Tensor) -> Tensor:
+        """Return the images at positions, int64 [n]: float32 [n, C, H, W] in [0, 1]."""
+        return as_channels_last(self.threat.targets(self._records[self._own[positions]]))
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation per channel of transmitted features, float [c] each.

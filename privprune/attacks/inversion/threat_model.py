@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.models.wire import AdditiveNoise, RandomWire
 from privprune.training.batches import as_input
 
 AttackerData = Literal["train", "infer"]  # the target's training records, or the first 90 % of the test records
 
-_PIXELS_AT_ONCE = 6_200_000  # values of the images encoded in one batch: 2000 images of CIFAR
+PIXELS_AT_ONCE = 6_200_000  # values of the images that are handled in one batch: 2000 images of CIFAR
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class ThreatModel:
         leaked: int64 [k], test records on which the released GAN attack trains by mistake; see `gan.py`.
         scored: int64 [m], the records whose features are inverted.
         surrogate: state dict of the decoder that the target was trained against; empty where there was none.
+        labels: int64 [N], the class of each record, in [0, classes); used only by attacks that say so.
+        classes: number of classes of the target.
+        cloud: what the cloud computes of transmitted features, in evaluation mode: logits.
         checkpoints: where the attack saves the state of long training.
 
     """
@@ -51,6 +55,9 @@ class ThreatModel:
     leaked: Tensor
     scored: Tensor
     surrogate: Mapping[str, Tensor]
+    labels: Tensor
+    classes: int
+    cloud: nn.Module
     checkpoints: Checkpoints = NONE
 
     def turns(self, loop: str, number: int, state: list[Any]) -> Iterator[int]:
@@ -75,11 +82,28 @@ class ThreatModel:
     @torch.no_grad()
     def features(self, records: Tensor) -> Tensor:
         """Encode records, int64 [n], without noise: float32 [n, *feature_shape]."""
-        batch = max(1, _PIXELS_AT_ONCE // self.images[0].numel())
-        return torch.cat([self.encoder(as_input(self.images[part])).float() for part in records.split(batch)])
+        parts = records.split(self.images_at_once)
+        return torch.cat([self.encoder(as_input(self.images[part])).float() for part in parts])
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images are encoded, or converted to floating point, in one batch."""
+        return max(1, PIXELS_AT_ONCE // self.images[0].numel())
+
+    @property
+    def noise(self) -> float | None:
+        """Standard deviation of the noise of one transmission where independent noise is all that is random.
+
+        None where the wire does something else at random, or the edge does.
+        """
+        if not self.random:
+            return 0.0
+        return self.wire.noise_deviation if isinstance(self.wire, AdditiveNoise) and not self.random_edge else None
 
     def sent(self, features: Tensor, queries: int) -> Tensor:
         """Mean of `queries` transmissions of features [n, *feature_shape]; of one where nothing is random."""
+        if self.random and isinstance(self.wire, RandomWire):
+            return self.wire.averaged(features, queries)
         sent: Tensor = self.wire(features)
         if not self.random:
             return sent
@@ -121,6 +145,17 @@ class ThreatModel:
         """
         expected = self.expected(self.encoder(2 * images - 1))
         return (expected - observed).square().flatten(1).mean(1)
+
+    @torch.no_grad()
+    def guesses(self, sent: Tensor) -> Tensor:
+        """Return the classes, int64 [n], that the cloud predicts from transmitted features [n, *feature_shape]."""
+        logits: Tensor = self.cloud(sent)
+        return logits.argmax(1)
+
+    def mean_image(self, records: Tensor) -> Tensor:
+        """Return the mean of the images of records, int64 [n]: float32 [C, H, W] in [0, 1]."""
+        sums = [self.images[part].float().sum(0, dtype=torch.float64) for part in records.split(self.images_at_once)]
+        return (torch.stack(sums).sum(0) / (255 * len(records))).float()
 
     def targets(self, records: Tensor) -> Tensor:
         """Return the images of records, int64 [n]: float32 [n, C, H, W] in [0, 1]."""

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from privprune.models.random_layers import RandomLayer
 from privprune.models.wire.method import WireMethod
+from privprune.models.wire.random_wire import RandomWire
 from privprune.settings import NonNegative, Range
 
 
@@ -47,7 +47,7 @@ class DropoutSettings:
         return 1 - self.rate
 
 
-class WireDropout(RandomLayer):
+class WireDropout(RandomWire):
     """Add noise, then zero each feature with probability `rate`, without scaling, in training and in evaluation."""
 
     def __init__(self, rate: float, deviation: float) -> None:
@@ -62,6 +62,21 @@ class WireDropout(RandomLayer):
             return features * sent
         noise = torch.randn(features.shape, generator=self.generator, device=features.device)
         return (features + self.deviation * noise) * sent
+
+    def averaged(self, features: Tensor, queries: int) -> Tensor:
+        """Return the mean of `queries` transmissions.
+
+        How often a feature is sent has a binomial distribution, and the noise of its k transmissions adds up to one
+        draw of variance k times as large: both are drawn at once.
+        """
+        if queries == 1:
+            return self.forward(features)
+        number = torch.full(features.shape, float(queries), device=features.device)
+        sent = torch.binomial(number, torch.full_like(number, 1 - self.rate), generator=self.generator)
+        if not self.deviation:
+            return features * sent / queries
+        noise = torch.randn(features.shape, generator=self.generator, device=features.device)
+        return (features * sent + self.deviation * sent.sqrt() * noise) / queries
 
 
 def dropout(settings: DropoutSettings) -> WireDropout:

@@ -6,14 +6,15 @@ here, it is the standard deviation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from privprune.models.random_layers import RandomLayer
 from privprune.models.wire.method import WireMethod
+from privprune.models.wire.random_wire import AdditiveNoise
 from privprune.settings import Positive
 
 
@@ -40,7 +41,7 @@ class GaussianSettings:
         return 1.0
 
 
-class GaussianNoise(RandomLayer):
+class GaussianNoise(AdditiveNoise):
     """Add independent N(0, deviation^2) to each feature, in training and in evaluation."""
 
     def __init__(self, deviation: float) -> None:
@@ -48,10 +49,19 @@ class GaussianNoise(RandomLayer):
         super().__init__()
         self.deviation = deviation
 
+    @property
+    def noise_deviation(self) -> float:
+        """Standard deviation of the noise of one transmission, in units of the features."""
+        return self.deviation
+
     def forward(self, features: Tensor) -> Tensor:
         """Send features [batch, ...] with noise, in float32 at least, since bfloat16 would round the noise away."""
+        return self.averaged(features, 1)
+
+    def averaged(self, features: Tensor, queries: int) -> Tensor:
+        """Return the mean of `queries` transmissions, whose noise is one draw of N(0, deviation^2 / queries)."""
         noise = torch.randn(features.shape, generator=self.generator, device=features.device)
-        return features + self.deviation * noise
+        return features + self.deviation / math.sqrt(queries) * noise
 
 
 def gaussian(settings: GaussianSettings) -> GaussianNoise:

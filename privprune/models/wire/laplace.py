@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from privprune.models.random_layers import RandomLayer
 from privprune.models.wire.method import WireMethod
+from privprune.models.wire.random_wire import AdditiveNoise
 from privprune.settings import Positive
 
 
@@ -37,13 +37,18 @@ class LaplaceSettings:
         return 1.0
 
 
-class LaplaceNoise(RandomLayer):
+class LaplaceNoise(AdditiveNoise):
     """Add independent Laplace noise to each feature, in training and in evaluation."""
 
     def __init__(self, scale: float) -> None:
         """Store the scale, in units of the features."""
         super().__init__()
         self.scale = scale
+
+    @property
+    def noise_deviation(self) -> float:
+        """Standard deviation of the noise of one transmission, in units of the features."""
+        return math.sqrt(2) * self.scale
 
     def forward(self, features: Tensor) -> Tensor:
         """Send features [batch, ...] with noise, in float32 at least, since bfloat16 would round the noise away.
@@ -53,6 +58,17 @@ class LaplaceNoise(RandomLayer):
         """
         draws = torch.empty((2, *features.shape), device=features.device).exponential_(generator=self.generator)
         return features + self.scale * (draws[0] - draws[1])
+
+    def averaged(self, features: Tensor, queries: int) -> Tensor:
+        """Return the mean of `queries` transmissions.
+
+        The sum of so many exponential draws has a gamma distribution, which is drawn at once.
+        """
+        if queries == 1:
+            return self.forward(features)
+        shape = torch.full((2, *features.shape), float(queries), device=features.device)
+        draws = torch._standard_gamma(shape, generator=self.generator)  # noqa: SLF001 (Gamma of torch takes no generator)
+        return features + self.scale / queries * (draws[0] - draws[1])
 
 
 def laplace(settings: LaplaceSettings) -> LaplaceNoise:

@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.models.random_layers import RandomLayer
 from privprune.models.wire.gaussian import GaussianNoise
 from privprune.models.wire.laplace import LaplaceNoise
 from privprune.models.wire.method import WireMethod
+from privprune.models.wire.random_wire import AdditiveNoise
 from privprune.settings import Positive
 
 DELTA = 1e-4  # of the Gaussian mechanism; written 10e-5 in the released code
@@ -48,7 +48,7 @@ class LocalDpSettings:
         return 1.0
 
 
-def local_dp(settings: LocalDpSettings) -> RandomLayer:
+def local_dp(settings: LocalDpSettings) -> AdditiveNoise:
     """Build the wire."""
     if settings.noise == "gaussian":
         return GaussianNoise(settings.noise_deviation)

@@ -1,4 +1,4 @@
-"""The plainest inversion attack: answer every query with the mean image. An attack that is no better has failed."""
+"""The control of every inversion attack: answer every query with the mean of the known images, whatever was sent."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 
 @dataclass(frozen=True)
 class MeanImageSettings:
-    """Which records the attacker knows: the target's training records, `train`, or test records, `infer`."""
+    """Settings of the control.
+
+    Attributes:
+        attacker_data: whose mean it is: `train`, that of the target's training records, or `infer`, that of the first
+            90 % of the test records.
+
+    """
 
     attacker_data: AttackerData
 
 
 class MeanImageAttack(Inversion):
-    """Ignore what was sent, and return the mean of the known images."""
+    """The image with the least squared error for an attacker who receives nothing. History: none."""
 
     def __init__(self, settings: MeanImageSettings) -> None:
-        """Store which records are known."""
         self.attacker_data = settings.attacker_data
 
     def __call__(self, threat: ThreatModel, generator: torch.Generator) -> Reconstruction:
-        """Return float32 [m, C, H, W] in [0, 1]."""
-        mean = threat.targets(threat.auxiliary).mean(0)
-        return Reconstruction(mean.expand(len(threat.scored), -1, -1, -1))
+        """Return the mean of the auxiliary images for each scored image; draws nothing."""
+        mean = threat.mean_image(threat.auxiliary)
+        return Reconstruction(mean.expand(len(threat.scored), *mean.shape))
 
 
 METHOD = InversionAttack(
     name="mean_image",
     settings=MeanImageSettings,
     attack=MeanImageAttack,
+    control=True,
     examples=({"attack": "mean_image", "attacker_data": "train"},),
 )
