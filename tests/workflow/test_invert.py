@@ -171,6 +171,18 @@ def test_metrics_are_those_of_the_saved_images(context: DataContext, found: Inve
     assert set(saved["decoder_infer/1/records"].tolist()) <= unseen
 
 
+def test_errors_on_shared_images_have_their_record_part(found: InversionResults) -> None:
+    """Both targets are scored on the same test images, so attacks on them were drawn together; both scorings' MSE."""
+    metrics = {label: result["metrics"] for label, result in found.results.items()}
+    assert {name for name, one in metrics["decoder_train"].items() if "record_part" in one} == {
+        "mse", "psnr", "ssim", "mse_as_written",
+    }  # fmt: skip
+    assert {one["mse"]["basis"] for one in metrics.values()} == {"seeds and shared records"}
+    draws = {label: one["mse"]["record_part"]["draws"] for label, one in metrics.items()}
+    assert draws["decoder_train"] != draws["decoder_infer"]  # all test images, and the last tenth of them
+    assert draws["decoder_infer"] == metrics["decoder_infer"]["mse_as_written"]["record_part"]["draws"]
+
+
 def test_what_is_sent_is_counted(found: InversionResults, cell: Cell) -> None:
     """Two channels of 4 x 4 numbers; edge and cloud make up the network; the bound is positive and below the error."""
     assert found.metrics["feature_values"] == [32, 32]

@@ -42,6 +42,21 @@ def test_networks_trained_side_by_side_equal_those_trained_one_by_one() -> None:
         assert scores.history["loss"] == pytest.approx(alone.history["loss"], rel=1e-4)
 
 
+def test_scores_say_which_records_they_are_of() -> None:
+    """At equal and at other base rates: targets that are scored on the same records can be told."""
+    evidences = [simulated(leak=4.0, records=60, seed=seed) for seed in range(2)]
+    attack = ConfidenceAttack(ThresholdSettings("global"))
+    for odds in (None, 2.0):
+        draws = [seeded(0), seeded(1)]
+        scores = attack_each(attack, evidences, draws) if odds is None else replay(attack, evidences, odds, draws)
+        for one, evidence in zip(scores, evidences, strict=True):
+            assert one.records is not None
+            pools = evidence.evaluation_members, evidence.evaluation_nonmembers
+            for records, pool in zip(one.records, pools, strict=True):
+                assert set(records.tolist()) <= set(pool.positions.tolist())
+            assert [len(records) for records in one.records] == [len(one.members), len(one.nonmembers)]
+
+
 def test_targets_with_pools_of_unequal_size_are_attacked_one_by_one() -> None:
     """`many` accepts them too."""
     evidences = [simulated(leak=4.0, records=records, seed=1) for records in (100, 150)]
