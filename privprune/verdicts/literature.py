@@ -115,13 +115,21 @@ def _groups(paper: Paper, evaluation: Evaluation) -> tuple[ComparisonGroup, ...]
 
 
 def _with_attack(group: ComparisonGroup) -> ComparisonGroup:
-    """Return a group whose cells have the attack that its first attacked row names, where none is named."""
+    """Return a group whose cells have the attack that its first attacked row names, where none is named.
+
+    A cell of a curve stands in it by its own name too, which no claim has, so that its attack is known like a row's.
+    """
     attack = _attack_of(group)
     if attack is None:
         return group
     cells = {name: replace(one, cell=_attacked(one.cell, one.attack or attack)) for name, one in group.cells.items()}
-    curves = {name: tuple(_attacked(cell, attack) for cell in along) for name, along in group.curves.items()}
-    return ComparisonGroup(group.place, cells, curves)
+    curves = {name: tuple(_attacked(cell, attack) for cell in curve) for name, curve in group.curves.items()}
+    along = {
+        f"cell {cell.cell}": ComparedCell(name, control=True, cell=cell, attack=attack)
+        for name, curve in curves.items()
+        for cell in curve
+    }
+    return ComparisonGroup(group.place, {**along, **cells}, curves)
 
 
 def _attack_of(group: ComparisonGroup) -> str | None:
