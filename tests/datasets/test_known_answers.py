@@ -1,4 +1,4 @@
-"""Sets with known answers: labels that say nothing of the image, and images with the covariance that they should have."""
+"""Sets with known answers: labels that say nothing of the image, and images with the covariance they should have."""
 
 from pathlib import Path
 

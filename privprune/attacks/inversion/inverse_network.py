@@ -1,17 +1,20 @@
 """The inverse network of He, Zhang and Lee (ACSAC 2019, Section 5): a short chain of transposed convolutions.
 
-It is the decoding-based attack with the authors' decoders, which mirror the edge's layers. The calibration suite runs it
-against numbers that they print.
+It is the decoding-based attack with the authors' decoders, which mirror the edge's layers. The calibration suite runs
+it against numbers that they print.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import nn
 
 from privprune.attacks.inversion.attack import Inversion, Reconstruction
+from privprune.attacks.inversion.checks.converged import training_converged
+from privprune.attacks.inversion.decoder import EXAMPLE_FIT
 from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
@@ -78,7 +81,11 @@ class InverseNetworkAttack(Inversion):
 
     def __init__(self, settings: InverseNetworkSettings) -> None:
         self.settings = settings
-        self.attacker_data = settings.attacker_data
+        self.attacker_data, self.queries = settings.attacker_data, settings.queries
+
+    def doubled(self) -> Self:
+        """Return the same attack with twice the epochs."""
+        return type(self)(replace(self.settings, fit=self.settings.fit.doubled()))
 
     def check(self, feature_shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> None:
         """Refuse layers that do not lead from the features to the image: ValueError, one line."""
@@ -121,4 +128,17 @@ METHOD = InversionAttack(
     name="inverse_network",
     settings=InverseNetworkSettings,
     attack=InverseNetworkAttack,
+    checks=training_converged,
+    examples=(
+        {
+            "attack": "inverse_network",
+            "attacker_data": "train",
+            "layers": [
+                {"channels": 8, "kernel": 3, "stride": 1, "padding": 1, "output_padding": 0},
+                {"channels": 3, "kernel": 3, "stride": 1, "padding": 1, "output_padding": 0},
+            ],
+            "queries": 1,
+            "fit": EXAMPLE_FIT,
+        },
+    ),
 )

@@ -39,6 +39,8 @@ class RmleSettings:
         steps: number of Adam steps of a run, each on all images.
         learning_rate: in units of the image's range [0, 1].
         schedule: of the learning rate, over the steps.
+        unit: what the squared difference of features is divided by: the `variance` of the observed features (ours), so
+            that one weight suits networks of any scale, or `one`, as in He et al.
         total_variation: weight of the image's total variation.
         queries: how often each image is transmitted where the wire is random; the features are averaged.
 
@@ -51,6 +53,7 @@ class RmleSettings:
     steps: AtLeastOne
     learning_rate: Positive
     schedule: ScheduleSettings
+    unit: Literal["variance", "one"]
     total_variation: NonNegative
     queries: AtLeastOne
 
@@ -73,8 +76,7 @@ class RmleAttack(Inversion):
     """White-box attack ("rMLE", He et al. 2019, Section 4), without any images of its own where it starts from grey.
 
     For each image, minimise over x in [0, 1] the mean squared difference between the expected features of x and the
-    observed features, divided by the variance of the observed features (our addition, so that one weight suits networks
-    of any scale), plus `total_variation` times the mean squared difference of neighbouring pixels. Adam, clipped to
+    observed features, divided by `unit`, plus `total_variation` times the mean squared difference of neighbouring pixels. Adam, clipped to
     [0, 1] after each step, starts from mid grey with a little noise: exact grey is an input of zeros, where ReLUs may
     have no gradient. Other starts and restarts are ours. History: `loss`, the objective, mean over images and runs.
     """
@@ -100,7 +102,8 @@ class RmleAttack(Inversion):
         """Invert all scored images in batches; the generator draws the initial images, and all that a decoder draws."""
         decoder = None if self._decoder is None else self._decoder.trained(threat, generator)[0]
         observed = threat.observed(self.settings.queries)
-        unit, curve = variance(observed), ObjectiveCurve(self.settings.steps)
+        curve = ObjectiveCurve(self.settings.steps)
+        unit = variance(observed) if self.settings.unit == "variance" else torch.ones((), device=observed.device)
         start = None if decoder is None else decode(decoder, observed)
         images, lowest = None, None
         for run in range(self.settings.restarts):
@@ -183,6 +186,7 @@ _EXAMPLE: dict[str, object] = {
     "steps": 2,
     "learning_rate": 0.05,
     "schedule": _CONSTANT,
+    "unit": "variance",
     "total_variation": 0.1,
     "queries": 2,
 }

@@ -25,7 +25,7 @@ def read_random_labels(source: Source) -> RawDataset:
 
 
 def read_gaussian_images(_source: Source) -> RawDataset:
-    """Draw grey images of a Gaussian: mean 0.5, covariance 0.01 x 0.9^(rows apart + columns apart), classes at random."""
+    """Draw grey Gaussian images: mean 0.5, covariance 0.01 x 0.9^(rows apart + columns apart), random classes."""
     draw = np.random.default_rng([_SEED, 1])
     apart = np.abs(np.subtract.outer(np.arange(_SIDE), np.arange(_SIDE)))
     root = np.linalg.cholesky(_CORRELATION**apart)

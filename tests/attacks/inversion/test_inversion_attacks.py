@@ -23,6 +23,7 @@ LONGER: dict[str, dict[str, Any]] = {  # training that is long enough for an att
     "rmle": {"queries": 1, "steps": 80, "total_variation": 0.0},
     "deep_prior": {"queries": 1, "steps": 120},
     "gan": {"epochs": 12},
+    "inverse_network": {"fit": FIT},
 }
 EXAMPLES = [example for method in INVERSION_ATTACKS.values() for example in method.examples]
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["attack"])
