@@ -76,9 +76,10 @@ class RmleAttack(Inversion):
     """White-box attack ("rMLE", He et al. 2019, Section 4), without any images of its own where it starts from grey.
 
     For each image, minimise over x in [0, 1] the mean squared difference between the expected features of x and the
-    observed features, divided by `unit`, plus `total_variation` times the mean squared difference of neighbouring pixels. Adam, clipped to
-    [0, 1] after each step, starts from mid grey with a little noise: exact grey is an input of zeros, where ReLUs may
-    have no gradient. Other starts and restarts are ours. History: `loss`, the objective, mean over images and runs.
+    observed features, divided by `unit`, plus `total_variation` times the mean squared difference of neighbouring
+    pixels. Adam, clipped to [0, 1] after each step, starts from mid grey with a little noise: exact grey is an input of
+    zeros, where ReLUs may have no gradient. Other starts and restarts are ours. History: `loss`, the objective, mean
+    over images and runs.
     """
 
     def __init__(self, settings: RmleSettings) -> None:
