@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     PRUNING = 9  # random masks, and the order of records in all phases of pruning
     SEARCH_GAIN = 10  # the attack network that compares the candidates of the sparsity search
     RECOGNITION = 11  # random layers of the judge, and the bootstrap behind its intervals
+    VIEWS = 12  # noise on the records with which an attack queries a network
 
 
 def generator(seed: int, purpose: Purpose, index: int | None = None, *details: int | str) -> torch.Generator:

@@ -34,7 +34,9 @@ class MembershipAttack:
         checks: (settings, scores of each target) -> checks of the attack itself, such as whether its network had
             converged. Those that all attacks share are made by the stage.
         examples: settings as a suite has them, with the key `attack`, that run in about a second; the tests that all
-            attacks share use them. They shorten training further where a key is `epochs` or `steps`.
+            attacks share use them. They shorten training further where a key is `epochs` or `steps`, nested keys too.
+        control: whether it ignores the model on purpose, to show what can be scored without it; a control can never be
+            called the strongest attack.
 
     """
 
@@ -46,3 +48,4 @@ class MembershipAttack:
     views: Callable[[Any], tuple[View, ...]] = _one_query
     checks: Callable[[Any, Sequence[Scores]], tuple[Check, ...]] = no_checks
     examples: tuple[Mapping[str, object], ...] = ()
+    control: bool = False
