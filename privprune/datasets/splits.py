@@ -4,12 +4,12 @@ Every record has exactly one role per model, so the pools of a split cannot over
 
 * `paper` (what the tables of MIA-Pruning imply): every model trains on the official training set, the non-members come
   from the official test set. The reference records of the Min-Max game are taken from the training set.
-* `clean` (for conclusions): every model trains on an exact half of the official training set, or of a part of it of twice
-  as many records as it shall have members; the other half are its non-members, the official test set is used for utility
-  only. The same halves serve as shadow models (LiRA, RMIA).
+* `clean` (for conclusions): every model trains on an exact half of the official training set, or of a part of it that
+  has twice as many records as a model shall have members; the other half are its non-members. The official test set is
+  for utility, and for non-members in no pool. The same halves serve as shadow models (LiRA, RMIA).
 
-All draws are stratified (`datasets.strata`): members and non-members of a pool have the same class frequencies as far as
-the counts allow. Otherwise an attack could gain from the label alone, without a look at the model.
+All draws are stratified (`datasets.strata`): members and non-members of a pool have the same class frequencies as far
+as the counts allow. Otherwise an attack could gain from the label alone, without a look at the model.
 """
 
 from __future__ import annotations

@@ -44,7 +44,6 @@ def check_membership(suite: Cells, entry: AttackEntry, where: str) -> None:
             budget that could be doubled; the second network has another dataset, other splits or other seeds.
 
     """
-    _check_companion(suite, entry, where)
     for label, chosen in entry.chosen(where).items():
         place = f"{where}.methods.{label}"
         if chosen.method.needs_shadows:
@@ -52,6 +51,7 @@ def check_membership(suite: Cells, entry: AttackEntry, where: str) -> None:
         if chosen.method.needs_companion and entry.released_with is None:
             raise UserError(f"{place}: needs a second network, but released_with is null")
         _check_twice(entry, label, chosen, where)
+    _check_companion(suite, entry, where)
 
 
 def _check_shadows(suite: Cells, target: str, place: str) -> None:

@@ -100,7 +100,7 @@ def _queries(entry: AttackEntry, attacks: Mapping[str, ChosenAttack]) -> Queries
 
 
 class _Run(NamedTuple):
-    """One run of a method on all targets: at equal base rates (odds None) or at other odds, or with twice the budget."""
+    """One run of a method on all targets: at equal base rates (odds None), at other odds, or with twice the budget."""
 
     label: str
     odds: float | None = None
@@ -133,9 +133,7 @@ class _Scored(NamedTuple):
     selection: Scores | None
 
 
-def _jobs(
-    entry: AttackEntry, attacks: Mapping[str, ChosenAttack], targets: int, device: torch.device
-) -> list[_Job]:
+def _jobs(entry: AttackEntry, attacks: Mapping[str, ChosenAttack], targets: int, device: torch.device) -> list[_Job]:
     """List the work: on the CPU target by target for attacks that train, else all targets in one job.
 
     Attack networks of several targets can be trained as one stack, which is faster on a GPU only.

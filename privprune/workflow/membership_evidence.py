@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -138,7 +139,8 @@ _SELECTION = ("selection_members", "selection_nonmembers")
 
 def _on_all(evidence: Evidence, change: _Companion | _Views) -> Evidence:
     """Change the outputs on all records on which attacks learn or are scored."""
-    return replace(evidence, **{pool: change(getattr(evidence, pool)) for pool in (*_POOLS, *_SELECTION)})
+    changed: dict[str, Any] = {pool: change(getattr(evidence, pool)) for pool in (*_POOLS, *_SELECTION)}
+    return replace(evidence, **changed)
 
 
 def _queried(evidences: Sequence[Evidence], cell: Cell, context: DataContext, queries: Queries) -> list[Evidence]:

@@ -70,7 +70,7 @@ def remove(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints
 
 
 def attack(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
-    """Train attack networks on two targets for two epochs each, and again at other odds."""
+    """Train attack networks on two targets in two turns each, again at other odds, and one for four turns."""
     entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
     return vars(attack_cell(entry, entry.chosen("tiny"), cells["base"], context, checkpoints))
 
@@ -86,7 +86,7 @@ CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
     (harden, (1, 2, 1)),
     (search, (3, 6, 7)),
     (remove, (1, 2, 1)),
-    (attack, (3, 2, 3)),
+    (attack, (3, 2, 7)),
     (invert, (3, 2, 3)),
 ]
 

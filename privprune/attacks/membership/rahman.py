@@ -15,10 +15,13 @@ from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.thresholds import as_scores
+from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
 from privprune.settings import AtLeastOne, Fraction, Positive
 from privprune.training.optimisers import Adam
+
+_GOLDEN_RATIO = 0.6180339887498949  # its multiples lie evenly between whole numbers
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,10 @@ class RahmanSettings:
         hidden: units of the one hidden layer; 64 in Shokri et al. 2017.
         steps: of Adam, at most, each on all known records that are not held out.
         interval: steps between two evaluations on the held-out records.
-        patience: evaluations without a lower loss after which a class's network stops.
+        patience: evaluations without a lower loss after which the training of all classes ends.
         learning_rate: of Adam.
-        validation: share of the known records of each class that is held out. The network of the lowest loss on them
-            gives the scores.
+        validation: share of the known records that is held out. The networks of the lowest loss on them give the
+            scores; one number of steps serves all classes, as few records of each are held out.
 
     """
 
@@ -58,11 +61,9 @@ class RahmanAttack:
     follow: for each true class, a network with one hidden layer reads the posteriors. Our choices: training on the
     known records of the target, as all attacks in MIA-Pruning (Shokri et al. train on shadow models); sorted
     posteriors; every step on all records, with members and non-members of a class weighted to the expected odds; score
-    0 (undecided) for a class in which members or non-members are too few to be divided into known ones for training and
-    held-out ones.
+    0 (undecided) for a class without known members or without known non-members.
 
-    History, one number per evaluation: `loss` and `validation_loss`, means over the classes whose networks train, until
-    the last of them has stopped.
+    History, one number per evaluation: `loss` and `validation_loss`, means over the classes that are decided.
     """
 
     def __init__(self, settings: RahmanSettings) -> None:
@@ -73,9 +74,14 @@ class RahmanAttack:
         classes = evidence.known_members.logits.shape[1]
         parts = [self._divided(one) for one in (evidence.known_members, evidence.known_nonmembers)]
         training, held_out = (self._weighted(both, evidence.odds, classes) for both in zip(*parts, strict=True))
-        decided = training.decided & held_out.decided
+        if not held_out.decided.any():
+            share, known = self.settings.validation, len(evidence.known_members) + len(evidence.known_nonmembers)
+            raise UserError(
+                f"validation: found {share:g} of {known} known records, allowed some of both kinds of a class"
+            )
+        decided = training.decided
         network = self._network(classes, generator).to(decided.device)
-        history = self._train(network, training, held_out, decided)
+        history = self._train(network, training, held_out)
         with torch.no_grad():
             scores = [
                 self._inputs(outputs).log_odds(network) * decided[outputs.labels]
@@ -83,39 +89,40 @@ class RahmanAttack:
             ]
         return as_scores(scores[0], scores[1], 0.0, history)
 
-    def _train(
-        self, network: nn.Module, training: _Weighted, held_out: _Weighted, decided: Tensor
-    ) -> dict[str, list[float]]:
-        """Train the networks of all classes, and give each its weights of the lowest loss on held-out records."""
+    def _train(self, network: nn.Module, training: _Weighted, held_out: _Weighted) -> dict[str, list[float]]:
+        """Train the networks of all classes, and give them their weights of the lowest loss on held-out records."""
         settings = self.settings
         optimiser = Adam(network.parameters(), lr=settings.learning_rate)
         stopping = EarlyStopping(network, settings.patience)
         history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
         for step in range(1, settings.steps + 1):
-            losses = training.losses(network)
+            loss = training.loss(network)
             optimiser.zero_grad()
-            losses.sum().backward()
+            loss.backward()
             optimiser.step()
             if step % settings.interval and step < settings.steps:
                 continue
             with torch.no_grad():
-                found = held_out.losses(network)
-            stopping.evaluate(network, torch.where(decided, found, torch.inf))
-            history["loss"].append(float(losses[decided].mean()))
-            history["validation_loss"].append(float(found[decided].mean()))
+                found = held_out.loss(network) / held_out.decided.sum()
+            stopping.evaluate(network, found.expand(len(held_out.decided)))
+            history["loss"].append(float(loss.detach() / training.decided.sum()))
+            history["validation_loss"].append(float(found))
             if bool(stopping.stopped.all()):
                 break
         stopping.restore(network)
         return history
 
     def _divided(self, outputs: Outputs) -> tuple[Outputs, Outputs]:
-        """Divide known records into those for training and, of every class, those held out, evenly by position."""
+        """Divide known records into those for training and those held out, evenly in every class by position.
+
+        In a class of few records, whether one is held out depends on the number of the class.
+        """
         order = outputs.positions.argsort()
         order = order[outputs.labels[order].argsort(stable=True)]
         ordered = outputs.take(order)
-        slots = _ByClass.of(ordered.logits, ordered.labels).slots.double()
-        share = self.settings.validation
-        held_out = ((slots + 1) * share).floor() > (slots * share).floor()
+        share, phase = self.settings.validation, (ordered.labels * _GOLDEN_RATIO).frac()
+        slots = _ByClass.of(ordered.logits, ordered.labels).slots
+        held_out = ((slots + 1) * share + phase).floor() > (slots * share + phase).floor()
         return ordered.take((~held_out).nonzero()[:, 0]), ordered.take(held_out.nonzero()[:, 0])
 
     def _weighted(self, both: Sequence[Outputs], odds: float, classes: int) -> _Weighted:
@@ -129,7 +136,8 @@ class RahmanAttack:
         """One network per class, stacked: [classes, records, classes] to [classes, records, 1]."""
         generators = [generator] * classes  # the classes' weights are drawn one after another
         hidden = self.settings.hidden
-        return nn.Sequential(MemberLinear(classes, hidden, generators), nn.ReLU(), MemberLinear(hidden, 1, generators))
+        layers = [MemberLinear(classes, hidden, generators, "he"), MemberLinear(hidden, 1, generators, "he")]
+        return nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
     def _inputs(self, outputs: Outputs) -> _ByClass:
         """Return the posteriors as the networks read them."""
@@ -186,13 +194,11 @@ class _Weighted:
     weights: tuple[Tensor, Tensor]
     decided: Tensor
 
-    def losses(self, network: nn.Module) -> Tensor:
-        """Weighted cross-entropy of the network of each class, float [classes]."""
-        total = self.weights[0].new_zeros(len(self.decided))
+    def loss(self, network: nn.Module) -> Tensor:
+        """Weighted cross-entropy, the sum over the classes that are decided; float []."""
+        total = self.weights[0].new_zeros(())
         for group, weights, sign in zip(self.groups, self.weights, (-1.0, 1.0), strict=True):
-            grid = weights.new_zeros(group.posteriors.shape[:2])
-            grid[group.labels, group.slots] = weights  # 0 where a smaller class is padded
-            total = total + (grid * F.softplus(sign * network(group.posteriors)[..., 0])).sum(1)
+            total = total + (weights * F.softplus(sign * group.log_odds(network))).sum()
         return total
 
 

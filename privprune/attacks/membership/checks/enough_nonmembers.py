@@ -14,8 +14,8 @@ NAME = "enough non-members for "  # followed by the metric; a failed check conce
 def enough_nonmembers(scores: Sequence[Scores]) -> tuple[Check, ...]:
     """Check for each false positive rate f that there are at least 10 / f judged non-members.
 
-    With fewer, the threshold lies at one of the few highest scores of non-members, and the rate is that of the draw. The
-    check's name ends with the metric that it is about; the attack's other numbers do not rest on it.
+    With fewer, the threshold lies at one of the few highest scores of non-members, and the rate is that of the draw.
+    The check's name ends with the metric that it is about; the attack's other numbers do not rest on it.
     """
     counts = [float(len(one.nonmembers)) for one in scores]
     reason = "non-members on which the attack is judged"
