@@ -251,8 +251,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         lambda suite: suite["datasets"]["digits"]["protocols"].update(
             paper={**suite["datasets"]["digits"]["protocols"]["clean"], "members": 9}
         ),
-        "datasets.digits: protocols.paper.members: found 9, "
-        "allowed null (every network trains on the whole training set)",
+        (
+            "datasets.digits: protocols.paper.members: found 9, "
+            "allowed null (every network trains on the whole training set)"
+        ),
     ),
     "row of no cell": (
         lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),

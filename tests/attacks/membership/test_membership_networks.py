@@ -237,7 +237,7 @@ def test_halves_share_no_record() -> None:
 def test_attack_networks_killed_on_their_way_give_the_same_scores(tmp_path: Path, records: tuple[int, ...]) -> None:
     """Scores and curves are those of an undisturbed attack, side by side or one by one, and no turn is done twice."""
     evidences = [simulated(leak=4.0, records=number, seed=1) for number in records]
-    attack = NasrAttack(replace(SETTINGS, steps=40, patience=4))
+    attack = NasrAttack(replace(SETTINGS, steps=12, interval=3, patience=4))
 
     def found(checkpoints: Checkpoints) -> list[Any]:
         scores = attack_each(attack, evidences, [seeded(0), seeded(1)], checkpoints)
