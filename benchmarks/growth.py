@@ -23,7 +23,8 @@ from privprune.cores import cores
 from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.defences.cem.as_released import ClassClusters
 from privprune.settings import read
-from privprune.workflow.attack import AttackEntry, BaseRates, attack_cell
+from privprune.workflow.attack import attack_cell
+from privprune.workflow.attack_entry import AttackEntry, BaseRates
 from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.train import TrainEntry, train_cell
 
@@ -217,11 +218,11 @@ def seeds_cost(context: DataContext, epochs: int, seeds: int) -> float:
 
 def shadows_cost(context: DataContext, epochs: int, shadows: int) -> float:
     """Return the time of training a target and its shadow models, and attacking it."""
-    attack = AttackEntry("mia_pruning", "digits", NAME, _METHODS, BaseRates((), ()), resamples=200, seed=0)
+    attack = AttackEntry("mia_pruning", "digits", NAME, None, _METHODS, BaseRates((), ()), (), resamples=200, seed=0)
 
     def work() -> None:
         cell, _ = train_cell(entry(1, shadows, epochs), context, NAME)
-        attack_cell(attack, attack.built(NAME), cell, context)
+        attack_cell(attack, attack.chosen(NAME), cell, context)
 
     return synchronised(work)
 

@@ -29,7 +29,8 @@ class Purpose(IntEnum):
     PRUNING = 9  # random masks, and the order of records in all phases of pruning
     SEARCH_GAIN = 10  # the attack network that compares the candidates of the sparsity search
     RECOGNITION = 11  # random layers of the judge, and the bootstrap behind its intervals
-    OUTPUT = 21  # what a layer behind a network draws when it is fitted
+    VIEWS = 12  # noise on the records with which an attack queries a network
+    OUTPUT = 13  # what a layer behind a network draws when it is fitted
 
 
 def generator(seed: int, purpose: Purpose, index: int | None = None, *details: int | str) -> torch.Generator:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from privprune.cells import load_cell
-from privprune.workflow.attack import AttackEntry, attack_cell
+from privprune.workflow.attack import attack_cell
+from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.attack_outputs import RECONSTRUCTIONS, SCORES, save_attack
 from privprune.workflow.context import open_context
 from privprune.workflow.inversions import InversionEntry
@@ -26,7 +27,8 @@ def main(name: str) -> Path:
     location = RecordLocation(REPORTS, suite, "attack", name, written, origin=f"models/{settings.target}")
     folder = DATA / "attacks" / settings.paper / name
     where = f"{PARAMS}: attack.{name}"
-    with checkpointed(location, context) as checkpoints:
+    beside = None if settings.released_with is None else DATA / "models" / settings.released_with
+    with checkpointed(location, context, *([] if beside is None else [beside])) as checkpoints:
         if isinstance(settings, InversionEntry):
             inverted = invert_cell(settings, settings.built(where), cell, context, checkpoints)
             results, metrics = inverted.results, inverted.metrics
@@ -35,9 +37,10 @@ def main(name: str) -> Path:
             )
             measured: dict[str, Any] = {"metrics": metrics, "panels": inverted.panels, "checks": inverted.checks}
             return write_record(location, context, cell, attacks=results, **measured)
-        attacked = attack_cell(settings, settings.built(where), cell, context, checkpoints)
+        companion = None if beside is None else load_cell(beside)
+        attacked = attack_cell(settings, settings.chosen(where), cell, context, checkpoints, companion)
         save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
-        return write_record(location, context, cell, attacks=attacked.results)
+        return write_record(location, context, cell, attacks=attacked.results, checks=attacked.checks)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from privprune.files import write_json
-from privprune.suite.check import check_suite
+from privprune.suite.check import NO_CELL, check_suite
 from privprune.yaml_file import load_yaml
 from stages.harness.code_lists import write_code_lists
 from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
@@ -17,6 +17,7 @@ def main() -> None:
     suite = load_yaml(PARAMS)
     check_suite(suite, str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})
+    write_json(DATA / "models" / NO_CELL, {})
     write_code_lists(suite)
 
 

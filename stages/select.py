@@ -62,12 +62,14 @@ def selected(suite: Mapping[str, Any], file: str, paper: Paper, table: str) -> d
     shown = {row["cell"] for row in rows}
     data = {trained[cell]["data"] for cell in shown}
     recognise = _filtered(suite, "recognise", lambda entry: entry["paper"] == paper.paper and entry["data"] in data)
-    cells = _with_origins(trained, {*shown, *(entry["judge"] for entry in recognise.values())})
     kind = KINDS[paper.threat]
+    attack = _filtered(suite, "attack", lambda entry: entry["target"] in shown and kind in entry)
+    beside = {entry["released_with"] for entry in attack.values()} - {None}
+    cells = _with_origins(trained, {*shown, *beside, *(entry["judge"] for entry in recognise.values())})
     parts = {
         "datasets": {name: entry for name, entry in suite["datasets"].items() if name in data},
         **{part: {cell: entry for cell, entry in suite[part].items() if cell in cells} for part in CELL_SECTIONS},
-        "attack": _filtered(suite, "attack", lambda entry: entry["target"] in shown and kind in entry),
+        "attack": attack,
         "recognise": recognise,
         "deploy": _filtered(suite, "deploy", lambda entry: entry["cell"] in shown),
         "evaluate": {paper.paper: {**section, "rows": rows, "controls": [], "curves": []}},

@@ -26,6 +26,9 @@ class AttackMethod(Protocol[Built_co]):
         ...
 
 
+Method = TypeVar("Method", bound=AttackMethod[Any])
+
+
 def build_attack(methods: Mapping[str, AttackMethod[Built]], settings: Mapping[str, object], where: str) -> Built:
     """Build one attack.
 
@@ -38,10 +41,14 @@ def build_attack(methods: Mapping[str, AttackMethod[Built]], settings: Mapping[s
         UserError: the attack is unknown, or its settings are wrong.
 
     """
+    method, chosen = read_attack(methods, settings, where)
+    return method.attack(chosen)
+
+
+def read_attack(methods: Mapping[str, Method], settings: Mapping[str, object], where: str) -> tuple[Method, Any]:
+    """Return the declaration of an attack and its settings; arguments and errors are those of `build_attack`."""
     name = settings.get("attack")
     if not isinstance(name, str) or name not in methods:
         raise UserError(f"{where}.attack: found {name!r}, allowed {', '.join(methods)}")
     method = methods[name]
-    return method.attack(
-        read(method.settings, {key: value for key, value in settings.items() if key != "attack"}, where)
-    )
+    return method, read(method.settings, {key: value for key, value in settings.items() if key != "attack"}, where)

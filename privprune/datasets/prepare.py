@@ -12,6 +12,7 @@ An entry of a suite:
       protocols:
         clean:
           seed: 0
+          members: null
           reference: 75
           selection: {members: 100, nonmembers: 75}
           known: {members: 300, nonmembers: 300}
@@ -77,9 +78,12 @@ class DatasetSettings:
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
             raise ValueError(f"name: found {self.name}, allowed {', '.join(DATASETS)}")
-        for protocol in self.protocols:
+        for protocol, sizes in self.protocols.items():
             if protocol not in PROTOCOLS:
                 raise ValueError(f"protocols: found {protocol}, allowed {', '.join(PROTOCOLS)}")
+            if protocol == "paper" and sizes.members is not None:
+                members = f"protocols.paper.members: found {sizes.members}"
+                raise ValueError(f"{members}, allowed null (every network trains on the whole training set)")
 
     @property
     def models(self) -> int:
@@ -110,7 +114,8 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
         dataset = dataset.limited(settings.limit)
     extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
     try:
-        roles = {name: split_roles(name, sizes, extent) for name, sizes in settings.protocols.items()}
+        labels = dataset.labels.numpy()
+        roles = {name: split_roles(name, sizes, extent, labels) for name, sizes in settings.protocols.items()}
     except UserError as problem:
         raise UserError(f"dataset {settings.name}: {problem}") from None
     with new_folder(folder) as unfinished:

@@ -4,8 +4,12 @@ Every record has exactly one role per model, so the pools of a split cannot over
 
 * `paper` (what the tables of MIA-Pruning imply): every model trains on the official training set, the non-members come
   from the official test set. The reference records of the Min-Max game are taken from the training set.
-* `clean` (for conclusions): every model trains on an exact half of the official training set, the other half are its
-  non-members, the official test set is used for utility only. The same halves serve as shadow models (LiRA, RMIA).
+* `clean` (for conclusions): every model trains on an exact half of the official training set, or of a part of it that
+  has twice as many records as a model shall have members; the other half are its non-members. The official test set is
+  for utility, and for non-members in no pool. The same halves serve as shadow models (LiRA, RMIA).
+
+All draws are stratified (`datasets.strata`): members and non-members of a pool have the same class frequencies as far
+as the counts allow. Otherwise an attack could gain from the label alone, without a look at the model.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from privprune.datasets.strata import Records, Strata
 from privprune.errors import UserError
 from privprune.settings import AtLeastOne, Count
 
@@ -47,6 +52,9 @@ class ProtocolSettings:
 
     Attributes:
         seed: of the random draw of halves and pools.
+        members: number of records that each model trains on under `clean`; it has as many non-members, and all models
+            share these records, so that each is a member of exactly one shadow model of a pair. Null is half of the
+            training set. Under `paper` it is null, since every model trains on the whole training set.
         reference: number of non-members that the Min-Max defence may use.
         selection: records for choosing sparsity, lambda or epoch.
         known: records whose membership the attacker knows.
@@ -55,6 +63,7 @@ class ProtocolSettings:
     """
 
     seed: Count
+    members: AtLeastOne | None
     reference: Count
     selection: Pool
     known: Pool
@@ -91,6 +100,7 @@ class Split:
         selection_members, selection_nonmembers: for choosing sparsity, lambda or epoch.
         known_members, known_nonmembers: the attacker knows their membership.
         evaluation_members, evaluation_nonmembers: attacks are scored on these only.
+        spare: non-members that are in no pool; under `clean` the test set is among them.
         test: the official test set, for utility only; under `paper` the pools of non-members are taken from it.
 
     """
@@ -103,6 +113,7 @@ class Split:
     known_nonmembers: Tensor
     evaluation_members: Tensor
     evaluation_nonmembers: Tensor
+    spare: Tensor
     test: Tensor
 
     @classmethod
@@ -121,6 +132,7 @@ class Split:
             known_nonmembers=having(Role.KNOWN_NONMEMBER),
             evaluation_members=having(Role.EVALUATION_MEMBER),
             evaluation_nonmembers=having(Role.EVALUATION_NONMEMBER),
+            spare=having(Role.NONMEMBER),
             test=torch.arange(official_train, len(roles)),
         )
 
@@ -145,10 +157,16 @@ class Extent:
     shadows: int
 
 
-def split_roles(protocol: str, settings: ProtocolSettings, extent: Extent) -> Roles:
+def split_roles(protocol: str, settings: ProtocolSettings, extent: Extent, labels: Records) -> Roles:
     """Draw the role of every record for every model, uint8 [models, records].
 
     The rows of `clean` are the targets, then the shadow models; `paper` has one row, which all targets share.
+
+    Args:
+        protocol: `paper` or `clean`.
+        settings: sizes of the pools.
+        extent: numbers of records and models.
+        labels: int64 [records], the classes by which the draws are stratified.
 
     Raises:
         UserError: unknown protocol, or more records asked for than there are.
@@ -156,78 +174,118 @@ def split_roles(protocol: str, settings: ProtocolSettings, extent: Extent) -> Ro
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"protocols.{protocol}: unknown protocol, allowed {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[protocol](settings, extent)
+    return PROTOCOLS[protocol](settings, extent, Strata.of(labels))
 
 
-def _paper(settings: ProtocolSettings, extent: Extent) -> Roles:
+def _paper(settings: ProtocolSettings, extent: Extent, strata: Strata) -> Roles:
     """All official training records except the reference are members; pools of non-members come from the test set."""
     draw = np.random.default_rng([settings.seed, 0])
     roles = np.full(extent.records, Role.NONMEMBER, dtype=np.uint8)
     roles[: extent.official_train] = Role.MEMBER
     train = draw.permutation(extent.official_train)
     test = extent.official_train + draw.permutation(extent.records - extent.official_train)
-    reference = (Role.REFERENCE, settings.reference)
-    _assign(roles, train, [reference, *_member_pools(settings)], "paper: members and reference")
-    _assign(roles, test, _nonmember_pools(settings), "paper: non-members (of the official test set)")
+    places = ("paper: members and reference", "paper: non-members (of the official test set)")
+    _assign(roles, (train, test), settings, strata, places, reference_from=0)
     return roles[None]
 
 
-def _clean(settings: ProtocolSettings, extent: Extent) -> Roles:
-    """Half of the official training records, rounded down, are members; the others are non-members."""
-    half = extent.official_train // 2
+def _clean(settings: ProtocolSettings, extent: Extent, strata: Strata) -> Roles:
+    """Half of the records that take part are members; the others are non-members."""
+    half = extent.official_train // 2 if settings.members is None else settings.members
+    if 2 * half > extent.official_train:
+        most = extent.official_train // 2
+        raise UserError(f"protocols.clean.members: found {half}, allowed at most {most} (as many are non-members)")
+    everything = np.random.default_rng([settings.seed, 3]).permutation(extent.official_train)
+    part, _ = strata.divided(everything, 2 * half)
+    places = ("clean: members (one half)", "clean: non-members (the other half)")
     rows = []
     for model in range(extent.targets + extent.shadows):
-        order = _order(settings.seed, model, extent)
         roles = np.full(extent.records, Role.NONMEMBER, dtype=np.uint8)
-        roles[order[:half]] = Role.MEMBER
-        reference = (Role.REFERENCE, settings.reference)
-        _assign(roles, order[:half], _member_pools(settings), "clean: members (one half)")
-        _assign(roles, order[half:], [reference, *_nonmember_pools(settings)], "clean: non-members (the other half)")
+        halves = _halves(settings.seed, model, extent, part, strata)
+        roles[halves[0]] = Role.MEMBER
+        _assign(roles, halves, settings, strata, places, reference_from=1)
         rows.append(roles)
     return np.stack(rows)
 
 
-PROTOCOLS: dict[str, Callable[[ProtocolSettings, Extent], Roles]] = {"paper": _paper, "clean": _clean}
+PROTOCOLS: dict[str, Callable[[ProtocolSettings, Extent, Strata], Roles]] = {"paper": _paper, "clean": _clean}
 
 
-def _order(seed: int, model: int, extent: Extent) -> Any:
-    """Return the training records in an order whose first half are the members of the model.
+def _halves(seed: int, model: int, extent: Extent, part: Records, strata: Strata) -> tuple[Records, Records]:
+    """Return the members and the non-members of a model in a random order.
 
     Each target is drawn independently of all other models, so that the number of shadow models that train on a record
     says nothing about its membership in a target. Shadow models come in pairs of complementary halves, so that every
     record is a member of exactly half of them. A model's draw does not depend on the number of models.
     """
     if model < extent.targets:
-        return np.random.default_rng([seed, 1, model]).permutation(extent.official_train)
-    pair, second = divmod(model - extent.targets, 2)
-    order = np.random.default_rng([seed, 2, pair]).permutation(extent.official_train)
-    return np.roll(order, -(extent.official_train // 2)) if second else order
+        draw, second = np.random.default_rng([seed, 1, model]), 0
+    else:
+        pair, second = divmod(model - extent.targets, 2)
+        draw = np.random.default_rng([seed, 2, pair])
+    members, others = strata.divided(draw.permutation(np.sort(part)), len(part) // 2)
+    return (others, members) if second else (members, others)
 
 
-def _member_pools(settings: ProtocolSettings) -> list[tuple[Role, int | None]]:
-    return [
-        (Role.SELECTION_MEMBER, settings.selection.members),
-        (Role.KNOWN_MEMBER, settings.known.members),
-        (Role.EVALUATION_MEMBER, settings.evaluation.members),
-    ]
+def _assign(
+    roles: Roles,
+    candidates: tuple[Records, Records],
+    settings: ProtocolSettings,
+    strata: Strata,
+    places: tuple[str, str],
+    reference_from: int,
+) -> None:
+    """Assign roles to the candidates for members and for non-members, the same class frequencies in both.
+
+    Args:
+        roles: of one model, changed in place.
+        candidates: for pools of members and for pools of non-members, in a random order.
+        settings: sizes of the pools; an open one takes all candidates that remain, at least one.
+        strata: the classes of the records.
+        places: of the candidates, for messages.
+        reference_from: which of the candidates the reference records are taken from.
+
+    """
+    _check_sizes(candidates, settings, places, reference_from)
+    left = list(candidates)
+    frequencies = strata.counts(candidates[1])  # of the non-members, under `paper` the scarcer side
+
+    def take(side: int, role: Role, size: int) -> None:
+        taken, left[side] = strata.divided(left[side], size, frequencies)
+        roles[taken] = role
+
+    take(0, Role.SELECTION_MEMBER, settings.selection.members)
+    take(1, Role.SELECTION_NONMEMBER, settings.selection.nonmembers)
+    take(0, Role.KNOWN_MEMBER, settings.known.members)
+    take(1, Role.KNOWN_NONMEMBER, settings.known.nonmembers)
+    take(reference_from, Role.REFERENCE, settings.reference)
+    evaluation = (Role.EVALUATION_MEMBER, Role.EVALUATION_NONMEMBER)
+    sizes = (settings.evaluation.members, settings.evaluation.nonmembers)
+    for side in sorted((0, 1), key=lambda one: sizes[one] is not None):  # what remains sets the other's frequencies
+        size = sizes[side]
+        if size is None:
+            frequencies = strata.counts(left[side])
+        take(side, evaluation[side], len(left[side]) if size is None else size)
 
 
-def _nonmember_pools(settings: ProtocolSettings) -> list[tuple[Role, int | None]]:
-    return [
-        (Role.SELECTION_NONMEMBER, settings.selection.nonmembers),
-        (Role.KNOWN_NONMEMBER, settings.known.nonmembers),
-        (Role.EVALUATION_NONMEMBER, settings.evaluation.nonmembers),
-    ]
-
-
-def _assign(roles: Roles, candidates: Any, wanted: Sequence[tuple[Role, int | None]], where: str) -> None:
-    """Assign roles to the candidates in their order; a size of None means all that remain, at least one."""
-    sizes = [1 if size is None else size for _, size in wanted]
-    if sum(sizes) > len(candidates):
-        listed = " + ".join(f"{size} {role.name.lower()}" for (role, _), size in zip(wanted, sizes, strict=True))
-        raise UserError(f"protocols.{where}: found {listed} = {sum(sizes)}, allowed at most {len(candidates)}")
-    start = 0
-    for role, size in wanted:
-        stop = len(candidates) if size is None else start + size
-        roles[candidates[start:stop]] = role
-        start = stop
+def _check_sizes(
+    candidates: tuple[Records, Records], settings: ProtocolSettings, places: tuple[str, str], reference_from: int
+) -> None:
+    pools: Sequence[list[tuple[Role, int | None]]] = (
+        [
+            (Role.SELECTION_MEMBER, settings.selection.members),
+            (Role.KNOWN_MEMBER, settings.known.members),
+            (Role.EVALUATION_MEMBER, settings.evaluation.members),
+        ],
+        [
+            (Role.SELECTION_NONMEMBER, settings.selection.nonmembers),
+            (Role.KNOWN_NONMEMBER, settings.known.nonmembers),
+            (Role.EVALUATION_NONMEMBER, settings.evaluation.nonmembers),
+        ],
+    )
+    pools[reference_from].insert(0, (Role.REFERENCE, settings.reference))
+    for wanted, found, place in zip(pools, candidates, places, strict=True):
+        sizes = [1 if size is None else size for _, size in wanted]
+        if sum(sizes) > len(found):
+            listed = " + ".join(f"{size} {role.name.lower()}" for (role, _), size in zip(wanted, sizes, strict=True))
+            raise UserError(f"protocols.{place}: found {listed} = {sum(sizes)}, allowed at most {len(found)}")

@@ -15,13 +15,14 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 NasrVariant = Literal["paper", "released"]
+Initialisation = Literal["nasr", "he"]
 
 # Hidden widths of each branch. `paper`: as in Lab41/cyphercat and MIA-SafeCompress, which follow the paper's figure.
 # `released`: SPIN-UMass/ML-Privacy-Regulization, PPN_ALEXNET_GIT.py, for CIFAR-100.
 _PREDICTION_BRANCH: dict[NasrVariant, tuple[int, ...]] = {"paper": (1024, 512, 64), "released": (1024, 512, 64)}
 _LABEL_BRANCH: dict[NasrVariant, tuple[int, ...]] = {"paper": (512, 64), "released": (128, 64)}
 _COMMON: dict[NasrVariant, tuple[int, ...]] = {"paper": (256, 64, 1), "released": (256, 128, 64, 1)}
-_WEIGHT_DEVIATION = 0.01
+_WEIGHT_DEVIATION = 0.01  # of Nasr et al.
 
 
 class NasrNetwork(nn.Module):
@@ -32,17 +33,24 @@ class NasrNetwork(nn.Module):
         variant: `paper` reads posteriors and labels coded 0/1; `released` reads raw logits and labels coded -1/+1,
             and has other widths.
         generators: one per member; its weights are drawn from it alone.
+        initialisation: of the weights, see `MemberLinear`.
 
     """
 
-    def __init__(self, classes: int, variant: NasrVariant, generators: Sequence[torch.Generator]) -> None:
+    def __init__(
+        self,
+        classes: int,
+        variant: NasrVariant,
+        generators: Sequence[torch.Generator],
+        initialisation: Initialisation = "nasr",
+    ) -> None:
         super().__init__()
         self.classes = classes
         self.variant = variant
-        self.prediction = _perceptron((classes, *_PREDICTION_BRANCH[variant]), generators)
-        self.label = _perceptron((classes, *_LABEL_BRANCH[variant]), generators)
+        self.prediction = _perceptron((classes, *_PREDICTION_BRANCH[variant]), generators, initialisation)
+        self.label = _perceptron((classes, *_LABEL_BRANCH[variant]), generators, initialisation)
         joined = _PREDICTION_BRANCH[variant][-1] + _LABEL_BRANCH[variant][-1]
-        self.common = _perceptron((joined, *_COMMON[variant]), generators)[:-1]  # no ReLU after the last layer
+        self.common = _perceptron((joined, *_COMMON[variant]), generators, initialisation)[:-1]  # no ReLU at the end
 
     def seen(self, logits: Tensor) -> Tensor:
         """Turn a classifier's logits into this variant's input, of the same shape."""
@@ -70,10 +78,21 @@ class NasrNetwork(nn.Module):
 class MemberLinear(nn.Module):
     """M linear layers in one batched product: [M, batch, inputs] to [M, batch, outputs]."""
 
-    def __init__(self, inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
-        """Draw the weights from N(0, 0.01^2), as Nasr et al. do, member by member; biases are 0."""
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        generators: Sequence[torch.Generator],
+        initialisation: Initialisation = "nasr",
+    ) -> None:
+        """Draw the weights member by member; biases are 0.
+
+        They are drawn from N(0, 0.01^2), as those of Nasr et al., or from N(0, 2 / inputs), by which the scale of the
+        values is the same in all layers before ReLUs (He et al. 2015, arXiv 1502.01852, Equation 10).
+        """
         super().__init__()
-        drawn = [torch.empty(inputs, outputs).normal_(0, _WEIGHT_DEVIATION, generator=one) for one in generators]
+        deviation = _WEIGHT_DEVIATION if initialisation == "nasr" else (2 / inputs) ** 0.5
+        drawn = [torch.empty(inputs, outputs).normal_(0, deviation, generator=one) for one in generators]
         self.weight = nn.Parameter(torch.stack(drawn))
         self.bias = nn.Parameter(torch.zeros(len(generators), 1, outputs))
 
@@ -82,8 +101,10 @@ class MemberLinear(nn.Module):
         return torch.baddbmm(self.bias, values, self.weight)
 
 
-def _perceptron(widths: tuple[int, ...], generators: Sequence[torch.Generator]) -> nn.Sequential:
+def _perceptron(
+    widths: tuple[int, ...], generators: Sequence[torch.Generator], initialisation: Initialisation
+) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [MemberLinear(inputs, outputs, generators), nn.ReLU()]
+        layers += [MemberLinear(inputs, outputs, generators, initialisation), nn.ReLU()]
     return nn.Sequential(*layers)

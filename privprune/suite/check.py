@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
@@ -17,10 +16,11 @@ from privprune.settings import at, read
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section
 from privprune.suite.inversions import check_budgets, check_classes
+from privprune.suite.membership import check_membership
 from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
-from privprune.workflow.attack import AttackEntry
+from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
 from privprune.workflow.inversions import InversionEntry, check_features
@@ -32,6 +32,7 @@ SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack",
 PLUGINS = "plugins"  # modules from outside that declare methods; a suite may leave the key out
 DEVICES = ("found", "cpu", "cuda")  # `found`: the GPU if there is one, else the CPU
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC takes it as a separator of keys
+NO_CELL = "None"  # what DVC makes of null; `check` writes a file of this name among the cells, see dvc.yaml
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -148,6 +149,8 @@ def _check_names(sections: Mapping[str, Any], file: str) -> None:
         for name in sections[section] if isinstance(sections[section], Mapping) else ():
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ + -")
+            if name == NO_CELL:
+                raise UserError(f"{file}: {section}.{name}: found this name, which stands for null, allowed others")
             if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
                 raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
 
@@ -208,14 +211,9 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
     if isinstance(entry, InversionEntry):
         _check_inversion(suite, entry, where)
         return
-    entry.built(where)
     if suite.network(entry.target).reidentification is not None:
         raise UserError(f"{where}.methods: found some, allowed `inversions` ({entry.target} finds identities again)")
-    for label, settings in entry.methods.items():
-        method = MEMBERSHIP_ATTACKS[str(settings["attack"])]
-        reason = suite.without_shadows(entry.target) if method.needs_shadows else None
-        if reason is not None:
-            raise UserError(f"{where}.methods.{label}: needs shadow models, but {reason}")
+    check_membership(suite, entry, where)
 
 
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privprune.lineage import lineage
-from privprune.workflow.attack import AttackEntry
+from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry, check_deploy
 from privprune.workflow.inversions import InversionEntry

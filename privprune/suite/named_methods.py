@@ -17,7 +17,7 @@ from privprune.pruning import PRUNING
 from privprune.registry import Registry
 
 MAKING = ("train", "prune", "harden")  # sections whose entries make cells
-_CELL = {"attack": "target", "recognise": "judge", "deploy": "cell"}  # section -> key that names a cell
+_CELLS = {"attack": ("target", "released_with"), "recognise": ("judge",), "deploy": ("cell",)}  # keys that name cells
 _NAMING = ("name", "attack", "model")  # keys whose value may be a method's name
 
 
@@ -37,9 +37,9 @@ def modules_named(suite: Mapping[str, Any], section: str, name: str) -> list[str
     """
     entry = suite[section][name]
     modules = set(_modules(entry))
-    cell = name if section in MAKING else entry.get(_CELL.get(section, ""))
-    if cell is not None:
-        modules |= set(_modules(_network(suite, cell))) | set(_outputs(suite, cell))
+    cells = [name] if section in MAKING else [entry.get(key) for key in _CELLS.get(section, ())]
+    for cell in cells:
+        modules |= set() if cell is None else set(_modules(_network(suite, cell))) | set(_outputs(suite, cell))
     return sorted(modules)
 
 

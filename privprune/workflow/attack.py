@@ -3,91 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
-from privprune.attacks.choice import build_attack
-from privprune.attacks.membership import (
-    MEMBERSHIP_ATTACKS,
-    Attack,
-    Evidence,
-    TrainsTogether,
-    attack_each,
-    evidence_about,
-    replay,
-)
+from privprune.attacks.membership import Evidence, TrainsTogether, attack_each, replay
+from privprune.attacks.membership.checks.all_attacks import ABOUT_METRICS, attack_checks
+from privprune.attacks.membership.checks.twice_the_budget import doubled
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.metrics.membership import Measured, Scores, measure
+from privprune.checks import Check
+from privprune.metrics.membership import Measured, Scores, measure, point
 from privprune.randomness import Purpose, generator, numpy_generator
-from privprune.settings import AtLeastOne, Positive
-from privprune.training.ensemble import Ensemble
-from privprune.training.prediction import predict
+from privprune.workflow.attack_entry import AttackEntry, ChosenAttack
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.stacks import as_array, as_tensor
+from privprune.workflow.membership_evidence import Queries, check_companion, gather_evidence
 from privprune.workflow.workers import run_in_workers
 
-
-@dataclass(frozen=True)
-class BaseRates:
-    """Further runs of attacks where members outnumber non-members.
-
-    Attributes:
-        attacks: labels of the methods that are run again.
-        odds: members per non-member, each at least 1.
-
-    """
-
-    attacks: tuple[str, ...]
-    odds: tuple[Positive, ...]
-
-
-@dataclass(frozen=True)
-class AttackEntry:
-    """An entry of the suite's `attack` section.
-
-    Attributes:
-        paper: the paper whose row it belongs to.
-        data: name of the dataset.
-        target: the cell that is attacked.
-        methods: label -> settings, whose key `attack` names the method; tables show the label.
-        base_rates: further runs at other ratios of members to non-members.
-        resamples: number of bootstrap samples behind each interval.
-        seed: of all random numbers of the attacks.
-
-    """
-
-    paper: str
-    data: str
-    target: str
-    methods: dict[str, dict[str, object]]
-    base_rates: BaseRates
-    resamples: AtLeastOne
-    seed: int
-
-    def __post_init__(self) -> None:
-        """Check that the methods that are run at other base rates exist."""
-        for label in self.base_rates.attacks:
-            if label not in self.methods:
-                raise ValueError(f"base_rates.attacks: found {label!r}, allowed {', '.join(self.methods)}")
-
-    def built(self, where: str) -> dict[str, Attack]:
-        """Build the attacks, by their labels.
-
-        Args:
-            where: place of the entry, for the message.
-
-        Raises:
-            UserError: an attack is unknown, or its settings are wrong.
-
-        """
-        return {
-            label: build_attack(MEMBERSHIP_ATTACKS, settings, f"{where}.methods.{label}")
-            for label, settings in self.methods.items()
-        }
+COMPARED = ("balanced_accuracy", "auc")  # on selection records, for the choice of the strongest attack
 
 
 @dataclass(frozen=True)
@@ -95,151 +29,208 @@ class AttackResults:
     """Results of all membership attacks on a cell.
 
     Attributes:
-        results: label -> metrics with intervals, ROC curve and history, in the form of a record.
+        results: label -> metrics with intervals, ROC curve and history, in the form of a record. `selection` has one
+            value per target of `balanced_accuracy` and `auc` on the selection records, from which the strongest attack
+            is chosen; `control` says that it is none.
         scores: `<label>/<target>/members|nonmembers` -> float64 [n], scores of the evaluation records.
+        checks: label -> its checks; `<label> <metric>` -> those that one metric rests on besides.
 
     """
 
     results: dict[str, Any]
     scores: dict[str, Any]
+    checks: dict[str, list[dict[str, Any]]]
 
 
 def attack_cell(
     entry: AttackEntry,
-    attacks: Mapping[str, Attack],
+    attacks: Mapping[str, ChosenAttack],
     cell: Cell,
     context: DataContext,
     checkpoints: Checkpoints = NONE,
+    companion: Cell | None = None,
 ) -> AttackResults:
     """Attack every target of a cell.
 
     Args:
         entry: seed, base rates and resamples.
-        attacks: label -> attack, see `AttackEntry.built`.
+        attacks: label -> attack, see `AttackEntry.chosen`.
         cell: the networks.
         context: the data that they were trained on.
         checkpoints: where the work is stored, so that it can be resumed.
+        companion: the cell that the entry's `released_with` names.
 
     Raises:
-        UserError: the cell was trained on other data, or an attack needs shadow models and the cell has none.
+        UserError: the cell was trained on other data, an attack needs shadow models and the cell has none, or the
+            companion has other data, splits or seeds.
 
     """
     check_same_data(cell, context, f"target: {entry.target}")
-    evidences = gather_evidence(cell, context)
-    jobs = [
-        _Job(label, odds, targets)
-        for label, attack in attacks.items()
-        for odds in (None, *_odds_of(entry, label))
-        for targets in _targets_per_job(attack, len(evidences), context.device)
-    ]
+    if companion is not None:
+        check_companion(companion, cell, f"released_with: {entry.released_with}")
+    evidences = gather_evidence(cell, context, _queries(entry, attacks), companion)
+    jobs = _jobs(entry, attacks, len(evidences), context.device)
 
-    def work(job: _Job) -> list[Scores]:
+    def work(job: _Job) -> list[_Scored]:
         within = checkpoints.within(job.part)
         return checkpoints.done(job.part, lambda: _attack(entry, attacks[job.label], evidences, job, within))
 
-    scores_of: dict[tuple[str, float | None], list[Scores]] = {}
-    for job, scores in zip(jobs, run_in_workers(work, jobs), strict=True):
-        scores_of.setdefault((job.label, job.odds), []).extend(scores)
-    measured = run_in_workers(lambda run: _measure(entry, *run, scores_of[run]), list(scores_of))
-    return _results(scores_of, measured)
+    scored: dict[_Run, list[_Scored]] = {}
+    for job, found in zip(jobs, run_in_workers(work, jobs), strict=True):
+        scored.setdefault(job.run, []).extend(found)
+    runs = [run for run in scored if not run.twice]
+    measured = run_in_workers(lambda run: _measure(entry, run, scored[run]), runs)
+    results, arrays = _results(scored, dict(zip(runs, measured, strict=True)), attacks)
+    checks: dict[str, list[dict[str, Any]]] = {}
+    for label, chosen in attacks.items():
+        again = scored.get(_Run(label, None, twice=True))
+        own = [one.evaluation for one in scored[_Run(label)]]
+        made = attack_checks(chosen.method, chosen.settings, own, evidences, again[0].evaluation if again else None)
+        checks |= _by_subject(label, made)
+    return AttackResults(results, arrays, checks)
 
 
-def _results(
-    scores_of: Mapping[tuple[str, float | None], Sequence[Scores]], measured: Sequence[Measured]
-) -> AttackResults:
-    """Sort the scores and measurements of all runs, (label, odds), by their labels."""
-    results: dict[str, Any] = {}
-    arrays: dict[str, Any] = {}
-    for ((label, odds), scores), measurement in zip(scores_of.items(), measured, strict=True):
-        if odds is not None:
-            accuracy = measurement.metrics["accuracy"].as_record()
-            results[label]["metrics"][f"accuracy_at_{odds:g}_to_1"] = accuracy
-            continue
-        results[label] = measurement.as_record()
-        for target, score in enumerate(scores):
-            arrays |= {f"{label}/{target}/members": score.members, f"{label}/{target}/nonmembers": score.nonmembers}
-    return AttackResults(results, arrays)
+def _queries(entry: AttackEntry, attacks: Mapping[str, ChosenAttack]) -> Queries:
+    """Collect the changed records that the attacks ask for, each once."""
+    views = dict.fromkeys(view for chosen in attacks.values() for view in chosen.views)
+    of_shadows = dict.fromkeys(
+        view for chosen in attacks.values() if chosen.method.needs_shadows for view in chosen.views
+    )
+    return Queries(tuple(views), tuple(of_shadows), entry.seed)
+
+
+class _Run(NamedTuple):
+    """One run of a method on all targets: at equal base rates (odds None), at other odds, or with twice the budget."""
+
+    label: str
+    odds: float | None = None
+    twice: bool = False
 
 
 class _Job(NamedTuple):
-    """The work of one worker process: a method against some targets, at equal base rates (None) or at other odds."""
+    """The work of one worker process: a run against some targets."""
 
-    label: str
-    odds: float | None
+    run: _Run
     targets: Sequence[int]
+
+    @property
+    def label(self) -> str:
+        """Label of the method."""
+        return self.run.label
 
     @property
     def part(self) -> str:
         """Name of the job in checkpoints."""
-        targets = " ".join(map(str, self.targets))
-        return f"{self.label} on {targets}" if self.odds is None else f"{self.label} at {self.odds:g} to 1 on {targets}"
+        how = "" if self.run.odds is None else f" at {self.run.odds:g} to 1"
+        budget = " with twice the budget" if self.run.twice else ""
+        return f"{self.label}{how}{budget} on {' '.join(map(str, self.targets))}"
 
 
-def _targets_per_job(attack: Attack, targets: int, device: torch.device) -> list[Sequence[int]]:
-    """Divide the targets into jobs: on the CPU one by one for attacks that train, else all in one job.
+class _Scored(NamedTuple):
+    """Scores of the evaluation records, and of the selection records; None at other odds."""
+
+    evaluation: Scores
+    selection: Scores | None
+
+
+def _jobs(entry: AttackEntry, attacks: Mapping[str, ChosenAttack], targets: int, device: torch.device) -> list[_Job]:
+    """List the work: on the CPU target by target for attacks that train, else all targets in one job.
 
     Attack networks of several targets can be trained as one stack, which is faster on a GPU only.
     """
-    if isinstance(attack, TrainsTogether) and device.type == "cpu":
-        return [[target] for target in range(targets)]
-    return [range(targets)]
+    jobs = []
+    for label, chosen in attacks.items():
+        odds = entry.base_rates.odds if label in entry.base_rates.attacks else ()
+        alone = isinstance(chosen.attack, TrainsTogether) and device.type == "cpu"
+        parts: list[Sequence[int]] = [[target] for target in range(targets)] if alone else [range(targets)]
+        jobs += [_Job(_Run(label, one), part) for one in (None, *odds) for part in parts]
+        if label in entry.twice:
+            jobs.append(_Job(_Run(label, None, twice=True), [0]))
+    return jobs
 
 
-def _odds_of(entry: AttackEntry, label: str) -> tuple[float, ...]:
-    """Return the odds at which a method is run again."""
-    return entry.base_rates.odds if label in entry.base_rates.attacks else ()
+def _results(
+    scored: Mapping[_Run, Sequence[_Scored]], measured: Mapping[_Run, Measured], attacks: Mapping[str, ChosenAttack]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sort the measurements of all runs by their labels; returns these, and the scores."""
+    results: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
+    for run, measurement in measured.items():
+        if run.odds is not None:
+            accuracy = measurement.metrics["accuracy"].as_record()
+            results[run.label]["metrics"][f"accuracy_at_{run.odds:g}_to_1"] = accuracy
+            continue
+        points = [point(one.selection) for one in scored[run] if one.selection is not None]
+        results[run.label] = {
+            **measurement.as_record(),
+            "selection": {name: [values[name] for values in points] for name in COMPARED},
+            "control": attacks[run.label].method.control,
+        }
+        for target, (scores, _) in enumerate(scored[run]):
+            place = f"{run.label}/{target}"
+            arrays |= {f"{place}/members": scores.members, f"{place}/nonmembers": scores.nonmembers}
+    return results, arrays
 
 
-def _purpose(label: str, odds: float | None) -> tuple[Purpose, tuple[int | str, ...]]:
+def _by_subject(label: str, checks: Sequence[Check]) -> dict[str, list[dict[str, Any]]]:
+    """Sort checks into those of the attack, and those of one metric: subject -> checks as in a record."""
+    subjects: dict[str, list[dict[str, Any]]] = {label: []}
+    for one in checks:
+        metric = next((one.name.removeprefix(prefix) for prefix in ABOUT_METRICS if one.name.startswith(prefix)), "")
+        subjects.setdefault(f"{label} {metric}".strip(), []).append(one.as_record())
+    return subjects
+
+
+def _purpose(run: _Run) -> tuple[Purpose, tuple[int | str, ...]]:
     """Return purpose and details of a method's generators: its label alone, so that other methods change nothing."""
-    if odds is None:
-        return Purpose.MEMBERSHIP_ATTACK, (label,)
-    return Purpose.BASE_RATE_REPLAY, (label, round(1000 * odds))
+    if run.odds is None:
+        return Purpose.MEMBERSHIP_ATTACK, (run.label,)
+    return Purpose.BASE_RATE_REPLAY, (run.label, round(1000 * run.odds))
 
 
 def _attack(
-    entry: AttackEntry, attack: Attack, evidences: Sequence[Evidence], job: _Job, checkpoints: Checkpoints
-) -> list[Scores]:
+    entry: AttackEntry, chosen: ChosenAttack, evidences: Sequence[Evidence], job: _Job, checkpoints: Checkpoints
+) -> list[_Scored]:
     """Run a job; returns the scores of each of its targets."""
-    purpose, details = _purpose(job.label, job.odds)
+    purpose, details = _purpose(job.run)
     generators = [generator(entry.seed, purpose, target, *details) for target in job.targets]
     selected = [evidences[target] for target in job.targets]
-    if job.odds is not None:
-        return replay(attack, selected, job.odds, generators, checkpoints)
-    return attack_each(attack, selected, generators, checkpoints)
+    attack = chosen.attack
+    if job.run.odds is not None:
+        replayed = replay(attack, selected, job.run.odds, generators, checkpoints)
+        return [_Scored(scores, None) for scores in replayed]
+    if job.run.twice:
+        attack = ChosenAttack.of(chosen.method, doubled(chosen.settings)).attack
+    both = [evidence.with_selection() for evidence in selected]
+    found = attack_each(attack, both, generators, checkpoints)
+    return [_divided(scores, evidence) for scores, evidence in zip(found, selected, strict=True)]
 
 
-def _measure(entry: AttackEntry, label: str, odds: float | None, scores: Sequence[Scores]) -> Measured:
+def _divided(scores: Scores, evidence: Evidence) -> _Scored:
+    """Divide scores into those of the evaluation records and those of the selection records behind them."""
+    members, nonmembers = len(evidence.evaluation_members), len(evidence.evaluation_nonmembers)
+    first = replace(scores, members=scores.members[:members], nonmembers=scores.nonmembers[:nonmembers])
+    last = replace(scores, members=scores.members[members:], nonmembers=scores.nonmembers[nonmembers:], history={})
+    return _Scored(first, last)
+
+
+def _measure(entry: AttackEntry, run: _Run, scored: Sequence[_Scored]) -> Measured:
     """Measure a method over all targets."""
-    purpose, details = _purpose(label, odds)
+    purpose, details = _purpose(run)
+    scores = _as_long([one.evaluation for one in scored])
     return measure(scores, entry.resamples, numpy_generator(entry.seed, purpose, *details))
 
 
-def gather_evidence(cell: Cell, context: DataContext) -> list[Evidence]:
-    """Query every network of a cell once with every record, and sort the outputs by what an attacker may know.
-
-    Returns:
-        one per target.
-
-    """
-    manifest = cell.manifest
-    outputs = run_in_workers(lambda number: as_array(_logits(cell, context, number)), range(manifest.networks))
-    logits = torch.stack([as_tensor(output) for output in outputs])
-    labels = context.dataset.labels.cpu()
-    members = torch.zeros(manifest.networks, len(labels), dtype=torch.bool)
-    for number in range(manifest.networks):
-        members[number, context.members(manifest, number)] = True
-    evidences = []
-    for target in range(manifest.targets):
-        split = context.split(manifest, target)
-        population = torch.cat([split.reference, split.selection_nonmembers]) if manifest.shadows else None
-        shadows = members if manifest.shadows else None
-        evidences.append(evidence_about(target, logits, labels, split, shadows, population))
-    return evidences
-
-
-def _logits(cell: Cell, context: DataContext, number: int) -> Tensor:
-    """Compute the logits of one network on all records, float [N, classes]."""
-    model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
-    everything = torch.arange(len(context.dataset.labels), device=context.device)
-    return predict(Ensemble([model]), context.dataset.images, everything)[0].cpu()
+def _as_long(scores: Sequence[Scores]) -> list[Scores]:
+    """Give the curves of all targets one length: that of a network that has stopped stays at its last value."""
+    longest = {name: max(len(one.history[name]) for one in scores) for name in scores[0].history}
+    return [
+        replace(
+            one,
+            history={
+                name: [*one.history[name], *one.history[name][-1:] * (length - len(one.history[name]))]
+                for name, length in longest.items()
+            },
+        )
+        for one in scores
+    ]

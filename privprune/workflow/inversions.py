@@ -22,6 +22,7 @@ class InversionEntry:
         paper: the paper whose row it belongs to.
         data: name of the dataset.
         target: the cell that is attacked.
+        released_with: null; networks that were released together are attacked for membership only.
         cut: where a whole network is cut for the attack, a block's name or a number of blocks; null for a network that
             has a cut of its own.
         inversions: label -> settings, whose key `attack` names the attack.
@@ -36,6 +37,7 @@ class InversionEntry:
     paper: str
     data: str
     target: str
+    released_with: str | None
     cut: Any
     inversions: dict[str, dict[str, object]]
     twice: tuple[str, ...]
@@ -47,6 +49,8 @@ class InversionEntry:
         """Check the type of the cut, and the labels: `original` names the panel of the true images."""
         if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
             raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
+        if self.released_with is not None:
+            raise ValueError(f"released_with: found {self.released_with!r}, allowed null with inversions")
         if not self.inversions or "original" in self.inversions:
             raise ValueError(
                 f"inversions: found {', '.join(self.inversions) or 'none'}, allowed at least one, none `original`"

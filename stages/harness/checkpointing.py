@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from privprune.checkpoints.store import Checkpoints, checkpoints_in
 from privprune.errors import UserError
@@ -20,15 +21,16 @@ _DEFAULT_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def checkpointed(place: RecordLocation, context: DataContext) -> Iterator[Checkpoints]:
+def checkpointed(place: RecordLocation, context: DataContext, *more: Path) -> Iterator[Checkpoints]:
     """Checkpoint a stage in `data/checkpoints/<stage>/<name>` until it succeeds.
 
     A checkpoint is used again only where nothing has changed on which the result depends: the entry of the suite, the
-    code, the versions of libraries, the kind of device, and the files of the dataset and of the origin.
+    code, the versions of libraries, the kind of device, and the files of the dataset, the origin and further folders.
 
     Args:
         place: where the stage writes its record.
         context: of the stage.
+        more: further folders that the stage reads.
 
     Yields:
         the checkpoints of the stage.
@@ -39,7 +41,7 @@ def checkpointed(place: RecordLocation, context: DataContext) -> Iterator[Checkp
     """
     code = DATA / "code" / place.stage / f"{place.name}.json"
     listed = code.read_text() if code.exists() else ""
-    folders = {context.folder, DATA / place.origin}
+    folders = {context.folder, DATA / place.origin, *more}
 
     def key() -> str:
         work = [place.suite, place.stage, place.name, place.written, listed, versions(), context.device.type]

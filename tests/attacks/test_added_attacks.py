@@ -19,7 +19,7 @@ from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.errors import UserError
 from privprune.registry import Registry
 from privprune.settings import read
-from privprune.workflow.attack import AttackEntry
+from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.inversions import InversionEntry
 
 MEMBERSHIP = """
@@ -74,8 +74,10 @@ MEMBERSHIP_ENTRY = {
     "paper": "mia_pruning",
     "data": "digits",
     "target": "base",
+    "released_with": None,
     "methods": {"plain": {"attack": "top_logit", "threshold": 2}},
     "base_rates": {"attacks": [], "odds": []},
+    "twice": [],
     "resamples": 10,
     "seed": 0,
 }
@@ -83,6 +85,7 @@ INVERSION_ENTRY = {
     "paper": "cem",
     "data": "digits",
     "target": "base",
+    "released_with": None,
     "cut": None,
     "inversions": {"plain": {"attack": "grey_image"}},
     "twice": [],
@@ -118,10 +121,10 @@ def test_a_membership_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.Mon
     """A suite can name the attack of an added file, and it gives its scores; without the file the name is unknown."""
     entry = read(AttackEntry, MEMBERSHIP_ENTRY, "suite")
     with pytest.raises(UserError, match=r"^suite.methods.plain.attack: found 'top_logit', allowed confidence, "):
-        entry.built("suite")
+        entry.chosen("suite")
     assert added(monkeypatch, MEMBERSHIP_ATTACKS, module_of(tmp_path / "top_logit.py", MEMBERSHIP)) == ["top_logit"]
     evidence = simulated(leak=3.0, records=60, seed=0)
-    scores = entry.built("suite")["plain"](evidence, torch.Generator())
+    scores = entry.chosen("suite")["plain"].attack(evidence, torch.Generator())
     assert scores.threshold == 2.0
     np.testing.assert_array_equal(scores.members, evidence.evaluation_members.logits.amax(1).double().numpy())
 

@@ -62,8 +62,9 @@ def test_stored_splits_are_those_drawn(tmp_path: Path) -> None:
     """What load_split reads for a model are the members that the protocol draws for it; `paper` shares one row."""
     folder = fetched(tmp_path)
     settings, extent = dataset_settings(), Extent(1500, 1797, 2, 4)
+    labels = load_dataset(folder).labels.numpy()
     for protocol, models in (("clean", 6), ("paper", 2)):
-        rows = split_roles(protocol, settings.protocols[protocol], extent)
+        rows = split_roles(protocol, settings.protocols[protocol], extent, labels)
         for model in range(models):
             row = rows[min(model, len(rows) - 1)]
             expected = np.flatnonzero(np.isin(row, MEMBER_ROLES))
@@ -104,6 +105,10 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
     [
         ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed cifar10, cifar100, digits, facescrub, fas"),
         ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
+        (
+            {"protocols": {"paper": POOLS | {"members": 9}}},
+            "datasets.digits: protocols.paper.members: found 9, allowed null",
+        ),
         ({"accept": "anything"}, "datasets.digits.accept: found 'anything', allowed verified, as_found"),
         ({"limit": 0}, "datasets.digits.limit: found 0, allowed at least 1"),
         ({"targets": 0}, "datasets.digits.targets: found 0, allowed at least 1"),

@@ -19,12 +19,14 @@ POOLS = (
     *(f"{pool}_{kind}" for pool in ("selection", "known", "evaluation") for kind in ("members", "nonmembers")),
 )
 DIGITS = Extent(official_train=1500, records=1797, targets=3, shadows=8)
+SKEWED = (0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.04, 0.01)  # class frequencies, all different
 
 
 def sizes(**changed: Any) -> ProtocolSettings:
     """Return sizes that fit the digits, with some keys changed."""
     complete = {
         "seed": 0,
+        "members": None,
         "reference": 50,
         "selection": {"members": 40, "nonmembers": 41},
         "known": {"members": 100, "nonmembers": 101},
@@ -33,9 +35,26 @@ def sizes(**changed: Any) -> ProtocolSettings:
     return read(ProtocolSettings, complete | changed, "params.yaml: protocols.clean")
 
 
+def labels_of(extent: Extent) -> np.ndarray[Any, Any]:
+    """Draw labels of eight classes with very different frequencies, not the same in training and test set."""
+    draw = np.random.default_rng(3)
+    train = draw.choice(len(SKEWED), extent.official_train, p=SKEWED)
+    return np.concatenate([train, draw.choice(len(SKEWED), extent.records - extent.official_train, p=SKEWED)])
+
+
+def roles_of(protocol: str, settings: ProtocolSettings, extent: Extent = DIGITS) -> Any:
+    """Draw the roles of all records for all models, with labels of eight classes."""
+    return split_roles(protocol, settings, extent, labels_of(extent))
+
+
 def splits(protocol: str, settings: ProtocolSettings, extent: Extent = DIGITS) -> list[Split]:
     """Draw the splits of all models."""
-    return [Split.of(row, extent.official_train) for row in split_roles(protocol, settings, extent)]
+    return [Split.of(row, extent.official_train) for row in roles_of(protocol, settings, extent)]
+
+
+def class_counts(records: torch.Tensor, extent: Extent = DIGITS) -> np.ndarray[Any, Any]:
+    """Count the records of each class."""
+    return np.bincount(labels_of(extent)[records.numpy()], minlength=len(SKEWED))
 
 
 def as_sets(split: Split) -> dict[str, set[int]]:
@@ -90,7 +109,7 @@ def test_clean_trains_on_exactly_half(seed: int, train: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_record_is_in_exactly_half_of_the_shadow_models(seed: int) -> None:
     """However few shadow models there are, no record lacks models with it or without it."""
-    rows = split_roles("clean", sizes(seed=seed), DIGITS)
+    rows = roles_of("clean", sizes(seed=seed))
     member = np.isin(rows, MEMBER_ROLES)[:, :1500]
     assert (member[3:].sum(axis=0) == 4).all()
 
@@ -98,7 +117,7 @@ def test_every_record_is_in_exactly_half_of_the_shadow_models(seed: int) -> None
 def test_targets_are_independent_halves() -> None:
     """A record is in about half of the targets: two targets share a quarter of the records, within five deviations."""
     extent = replace(DIGITS, targets=20, shadows=2)
-    member = np.isin(split_roles("clean", sizes(), extent), MEMBER_ROLES)[:, :1500].astype(int)
+    member = np.isin(roles_of("clean", sizes(), extent), MEMBER_ROLES)[:, :1500].astype(int)
     shared = member @ member.T
     deviation = np.sqrt(1500 / 16)  # of the hypergeometric law of the overlap
     others = shared[:20][:, :20][~np.eye(20, dtype=bool)]
@@ -109,8 +128,8 @@ def test_targets_are_independent_halves() -> None:
 
 def test_a_model_keeps_its_split_when_others_are_added() -> None:
     """The rows of targets and of shadow models do not depend on how many others there are."""
-    few = split_roles("clean", sizes(), DIGITS)
-    more = split_roles("clean", sizes(), replace(DIGITS, targets=5, shadows=12))
+    few = roles_of("clean", sizes())
+    more = roles_of("clean", sizes(), replace(DIGITS, targets=5, shadows=12))
     assert (few[:3] == more[:3]).all()
     assert (few[3:] == more[5:13]).all()
 
@@ -118,9 +137,9 @@ def test_a_model_keeps_its_split_when_others_are_added() -> None:
 @pytest.mark.parametrize("protocol", ["paper", "clean"])
 def test_the_seed_decides(protocol: str) -> None:
     """The same seed gives the same roles, another seed others."""
-    rows = split_roles(protocol, sizes(), DIGITS)
-    assert (rows == split_roles(protocol, sizes(), DIGITS)).all()
-    assert (rows != split_roles(protocol, sizes(seed=1), DIGITS)).any()
+    rows = roles_of(protocol, sizes())
+    assert (rows == roles_of(protocol, sizes())).all()
+    assert (rows != roles_of(protocol, sizes(seed=1))).any()
 
 
 @pytest.mark.parametrize("protocol", ["paper", "clean"])
@@ -147,13 +166,84 @@ def test_too_small_a_set_is_reported(protocol: str, pool: dict[str, int], messag
     """Asking for more records than there are ends with the numbers, also where an open pool would stay empty."""
     settings = sizes(known=pool, evaluation={"members": evaluated, "nonmembers": evaluated})
     with pytest.raises(UserError, match=f"protocols.{protocol}: {message}"):
-        split_roles(protocol, settings, DIGITS)
+        roles_of(protocol, settings)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "clean"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_members_and_nonmembers_of_a_pool_have_the_same_classes(protocol: str, seed: int) -> None:
+    """In pools of equal size, each class has as many members as non-members, but for one record."""
+    equal = {"members": 90, "nonmembers": 90}
+    for split in splits(protocol, sizes(seed=seed, selection=equal, known=equal, evaluation=equal)):
+        pools = vars(split)
+        for pool in ("selection", "known", "evaluation"):
+            counts = [class_counts(pools[f"{pool}_{kind}"]) for kind in ("members", "nonmembers")]
+            assert np.abs(counts[0] - counts[1]).max() <= 1
+            whole = split.test if protocol == "paper" else split.members
+            assert np.abs(counts[0] - 90 * class_counts(whole) / len(whole)).max() <= 1.5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_left_for_evaluation_has_the_same_classes_too(seed: int) -> None:
+    """Open pools of unequal size have the same class frequencies, but for two records of the smaller one."""
+    known = {"members": 101, "nonmembers": 101}
+    for split in splits("clean", sizes(seed=seed, known=known, evaluation={"members": None, "nonmembers": None})):
+        members, nonmembers = split.evaluation_members, split.evaluation_nonmembers
+        assert len(nonmembers) < len(members)
+        expected = class_counts(members) * len(nonmembers) / len(members)
+        assert np.abs(class_counts(nonmembers) - expected).max() <= 2
+
+
+def test_an_open_pool_sets_the_classes_of_a_closed_one() -> None:
+    """Under `paper`, 90 evaluated members have the class frequencies of all test records that are left."""
+    (split,) = splits("paper", sizes(evaluation={"members": 90, "nonmembers": None}))
+    expected = class_counts(split.evaluation_nonmembers) * 90 / len(split.evaluation_nonmembers)
+    assert np.abs(class_counts(split.evaluation_members) - expected).max() < 1
+
+
+def test_a_class_with_too_few_records_gives_all_that_it_has() -> None:
+    """Classes that only the members have are sampled in proportion; sizes are kept."""
+    extent = Extent(100, 200, targets=1, shadows=0)
+    labels = np.repeat([0, 1, 2, 3], 50)  # two classes in training, two others in test
+    settings = sizes(**{pool: {"members": 20, "nonmembers": 20} for pool in ("selection", "known", "evaluation")})
+    settings = replace(settings, reference=0)
+    (roles,) = split_roles("paper", settings, extent, labels)
+    split = Split.of(roles, 100)
+    assert np.bincount(labels[split.known_members.numpy()], minlength=4).tolist() == [10, 10, 0, 0]
+    assert np.bincount(labels[split.known_nonmembers.numpy()], minlength=4).tolist() == [0, 0, 10, 10]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_models_of_few_members_share_their_records(seed: int) -> None:
+    """With `members: 300`, 600 records are members of each model or not, and of one shadow model of each pair."""
+    pool = {"members": 60, "nonmembers": 60}
+    settings = sizes(seed=seed, members=300, selection=pool, known=pool)
+    rows = roles_of("clean", replace(settings, evaluation=replace(settings.evaluation, members=None, nonmembers=None)))
+    member = np.isin(rows, MEMBER_ROLES)[:, :1500]
+    part = member.any(axis=0)
+    assert member.sum(axis=1).tolist() == [300] * 11
+    assert part.sum() == 600
+    assert (member[3::2] ^ member[4::2] == part).all()
+    for row in rows:
+        split = Split.of(row, 1500)
+        assert set(split.spare.tolist()) == set(range(1797)) - set(np.flatnonzero(part).tolist())
+        counts = [class_counts(pool) for pool in (split.evaluation_members, split.evaluation_nonmembers)]
+        assert len(split.evaluation_members) == 180
+        assert len(split.evaluation_nonmembers) == 130  # 50 are the reference
+        assert np.abs(counts[1] - counts[0] * 130 / 180).max() <= 2
+
+
+def test_more_members_than_half_are_refused() -> None:
+    """There are as many non-members as members, so at most half of the training records can be members."""
+    message = r"protocols\.clean\.members: found 751, allowed at most 750"
+    with pytest.raises(UserError, match=message):
+        roles_of("clean", sizes(members=751))
 
 
 def test_an_unknown_protocol_is_reported() -> None:
     """A protocol that does not exist ends with the names of those that do."""
     with pytest.raises(UserError, match=r"protocols\.fair: unknown protocol, allowed paper, clean"):
-        split_roles("fair", sizes(), DIGITS)
+        roles_of("fair", sizes())
 
 
 @pytest.mark.parametrize("wrong", [{"seed": -1}, {"reference": -1}, {"known": {"members": 0, "nonmembers": 1}}])

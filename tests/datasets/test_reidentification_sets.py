@@ -206,6 +206,7 @@ def test_veri_wild_lists_say_who_and_the_table_which_camera(small: Path, tmp_pat
 
 POOLS = {
     "seed": 0,
+    "members": None,
     "reference": 0,
     "selection": {"members": 1, "nonmembers": 1},
     "known": {"members": 1, "nonmembers": 1},

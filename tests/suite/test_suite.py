@@ -1,6 +1,7 @@
 """Validation of a whole suite: each mistake is reported in the expected line, before anything runs."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def another_dataset(suite: Suite) -> None:
     """Start from networks of another dataset."""
     suite["datasets"]["more"] = copy.deepcopy(suite["datasets"]["digits"])
     suite["prune"]["pruned"]["data"] = "more"
+
+
+def single_shadow(suite: Suite) -> None:
+    """Use an attack with shadow models on a cell that has one."""
+    suite["train"]["base"]["network"]["shadows"] = 1
+
+
+def released_with_other_data(suite: Suite) -> None:
+    """Name a second network that was trained on other data."""
+    suite["datasets"]["more"] = copy.deepcopy(suite["datasets"]["digits"])
+    suite["train"]["other"] = {**copy.deepcopy(suite["train"]["base"]), "data": "more"}
+    suite["attack"]["pruned"]["released_with"] = "other"
 
 
 def targets_only(suite: Suite) -> None:
@@ -198,6 +211,51 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("attack/base/base_rates/attacks", ["gap"]),
         "attack.base: base_rates.attacks: found 'gap', allowed nasr, lira",
     ),
+    "twice of no method": (
+        put("attack/base/twice", ["gap"]),
+        "attack.base: twice: found 'gap', allowed nasr, lira",
+    ),
+    "twice of nothing": (
+        put("attack/base/twice", ["lira"]),
+        "attack.base.twice: found lira, which trains nothing, allowed attacks with `steps`",
+    ),
+    "one shadow model": (
+        single_shadow,
+        "attack.base.methods.lira: needs shadow models, but base has shadows: 1, allowed at least 2",
+    ),
+    "released with no cell": (
+        put("attack/pruned/released_with", "bse"),
+        f"attack.pruned.released_with: found 'bse', allowed null, {CELLS.replace(', pruned', '')}",
+    ),
+    "released with itself": (
+        put("attack/pruned/released_with", "pruned"),
+        f"attack.pruned.released_with: found 'pruned', allowed null, {CELLS.replace(', pruned', '')}",
+    ),
+    "released with other data": (
+        released_with_other_data,
+        "attack.pruned.released_with: found other with data more, allowed digits",
+    ),
+    "released with other seeds": (
+        put("attack/pruned/released_with", "private"),
+        "attack.pruned.released_with: found private with seeds (0,), allowed (0, 1), that of pruned",
+    ),
+    "images of networks released together": (
+        put("attack/cut-inverted/released_with", "base"),
+        "attack.cut-inverted: released_with: found 'base', allowed null with inversions",
+    ),
+    "a cell called None": (
+        put("train/None", {}),
+        "train.None: found this name, which stands for null, allowed others",
+    ),
+    "members of the wrong protocol": (
+        lambda suite: suite["datasets"]["digits"]["protocols"].update(
+            paper={**suite["datasets"]["digits"]["protocols"]["clean"], "members": 9}
+        ),
+        (
+            "datasets.digits: protocols.paper.members: found 9, "
+            "allowed null (every network trains on the whole training set)"
+        ),
+    ),
     "row of no cell": (
         lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),
         f"evaluate.mia_pruning.rows: cell 'bas' does not exist, allowed {CELLS}",
@@ -215,6 +273,21 @@ def test_each_mistake_is_reported_in_one_line(kind: str) -> None:
     with pytest.raises(UserError) as told:
         check_suite(suite, "params.yaml")
     assert str(told.value) == f"params.yaml: {line}"
+
+
+def test_an_attack_on_two_networks_needs_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `released_with`, an attack that compares two networks is refused; with it, the suite is valid."""
+    suite = copy.deepcopy(load_yaml(TINY))
+    monkeypatch.setattr(MEMBERSHIP_ATTACKS, "_declared", dict(MEMBERSHIP_ATTACKS._read()))
+    module, method = MEMBERSHIP_ATTACKS._read()["confidence"]
+    MEMBERSHIP_ATTACKS._read()["confidence"] = module, dataclasses.replace(method, needs_companion=True)
+    methods = {"nasr": {"attack": "confidence", "thresholds": "global"}}
+    suite["attack"]["pruned"].update(methods=methods, base_rates={"attacks": [], "odds": []})
+    check_suite(suite, "params.yaml")
+    suite["attack"]["pruned"]["released_with"] = None
+    line = r"^params.yaml: attack.pruned.methods.nasr: needs a second network, but released_with is null$"
+    with pytest.raises(UserError, match=line):
+        check_suite(suite, "params.yaml")
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)

@@ -24,6 +24,7 @@ from privprune.settings import read
 
 POOLS = {
     "seed": 0,
+    "members": None,
     "reference": 2,
     "selection": {"members": 1, "nonmembers": 2},
     "known": {"members": 3, "nonmembers": 2},

@@ -13,7 +13,8 @@ from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.settings import read
 from privprune.workflow import workers
-from privprune.workflow.attack import AttackEntry, attack_cell
+from privprune.workflow.attack import attack_cell
+from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import DataContext
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
@@ -23,10 +24,10 @@ from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train
 Tiny = dict[str, Any]
 SEARCH = {
     "budgets": {"ratios": [2, 4], "largest_drop": 1.0},
-    "inference": {"attack": "nasr", "variant": "paper", "epochs": 1, "learning_rate": 0.001, "batch": 64},
+    "inference": {"attack": "nasr", "variant": "paper", "initialisation": "he", "learning_rate": 0.001, "batch": 64},
     "seed": 5,
 }
-SEARCH["inference"] |= {"validation": 0.0, "epoch": "last"}
+SEARCH["inference"] |= {"validation": 0.2, "steps": 1, "interval": 1, "patience": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -69,9 +70,9 @@ def remove(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints
 
 
 def attack(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
-    """Train attack networks on two targets for two epochs each, and again at other odds."""
+    """Train attack networks on two targets in two turns each, again at other odds, and one for four turns."""
     entry = read(AttackEntry, tiny["attack"]["base"], "tiny")
-    return vars(attack_cell(entry, entry.built("tiny"), cells["base"], context, checkpoints))
+    return vars(attack_cell(entry, entry.chosen("tiny"), cells["base"], context, checkpoints))
 
 
 def invert(context: DataContext, tiny: Tiny, cells: dict[str, Cell], checkpoints: Checkpoints) -> Any:
@@ -85,7 +86,7 @@ CASES: list[tuple[Callable[..., Any], tuple[int, ...]]] = [
     (harden, (1, 2, 1)),
     (search, (3, 6, 7)),
     (remove, (1, 2, 1)),
-    (attack, (3, 2, 3)),
+    (attack, (3, 2, 7)),
     (invert, (3, 2, 3)),
 ]
 

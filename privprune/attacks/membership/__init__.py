@@ -15,6 +15,7 @@ from privprune.attacks.membership.attack import Attack, TrainsTogether, attack_e
 from privprune.attacks.membership.base_rate import at_odds, replay
 from privprune.attacks.membership.evidence import Evidence, Outputs, Shadows, evidence_about, evidence_from_halves
 from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.view import View
 from privprune.registry import Registry
 
 MEMBERSHIP_ATTACKS = Registry("privprune.attacks.membership", MembershipAttack, "privprune.attacks")
@@ -27,6 +28,7 @@ __all__ = [
     "Outputs",
     "Shadows",
     "TrainsTogether",
+    "View",
     "at_odds",
     "attack_each",
     "evidence_about",

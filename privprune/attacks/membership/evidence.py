@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -23,7 +23,8 @@ class Outputs:
         logits: float [n, classes].
         labels: int64 [n], the true classes.
         positions: int64 [n], the column of each record in `Shadows`.
-        views: float [n, classes] each, the answers to changed records; only those that an attack asked for.
+        views: float [n, classes] each, the answers to changed records; only those that an attack asked for. The stage
+            gives them as float16 and each row minus its largest logit, which leaves the posteriors as they are.
         companion: float [n, classes], outputs of a second network that was released together with the target, such as
             the dense network behind a pruned one; None where there is none.
 
@@ -50,6 +51,18 @@ class Outputs:
             companion=None if self.companion is None else self.companion[rows],
         )
 
+    def followed_by(self, others: Outputs) -> Outputs:
+        """Return the outputs on these records and then on others, which have the same views and a companion or none."""
+        both = (self.companion, others.companion)
+        companion = None if both[0] is None or both[1] is None else torch.cat([both[0], both[1]])
+        return Outputs(
+            logits=torch.cat([self.logits, others.logits]),
+            labels=torch.cat([self.labels, others.labels]),
+            positions=torch.cat([self.positions, others.positions]),
+            views={view: torch.cat([logits, others.views[view]]) for view, logits in self.views.items()},
+            companion=companion,
+        )
+
 
 @dataclass(frozen=True)
 class Shadows:
@@ -59,7 +72,8 @@ class Shadows:
         logits: K tensors, float [N, classes].
         labels: int64 [N], the true classes.
         members: bool [K, N], whether the shadow model was trained on the record.
-        views: K tensors each, float [N, classes], the answers to changed records; only those that an attack asked for.
+        views: K tensors each, float [N, classes], the answers to changed records; only those that an attack asked for,
+            in the form of `Outputs.views`.
 
     """
 
@@ -84,6 +98,11 @@ class Evidence:
         population: other records that the target was not trained on, for RMIA; None where there are none.
         shadows: outputs of shadow models; None where there are none.
         odds: members per non-member, among the evaluation records as in the attack's own training; 1 is balanced.
+        selection_members, selection_nonmembers: on these attacks are compared with each other, such as for the choice
+            of the strongest one; no result is measured on them, and no attack learns from them. None where there are
+            none.
+        judged: how many evaluation members and non-members, the first ones, results are measured on; None for all. The
+            others are selection records, see `with_selection`.
 
     """
 
@@ -94,6 +113,34 @@ class Evidence:
     population: Outputs | None
     shadows: Shadows | None
     odds: float
+    selection_members: Outputs | None = None
+    selection_nonmembers: Outputs | None = None
+    judged: tuple[int, int] | None = None
+
+    def with_selection(self) -> Evidence:
+        """Return evidence whose evaluation records are followed by the selection records, so that both are scored."""
+        if self.selection_members is None or self.selection_nonmembers is None:
+            return self
+        return replace(
+            self,
+            evaluation_members=self.evaluation_members.followed_by(self.selection_members),
+            evaluation_nonmembers=self.evaluation_nonmembers.followed_by(self.selection_nonmembers),
+            selection_members=None,
+            selection_nonmembers=None,
+            judged=(len(self.evaluation_members), len(self.evaluation_nonmembers)),
+        )
+
+    @property
+    def judged_members(self) -> Outputs:
+        """The evaluation members on which results are measured."""
+        count = len(self.evaluation_members) if self.judged is None else self.judged[0]
+        return self.evaluation_members.take(torch.arange(count))
+
+    @property
+    def judged_nonmembers(self) -> Outputs:
+        """The evaluation non-members on which results are measured."""
+        count = len(self.evaluation_nonmembers) if self.judged is None else self.judged[1]
+        return self.evaluation_nonmembers.take(torch.arange(count))
 
     def required_shadows(self, attack: str) -> Shadows:
         """Return the shadow models' outputs for an attack, whose name is for the message.

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import ceil
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
+from privprune.attacks.membership.checks.converged import converged
+from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.errors import UserError
 from privprune.metrics.membership import Scores
-from privprune.models.nasr import NasrNetwork, NasrVariant
+from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
 from privprune.settings import AtLeastOne, Fraction, Positive
 from privprune.training.optimisers import Adam
 
-_CHUNK = 4096  # records scored at once
+_CHUNK = 4096  # records scored at once; it affects memory only
+_CURVE_RECORDS = 1000  # evaluated records of each kind behind a point of the curve `accuracy`, at most
 
 
 @dataclass(frozen=True)
@@ -28,30 +32,34 @@ class NasrSettings:
 
     Attributes:
         variant: `paper` or `released`, see `models.nasr`.
-        epochs: passes over the known members or known non-members, whichever are more; the others repeat meanwhile.
+        initialisation: `nasr` draws the first weights from N(0, 0.01^2) as Nasr et al. do, `he` scales them to the
+            width of each layer. From the former, the network learnt little more than the confidence of 200 members
+            and 200 non-members whose membership a rule on the true class's confidence gives away: 60 % against 86 %.
+        steps: of Adam, at most.
+        interval: steps between two evaluations on the held-out records.
+        patience: evaluations without a lower loss after which the training ends.
         learning_rate: of Adam.
         batch: records per step, members and non-members at the expected odds (1:1 in Nasr et al.).
-        validation: share of the known records that is held out to compare epochs; 0 for none.
-        epoch: which epoch's network gives the scores: the `last`, or the `best_on_validation`. The released code of
-            Nasr et al. takes the best on the evaluation records, which is not offered here.
+        validation: share of the known records that is held out. The network of the lowest loss on them gives the
+            scores. The released code of Nasr et al. takes the best on the evaluation records, which is not offered.
 
     """
 
     variant: NasrVariant
-    epochs: AtLeastOne
+    initialisation: Initialisation
+    steps: AtLeastOne
+    interval: AtLeastOne
+    patience: AtLeastOne
     learning_rate: Positive
     batch: AtLeastOne
     validation: Fraction
-    epoch: Literal["last", "best_on_validation"]
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other: ValueError, one line."""
         if self.batch < 2:
             raise ValueError(f"batch: found {self.batch}, allowed at least 2, a member and a non-member")
-        if self.validation >= 1:
-            raise ValueError(f"validation: found {self.validation:g}, allowed below 1")
-        if self.epoch == "best_on_validation" and self.validation == 0:
-            raise ValueError("epoch: found best_on_validation with validation 0, allowed last, or a validation above 0")
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation: found {self.validation:g}, allowed above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,10 @@ class _StackedRecords:
         rows = rows.to(self.labels.device)
         return _StackedRecords(self.inputs.take_along_dim(rows[..., None], 1), self.labels.take_along_dim(rows, 1))
 
+    def first(self, count: int) -> _StackedRecords:
+        """Return the first records of each target."""
+        return _StackedRecords(self.inputs[:, :count], self.labels[:, :count])
+
     def __len__(self) -> int:
         return self.labels.shape[1]
 
@@ -85,8 +97,9 @@ class _StackedRecords:
 class NasrAttack:
     """Nasr, Shokri and Houmansadr 2018 (arXiv 1807.05852), as used in MIA-Pruning, Section 5.2.
 
-    History, one number per epoch: `loss`; `accuracy` on the evaluation records (MIA-Pruning's Figure 2), which selects
-    nothing; and `validation_accuracy` where some known records are held out. Both accuracies are at the expected odds.
+    History, one number per evaluation: `loss`, the mean over the steps since the last one; `validation_loss` and
+    `validation_accuracy` on the held-out records; and `accuracy` on evaluated records (MIA-Pruning's Figure 2), which
+    selects nothing. Accuracies are at the expected odds.
     """
 
     def __init__(self, settings: NasrSettings) -> None:
@@ -113,7 +126,7 @@ def _sizes(evidence: Evidence) -> tuple[float, ...]:
     """Return what must be equal for targets whose networks train stacked."""
     known = (evidence.known_members, evidence.known_nonmembers)
     evaluation = (evidence.evaluation_members, evidence.evaluation_nonmembers)
-    return (evidence.odds, *(len(outputs) for outputs in known + evaluation))
+    return (evidence.odds, *(len(outputs) for outputs in known + evaluation), *(evidence.judged or ()))
 
 
 class _StackedAttack:
@@ -124,72 +137,93 @@ class _StackedAttack:
     ) -> None:
         self.settings, self.generators, self.odds = settings, generators, evidences[0].odds
         logits = evidences[0].known_members.logits
-        self.network = NasrNetwork(logits.shape[-1], settings.variant, generators).to(logits.device)
+        network = NasrNetwork(logits.shape[-1], settings.variant, generators, settings.initialisation)
+        self.network = network.to(logits.device)
         self.optimiser = Adam(self.network.parameters(), lr=settings.learning_rate)
-        known = [
-            self._divided(_StackedRecords.of(self.network, [evidence.known_members for evidence in evidences])),
-            self._divided(_StackedRecords.of(self.network, [evidence.known_nonmembers for evidence in evidences])),
+        self.stopping = EarlyStopping(self.network, settings.patience)
+
+        def stacked(kind: str) -> _StackedRecords:
+            return _StackedRecords.of(self.network, [getattr(evidence, kind) for evidence in evidences])
+
+        known = [self._divided(stacked("known_members")), self._divided(stacked("known_nonmembers"))]
+        self.training, self.held_out = tuple(zip(*known, strict=True))
+        self.evaluation = (stacked("evaluation_members"), stacked("evaluation_nonmembers"))
+        judged = evidences[0].judged or tuple(map(len, self.evaluation))
+        self.curve = [
+            records.first(min(count, _CURVE_RECORDS)) for records, count in zip(self.evaluation, judged, strict=True)
         ]
-        self.training, self.validation = tuple(zip(*known, strict=True))
-        self.evaluation = (
-            _StackedRecords.of(self.network, [evidence.evaluation_members for evidence in evidences]),
-            _StackedRecords.of(self.network, [evidence.evaluation_nonmembers for evidence in evidences]),
-        )
 
     def _divided(self, records: _StackedRecords) -> tuple[_StackedRecords, _StackedRecords]:
-        """Divide known records at random into those for training and those held out."""
+        """Divide known records at random into those for training and those held out, equal shares of each class."""
+        count = torch.arange(len(records) + 1, dtype=torch.float64)
+        held_out = (count * self.settings.validation).floor().diff() > 0  # in the order of the classes
+        if not held_out.any():
+            share = self.settings.validation
+            raise UserError(f"validation: found {share:g} of {len(records)} known records, allowed more than none")
         order = torch.stack([torch.randperm(len(records), generator=generator) for generator in self.generators])
-        held_out = int(self.settings.validation * len(records))
-        if self.settings.validation > 0 and not held_out:
-            raise ValueError(f"validation {self.settings.validation:g} of {len(records)} known records is none")
-        return records.take(order[:, held_out:]), records.take(order[:, :held_out])
+        by_class = records.labels.cpu().take_along_dim(order, 1).argsort(dim=1, stable=True)
+        order = order.take_along_dim(by_class, 1)
+        return records.take(order[:, ~held_out]), records.take(order[:, held_out])
 
     def scores(self, checkpoints: Checkpoints) -> list[Scores]:
-        """Train, score the records after every epoch, and return the scores of the epoch that the settings name."""
+        """Train until each network has stopped, and return the scores of each at its lowest held-out loss."""
+        steps, interval = self.settings.steps, self.settings.interval
         history: dict[str, list[Tensor]] = {}
-        by_epoch: dict[str, tuple[Tensor, Tensor]] = {}  # scores of the last epoch, and of the best one so far
-        state = [self.network, self.optimiser, self.generators, history, by_epoch]
-        for _ in checkpoints.turns("training", self.settings.epochs, state):
-            history.setdefault("loss", []).append(self._epoch())
-            by_epoch["last"] = self._log_odds(self.evaluation)
-            history.setdefault("accuracy", []).append(self._accuracy(by_epoch["last"]))
-            if self.settings.validation > 0:
-                accuracy = self._accuracy(self._log_odds(self.validation))
-                earlier = history.setdefault("validation_accuracy", [])
-                better = accuracy > torch.stack(earlier or [accuracy - 1]).amax(0)
-                earlier.append(accuracy)
-                by_epoch["best_on_validation"] = _where(
-                    better, by_epoch["last"], by_epoch.get("best_on_validation", by_epoch["last"])
-                )
-        chosen = by_epoch[self.settings.epoch]
+        state = [self.network, self.optimiser, self.generators, history, self.stopping]
+        for turn in checkpoints.turns("training", ceil(steps / interval), state):
+            measured = {"loss": self._train(min(interval, steps - turn * interval)), **self._evaluate()}
+            for name, values in measured.items():
+                history.setdefault(name, []).append(values)
+            self.stopping.evaluate(self.network, measured["validation_loss"])
+            if bool(self.stopping.stopped.all()):
+                break
+        self.stopping.restore(self.network)
         curves = {name: torch.stack(values, dim=1).tolist() for name, values in history.items()}
+        lengths = self.stopping.evaluations.tolist()
         return [
-            as_scores(members, nonmembers, 0.0, {name: curve[target] for name, curve in curves.items()})
-            for target, (members, nonmembers) in enumerate(zip(*chosen, strict=True))
+            as_scores(*parts, 0.0, {name: curve[target][: lengths[target]] for name, curve in curves.items()})
+            for target, parts in enumerate(zip(*self._log_odds(self.evaluation), strict=True))
         ]
 
-    def _epoch(self) -> Tensor:
-        """Train for one pass over the known records; returns the mean loss of each network, float [S]."""
-        share = self.odds / (1 + self.odds)
-        members = min(max(round(self.settings.batch * share), 1), self.settings.batch - 1)
+    def _evaluate(self) -> dict[str, Tensor]:
+        """Measure each network: float [S] each."""
+        held_out, curve = self._log_odds(self.held_out), self._log_odds(self.curve)
+        return {
+            "validation_loss": self._loss(held_out),
+            "validation_accuracy": self._accuracy(held_out),
+            "accuracy": self._accuracy(curve),
+        }
+
+    def _train(self, steps: int) -> Tensor:
+        """Take so many steps; returns the mean loss of each network, float [S]."""
+        members = min(max(round(self.settings.batch * self._share), 1), self.settings.batch - 1)
         sizes = (members, self.settings.batch - members)
-        steps = max(-(-len(records) // size) for records, size in zip(self.training, sizes, strict=True))
         orders = [self._order(len(records), steps * size) for records, size in zip(self.training, sizes, strict=True)]
         total = torch.zeros(len(self.generators), device=self.training[0].inputs.device)
         for rows in zip(*(order.chunk(steps, dim=1) for order in orders), strict=True):
             batches = [records.take(part) for records, part in zip(self.training, rows, strict=True)]
-            logits = [self.network(batch.inputs, batch.labels) for batch in batches]
-            # -log f_A on members, -log(1 - f_A) on non-members: the negative gain of MIA-Pruning's Eq. 1, at the odds
-            loss = share * F.softplus(-logits[0]).mean(1) + (1 - share) * F.softplus(logits[1]).mean(1)
+            loss = self._loss([self.network(batch.inputs, batch.labels) for batch in batches])
             self.optimiser.zero_grad()
             loss.sum().backward()
             self.optimiser.step()
             total += loss.detach()
         return total / steps
 
+    @property
+    def _share(self) -> float:
+        """Share of members at the expected odds."""
+        return self.odds / (1 + self.odds)
+
+    def _loss(self, log_odds: Sequence[Tensor]) -> Tensor:
+        """Loss of each network, float [S]: the negative gain of MIA-Pruning's Equation 1, at the expected odds.
+
+        That is -log f_A on members and -log(1 - f_A) on non-members, from log-odds of f_A, [S, n] and [S, m].
+        """
+        return self._share * F.softplus(-log_odds[0]).mean(1) + (1 - self._share) * F.softplus(log_odds[1]).mean(1)
+
     def _order(self, records: int, needed: int) -> Tensor:
         """Random rows, int64 [S, needed]; each of the records appears k times before any appears k + 1 times."""
-        rounds = range(-(-needed // records))
+        rounds = range(ceil(needed / records))
         drawn = [
             torch.cat([torch.randperm(records, generator=generator) for _ in rounds])[:needed]
             for generator in self.generators
@@ -212,34 +246,15 @@ class _StackedAttack:
         return (self.odds * true_positive_rate + 1 - false_positive_rate) / (1 + self.odds)
 
 
-def _where(better: Tensor, new: tuple[Tensor, Tensor], old: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Take the new scores of the networks that have become better, bool [S], and the old scores of the others."""
-    members, nonmembers = (torch.where(better[:, None], *pair) for pair in zip(new, old, strict=True))
-    return members, nonmembers
-
+_EXAMPLE = {"attack": "nasr", "steps": 100, "interval": 10, "patience": 4, "learning_rate": 0.001, "batch": 48}
 
 METHOD = MembershipAttack(
     name="nasr",
     settings=NasrSettings,
     attack=NasrAttack,
+    checks=converged,
     examples=(
-        {
-            "attack": "nasr",
-            "variant": "paper",
-            "epochs": 12,
-            "learning_rate": 0.001,
-            "batch": 48,
-            "validation": 0.0,
-            "epoch": "last",
-        },
-        {
-            "attack": "nasr",
-            "variant": "released",
-            "epochs": 12,
-            "learning_rate": 0.001,
-            "batch": 48,
-            "validation": 0.3,
-            "epoch": "best_on_validation",
-        },
+        {**_EXAMPLE, "variant": "paper", "initialisation": "he", "validation": 0.2},
+        {**_EXAMPLE, "variant": "released", "initialisation": "nasr", "validation": 0.3},
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,13 +10,18 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
+from privprune.attacks.membership.checks.converged import converged
+from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
 from privprune.attacks.membership.thresholds import as_scores
+from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
-from privprune.settings import AtLeastOne, Positive
+from privprune.settings import AtLeastOne, Fraction, Positive
 from privprune.training.optimisers import Adam
+
+_GOLDEN_RATIO = 0.6180339887498949  # its multiples lie evenly between whole numbers
 
 
 @dataclass(frozen=True)
@@ -25,15 +31,27 @@ class RahmanSettings:
     Attributes:
         order: how a record's posteriors enter the network: `sorted` from high to low, or in the order of the `class`.
         hidden: units of the one hidden layer; 64 in Shokri et al. 2017.
-        steps: number of Adam steps, each on all known records.
+        steps: of Adam, at most, each on all known records that are not held out.
+        interval: steps between two evaluations on the held-out records.
+        patience: evaluations without a lower loss after which the training of all classes ends.
         learning_rate: of Adam.
+        validation: share of the known records that is held out. The networks of the lowest loss on them give the
+            scores; one number of steps serves all classes, as few records of each are held out.
 
     """
 
     order: Literal["sorted", "class"]
     hidden: AtLeastOne
     steps: AtLeastOne
+    interval: AtLeastOne
+    patience: AtLeastOne
     learning_rate: Positive
+    validation: Fraction
+
+    def __post_init__(self) -> None:
+        """Refuse what leaves nothing to train on or to hold out: ValueError, one line."""
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation: found {self.validation:g}, allowed above 0 and below 1")
 
 
 class RahmanAttack:
@@ -44,6 +62,8 @@ class RahmanAttack:
     known records of the target, as all attacks in MIA-Pruning (Shokri et al. train on shadow models); sorted
     posteriors; every step on all records, with members and non-members of a class weighted to the expected odds; score
     0 (undecided) for a class without known members or without known non-members.
+
+    History, one number per evaluation: `loss` and `validation_loss`, means over the classes that are decided.
     """
 
     def __init__(self, settings: RahmanSettings) -> None:
@@ -51,30 +71,73 @@ class RahmanAttack:
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; the generator draws the initial weights."""
-        members, nonmembers = evidence.known_members, evidence.known_nonmembers
-        classes = members.logits.shape[1]
-        known = [self._inputs(members), self._inputs(nonmembers)]
-        weights = _weights(members.labels, nonmembers.labels, evidence.odds, classes)
-        network = self._network(classes, generator).to(members.logits.device)
-        optimiser = Adam(network.parameters(), lr=self.settings.learning_rate)
-        for _ in range(self.settings.steps):
-            losses = [F.softplus(-known[0].log_odds(network)), F.softplus(known[1].log_odds(network))]
-            optimiser.zero_grad()
-            ((weights[0] * losses[0]).sum() + (weights[1] * losses[1]).sum()).backward()
-            optimiser.step()
-        decided = weights[0].new_zeros(classes).scatter_add(0, members.labels, weights[0]) > 0
+        classes = evidence.known_members.logits.shape[1]
+        parts = [self._divided(one) for one in (evidence.known_members, evidence.known_nonmembers)]
+        training, held_out = (self._weighted(both, evidence.odds, classes) for both in zip(*parts, strict=True))
+        if not held_out.decided.any():
+            share, known = self.settings.validation, len(evidence.known_members) + len(evidence.known_nonmembers)
+            raise UserError(
+                f"validation: found {share:g} of {known} known records, allowed some of both kinds of a class"
+            )
+        decided = training.decided
+        network = self._network(classes, generator).to(decided.device)
+        history = self._train(network, training, held_out)
         with torch.no_grad():
             scores = [
                 self._inputs(outputs).log_odds(network) * decided[outputs.labels]
                 for outputs in (evidence.evaluation_members, evidence.evaluation_nonmembers)
             ]
-        return as_scores(scores[0], scores[1], 0.0)
+        return as_scores(scores[0], scores[1], 0.0, history)
+
+    def _train(self, network: nn.Module, training: _Weighted, held_out: _Weighted) -> dict[str, list[float]]:
+        """Train the networks of all classes, and give them their weights of the lowest loss on held-out records."""
+        settings = self.settings
+        optimiser = Adam(network.parameters(), lr=settings.learning_rate)
+        stopping = EarlyStopping(network, settings.patience)
+        history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
+        for step in range(1, settings.steps + 1):
+            loss = training.loss(network)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            if step % settings.interval and step < settings.steps:
+                continue
+            with torch.no_grad():
+                found = held_out.loss(network) / held_out.decided.sum()
+            stopping.evaluate(network, found.expand(len(held_out.decided)))
+            history["loss"].append(float(loss.detach() / training.decided.sum()))
+            history["validation_loss"].append(float(found))
+            if bool(stopping.stopped.all()):
+                break
+        stopping.restore(network)
+        return history
+
+    def _divided(self, outputs: Outputs) -> tuple[Outputs, Outputs]:
+        """Divide known records into those for training and those held out, evenly in every class by position.
+
+        In a class of few records, whether one is held out depends on the number of the class.
+        """
+        order = outputs.positions.argsort()
+        order = order[outputs.labels[order].argsort(stable=True)]
+        ordered = outputs.take(order)
+        share, phase = self.settings.validation, (ordered.labels * _GOLDEN_RATIO).frac()
+        slots = _ByClass.of(ordered.logits, ordered.labels).slots
+        held_out = ((slots + 1) * share + phase).floor() > (slots * share + phase).floor()
+        return ordered.take((~held_out).nonzero()[:, 0]), ordered.take(held_out.nonzero()[:, 0])
+
+    def _weighted(self, both: Sequence[Outputs], odds: float, classes: int) -> _Weighted:
+        """Group members and non-members by class, with their weights at the odds."""
+        weights = _weights(both[0].labels, both[1].labels, odds, classes)
+        groups = (self._inputs(both[0]), self._inputs(both[1]))
+        decided = weights[0].new_zeros(classes).scatter_add(0, both[0].labels, weights[0]) > 0
+        return _Weighted(groups, weights, decided)
 
     def _network(self, classes: int, generator: torch.Generator) -> nn.Sequential:
         """One network per class, stacked: [classes, records, classes] to [classes, records, 1]."""
         generators = [generator] * classes  # the classes' weights are drawn one after another
         hidden = self.settings.hidden
-        return nn.Sequential(MemberLinear(classes, hidden, generators), nn.ReLU(), MemberLinear(hidden, 1, generators))
+        layers = [MemberLinear(classes, hidden, generators, "he"), MemberLinear(hidden, 1, generators, "he")]
+        return nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
     def _inputs(self, outputs: Outputs) -> _ByClass:
         """Return the posteriors as the networks read them."""
@@ -106,7 +169,7 @@ class _ByClass:
         order = labels.argsort(stable=True)
         slots = torch.empty_like(labels)
         slots[order] = torch.arange(len(labels), device=labels.device) - (counts.cumsum(0) - counts)[labels[order]]
-        grouped = posteriors.new_zeros(classes, int(counts.max()), classes)
+        grouped = posteriors.new_zeros(classes, int(counts.max()) if len(labels) else 0, classes)
         grouped[labels, slots] = posteriors
         return cls(grouped, labels, slots)
 
@@ -114,6 +177,29 @@ class _ByClass:
         """Log-odds of membership of each record according to the network of its class, float [n]."""
         log_odds: Tensor = network(self.posteriors)[self.labels, self.slots, 0]
         return log_odds
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """Members and non-members by class.
+
+    Attributes:
+        groups: of members and of non-members.
+        weights: float [n] and [m], see `_weights`.
+        decided: bool [classes], which classes have both.
+
+    """
+
+    groups: tuple[_ByClass, _ByClass]
+    weights: tuple[Tensor, Tensor]
+    decided: Tensor
+
+    def loss(self, network: nn.Module) -> Tensor:
+        """Weighted cross-entropy, the sum over the classes that are decided; float []."""
+        total = self.weights[0].new_zeros(())
+        for group, weights, sign in zip(self.groups, self.weights, (-1.0, 1.0), strict=True):
+            total = total + (weights * F.softplus(sign * group.log_odds(network))).sum()
+        return total
 
 
 def _weights(members: Tensor, nonmembers: Tensor, odds: float, classes: int) -> tuple[Tensor, Tensor]:
@@ -136,12 +222,16 @@ def _weights(members: Tensor, nonmembers: Tensor, odds: float, classes: int) -> 
     return per_class[0][members], per_class[1][nonmembers]
 
 
+_EXAMPLE = {"attack": "rahman", "hidden": 16, "steps": 100, "interval": 10, "patience": 5, "learning_rate": 0.01}
+_EXAMPLE |= {"validation": 0.2}
+
 METHOD = MembershipAttack(
     name="rahman",
     settings=RahmanSettings,
     attack=RahmanAttack,
+    checks=converged,
     examples=(
-        {"attack": "rahman", "order": "sorted", "hidden": 16, "steps": 100, "learning_rate": 0.01},
-        {"attack": "rahman", "order": "class", "hidden": 16, "steps": 100, "learning_rate": 0.01},
+        {**_EXAMPLE, "order": "sorted"},
+        {**_EXAMPLE, "order": "class"},
     ),
 )

@@ -137,7 +137,7 @@ def test_the_threshold_does_not_depend_on_the_evaluation_records(case: Case) -> 
     )
     assert before.threshold == alone.threshold == changed.threshold
     assert np.array_equal(changed.members, alone.members) == case.method.control
-    for curve in ("loss", "validation_accuracy", "held_out_loss", "best_step"):
+    for curve in ("loss", "validation_loss", "validation_accuracy", "held_out_loss", "best_step"):
         assert before.history.get(curve) == changed.history.get(curve)
     np.testing.assert_allclose(alone.members, before.members[:20], rtol=1e-5, atol=1e-6)
 

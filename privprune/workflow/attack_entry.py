@@ -1,0 +1,95 @@
+"""Settings of an entry of the suite's `attack` section whose attacks infer membership."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from privprune.attacks.choice import read_attack
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
+from privprune.settings import AtLeastOne, Positive
+
+
+@dataclass(frozen=True)
+class BaseRates:
+    """Further runs of attacks where members outnumber non-members.
+
+    Attributes:
+        attacks: labels of the methods that are run again.
+        odds: members per non-member, each at least 1.
+
+    """
+
+    attacks: tuple[str, ...]
+    odds: tuple[Positive, ...]
+
+
+@dataclass(frozen=True)
+class ChosenAttack:
+    """An attack that an entry names: its declaration, its settings, and the attack itself."""
+
+    method: MembershipAttack
+    settings: Any
+    attack: Attack
+
+    @classmethod
+    def of(cls, method: MembershipAttack, settings: Any) -> ChosenAttack:
+        """Build the attack."""
+        return cls(method, settings, method.attack(settings))
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The changed records that it queries its target with."""
+        return self.method.views(self.settings)
+
+
+@dataclass(frozen=True)
+class AttackEntry:
+    """An entry of the suite's `attack` section.
+
+    Attributes:
+        paper: the paper whose row it belongs to.
+        data: name of the dataset.
+        target: the cell that is attacked.
+        released_with: a cell whose networks were released together with the target's, for attacks that compare the
+            two, such as the dense networks behind pruned ones; null where the target was released alone.
+        methods: label -> settings, whose key `attack` names the method; tables show the label.
+        base_rates: further runs at other ratios of members to non-members.
+        twice: labels of methods that are run again on the first target with twice their budget of training, to check
+            that it was large enough.
+        resamples: number of bootstrap samples behind each interval.
+        seed: of all random numbers of the attacks.
+
+    """
+
+    paper: str
+    data: str
+    target: str
+    released_with: str | None
+    methods: dict[str, dict[str, object]]
+    base_rates: BaseRates
+    twice: tuple[str, ...]
+    resamples: AtLeastOne
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check that the methods that are run again exist."""
+        for key, labels in (("base_rates.attacks", self.base_rates.attacks), ("twice", self.twice)):
+            for label in labels:
+                if label not in self.methods:
+                    raise ValueError(f"{key}: found {label!r}, allowed {', '.join(self.methods)}")
+
+    def chosen(self, where: str) -> dict[str, ChosenAttack]:
+        """Build the attacks, by their labels.
+
+        Args:
+            where: place of the entry, for the message.
+
+        Raises:
+            UserError: an attack is unknown, or its settings are wrong.
+
+        """
+        return {
+            label: ChosenAttack.of(*read_attack(MEMBERSHIP_ATTACKS, settings, f"{where}.methods.{label}"))
+            for label, settings in self.methods.items()
+        }
