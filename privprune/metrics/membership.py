@@ -16,7 +16,9 @@ from privprune.metrics.record_draws import Counts, RecordDraws, Records
 FPR_GRID: Array = np.logspace(-4, 0, 41)  # ten points per decade
 PRIORS = {"ppv_at_1_percent_prior": 0.01, "ppv_at_10_percent_prior": 0.1, "ppv_at_50_percent_prior": 0.5}
 LOW_FPR = {"tpr_at_1_percent_fpr": 0.01, "tpr_at_0.1_percent_fpr": 0.001}
-METRICS = ("balanced_accuracy", "accuracy", "advantage", "auc", *LOW_FPR, *PRIORS)
+# Of the loss attack, an estimate of LiRA's power without shadow models, see `Ranking.tnr_at_fnr`.
+LOW_FNR = {"tnr_at_1_percent_fnr": 0.01, "tnr_at_0.1_percent_fnr": 0.001}
+METRICS = ("balanced_accuracy", "accuracy", "advantage", "auc", *LOW_FPR, *PRIORS, *LOW_FNR)
 COMPARED = ("balanced_accuracy", "auc", *LOW_FPR)  # what claims compare between cells: their record parts are stored
 
 
@@ -135,6 +137,7 @@ class Ranking:
         precision = [_ppv(tpr, fpr, prior) for prior in PRIORS.values()]
         area = self._area(true, false) / (members * nonmembers)
         columns = [(1 + tpr - fpr) / 2, accuracy, tpr - fpr, area, *low[:, : len(LOW_FPR)].T, *precision]
+        columns += list(self.tnr_at_fnr(np.array(list(LOW_FNR.values())), true, false).T)
         return np.column_stack([*columns, low[:, len(LOW_FPR) :]])
 
     def _area(self, true: NDArray[Any], false: NDArray[Any]) -> Array:
@@ -162,6 +165,32 @@ class Ranking:
         last = np.searchsorted(self.nonmembers_at, np.stack(most), side="right") - 1  # ties are accepted together
         reached: Array = np.take_along_axis(true, self.members_at[last], axis=1) / _drawn(true)[:, None]
         return reached
+
+    def tnr_at_fnr(self, fnr: Array, true: NDArray[Any] | None = None, false: NDArray[Any] | None = None) -> Array:
+        """Return the largest true negative rate of all thresholds whose false negative rate is at most a given one.
+
+        The records that LiRA finds at a low false positive rate are mostly those that training has moved out of the
+        tail of high losses. So the share of non-members with a higher loss than (nearly) every member predicts LiRA's
+        true positive rate (Dodd, Krco, Shilov and de Montjoye 2025, arXiv 2510.19773: LOSS TNR at a low FNR, of which
+        only abstract, introduction and reviews were at hand). It orders networks by their risk; the linear function
+        from it to LiRA's own rate, which the paper fits, is not applied.
+
+        Args:
+            fnr: [F]; below 1 / members only thresholds that refuse no member count.
+            true: as for `_measurements`; None for the records as they are.
+            false: the same.
+
+        Returns:
+            [R, F].
+
+        """
+        true = np.arange(len(self.members) + 1)[None] if true is None else true
+        false = np.arange(len(self.nonmembers) + 1)[None] if false is None else false
+        needed = true[:, -1:] - np.floor(fnr * true[:, -1:] + 1e-9)  # 0.001 of 3000 records is 3, not 2.9999
+        fewest = [np.searchsorted(row, one, side="left") for row, one in zip(true, needed, strict=True)]
+        first = np.searchsorted(self.members_at, np.stack(fewest), side="left")  # ties are accepted together
+        accepted: Array = np.take_along_axis(false, self.nonmembers_at[first], axis=1) / _drawn(false)[:, None]
+        return 1 - accepted
 
 
 def _at_least(wanted: Array, descending: Array) -> Records:
