@@ -14,7 +14,7 @@ from privprune.yaml_file import load_yaml
 
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
 BASES = "distance_correlation, patrol, patrol_as_in_cem, resfl"
-INVERSION = "paper, data, target, cut, inversions, images, resamples, seed"
+INVERSION = "paper, data, target, released_with, cut, inversions, images, resamples, seed"
 
 
 def odd_features(suite: Suite) -> None:
