@@ -182,6 +182,7 @@ def digits(folder: Path, size: Size, device: torch.device) -> DataContext:
     pools = {"selection": 100, "known": 200}
     protocol = {
         "seed": 2021,
+        "members": None,
         "reference": 50,
         **{name: {"members": count, "nonmembers": count} for name, count in pools.items()},
         "evaluation": {"members": None, "nonmembers": None},

@@ -44,6 +44,7 @@ def test_the_numbers_of_purposes_are_fixed() -> None:
         "PRUNING": 9,
         "SEARCH_GAIN": 10,
         "RECOGNITION": 11,
+        "VIEWS": 12,
         "OUTPUT": 13,
     }
 

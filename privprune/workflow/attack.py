@@ -209,9 +209,15 @@ def _attack(
 def _divided(scores: Scores, evidence: Evidence) -> _Scored:
     """Divide scores into those of the evaluation records and those of the selection records behind them."""
     members, nonmembers = len(evidence.evaluation_members), len(evidence.evaluation_nonmembers)
-    first = replace(scores, members=scores.members[:members], nonmembers=scores.nonmembers[:nonmembers])
-    last = replace(scores, members=scores.members[members:], nonmembers=scores.nonmembers[nonmembers:], history={})
-    return _Scored(first, last)
+    first, last = slice(None, members), slice(members, None)
+    before, behind = slice(None, nonmembers), slice(nonmembers, None)
+    return _Scored(_part(scores, first, before), replace(_part(scores, last, behind), history={}))
+
+
+def _part(scores: Scores, members: slice, nonmembers: slice) -> Scores:
+    """Return the scores of some members and non-members."""
+    records = None if scores.records is None else (scores.records[0][members], scores.records[1][nonmembers])
+    return replace(scores, members=scores.members[members], nonmembers=scores.nonmembers[nonmembers], records=records)
 
 
 def _measure(entry: AttackEntry, run: _Run, scored: Sequence[_Scored]) -> Measured:

@@ -19,7 +19,7 @@ from privprune.errors import UserError
 SIZES = [(300, 280), (257, 400), (100, 90), (256, 256), (224, 500)]
 POOL = {"members": 1, "nonmembers": 1}
 PROTOCOLS = {
-    "clean": {"seed": 0, "reference": 1, "selection": POOL, "known": POOL, "evaluation": POOL},
+    "clean": {"seed": 0, "members": None, "reference": 1, "selection": POOL, "known": POOL, "evaluation": POOL},
 }
 SETTINGS = dataset_settings(name="imagenet", expected={"classes": 3, "train": 12, "test": 6}, protocols=PROTOCOLS)
 

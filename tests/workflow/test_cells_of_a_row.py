@@ -149,7 +149,7 @@ def test_stopping_at_matched_accuracy_starts_afresh(context: DataContext, tiny: 
 
 def searched(context: DataContext, tiny: Tiny, base: Cell) -> PruningResult:
     """Let Algorithm 1's outer search choose between two ratios."""
-    nasr = {**tiny["attack"]["base"]["methods"]["nasr"], "validation": 0.0}
+    nasr = tiny["attack"]["base"]["methods"]["nasr"]
     budgets = {"ratios": [2, 30], "largest_drop": 1.0}
     search = {"budgets": budgets, "inference": nasr, "seed": 1}
     return pruned(context, tiny, base, search=search, keep_shadows=False)

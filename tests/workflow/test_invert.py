@@ -92,6 +92,7 @@ def entry(**changed: Any) -> InversionEntry:
         "paper": "cem",
         "data": "digits",
         "target": "cut",
+        "released_with": None,
         "cut": None,
         "inversions": METHODS,
         "twice": [],

@@ -37,7 +37,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny) -> DataContext:
     """Return photo-reid with an eighth of its training records."""
     folder = tmp_path_factory.mktemp("datasets") / "places"
     evaluation = {"members": None, "nonmembers": None}
-    pools = {"seed": 1, "reference": 0, "selection": POOL, "known": POOL, "evaluation": evaluation}
+    pools = {"seed": 1, "members": None, "reference": 0, "selection": POOL, "known": POOL, "evaluation": evaluation}
     changed = {"name": "photo-reid", "limit": 128, "protocols": {"paper": pools}}
     fetch(read(DatasetSettings, {**tiny["datasets"]["digits"], **changed}, "tiny"), folder, {}, folder.parent)
     return open_context(folder, torch.device("cpu"))

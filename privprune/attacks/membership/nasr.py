@@ -33,8 +33,9 @@ class NasrSettings:
     Attributes:
         variant: `paper` or `released`, see `models.nasr`.
         initialisation: `nasr` draws the first weights from N(0, 0.01^2) as Nasr et al. do, `he` scales them to the
-            width of each layer. From the former, the network learnt little more than the confidence of 200 members
-            and 200 non-members whose membership a rule on the true class's confidence gives away: 60 % against 86 %.
+            width of each layer. Against two networks that knew digits with half of the labels random by heart, with
+            250 known records of each kind, the former reached 60 and 81 % balanced accuracy and the latter 86 and
+            84 %, where the gap attack has 83 and 82 %.
         steps: of Adam, at most.
         interval: steps between two evaluations on the held-out records.
         patience: evaluations without a lower loss after which the training ends.
