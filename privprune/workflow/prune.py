@@ -34,6 +34,7 @@ from privprune.pruning import (
 )
 from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key, OneOf
+from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 from privprune.training.tasks import task_of
@@ -170,25 +171,25 @@ class _Phases:
 
     def fit(self, ensemble: Ensemble, defence: Defence) -> Fit:
         """Return the training loop for these networks and this defence."""
-        data = self.context.training_data(self.manifest, self.group)
+        data, seeds = self.context.training_data(self.manifest, self.group), self.manifest.model_seeds()
 
         def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
             label = f"{progress_label(self.label, self.group)} {phase}"
             progress = Progress(label, plan.epochs, data.indices.numel())
-            history = train(
-                ensemble,
-                data,
-                plan,
-                self.generators,
-                terms=(*defence.terms, *terms),
-                masks={name: mask.to(self.context.device) for name, mask in masks.items()},
-                reporter=progress,
-                task=task_of(self.manifest.reidentification),
-                checkpoints=self.checkpoints,
-                name=f"{len(self.histories)} {phase}",
-            )
+            with progress, told_with_seeds(self.label, [seeds[number] for number in self.group]):
+                history = train(
+                    ensemble,
+                    data,
+                    plan,
+                    self.generators,
+                    terms=(*defence.terms, *terms),
+                    masks={name: mask.to(self.context.device) for name, mask in masks.items()},
+                    reporter=progress,
+                    task=task_of(self.manifest.reidentification),
+                    checkpoints=self.checkpoints,
+                    name=f"{len(self.histories)} {phase}",
+                )
             self.histories.append((phase, history))
-            progress.close()
 
         return run
 

@@ -21,6 +21,7 @@ from privprune.models import load_pretrained, reseed
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
+from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
@@ -189,19 +190,19 @@ def _train_group(
     seeds = manifest.model_seeds()
     data = context.training_data(manifest, group)
     progress = Progress(progress_label(label, group), plan.epochs, data.indices.numel())
-    history = train(
-        ensemble,
-        data,
-        plan,
-        [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
-        terms=defence.terms,
-        masks={name: mask.to(context.device) for name, mask in masks.items()},
-        transform=defence.transform,
-        reporter=progress,
-        task=task_of(manifest.reidentification),
-        checkpoints=checkpoints,
-    )
-    progress.close()
+    with progress, told_with_seeds(label, [seeds[number] for number in group]):
+        history = train(
+            ensemble,
+            data,
+            plan,
+            [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
+            terms=defence.terms,
+            masks={name: mask.to(context.device) for name, mask in masks.items()},
+            transform=defence.transform,
+            reporter=progress,
+            task=task_of(manifest.reidentification),
+            checkpoints=checkpoints,
+        )
     if defence.finish is not None:
         defence.finish(ensemble)
     return TrainingOutcome(
