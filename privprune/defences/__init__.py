@@ -10,6 +10,7 @@ from privprune.defences.registry import (
     AnyDefence,
     build_defence,
     check_defence,
+    checks_of,
     import_slow_modules,
     surrogate_of,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "DefendedCell",
     "build_defence",
     "check_defence",
+    "checks_of",
     "import_slow_modules",
     "surrogate_of",
 ]

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
+from privprune.checks import Check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need
 from privprune.errors import UserError
 from privprune.models.decoder import DecoderSize
 from privprune.registry import Registry
 from privprune.settings import OneOf
+from privprune.training.trained import Trained
 
 DEFENCES = Registry("privprune.defences", DefenceMethod, "privprune.defences")
 
@@ -43,6 +45,11 @@ def import_slow_modules(settings: DefenceSettings | None) -> None:
 def surrogate_of(settings: DefenceSettings | None) -> DecoderSize | None:
     """Return the size of the decoder that a defence trains networks against; None if there is none."""
     return None if settings is None else DEFENCES[settings.name].surrogate(settings)
+
+
+def checks_of(settings: DefenceSettings | None, trained: Trained) -> tuple[Check, ...]:
+    """Check a cell that was trained with a defence; none without a defence."""
+    return () if settings is None else DEFENCES[settings.name].checks(settings, trained)
 
 
 def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:

@@ -6,6 +6,7 @@ budget: channels and branches below it are removed, and the smaller network is r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,11 +17,13 @@ import torch
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
+from privprune.checks import Check
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.defences import AnyDefence, build_defence, import_slow_modules
+from privprune.defences import AnyDefence, build_defence, checks_of, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import prunable, reseed, structure_of
+from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
     BudgetSettings,
@@ -28,6 +31,7 @@ from privprune.pruning import (
     PruningSettings,
     count_kept,
     prune,
+    pruning_checks,
     pruning_settings,
     removal_method,
     removal_methods,
@@ -38,10 +42,13 @@ from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 from privprune.training.tasks import task_of
+from privprune.training.trained import Trained
+from privprune.training.trained_out import trained_out
 from privprune.workflow.context import DataContext, check_same_data
-from privprune.workflow.sparsity_search import SearchEntry, search_budget
+from privprune.workflow.sparsity_search import MARGIN, SearchEntry, search_budget, search_check
 from privprune.workflow.stacks import TrainingOutcome, group_name, join_phases, surrogates_of, train_stacks
 from privprune.workflow.train import check_origin, ensemble_of, progress_label
+from privprune.workflow.utility import on_unseen_records
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,13 @@ class PruneEntry:
             )
         if self.search is not None:
             build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets, their defence, and what the method did."""
+        found = pruning_checks(self.method, trained)
+        if self.search is not None:
+            found = (*found, search_check(trained))
+        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained), "pruning": found}
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Check that the architecture has the layers that the budget names.
@@ -146,13 +160,16 @@ def prune_cell(
     start = start if entry.keep_shadows else start.targets_only()
     budget, work = entry.budget, partial(_remove_group, entry, context, start, label, checkpoints)
     search: list[dict[str, Any]] = []
+    margin: dict[str, list[float]] = {}
     if entry.search is not None and budget is not None:
         prune_targets = partial(_prune_targets, entry, budget, context, start, label)
-        budget, search = search_budget(entry.search, budget, start, context, prune_targets, checkpoints)
+        budget, search, apart = search_budget(entry.search, budget, start, context, prune_targets, checkpoints)
+        margin = {MARGIN: [apart] * start.manifest.networks} if math.isfinite(apart) else {}
     if budget is not None:
         work = partial(_prune_group, entry, budget, context, start, label, checkpoints)
     import_slow_modules(entry.defence)
     outcome = train_stacks(start.manifest.networks, entry.stack, work, checkpoints)
+    outcome = replace(outcome, measured={**outcome.measured, **margin})
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     return PruningResult(Cell(manifest, outcome.states, outcome.masks, outcome.surrogates), outcome, search)
 
@@ -248,7 +265,12 @@ def _remove_group(
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
     dense = manifest.fresh(torch.Generator())
     removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
-    model = removed.model.to(context.device).to(memory_format=torch.channels_last)
+    unseen = {  # masks are folded into the ensemble's network by now, so that it is the one before the removal
+        f"{metric}_{when}_removal": value
+        for when, model in (("before", ensemble.module), ("after", removed.model.to(context.device)))
+        for metric, value in on_unseen_records(manifest, model, number, context).items()
+    }
+    model = in_fast_layout(removed.model)
     reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     smaller = Ensemble([model])
     defence = _defence(entry, entry.retrain, context, start, group)
@@ -259,7 +281,7 @@ def _remove_group(
         masks=[{}],
         history=history,
         phases=lengths,
-        measured={**defence.measured(), **{name: [value] for name, value in removed.measured.items()}},
+        measured={**defence.measured(), **{name: [value] for name, value in {**removed.measured, **unseen}.items()}},
         surrogates=surrogates_of(defence),
         structures=(structure_of(dense, removed.model),),
     )

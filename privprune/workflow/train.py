@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from privprune.cells import Cell, Manifest
+from privprune.checks import Check
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
-from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules
+from privprune.defences import AnyDefence, DefenceSettings, build_defence, checks_of, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
+from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
@@ -25,6 +27,8 @@ from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
+from privprune.training.trained import Trained
+from privprune.training.trained_out import trained_out
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
 from privprune.workflow.utility import accuracy
@@ -48,6 +52,10 @@ class TrainEntry:
     network: NetworkSettings
     plan: TrainingPlan
     stack: AtLeastOne
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets."""
+        return {"network": (trained_out(trained),)}
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,10 @@ class HardenEntry:
             raise ValueError(f"network: needed exactly when `from` is a dataset, found from: {self.origin}")
         if self.network is not None and not self.keep_shadows:
             raise ValueError("keep_shadows: found false, allowed true with a network (or network.shadows: 0)")
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets, and their defence."""
+        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained)}
 
 
 def check_origin(origin: str, data: str, *kinds: str) -> None:
@@ -238,7 +250,7 @@ def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], 
         models = start.models(group)
     for model, number in zip(models, group, strict=True):
         reseed(model, generator(seeds[number], Purpose.RANDOM_LAYERS, number).initial_seed())
-    return Ensemble([model.to(context.device).to(memory_format=torch.channels_last) for model in models])
+    return Ensemble([in_fast_layout(model.to(context.device)) for model in models])
 
 
 def _published_weights(file: str) -> Path:

@@ -38,7 +38,7 @@ def measure_utility(cell: Cell, context: DataContext) -> dict[str, list[float]]:
         left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
         return {
             "train_accuracy": accuracy(Ensemble([model]), context.members(cell.manifest, number), context),
-            **_on_unseen_records(cell.manifest, model, number, context),
+            **on_unseen_records(cell.manifest, model, number, context),
             "weights": dense,
             "weights_left": float(left),
         }
@@ -47,7 +47,7 @@ def measure_utility(cell: Cell, context: DataContext) -> dict[str, list[float]]:
     return {name: [metrics[name] for metrics in targets] for name in targets[0]}
 
 
-def _on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> dict[str, float]:
+def on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> dict[str, float]:
     """Measure a network on records that it was not trained on."""
     if manifest.reidentification is not None:
         ranking = rank_official_queries(model, context).summary()
