@@ -184,7 +184,11 @@ def soft_mask(
     assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
     parts = removable(model, image_shape).only(settings.structures)
     before = count_parameters(edge_of(dense))
-    term = SoftMask(settings, parts, functools.partial(enough_at_zero, settings.threshold, parts, model, before))
+
+    def enough(found: StructureMasks) -> bool:
+        return enough_at_zero(settings.threshold, parts, model, before, found)
+
+    term = SoftMask(settings, parts, enough)
     fit("mask", settings.plan, (term,), {})
     masks = term.close()
     kept = choose(settings.threshold, masks, parts, model, before)
