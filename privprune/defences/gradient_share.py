@@ -56,7 +56,8 @@ def share_per_network(penalty: Tensor, step: Step) -> Tensor:
     for loss in (penalty, step.losses.sum()):
         (found,) = torch.autograd.grad(loss, step.logits, retain_graph=True)
         norms.append(found.view(members, -1).norm(dim=1))
-    return norms[0] / norms[1].clamp_min(_LEAST_NORM)
+    share: Tensor = norms[0] / norms[1].clamp_min(_LEAST_NORM)
+    return share
 
 
 def share_check(name: str, trained: Trained, curve: str, what: str) -> Check:

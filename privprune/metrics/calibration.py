@@ -27,11 +27,15 @@ def calibration(members: Array, nonmembers: Array) -> tuple[float, float]:
     signals = np.concatenate([members, nonmembers])
     centre, scale = float(signals.mean()), float(signals.std()) or 1.0
     inputs = np.stack([(signals - centre) / scale, np.ones_like(signals)], axis=1)
-    targets = np.concatenate([
-        np.full(len(members), (len(members) + 1) / (len(members) + 2)),
-        np.full(len(nonmembers), 1 / (len(nonmembers) + 2)),
-    ])
-    weights = np.concatenate([np.full(len(members), 0.5 / len(members)), np.full(len(nonmembers), 0.5 / len(nonmembers))])
+    targets = np.concatenate(
+        [
+            np.full(len(members), (len(members) + 1) / (len(members) + 2)),
+            np.full(len(nonmembers), 1 / (len(nonmembers) + 2)),
+        ]
+    )
+    weights = np.concatenate(
+        [np.full(len(members), 0.5 / len(members)), np.full(len(nonmembers), 0.5 / len(nonmembers))]
+    )
     found = np.zeros(2)
     for _ in range(_STEPS):
         guessed = 1 / (1 + np.exp(-inputs @ found))

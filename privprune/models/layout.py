@@ -14,12 +14,12 @@ _SAFE_MULTIPLE = 8  # of channels; the vector width of 32-bit numbers with AVX2
 def in_fast_layout(model: Network) -> Network:
     """Lay out a network's weights with channels last, in place, and return it.
 
-    With PyTorch 2.15 on a CPU with AVX2, the backward pass of a convolution of one pixel with a stride writes beyond its
-    memory where images have channels last and their number is no multiple of 8 (7 of 7 numbers tried; of 8, 16 and 32
-    none): the process dies of a damaged heap. The shortcuts of a ResNet are such convolutions, and pruning leaves such
-    numbers. There, images are brought into the other layout first.
+    With PyTorch 2.15 on a CPU with AVX2, the backward pass of a convolution of one pixel with a stride writes beyond
+    its memory where images have channels last and their number is above 1 and no multiple of 8: the process dies of a
+    damaged heap (seen with 2 to 7 channels; not with 8, 16 and 32, nor in the other layout). The shortcuts of a ResNet
+    are such convolutions, and pruning leaves such numbers. There, images are brought into the other layout first.
     """
-    laid_out: Network = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    laid_out: Network = model.to(memory_format=torch.channels_last)
     for layer in laid_out.modules():
         if isinstance(layer, nn.Conv2d) and _unsafe(layer):
             # not contiguous(): to it, the weights of one pixel have either layout

@@ -10,8 +10,9 @@ Z_i = projection of W_i + U_i on {card <= n_i}, then U_i = U_i + W_i - Z_i. Afte
 weights of W are left; they are trained further while the others stay zero.
 
 The group's code begins every rho with a new Z and U = 0, so that dual updates never add up: one per rho counts. With
-`carry`, Z and U go on from one rho to the next. U is the dual variable divided by rho (Boyd et al. 2011, Section 3.1.1),
-so it is multiplied by the old rho over the new one (Section 3.4.1).
+`carry`, Z and U go on from one rho to the next. U is the dual variable divided by rho (Boyd et al. 2011, "Distributed
+optimization and statistical learning via ADMM", Section 3.1.1), so it is multiplied by the old rho over the new one
+(Section 3.4.1).
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class AdmmSettings:
     def __post_init__(self) -> None:
         """Refuse phases in which Z is never updated."""
         if self.update_every > self.plan.epochs:
-            raise ValueError(f"update_every: found {self.update_every:g}, allowed at most plan.epochs {self.plan.epochs}")
+            raise ValueError(
+                f"update_every: found {self.update_every:g}, allowed at most plan.epochs {self.plan.epochs}"
+            )
 
 
 class AdmmTerm(Term):

@@ -29,7 +29,16 @@ from privprune.checks import Check, check
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
 from privprune.pruning.channel_groups import Removable, Structures, removable
 from privprune.pruning.method import EXAMPLE_PLAN, Fit, PrunedCell, RemovalMethod, Removed
-from privprune.pruning.removal import Selection, StructureMasks, Threshold, check_threshold, choose, enough_at_zero, fold, remove
+from privprune.pruning.removal import (
+    Selection,
+    StructureMasks,
+    Threshold,
+    check_threshold,
+    choose,
+    enough_at_zero,
+    fold,
+    remove,
+)
 from privprune.settings import Fraction, NonNegative, Positive
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term, TrainingPlan
@@ -222,8 +231,8 @@ def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
     if drift <= LEAST_DRIFT:
         needed = LEAST_DRIFT / (steps * settings.learning_rate)
         raise ValueError(
-            f"method.sparsity: found {settings.sparsity:g}, by which a mask falls {drift:.2g} in {steps} steps, allowed "
-            f"above {needed:.3g} or more epochs (masks start at 1)"
+            f"method.sparsity: found {settings.sparsity:g}, by which a mask falls {drift:.2g} in {steps} steps, "
+            f"allowed above {needed:.3g} or more epochs (masks start at 1)"
         )
 
 

@@ -12,7 +12,7 @@ from privprune.errors import UserError
 from privprune.training.ensemble import Ensemble
 
 
-class Diverged(Exception):
+class Diverged(Exception):  # noqa: N818 (what happened, not a mistake of the code)
     """A training whose loss or weights are no longer finite.
 
     Attributes:

@@ -17,12 +17,12 @@ import torch
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
-from privprune.checks import Check
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.checks import Check
 from privprune.defences import AnyDefence, build_defence, checks_of, import_slow_modules
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
-from privprune.models import prunable, reseed, structure_of
+from privprune.models import BlockNet, prunable, reseed, structure_of
 from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
@@ -265,10 +265,12 @@ def _remove_group(
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
     dense = manifest.fresh(torch.Generator())
     removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
-    unseen = {  # masks are folded into the ensemble's network by now, so that it is the one before the removal
+    masked = ensemble.module  # the masks are folded into it by now
+    assert isinstance(masked, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    unseen = {
         f"{metric}_{when}_removal": value
-        for when, model in (("before", ensemble.module), ("after", removed.model.to(context.device)))
-        for metric, value in on_unseen_records(manifest, model, number, context).items()
+        for when, network in (("before", masked), ("after", removed.model.to(context.device)))
+        for metric, value in on_unseen_records(manifest, network, number, context).items()
     }
     model = in_fast_layout(removed.model)
     reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())

@@ -15,8 +15,8 @@ from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Evidence, Outputs, attack_each, evidence_from_halves
 from privprune.attacks.membership.signals import scaled_confidence
 from privprune.cells import Cell
-from privprune.checks import Check, check
 from privprune.checkpoints.store import Checkpoints
+from privprune.checks import Check, check
 from privprune.metrics.calibration import calibration
 from privprune.metrics.membership import Scores, gain, gain_error
 from privprune.pruning import BudgetSettings, Candidate, SearchSettings, choose_budget
@@ -68,8 +68,8 @@ def search_budget(
         checkpoints: where the candidates are stored.
 
     Returns:
-        the budget at the chosen ratio, the rows of the record, the dense cell first, then each candidate, and the margin
-        of the choice (`pruning.search.Choice`).
+        the budget at the chosen ratio, the rows of the record, the dense cell first, then each candidate, and the
+        margin of the choice (`pruning.search.Choice`).
 
     """
     candidates = []

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from privprune.cells import Cell, Manifest
-from privprune.checks import Check
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.checks import Check
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
 from privprune.defences import AnyDefence, DefenceSettings, build_defence, checks_of, import_slow_modules
 from privprune.defences.defence import Defence

@@ -19,7 +19,12 @@ from privprune.training.trained import Trained
 
 MakeSetting = Callable[..., DefenceContext]
 GAME = {**DEFENCES["resfl"].examples[0]}
-PRETRAINED = {**GAME, "loss": "mse", "threshold": 1.0, "pretraining": {"epochs": 60, "batch": 16, "final_learning_rate": 1e-4}}
+PRETRAINED = {
+    **GAME,
+    "loss": "mse",
+    "threshold": 1.0,
+    "pretraining": {"epochs": 60, "batch": 16, "final_learning_rate": 1e-4},
+}
 CEM = {**DEFENCES["cem"].examples[0]}
 
 
@@ -83,7 +88,10 @@ def test_cem_must_move(toy: Toy, context: MakeSetting) -> None:
     ("found", "line"),
     [
         ({**GAME, "weight": 0.0}, "^weight: found 0, allowed above 0"),
-        ({"name": "patrol", "lipschitz": None, "game": {**GAME, "weight": 0.0}}, "^game.weight: found 0, allowed above 0"),
+        (
+            {"name": "patrol", "lipschitz": None, "game": {**GAME, "weight": 0.0}},
+            "^game.weight: found 0, allowed above 0",
+        ),
         ({**CEM, "weight": 0.0}, "^weight: found 0, allowed above 0"),
     ],
     ids=["resfl", "patrol", "cem"],

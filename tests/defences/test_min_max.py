@@ -142,7 +142,12 @@ def test_the_share_is_the_ratio_of_two_gradients(toy: Toy, context: MakeSetting)
 
 @pytest.mark.parametrize(
     ("before", "share", "passed"),
-    [([-1.2], 0.5, [True, True]), ([-1.38], 0.5, [False, True]), ([-1.2], 0.06, [True, False]), ([], None, [False] * 2)],
+    [
+        ([-1.2], 0.5, [True, True]),
+        ([-1.38], 0.5, [False, True]),
+        ([-1.2], 0.06, [True, False]),
+        ([], None, [False] * 2),
+    ],
 )
 def test_an_inert_game_fails_its_checks(before: list[float], share: float | None, passed: list[bool]) -> None:
     """One check for what the adversary knows, one for the pull of the penalty; what was not measured has failed."""

@@ -18,14 +18,16 @@ def candidate(
     ratio: float, accuracy: tuple[float, ...], gain: tuple[float, ...], error: float = 0.001, **changed: Any
 ) -> Candidate:
     """Return a candidate whose mean gain has a small error."""
-    return Candidate(**{
-        "ratio": ratio,
-        "selection_accuracy": accuracy,
-        "gain": gain,
-        "standard_error": error,
-        "attack": "nasr",
-        **changed,
-    })
+    return Candidate(
+        **{
+            "ratio": ratio,
+            "selection_accuracy": accuracy,
+            "gain": gain,
+            "standard_error": error,
+            "attack": "nasr",
+            **changed,
+        }
+    )
 
 
 def test_the_smallest_mean_gain_wins_among_the_accurate() -> None:

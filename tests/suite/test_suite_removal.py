@@ -77,8 +77,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "masks that cannot reach zero": (
         put("prune/soft/method/sparsity", 1.5),
-        ".method.sparsity: found 1.5, by which a mask falls 0.9 in 6 steps, allowed above 1.67 or more epochs "
-        "(masks start at 1)",
+        (
+            ".method.sparsity: found 1.5, by which a mask falls 0.9 in 6 steps, "
+            "allowed above 1.67 or more epochs (masks start at 1)"
+        ),
     ),
     "blocks of a network without": (
         put("prune/soft/method/structures", "blocks"),

@@ -166,7 +166,7 @@ def test_the_search_looks_at_members_and_selection_records_only(
 
 
 def test_the_search_takes_the_least_gain(choice: PruningResult) -> None:
-    """One candidate is chosen, the one of least mean gain or a tie, and the cell has its ratio; the dense one is first."""
+    """The chosen candidate has the least mean gain or is a tie; the cell has its ratio; the dense one stands first."""
     dense, *candidates = choice.search
     assert dense["ratio"] == 1
     assert not dense["chosen"]
