@@ -22,7 +22,7 @@ def main(name: str) -> Path:
         with as_user_error(f"{PARAMS}: harden.{name}"), streamed(suite, settings.paper, "harden", name):
             cell, outcome = harden_cell(settings, context, start, name, checkpoints)
         cell.save(DATA / "models" / name)
-        return write_cell_record(location, context, cell, outcome, search=[])
+        return write_cell_record(location, context, cell, outcome, search=[], entry=settings)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def main(name: str) -> Path:
         with as_user_error(f"{PARAMS}: prune.{name}"), streamed(suite, settings.paper, "prune", name):
             pruned = prune_cell(settings, context, start, name, checkpoints)
         pruned.cell.save(DATA / "models" / name)
-        return write_cell_record(location, context, pruned.cell, pruned.outcome, pruned.search)
+        return write_cell_record(location, context, pruned.cell, pruned.outcome, pruned.search, settings)
 
 
 if __name__ == "__main__":

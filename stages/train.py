@@ -20,7 +20,7 @@ def main(name: str) -> Path:
         with streamed(suite, settings.paper, "train", name):
             cell, outcome = train_cell(settings, context, name, checkpoints)
         cell.save(DATA / "models" / name)
-        return write_cell_record(location, context, cell, outcome, search=[])
+        return write_cell_record(location, context, cell, outcome, search=[], entry=settings)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ class DatasetInfo:
         train_records: number of training records of a complete copy; costs are estimated from it.
         identities: whether it is a re-identification set: labels are identities, the test records show others than the
             training records, are seen by cameras, and are divided into queries and a gallery.
+        query_cameras: number of cameras that take the queries of a re-identification set; None where it is not known
+            before the set is read.
         read: reads all of its records. It raises UserError where the files are missing or damaged.
         source: where it is obtained.
 
@@ -49,6 +51,7 @@ class DatasetInfo:
     read: Callable[[Source], RawDataset]
     source: SourceInfo
     identities: bool = False
+    query_cameras: int | None = None
 
     @property
     def image_shape(self) -> ImageShape:

@@ -209,7 +209,10 @@ def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
 
 
 def _check_identities(name: str, dataset: Dataset) -> None:
-    """Refuse a re-identification set without cameras, with queries that the gallery lacks, or with shared identities.
+    """Refuse a re-identification set that cannot be ranked fairly.
+
+    It needs cameras, more than one of them among the queries, a gallery with the identities of all queries, and other
+    identities in training than in test.
 
     Raises:
         UserError: saying which of these.
@@ -217,6 +220,9 @@ def _check_identities(name: str, dataset: Dataset) -> None:
     """
     if dataset.cameras is None:
         raise UserError(f"dataset {name}: found no cameras, allowed one for each record, with queries and a gallery")
+    cameras = dataset.cameras[dataset.official_train : dataset.official_train + dataset.queries]
+    if len(cameras.unique()) < 2:
+        raise UserError(f"dataset {name}: found one camera for every query, allowed at least two")
     train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
     lacking = sorted(set(test[: dataset.queries].tolist()) - set(test[dataset.queries :].tolist()))
     if lacking:

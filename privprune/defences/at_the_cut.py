@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from privprune.defences.defence import DefenceContext
+from privprune.models import WIRE
+from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step
 
 
@@ -29,3 +31,13 @@ def features_of(step: Step) -> Tensor:
     if step.features is None:
         raise ValueError("found a whole network, allowed one with network.cut")
     return step.features
+
+
+def edge_parameters(ensemble: Ensemble) -> list[Tensor]:
+    """Return the parameters of a single network's edge, all that a penalty on the features can change."""
+    found: list[Tensor] = []
+    for name, block in ensemble.module.named_children():
+        if name == WIRE:
+            break
+        found += [value for value in block.parameters() if value.requires_grad]
+    return found

@@ -2,6 +2,11 @@
 
 The baseline of MIA-Pruning, Section 5.3 and Table 2. The paper states epsilon, 6.28 for MNIST, and nothing else; delta,
 clipping norm and batch are our choice and are set in the suite.
+
+The sum of the clipped gradients and the noise is divided by the expected batch size, not by the size of the batch that
+was drawn (Abadi et al., Algorithm 1, with their lot size L): the divisor must not depend on who was drawn. A step on
+more records than expected is thus longer, and a batch without any record, which Poisson sampling draws with the
+probability (1 - q)^n, is a step too: of noise alone. The accountant counts it, as its analysis is over the draw.
 """
 
 from __future__ import annotations
@@ -13,12 +18,14 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
 from privprune.errors import UserError
 from privprune.settings import Positive
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
+from privprune.training.trained import Trained
 
 if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
@@ -32,7 +39,8 @@ class DpSgdSettings:
         epsilon: target of (epsilon, delta)-differential privacy.
         delta: of the same; below 1 / records.
         clipping_norm: bound of each record's gradient in the 2-norm.
-        accountant: Renyi (`rdp`) or privacy loss distribution (`prv`); `prv` is tighter, so it adds less noise.
+        accountant: by which the noise is set, Renyi (`rdp`) or privacy loss distribution (`prv`); `prv` is tighter, so
+            it adds less noise. The epsilon that was reached is measured by both.
 
     """
 
@@ -60,12 +68,13 @@ class DpSgd:
         self._noise = self._generator if device.type == "cpu" else torch.Generator(device).manual_seed(seed)
         self._records = context.members.shape[1]
         self._rate = min(1.0, context.batch / self._records)
+        self._planned = context.epochs * self._steps()
         self._accountant = create_accountant(settings.accountant)
         self.noise_multiplier = get_noise_multiplier(
             target_epsilon=settings.epsilon,
             target_delta=settings.delta,
             sample_rate=self._rate,
-            steps=context.epochs * self._steps(),
+            steps=self._planned,
             accountant=settings.accountant,
         )
 
@@ -101,26 +110,38 @@ class DpSgd:
     def batches(self, data: TrainingData, batch: int) -> Iterator[Tensor]:
         """Draw one epoch of Poisson batches: each record is in a batch with the same probability, independently.
 
-        An empty batch is skipped, and not counted by the accountant; with the batch sizes used here its probability is
-        below 1e-20.
+        An empty batch is a step as well, see above.
         """
         for _ in range(self._steps()):
             drawn = torch.rand(self._records, generator=self._generator) < self._rate
-            if drawn.any():
-                yield drawn.nonzero().T.to(data.indices.device)
+            yield drawn.nonzero().T.to(data.indices.device)
 
     def detach(self, ensemble: Ensemble) -> None:
         """Restore the network without the wrapper."""
         ensemble.module = self._wrapped.to_standard_module()
 
     def measured(self) -> dict[str, list[float]]:
-        """Return the epsilon of the training, its delta and the noise multiplier."""
-        reached = self._accountant.get_epsilon(delta=self._settings.delta)
+        """Return the epsilon of the training by both accountants, its delta, the noise multiplier, and skipped steps.
+
+        `epsilon` is by the accountant that set the noise.
+        """
+        reached = {name: self._epsilon(name) for name in ("rdp", "prv")}
         return {
-            "epsilon": [float(reached)],
+            "epsilon": [reached[self._settings.accountant]],
+            "epsilon_rdp": [reached["rdp"]],
+            "epsilon_prv": [reached["prv"]],
             "delta": [self._settings.delta],
             "noise_multiplier": [float(self.noise_multiplier)],
+            "skipped_steps": [float(self._planned - sum(taken for _, _, taken in self._accountant.history))],
         }
+
+    def _epsilon(self, accountant: str) -> float:
+        """Return the epsilon of the steps that were taken, by one of the accountants."""
+        from opacus.accountants import create_accountant  # noqa: PLC0415 (as above)
+
+        other = create_accountant(accountant)
+        other.history = list(self._accountant.history)
+        return float(other.get_epsilon(delta=self._settings.delta))
 
 
 def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
@@ -141,11 +162,22 @@ def check_dp_sgd(settings: DpSgdSettings, cell: DefendedCell) -> None:
         raise ValueError(f"found {cell.model}, which has batch normalisation, allowed with dp_sgd: networks without")
 
 
+def checks(settings: DpSgdSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check that the promise was kept: no more epsilon than set, and no step without noise and accounting."""
+    reached, skipped = (trained.measured.get(name, ()) for name in ("epsilon", "skipped_steps"))
+    by = f"epsilon of the steps that were taken, by the accountant {settings.accountant}"
+    return (
+        check("achieved epsilon", reached, "at most", settings.epsilon, by),
+        check("no skipped step", skipped, "at most", 0.0, "planned steps that were taken without noise or not at all"),
+    )
+
+
 METHOD = DefenceMethod(
     settings=DpSgdSettings,
     build=dp_sgd,
     needs=frozenset({"one_network", "classes", "whole_training"}),
     check=check_dp_sgd,
+    checks=checks,
     imports=("opacus",),
     examples=({"name": "dp_sgd", "epsilon": 5, "delta": 0.01, "clipping_norm": 1, "accountant": "rdp"},),
 )

@@ -59,6 +59,17 @@ class DefendedCell:
     shapes: NetworkShapes
 
 
+def check_weight(key: str, weight: float) -> None:
+    """Refuse a weight of 0, with which a defence would be computed but defend nothing.
+
+    Raises:
+        ValueError: names the key.
+
+    """
+    if weight == 0:
+        raise ValueError(f"{key}: found 0, allowed above 0 (a weight of 0 defends nothing)")
+
+
 def _no_check(settings: Any, cell: DefendedCell) -> None:
     """Accept all settings."""
 

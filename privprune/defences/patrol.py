@@ -14,12 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from privprune.checks import Check
 from privprune.defences.at_the_cut import require_cut
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.lipschitz import EXAMPLE_LIPSCHITZ, Lipschitz, LipschitzSettings, check_lipschitz
-from privprune.defences.method import DefenceMethod, DefendedCell
-from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of
+from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
+from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of, game_checks
 from privprune.training.loop import Term
+from privprune.training.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,16 @@ def patrol(settings: PatrolSettings, context: DefenceContext) -> Defence:
     """Add the terms to the loss during the whole training."""
     require_cut(settings.name, context)
     terms: list[Term] = []
-    surrogate = None
+    surrogate = measured = None
     if settings.lipschitz is not None:
         terms.append(Lipschitz(settings.lipschitz, context))
     if settings.game is not None:
         game = ResSfl(settings.game, context)
         terms.append(game)
-        surrogate = game.surrogate
-    return Defence(terms=tuple(terms), surrogate=surrogate)
+        surrogate, measured = game.surrogate, game.measured
+    if measured is None:
+        return Defence(terms=tuple(terms))
+    return Defence(terms=tuple(terms), surrogate=surrogate, measured=measured)
 
 
 def check_patrol(settings: PatrolSettings, cell: DefendedCell) -> None:
@@ -66,7 +70,13 @@ def check_patrol(settings: PatrolSettings, cell: DefendedCell) -> None:
     if settings.lipschitz is not None:
         check_lipschitz(settings.lipschitz, cell.shapes.model)
     if settings.game is not None:
+        check_weight("game.weight", settings.game.weight)
         check_game(settings.game, cell)
+
+
+def checks(settings: PatrolSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check the game, if there is one."""
+    return () if settings.game is None else game_checks(settings.game, trained)
 
 
 METHOD = DefenceMethod(
@@ -74,6 +84,7 @@ METHOD = DefenceMethod(
     build=patrol,
     needs=frozenset({"cut"}),
     check=check_patrol,
+    checks=checks,
     surrogate=lambda settings: None if settings.game is None else decoder_of(settings.game),
     examples=({"name": "patrol", "lipschitz": EXAMPLE_LIPSCHITZ, "game": EXAMPLE_GAME},),
 )

@@ -35,7 +35,7 @@ from torch import Tensor, fx, nn
 from privprune.defences.at_the_cut import require_cut
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
-from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of
+from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of, game_checks
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet
 from privprune.models.cut import WIRE, CutSettings
@@ -214,7 +214,11 @@ def patrol_as_in_cem(settings: PatrolAsInCemSettings, context: DefenceContext) -
     check_pruning(settings, context.cut, context.epochs)
     pruning = ChannelPruning(settings, context)
     game = ResSfl(settings, context)
-    return Defence(terms=(pruning, game), measured=pruning.measured, surrogate=game.surrogate)
+
+    def measured() -> dict[str, list[float]]:
+        return {**pruning.measured(), **game.measured()}
+
+    return Defence(terms=(pruning, game), measured=measured, surrogate=game.surrogate)
 
 
 def check_patrol_as_in_cem(settings: PatrolAsInCemSettings, cell: DefendedCell) -> None:
@@ -233,6 +237,7 @@ METHOD = DefenceMethod(
     build=patrol_as_in_cem,
     needs=frozenset({"cut"}),
     check=check_patrol_as_in_cem,
+    checks=game_checks,
     surrogate=decoder_of,
     prunes=True,
     examples=(

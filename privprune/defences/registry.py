@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
+from privprune.checks import Check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need
 from privprune.errors import UserError
@@ -13,6 +14,7 @@ from privprune.models.decoder import DecoderSize
 from privprune.models.output import OutputSettings
 from privprune.registry import Registry
 from privprune.settings import OneOf
+from privprune.training.trained import Trained
 
 DEFENCES = Registry("privprune.defences", DefenceMethod, "privprune.defences")
 
@@ -54,6 +56,11 @@ def output_of(settings: DefenceSettings | None) -> OutputSettings | None:
 def starts_afresh(settings: DefenceSettings) -> bool:
     """Return whether a defence trains new networks although its entry names a cell, which it is compared with."""
     return "trained_start" in DEFENCES[settings.name].needs
+
+
+def checks_of(settings: DefenceSettings | None, trained: Trained) -> tuple[Check, ...]:
+    """Check a cell that was trained with a defence; none without a defence."""
+    return () if settings is None else DEFENCES[settings.name].checks(settings, trained)
 
 
 def check_defence(settings: DefenceSettings, cell: DefendedCell, where: str) -> None:

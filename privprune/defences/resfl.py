@@ -20,9 +20,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from privprune.defences.at_the_cut import features_of, require_cut
+from privprune.checks import Check, check
+from privprune.defences.at_the_cut import edge_parameters, features_of, require_cut
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.gradient_share import gradient_share, share_check
+from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
 from privprune.models.decoder import DecoderSize, build_decoder, check_decoder
@@ -31,6 +33,10 @@ from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import ScheduleSettings, Step, Term
 from privprune.training.optimisers import Adam
+from privprune.training.trained import Trained
+
+ADVANTAGE = "decoder_over_mean_image_before_game"  # the metric of the decoder before the first step
+_JUDGED = 256  # training records that it is measured on
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,8 @@ class ResSfl(Term):
         self._optimiser: Adam
         self._losses: list[Tensor] = []
         self._pretrained = 0
+        self._share = torch.full((1,), math.nan, device=context.images.device)
+        self._advantage: Tensor | None = None
 
     def start(self, ensemble: Ensemble) -> None:
         """Build the decoder.
@@ -141,10 +149,15 @@ class ResSfl(Term):
 
     def penalty(self, step: Step) -> Tensor:
         """Return s * max(0, SSIM - threshold), with the batch's mean SSIM, or s * max(0, threshold - MSE)."""
+        if self._advantage is None:
+            self._advantage = self._over_mean_image(step.ensemble)
         self._decoder.eval().requires_grad_(requires_grad=False)
         loss = _loss(self._decoded(features_of(step)), step.inputs, self._settings.loss)
         margin = self._settings.threshold if self._settings.loss == "mse" else -self._settings.threshold
-        return self._settings.weight * (margin - loss).clamp(min=0)
+        penalty = self._settings.weight * (margin - loss).clamp(min=0)
+        if step.last_of_epoch:
+            self._share = gradient_share(penalty, step, edge_parameters(step.ensemble))
+        return penalty
 
     def update(self, step: Step) -> None:
         """Train the decoder on this batch's features, computed without noise and in evaluation mode."""
@@ -153,6 +166,20 @@ class ResSfl(Term):
         features = self._noise_free(step.ensemble, step.inputs)
         for _ in range(self._settings.attack_steps):
             self._losses.append(self._learn(features, step.inputs, self._settings.loss))
+
+    @torch.no_grad()
+    def _over_mean_image(self, ensemble: Ensemble) -> Tensor:
+        """Return how much better than the mean of all training images the decoder does before the game, a scalar.
+
+        With the mean squared error, 1 - its error / that of the mean image; with SSIM, the difference of the two.
+        """
+        members = self._context.members[0]
+        parts = [as_input(self._context.images[part]).sum(0) for part in members.split(_JUDGED)]
+        inputs = as_input(self._context.images[members[:_JUDGED]])
+        mean = (torch.stack(parts).sum(0) / len(members) + 1) / 2
+        decoded = self._decoder.eval()(self._noise_free(ensemble, inputs)).float()
+        found, trivial = (_loss(images, inputs, self._settings.loss) for images in (decoded, mean.expand_as(inputs)))
+        return 1 - found / trivial if self._settings.loss == "mse" else trivial - found
 
     def _learn(self, features: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
         """Take one step of the decoder, and return its loss before the step."""
@@ -191,9 +218,17 @@ class ResSfl(Term):
         return {name: value.detach().cpu().clone() for name, value in self._decoder.state_dict().items()}
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return the mean quality of the decoder's reconstructions of its training batches over the epoch: [1]."""
+        """Return the mean quality of the decoder's reconstructions of its training batches over the epoch: [1].
+
+        And the share of the game in the gradient of the edge, in the last step of the epoch.
+        """
         mean, self._losses = torch.stack(self._losses).mean()[None], []
-        return {"decoder_mse": mean} if self._settings.loss == "mse" else {"decoder_ssim": -mean}
+        quality = {"decoder_mse": mean} if self._settings.loss == "mse" else {"decoder_ssim": -mean}
+        return {**quality, "game_gradient_share": self._share}
+
+    def measured(self) -> dict[str, list[float]]:
+        """Return how much better than the mean image the decoder was before the game; none before the first step."""
+        return {} if self._advantage is None else {ADVANTAGE: [float(self._advantage)]}
 
 
 def _loss(decoded: Tensor, inputs: Tensor, loss: Literal["ssim", "mse"]) -> Tensor:
@@ -206,18 +241,34 @@ def resfl(settings: ResSflSettings, context: DefenceContext) -> Defence:
     """Train with the game in the loss."""
     require_cut(settings.name, context)
     game = ResSfl(settings, context)
-    return Defence(terms=(game,), surrogate=game.surrogate)
+    return Defence(terms=(game,), surrogate=game.surrogate, measured=game.measured)
 
 
 def check_game(settings: GameSettings, cell: DefendedCell) -> None:
-    """Check that a decoder can lead from the shape of the features to that of the images.
+    """Check that the game has a weight, and that a decoder can lead from the shape of the features to that of images.
 
     Raises:
-        ValueError: it cannot; says which shapes do not fit.
+        ValueError: it has not or cannot; says which key is at fault, or which shapes do not fit.
 
     """
-    del settings
+    check_weight("weight", settings.weight)
     check_decoder(cell.shapes.features(), cell.shapes.image)
+
+
+def game_checks(settings: GameSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check that the decoder could invert anything before the game, and that the game had a pull on the edge."""
+    mse_form, ssim_form = "1 - its error / that of the mean image", "its SSIM less that of the mean image"
+    reason = f"the decoder before the game: {mse_form if settings.loss == 'mse' else ssim_form}"
+    return (
+        check(
+            "adversary beats its trivial answer before the game",
+            trained.measured.get(ADVANTAGE, ()),
+            "above",
+            0.0,
+            reason if settings.pretraining is not None else f"{reason}; it was not pretrained",
+        ),
+        share_check("penalty gradient", trained, "game_gradient_share", "the game on the parameters of the edge"),
+    )
 
 
 def decoder_of(settings: GameSettings) -> DecoderSize:
@@ -241,6 +292,7 @@ METHOD = DefenceMethod(
     build=resfl,
     needs=frozenset({"cut"}),
     check=check_game,
+    checks=game_checks,
     surrogate=decoder_of,
     examples=({"name": "resfl", **EXAMPLE_GAME},),
 )

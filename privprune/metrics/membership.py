@@ -311,6 +311,18 @@ def gain(members: Array, nonmembers: Array) -> float:
     return -float(np.logaddexp(0, -members).mean() + np.logaddexp(0, nonmembers).mean())
 
 
+def gain_error(members: Array, nonmembers: Array) -> float:
+    """Return the standard error of `gain` over its records, which are drawn independently of each other.
+
+    Args:
+        members: log-odds, [members], at least two.
+        nonmembers: the same, [non-members].
+
+    """
+    parts = (np.logaddexp(0, -members), np.logaddexp(0, nonmembers))
+    return float(np.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)))
+
+
 def always_member_accuracy(odds: float) -> float:
     """Return the accuracy of calling every record a member, at `odds` members per non-member: 2/3 at odds of 2."""
     return odds / (1 + odds)

@@ -9,12 +9,21 @@ from privprune.pruning.mask import Mask
 from privprune.pruning.method import (
     Fit,
     MaskMethod,
+    PrunedCell,
     PruningMethod,
     PruningSettings,
     RemovalMethod,
     Removed,
 )
-from privprune.pruning.registry import PRUNING, check_pruning, prune, pruning_settings, removal_method, removal_methods
+from privprune.pruning.registry import (
+    PRUNING,
+    check_pruning,
+    prune,
+    pruning_checks,
+    pruning_settings,
+    removal_method,
+    removal_methods,
+)
 from privprune.pruning.search import Candidate, Choice, SearchSettings, choose_budget
 
 __all__ = [
@@ -26,6 +35,7 @@ __all__ = [
     "Fit",
     "Mask",
     "MaskMethod",
+    "PrunedCell",
     "PruningMethod",
     "PruningSettings",
     "RemovalMethod",
@@ -35,6 +45,7 @@ __all__ = [
     "choose_budget",
     "count_kept",
     "prune",
+    "pruning_checks",
     "pruning_settings",
     "removal_method",
     "removal_methods",

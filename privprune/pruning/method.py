@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -68,7 +69,28 @@ class Removed:
     measured: dict[str, float]
 
 
-def _accept_all(settings: Any, shapes: NetworkShapes) -> None:
+@dataclass(frozen=True)
+class PrunedCell:
+    """The cell that a method is to prune, as its suite describes it before anything is trained.
+
+    Attributes:
+        shapes: a network like those of the cell, with arbitrary weights.
+        records: number of records that each network trains on.
+        identities: whether the networks are for re-identification, whose epochs have whole batches only.
+
+    """
+
+    shapes: NetworkShapes
+    records: int
+    identities: bool
+
+    def steps(self, plan: TrainingPlan) -> int:
+        """Return the number of training steps of a phase."""
+        each = max(1, self.records // plan.batch) if self.identities else math.ceil(self.records / plan.batch)
+        return plan.epochs * each
+
+
+def _accept_all(settings: Any, cell: PrunedCell) -> None:
     """Accept all settings that could be read."""
 
 
@@ -79,8 +101,8 @@ class PruningMethod:
     Attributes:
         settings: its frozen dataclass; the literal of its field `name` is the method's name.
         examples: small settings as a suite has them, for the tests that all methods share.
-        check: validates settings against a network before anything is trained; raises a ValueError that begins with
-            the key at fault, such as `method.threshold`.
+        check: validates settings against a cell before anything is trained; raises a ValueError that begins with the
+            key at fault, such as `method.threshold`.
         checks: (settings, training) -> checks of a cell that was pruned with the method, such as whether its masks
             were near zero when they were removed.
 
@@ -88,7 +110,7 @@ class PruningMethod:
 
     settings: type[Any]
     examples: tuple[Mapping[str, object], ...]
-    check: Callable[[Any, NetworkShapes], None] = _accept_all
+    check: Callable[[Any, PrunedCell], None] = _accept_all
     checks: Callable[[Any, Trained], tuple[Check, ...]] = no_checks
 
     @property

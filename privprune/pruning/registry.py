@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 
+from privprune.checks import Check
 from privprune.models import WIRE
-from privprune.models.shapes import NetworkShapes
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
-from privprune.pruning.method import Fit, MaskMethod, PruningMethod, PruningSettings, RemovalMethod
+from privprune.pruning.method import Fit, MaskMethod, PrunedCell, PruningMethod, PruningSettings, RemovalMethod
 from privprune.registry import Registry
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan
+from privprune.training.trained import Trained
 
 PRUNING: Registry[PruningMethod] = Registry("privprune.pruning", PruningMethod, "privprune.pruning")
 
@@ -35,21 +36,26 @@ def removal_methods() -> tuple[str, ...]:
     return tuple(name for name, method in PRUNING.items() if isinstance(method, RemovalMethod))
 
 
-def check_pruning(settings: PruningSettings, shapes: NetworkShapes) -> None:
-    """Validate a method's settings against a network before anything is trained.
+def check_pruning(settings: PruningSettings, cell: PrunedCell) -> None:
+    """Validate a method's settings against the cell that is to be pruned, before anything is trained.
 
     Args:
         settings: of any method.
-        shapes: a network like those of the cell, with arbitrary weights.
+        cell: its networks and their training records.
 
     Raises:
         ValueError: one line, which begins with the key at fault.
 
     """
     method = PRUNING[settings.name]
-    if isinstance(method, RemovalMethod) and WIRE not in shapes.model.block_names:
+    if isinstance(method, RemovalMethod) and WIRE not in cell.shapes.model.block_names:
         raise ValueError(f"method: {method.name} needs networks with a cut, found network.cut: null")
-    method.check(settings, shapes)
+    method.check(settings, cell)
+
+
+def pruning_checks(settings: PruningSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check a cell that was pruned with a method."""
+    return PRUNING[settings.name].checks(settings, trained)
 
 
 def prune(

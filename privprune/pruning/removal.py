@@ -127,6 +127,27 @@ def choose(threshold: Threshold, masks: StructureMasks, parts: Removable, model:
     return at_threshold(masks, taus[low], parts, spare_one=True)
 
 
+def enough_at_zero(threshold: Threshold, parts: Removable, model: BlockNet, dense: int, masks: StructureMasks) -> bool:
+    """Return whether removing the structures whose mask is 0 removes the share; False for a fixed threshold.
+
+    Args:
+        threshold: a share of the parameters to remove, or a value.
+        parts: what can be removed.
+        model: the network with the masks.
+        dense: number of the edge's parameters that the share refers to.
+        masks: those of the structures in `parts`.
+
+    """
+    if isinstance(threshold, FixedThreshold):
+        return False
+    own = StructureMasks(
+        {name: mask.detach().cpu() for name, mask in masks.channels.items()},
+        {name: mask.detach().cpu() for name, mask in masks.blocks.items()},
+    )
+    left = edge_parameters(model, parts, at_threshold(own, torch.finfo(torch.float32).tiny, parts, spare_one=True))
+    return dense - left >= threshold.removed * dense
+
+
 def _below(tau: float, masks: StructureMasks, parts: Removable) -> Selection:
     kept = at_threshold(masks, tau, parts, spare_one=False)
     where = f"method.threshold.value: found {tau:g}"

@@ -6,6 +6,9 @@ wording is that of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0
 
     m <- max(0, m - rate * (v + lambda)),  v = momentum * v + gradient of the other terms
 
+Where a share is to be removed, masks no longer change once those at 0 make up the share (our choice): lambda would
+otherwise draw all of them to 0, one epoch more or less would decide how much is left, and no share could be set.
+
 GAL's code adds lambda to the gradient and applies it a second time in the proximal step; here it is applied once. Masks
 start at 1 (our choice; GAL draws them), so that training starts from the unchanged network.
 """
@@ -22,14 +25,27 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from privprune.checks import Check, check
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
-from privprune.models.shapes import NetworkShapes
 from privprune.pruning.channel_groups import Removable, Structures, removable
-from privprune.pruning.method import EXAMPLE_PLAN, Fit, RemovalMethod, Removed
-from privprune.pruning.removal import StructureMasks, Threshold, check_threshold, choose, fold, remove
+from privprune.pruning.method import EXAMPLE_PLAN, Fit, PrunedCell, RemovalMethod, Removed
+from privprune.pruning.removal import (
+    Selection,
+    StructureMasks,
+    Threshold,
+    check_threshold,
+    choose,
+    enough_at_zero,
+    fold,
+    remove,
+)
 from privprune.settings import Fraction, NonNegative, Positive
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term, TrainingPlan
+from privprune.training.trained import Trained
+
+LEAST_DRIFT = 1.0  # masks start at 1: with less, none can reach 0, and removal chooses by rank among like masks
+AT_ZERO = 1.0  # share of what is removed: what is not scaled to 0 is still in use (issue 13: mAP .378 to .140)
 
 
 @dataclass(frozen=True)
@@ -60,13 +76,31 @@ class SoftMaskSettings:
             raise ValueError(f"plan.epochs: found {self.plan.epochs}, allowed at least 1")
 
 
+def _never(masks: StructureMasks) -> bool:
+    """Let the masks change until the end of the phase."""
+    del masks
+    return False
+
+
 class SoftMask(Term):
     """The masks of one network: they scale the outputs of its normalisations, and change by proximal steps."""
 
-    def __init__(self, settings: SoftMaskSettings, parts: Removable) -> None:
-        """Store the settings and the structures that are masked."""
+    def __init__(
+        self, settings: SoftMaskSettings, parts: Removable, enough: Callable[[StructureMasks], bool] = _never
+    ) -> None:
+        """Store the settings and the structures that are masked.
+
+        Args:
+            settings: of the method.
+            parts: the structures.
+            enough: whether the masks at 0 suffice; asked when an epoch ends. Once they do, no mask changes any more.
+
+        """
         self._settings = settings
         self._parts = parts
+        self._enough = enough
+        self._settled = False
+        self._steps = 0
         self._handles: list[RemovableHandle] = []
 
     def start(self, ensemble: Ensemble) -> None:
@@ -96,17 +130,27 @@ class SoftMask(Term):
     @torch.no_grad()
     def update(self, step: Step) -> None:
         """Step along the gradient of the loss, then towards 0 but never below."""
+        if self._settled:
+            return
         settings = self._settings
+        self._steps += 1
         for mask, velocity in zip(self._all, self._velocities, strict=True):
             velocity.mul_(settings.momentum)
             if mask.grad is not None:
                 velocity.add_(mask.grad)
             mask.sub_(settings.learning_rate * (velocity + settings.sparsity)).clamp_(min=0)
+        if step.last_of_epoch:
+            self._settled = self._enough(self.masks)
 
     def measurements(self) -> dict[str, Tensor]:
         """Return the share of masks that are 0, and their mean: [1] each."""
         values = self.masks.values()
         return {"mask_zero_share": (values == 0).float().mean()[None], "mask_mean": values.mean()[None]}
+
+    @property
+    def drift(self) -> float:
+        """How far the sparsity alone has moved each mask: steps x learning rate x lambda."""
+        return self._steps * self._settings.learning_rate * self._settings.sparsity
 
     def close(self) -> StructureMasks:
         """Remove the hooks, so that the masks no longer act, and return the masks on the CPU."""
@@ -148,10 +192,14 @@ def soft_mask(
     model = ensemble.module
     assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
     parts = removable(model, image_shape).only(settings.structures)
-    term = SoftMask(settings, parts)
+    before = count_parameters(edge_of(dense))
+
+    def enough(found: StructureMasks) -> bool:
+        return enough_at_zero(settings.threshold, parts, model, before, found)
+
+    term = SoftMask(settings, parts, enough)
     fit("mask", settings.plan, (term,), {})
     masks = term.close()
-    before = count_parameters(edge_of(dense))
     kept = choose(settings.threshold, masks, parts, model, before)
     fold(model, masks, parts)
     smaller = remove(model, parts, kept, image_shape)
@@ -161,19 +209,49 @@ def soft_mask(
         "edge_parameters_left": float(left),
         "edge_removed": 1 - left / before,
         "blocks_removed": float(len(structure_of(dense, smaller).removed)),
+        "mask_drift": term.drift,
+        "removed_at_zero": _at_zero(masks, kept),
     }
     return Removed(smaller, measured)
 
 
-def check(settings: SoftMaskSettings, shapes: NetworkShapes) -> None:
-    """Validate the threshold against what can be removed of the edge of a network with a cut.
+def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
+    """Validate the threshold against what can be removed of an edge, and the length of the phase against the masks.
 
     Raises:
-        ValueError: there is nothing to remove, or the share is more than can be removed.
+        ValueError: there is nothing to remove, the share is more than can be removed, or the masks, which start at 1,
+            cannot reach 0 in the steps of the phase.
 
     """
+    shapes = cell.shapes
     parts = _removable(shapes.model, shapes.image).only(settings.structures)
     check_threshold(settings.threshold, parts, shapes.model)
+    steps = cell.steps(settings.plan)
+    drift = steps * settings.learning_rate * settings.sparsity
+    if drift <= LEAST_DRIFT:
+        needed = LEAST_DRIFT / (steps * settings.learning_rate)
+        raise ValueError(
+            f"method.sparsity: found {settings.sparsity:g}, by which a mask falls {drift:.2g} in {steps} steps, "
+            f"allowed above {needed:.3g} or more epochs (masks start at 1)"
+        )
+
+
+def checks(settings: SoftMaskSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check that masks could reach 0, and that what was removed had been scaled to 0 before."""
+    del settings
+    drift = "steps x learning rate x sparsity, the way that the sparsity alone moves a mask, which starts at 1"
+    share = "share of the removed structures whose mask was 0 before the removal"
+    return (
+        check("drift", trained.measured.get("mask_drift", ()), "above", LEAST_DRIFT, drift),
+        check("removed masks at zero", trained.measured.get("removed_at_zero", ()), "at least", AT_ZERO, share),
+    )
+
+
+def _at_zero(masks: StructureMasks, kept: Selection) -> float:
+    """Return the share of the removed structures whose mask is 0; those inside a removed branch do not count."""
+    gone = [masks.channels[name][~own] for name, own in kept.channels.items()]
+    gone += [masks.blocks[name][None] for name in kept.removed]
+    return (torch.cat(gone) == 0).float().mean().item()
 
 
 @functools.cache
@@ -186,7 +264,8 @@ METHOD = RemovalMethod(
     settings=SoftMaskSettings,
     remove=soft_mask,
     plan=operator.attrgetter("plan"),
-    check=check,
+    check=check_settings,
+    checks=checks,
     examples=(
         {
             "name": "soft_mask",

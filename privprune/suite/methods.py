@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privprune.attacks.inversion import Inversion
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
-from privprune.models.shapes import NetworkShapes
-from privprune.pruning import check_pruning, removal_method
+from privprune.pruning import PrunedCell, check_pruning, removal_method
 from privprune.suite.deployments import Entry
 from privprune.suite.shapes import network_shapes
 from privprune.workflow.context import NetworkSettings
@@ -35,7 +35,18 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
     if isinstance(entry, PruneEntry):
         shapes = network_shapes(data, network, where)
         entry.check_layers(shapes.weights, where)
-        _check_pruning(entry, shapes, where)
+        pruned = PrunedCell(shapes, training_records(data, network), network.reidentification is not None)
+        _check_pruning(entry, pruned, where)
+
+
+def training_records(data: DatasetSettings, network: NetworkSettings) -> int:
+    """Return how many records each network of a cell trains on, by the catalogue or the suite's own count."""
+    complete = DATASETS[data.name].train_records if data.expected is None else data.expected.train
+    records = complete if data.limit is None else min(data.limit, complete)
+    if network.protocol == "clean":
+        return records // 2
+    reserved = data.protocols[network.protocol].reference if network.reserve_reference else 0
+    return records - reserved
 
 
 def _defended(
@@ -55,7 +66,7 @@ def _defended(
     )
 
 
-def _check_pruning(entry: PruneEntry, shapes: NetworkShapes, where: str) -> None:
+def _check_pruning(entry: PruneEntry, cell: PrunedCell, where: str) -> None:
     """Check a pruning method; where it removes structures, the defence must not prune as well."""
     removes = removal_method(entry.method) is not None
     if removes and entry.defence is not None and DEFENCES[entry.defence.name].prunes:
@@ -63,7 +74,7 @@ def _check_pruning(entry: PruneEntry, shapes: NetworkShapes, where: str) -> None
             f"{where}.defence: found {entry.defence.name}, which prunes, allowed others with {entry.method.name}"
         )
     try:
-        check_pruning(entry.method, shapes)
+        check_pruning(entry.method, cell)
     except ValueError as refused:
         raise UserError(f"{where}.{refused}") from None
 

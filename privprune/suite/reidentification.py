@@ -26,7 +26,7 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
 
     Raises:
         UserError: identities without `reidentification` or the reverse, a network without BNNeck or with a narrower
-            architecture, or a dataset with fewer identities than a batch needs.
+            architecture, a dataset with fewer identities than a batch needs, or with one camera for every query.
 
     """
     settings = network.reidentification
@@ -40,6 +40,11 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
         return
     if not has_neck(model) or network.small_dense is not None:
         raise UserError(f"{where}.model: found {network.model}, allowed with reidentification: a network with BNNeck")
+    cameras = DATASETS[data.name].query_cameras
+    if cameras is not None and cameras < 2:
+        raise UserError(
+            f"{where}.reidentification: found one camera for every query ({data.name}), allowed a set with at least two"
+        )
     most = DATASETS[data.name].classes
     if settings.identities > most:
         raise UserError(

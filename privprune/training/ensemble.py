@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -62,6 +62,19 @@ class Ensemble:
     def weights(self) -> dict[str, Tensor]:
         """Return the prunable weights, each as a differentiable view of shape [members, *weight.shape]."""
         return {name: self._with_members(self._parameters[name]) for name in self._prunable}
+
+    def masked(self, masks: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Zero the weights that masks prune; return weights and masks, to be multiplied again after every step.
+
+        Args:
+            masks: weight name -> bool [members, *weight.shape], true for weights that are kept.
+
+        """
+        weights = self.weights()
+        pairs = [(weights[name].data, mask.to(weights[name].dtype)) for name, mask in masks.items()]
+        for weight, mask in pairs:
+            weight.mul_(mask)
+        return [weight for weight, _ in pairs], [mask for _, mask in pairs]
 
     def _with_members(self, value: Tensor) -> Tensor:
         return value.unsqueeze(0) if self.members == 1 else value

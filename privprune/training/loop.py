@@ -14,8 +14,9 @@ from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.progress.reporter import Reporter
 from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
 from privprune.training.batches import Augmentation, TrainingData, augmented
+from privprune.training.divergence import check_finite, sums_of_weights
 from privprune.training.ensemble import Ensemble, side_of
-from privprune.training.optimisers import SGD, Adam
+from privprune.training.optimisers import optimiser_named
 from privprune.training.tasks import Classification, Task
 
 History = dict[str, list[list[float]]]  # name -> epochs x members
@@ -86,6 +87,8 @@ class Step:
         learning_rate: of this step.
         epoch: counted from 0.
         last_of_epoch: whether the epoch ends with this step.
+        passed: epochs of the phase that have passed at the end of this step, with their fraction.
+        losses: float [M], the task loss of each network, with its autograd graph; None where no task is trained for.
 
     """
 
@@ -98,6 +101,8 @@ class Step:
     learning_rate: float
     epoch: int
     last_of_epoch: bool
+    passed: float = math.nan
+    losses: Tensor | None = None
 
 
 class Term:
@@ -176,13 +181,18 @@ def train(
     Returns:
         loss and accuracy on the training batches, learning rate, and the measurements of the terms.
 
+    Raises:
+        Diverged: a loss, or after the last epoch a parameter, is not finite.
+
     """
-    optimiser, task = _optimiser(ensemble, plan.optimiser), task or Classification()
+    settings, task = plan.optimiser, task or Classification()
+    sizes = (settings.learning_rate, settings.momentum, settings.weight_decay)
+    optimiser = optimiser_named(settings.name, list(ensemble.parameters()), *sizes)
     if transform is not None:
         optimiser = transform.attach(ensemble, optimiser, data)
     for term in terms:
         term.start(ensemble)
-    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), _kept(ensemble, masks), task)
+    phase = _Phase(ensemble, data, plan, optimiser, generators, tuple(terms), ensemble.masked(masks or {}), task)
     history: History = {}
     warm_ups = [term for term in terms for _ in range(term.warm_ups)]
     state = [ensemble, optimiser, generators, terms, transform, task, history]
@@ -194,8 +204,10 @@ def train(
         epoch = turn - len(warm_ups)
         order = transform.batches(data, plan.batch) if transform else task.batches(data, plan.batch, generators)
         _note(history, phase.run_epoch(epoch, list(order)))
+        check_finite(history["loss"][-1], epoch + 1, name)
         if reporter is not None:
             reporter.epoch(epoch, {name: sum(values[-1]) / len(values[-1]) for name, values in history.items()})
+    check_finite(sums_of_weights(ensemble), plan.epochs, name)
     for term in terms:
         term.stop(ensemble)
     if transform is not None:
@@ -224,15 +236,23 @@ class _Phase:
             rate = self.plan.schedule.rate(epoch + number / len(order), self.plan.epochs)
             for group in self.optimiser.param_groups:
                 group["lr"] = self.plan.optimiser.learning_rate * rate
-            sums += self._step(epoch, positions, last=number + 1 == len(order))
+            sums += self._step(epoch, positions, passed=(number + 1) / len(order))
         rate_now = torch.full_like(sums[0], self.optimiser.param_groups[0]["lr"])
-        measured = {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2], "learning_rate": rate_now}
+        records = sums[2].clamp_min(1)  # of Poisson batches, all can be empty
+        measured = {"loss": sums[0] / records, "accuracy": sums[1] / records, "learning_rate": rate_now}
         for term in self.terms:
             measured |= term.measurements()
         return measured
 
-    def _step(self, epoch: int, positions: Tensor, *, last: bool) -> Tensor:
-        """Run forward, backward, optimiser and terms; return sums of loss, hits and records, [3, members]."""
+    def _step(self, epoch: int, positions: Tensor, *, passed: float) -> Tensor:
+        """Run forward, backward, optimiser and terms; return sums of loss, hits and records, [3, members].
+
+        Args:
+            epoch: counted from 0.
+            positions: of the batch's records, [members, b].
+            passed: fraction of the epoch that has passed at the end of the step; 1 for its last step.
+
+        """
         members = self.ensemble.members
         records = self.data.indices.gather(1, positions).flatten()
         inputs = augmented(self.data.images[records], self.plan.augmentation, self.generators)
@@ -251,7 +271,9 @@ class _Phase:
             sent=None if seen.sent is None else seen.sent.float(),
             learning_rate=self.optimiser.param_groups[0]["lr"],
             epoch=epoch,
-            last_of_epoch=last,
+            last_of_epoch=passed >= 1,
+            passed=epoch + passed,
+            losses=losses,
         )
         penalties = [penalty for term in self.terms if (penalty := term.penalty(step)) is not None]
         self.optimiser.zero_grad()
@@ -264,29 +286,8 @@ class _Phase:
         with torch.no_grad():
             hits = side_of(logits.argmax(1) == labels, members).sum(1)
             size = torch.full_like(losses, positions.shape[1])
-            return torch.stack([losses * size, hits.float(), size])
-
-
-def _optimiser(ensemble: Ensemble, settings: OptimiserSettings) -> torch.optim.Optimizer:
-    parameters = list(ensemble.parameters())
-    if settings.name == "adam":
-        return Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
-    return SGD(
-        parameters,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        foreach=True,
-    )
-
-
-def _kept(ensemble: Ensemble, masks: Masks | None) -> tuple[list[Tensor], list[Tensor]]:
-    """Zero the pruned weights, and return weights and masks, which the loop multiplies after every step."""
-    weights = ensemble.weights()
-    pairs = [(weights[name].data, mask.to(weights[name].dtype)) for name, mask in (masks or {}).items()]
-    for weight, mask in pairs:
-        weight.mul_(mask)
-    return [weight for weight, _ in pairs], [mask for _, mask in pairs]
+            total = losses * size if positions.shape[1] else size  # the mean loss of an empty batch is not a number
+            return torch.stack([total, hits.float(), size])
 
 
 def _note(history: History, measured: dict[str, Tensor]) -> None:

@@ -11,12 +11,13 @@ are those of `torch.optim`: slower to start, and nothing else.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "optimiser_named"]
 
 _MAJOR_VERSION = "2"
 _COMPILER = "_use_grad"  # of torch.optim.optimizer: imports torch._dynamo, and switches gradients off
@@ -72,3 +73,12 @@ if TYPE_CHECKING:
 else:
     SGD = _UncompiledSGD if _as_expected(torch.optim.SGD) else torch.optim.SGD
     Adam = _UncompiledAdam if _as_expected(torch.optim.Adam) else torch.optim.Adam
+
+
+def optimiser_named(
+    name: Literal["sgd", "adam"], parameters: Sequence[Tensor], learning_rate: float, momentum: float, decay: float
+) -> torch.optim.Optimizer:
+    """Build an optimiser; Adam ignores the momentum. `decay` is the weight decay."""
+    if name == "adam":
+        return Adam(parameters, lr=learning_rate, weight_decay=decay, foreach=True)
+    return SGD(parameters, lr=learning_rate, momentum=momentum, weight_decay=decay, foreach=True)

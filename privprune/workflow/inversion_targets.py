@@ -13,6 +13,7 @@ from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.models import Halves, cut_in_two, reseed
+from privprune.models.layout import in_fast_layout
 from privprune.workflow.context import DataContext
 
 _KNOWN_SHARE = 0.9  # of the test records, the first of them, for an attacker with attacker_data `infer`, as in CEM
@@ -227,7 +228,7 @@ def prepare_target(
         UserError: there is no such cut, or the data has fewer than 10 test records.
 
     """
-    model = cell.models([number])[0].to(context.device).to(memory_format=torch.channels_last)
+    model = in_fast_layout(cell.models([number])[0].to(context.device))
     reseed(model, draws.initial_seed())
     model.requires_grad_(requires_grad=False).eval()
     trained_cut = cell.manifest.cut

@@ -6,6 +6,7 @@ budget: channels and branches below it are removed, and the smaller network is r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,10 +18,12 @@ from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
-from privprune.defences import AnyDefence, build_defence, import_slow_modules, output_of
+from privprune.checks import Check
+from privprune.defences import AnyDefence, build_defence, checks_of, import_slow_modules, output_of
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
-from privprune.models import prunable, reseed, structure_of
+from privprune.models import BlockNet, prunable, reseed, structure_of
+from privprune.models.layout import in_fast_layout
 from privprune.models.output import OutputSettings
 from privprune.progress.reporter import Progress
 from privprune.pruning import (
@@ -29,20 +32,25 @@ from privprune.pruning import (
     PruningSettings,
     count_kept,
     prune,
+    pruning_checks,
     pruning_settings,
     removal_method,
     removal_methods,
 )
 from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key, OneOf
+from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
 from privprune.training.tasks import task_of
+from privprune.training.trained import Trained
+from privprune.training.trained_out import trained_out
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.outputs import behind, without_output
-from privprune.workflow.sparsity_search import SearchEntry, search_budget
+from privprune.workflow.sparsity_search import MARGIN, SearchEntry, search_budget, search_check
 from privprune.workflow.stacks import TrainingOutcome, group_name, join_phases, surrogates_of, train_stacks
 from privprune.workflow.train import check_origin, ensemble_of, progress_label
+from privprune.workflow.utility import on_unseen_records
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,13 @@ class PruneEntry:
             )
         if self.search is not None:
             build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets, their defence, and what the method did."""
+        found = pruning_checks(self.method, trained)
+        if self.search is not None:
+            found = (*found, search_check(trained))
+        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained), "pruning": found}
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Check that the architecture has the layers that the budget names.
@@ -148,13 +163,16 @@ def prune_cell(
     output, start = output_of(entry.defence) or dense.manifest.output, without_output(dense)
     budget, work = entry.budget, partial(_remove_group, entry, context, start, label, checkpoints)
     search: list[dict[str, Any]] = []
+    margin: dict[str, list[float]] = {}
     if entry.search is not None and budget is not None:
         prune_targets = partial(_prune_targets, entry, budget, context, start, output, label)
-        budget, search = search_budget(entry.search, budget, dense, context, prune_targets, checkpoints)
+        budget, search, apart = search_budget(entry.search, budget, dense, context, prune_targets, checkpoints)
+        margin = {MARGIN: [apart] * start.manifest.networks} if math.isfinite(apart) else {}
     if budget is not None:
         work = partial(_prune_group, entry, budget, context, start, label, checkpoints)
     import_slow_modules(entry.defence)
     outcome = train_stacks(start.manifest.networks, entry.stack, work, checkpoints)
+    outcome = replace(outcome, measured={**outcome.measured, **margin})
     manifest = replace(start.manifest, structures=outcome.structures or start.manifest.structures)
     cell = Cell(manifest, outcome.states, outcome.masks, outcome.surrogates)
     return PruningResult(behind(cell, output, context), outcome, search)
@@ -174,25 +192,25 @@ class _Phases:
 
     def fit(self, ensemble: Ensemble, defence: Defence) -> Fit:
         """Return the training loop for these networks and this defence."""
-        data = self.context.training_data(self.manifest, self.group)
+        data, seeds = self.context.training_data(self.manifest, self.group), self.manifest.model_seeds()
 
         def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
             label = f"{progress_label(self.label, self.group)} {phase}"
             progress = Progress(label, plan.epochs, data.indices.numel())
-            history = train(
-                ensemble,
-                data,
-                plan,
-                self.generators,
-                terms=(*defence.terms, *terms),
-                masks={name: mask.to(self.context.device) for name, mask in masks.items()},
-                reporter=progress,
-                task=task_of(self.manifest.reidentification),
-                checkpoints=self.checkpoints,
-                name=f"{len(self.histories)} {phase}",
-            )
+            with progress, told_with_seeds(self.label, [seeds[number] for number in self.group]):
+                history = train(
+                    ensemble,
+                    data,
+                    plan,
+                    self.generators,
+                    terms=(*defence.terms, *terms),
+                    masks={name: mask.to(self.context.device) for name, mask in masks.items()},
+                    reporter=progress,
+                    task=task_of(self.manifest.reidentification),
+                    checkpoints=self.checkpoints,
+                    name=f"{len(self.histories)} {phase}",
+                )
             self.histories.append((phase, history))
-            progress.close()
 
         return run
 
@@ -252,7 +270,14 @@ def _remove_group(
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
     dense = manifest.fresh(torch.Generator())
     removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
-    model = removed.model.to(context.device).to(memory_format=torch.channels_last)
+    masked = ensemble.module  # the masks are folded into it by now
+    assert isinstance(masked, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    unseen = {
+        f"{metric}_{when}_removal": value
+        for when, network in (("before", masked), ("after", removed.model.to(context.device)))
+        for metric, value in on_unseen_records(manifest, network, number, context).items()
+    }
+    model = in_fast_layout(removed.model)
     reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     smaller = Ensemble([model])
     defence = _defence(entry, entry.retrain, context, start, group)
@@ -263,7 +288,7 @@ def _remove_group(
         masks=[{}],
         history=history,
         phases=lengths,
-        measured={**defence.measured(), **{name: [value] for name, value in removed.measured.items()}},
+        measured={**defence.measured(), **{name: [value] for name, value in {**removed.measured, **unseen}.items()}},
         surrogates=surrogates_of(defence),
         structures=(structure_of(dense, removed.model),),
     )

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from privprune.cells import Cell
+from privprune.checks import Check
 from privprune.records import Record, Stage, record_path, versions
+from privprune.training.trained import Trained
 from privprune.workflow.context import DataContext
 from privprune.workflow.stacks import TrainingOutcome
 from privprune.workflow.utility import utility_of, weight_histograms
@@ -44,8 +46,21 @@ class RecordLocation:
         return record_path(self.root, self.suite, self.written["paper"], self.stage, self.name)
 
 
+class CheckedEntry(Protocol):
+    """An entry of a suite that makes a cell, and knows what must hold of it."""
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Return the checks of the networks, `network`, of the `defence` and of the `pruning`."""
+        ...
+
+
 def write_cell_record(
-    location: RecordLocation, context: DataContext, cell: Cell, outcome: TrainingOutcome, search: list[dict[str, Any]]
+    location: RecordLocation,
+    context: DataContext,
+    cell: Cell,
+    outcome: TrainingOutcome,
+    search: list[dict[str, Any]],
+    entry: CheckedEntry,
 ) -> Path:
     """Measure the utility of a cell's targets and write the record of how the cell was trained.
 
@@ -55,6 +70,7 @@ def write_cell_record(
         cell: the trained networks.
         outcome: history and measurements of their training.
         search: candidates of a search for the sparsity; empty without one.
+        entry: the cell's entry in the suite, which checks the finished training.
 
     Returns:
         path of the record.
@@ -62,15 +78,18 @@ def write_cell_record(
     """
     targets = cell.manifest.targets
     measured = {name: values[:targets] for name, values in outcome.measured.items()}
-    history = {name: [_finite(row[:targets]) for row in rows] for name, rows in outcome.history.items()}
+    history = {name: [row[:targets] for row in rows] for name, rows in outcome.history.items()}
     utility = utility_of(cell, context)
+    metrics = {**utility.metrics, **measured}
+    checks = entry.checks(Trained(history, outcome.phases, metrics))
     return write_record(
         location,
         context,
         cell,
-        metrics={**utility.metrics, **measured},
+        metrics=metrics,
         record_parts=utility.record_parts,
-        history=history,
+        history={name: [_finite(row) for row in rows] for name, rows in history.items()},
+        checks={subject: [one.as_record() for one in found] for subject, found in checks.items() if found},
         phases=[{"name": name, "epochs": epochs} for name, epochs in outcome.phases],
         histograms=weight_histograms(cell),
         search=search,

@@ -13,17 +13,30 @@ from torch import Tensor
 
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.checks import Check
 from privprune.datasets.sources import DATA_VARIABLE, weights_file
-from privprune.defences import AnyDefence, DefenceSettings, build_defence, import_slow_modules, output_of, starts_afresh
+from privprune.defences import (
+    AnyDefence,
+    DefenceSettings,
+    build_defence,
+    checks_of,
+    import_slow_modules,
+    output_of,
+    starts_afresh,
+)
 from privprune.defences.defence import Defence
 from privprune.errors import UserError
 from privprune.models import load_pretrained, reseed
+from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
 from privprune.settings import AtLeastOne, Key
+from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
+from privprune.training.trained import Trained
+from privprune.training.trained_out import trained_out
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
@@ -48,6 +61,10 @@ class TrainEntry:
     network: NetworkSettings
     plan: TrainingPlan
     stack: AtLeastOne
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets."""
+        return {"network": (trained_out(trained),)}
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,10 @@ class HardenEntry:
             raise ValueError(f"network: needed exactly when `from` is a dataset, found from: {self.origin}")
         if self.network is not None and not self.keep_shadows:
             raise ValueError("keep_shadows: found false, allowed true with a network (or network.shadows: 0)")
+
+    def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
+        """Check the finished training of the targets, and their defence."""
+        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained)}
 
 
 def check_origin(origin: str, data: str, *kinds: str) -> None:
@@ -195,19 +216,19 @@ def _train_group(
     seeds = manifest.model_seeds()
     data = context.training_data(manifest, group)
     progress = Progress(progress_label(label, group), plan.epochs, data.indices.numel())
-    history = train(
-        ensemble,
-        data,
-        plan,
-        [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
-        terms=defence.terms,
-        masks={name: mask.to(context.device) for name, mask in masks.items()},
-        transform=defence.transform,
-        reporter=progress,
-        task=task_of(manifest.reidentification),
-        checkpoints=checkpoints,
-    )
-    progress.close()
+    with progress, told_with_seeds(label, [seeds[number] for number in group]):
+        history = train(
+            ensemble,
+            data,
+            plan,
+            [generator(seeds[number], Purpose.RECORD_ORDER, number) for number in group],
+            terms=defence.terms,
+            masks={name: mask.to(context.device) for name, mask in masks.items()},
+            transform=defence.transform,
+            reporter=progress,
+            task=task_of(manifest.reidentification),
+            checkpoints=checkpoints,
+        )
     if defence.finish is not None:
         defence.finish(ensemble)
     return TrainingOutcome(
@@ -243,7 +264,7 @@ def ensemble_of(manifest: Manifest, context: DataContext, group: Sequence[int], 
         models = start.models(group)
     for model, number in zip(models, group, strict=True):
         reseed(model, generator(seeds[number], Purpose.RANDOM_LAYERS, number).initial_seed())
-    return Ensemble([model.to(context.device).to(memory_format=torch.channels_last) for model in models])
+    return Ensemble([in_fast_layout(model.to(context.device)) for model in models])
 
 
 def _published_weights(file: str) -> Path:

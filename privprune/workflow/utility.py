@@ -91,6 +91,11 @@ def utility_of(cell: Cell, context: DataContext) -> Utility:
     )
 
 
+def on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> dict[str, float]:
+    """Measure a network on records that it was not trained on; returns metric -> value."""
+    return _on_unseen_records(manifest, model, number, context).metrics
+
+
 def _on_unseen_records(manifest: Manifest, model: BlockNet, number: int, context: DataContext) -> _Unseen:
     """Measure a network on records that it was not trained on."""
     if manifest.reidentification is not None:

@@ -300,3 +300,22 @@ def test_shapes_are_known_beforehand(patches: Dataset) -> None:
         "veri-wild-large": 30_671,
     }
     assert {name for name, info in DATASETS.items() if info.identities} == {"photo-reid", "orl-reid", *vehicle_sets}
+
+
+@pytest.mark.parametrize(("cameras", "refused"), [([0, 1, 2, 2, 0, 1], True), ([0, 1, 2, 3, 0, 1], False)])
+def test_queries_of_one_camera_are_refused(cameras: list[int], refused: bool) -> None:
+    """They cannot show whether an identity is found again by another camera; two cameras can."""
+    found = Dataset.of(
+        "places",
+        torch.arange(6, dtype=torch.uint8)[:, None, None, None].expand(6, 1, 2, 2).contiguous(),
+        torch.tensor([0, 0, 1, 2, 1, 2]),
+        official_train=2,
+        classes=1,
+        cameras=torch.tensor(cameras),
+        queries=2,
+    )
+    if not refused:
+        prepare._check_identities("places", found)
+        return
+    with pytest.raises(UserError, match=r"^dataset places: found one camera for every query, allowed at least two$"):
+        prepare._check_identities("places", found)

@@ -10,12 +10,13 @@ from opacus.accountants import utils
 from toy import Toy
 
 from privprune.defences import DefenceContext
-from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, dp_sgd
+from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, checks, dp_sgd
 from privprune.errors import UserError
 from privprune.models import BlockNet
 from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import train
+from privprune.training.trained import Trained
 
 pytestmark = [  # warnings of torch and Opacus about inputs of the first layer, and about the toy's small budgets
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
@@ -59,6 +60,9 @@ def test_the_target_epsilon_is_reached(toy: Toy, context: MakeSetting, accountan
     fitted(toy, own, transform, 3, 12)
     measured = transform.measured()
     assert 0.98 * epsilon < measured["epsilon"][0] <= epsilon
+    assert measured["epsilon"] == measured[f"epsilon_{accountant}"]
+    assert measured["epsilon_prv"][0] < measured["epsilon_rdp"][0]
+    assert measured["skipped_steps"] == [0.0]
     assert measured["delta"] == [0.001]
     assert measured["noise_multiplier"] == [transform.noise_multiplier]
     assert sum(taken for _, _, taken in transform._accountant.history) == len(steps) == 9
@@ -123,6 +127,52 @@ def test_records_are_drawn_independently(context: MakeSetting) -> None:
     assert sizes.var() == pytest.approx(40 * 0.25 * 0.75, rel=0.2)
     counts = torch.bincount(torch.cat(drawn, dim=1)[0], minlength=40) / len(drawn)
     assert (counts - 0.25).abs().max() < 0.08
+
+
+def test_an_empty_batch_is_a_step_of_noise_alone(toy: Toy, context: MakeSetting) -> None:
+    """Its noise has the same deviation, weight decay acts as in any step, and the accountant counts it."""
+    own, rate = context(0), 0.5
+    transform = DpSgd(privacy(), own)
+    transform.noise_multiplier = 3.0
+    transform.batches = lambda *_: iter([torch.empty(1, 0, dtype=torch.int64)])  # type: ignore[method-assign]
+    state = fitted(toy, own, transform, 1, own.batch, rate).state_dicts()[0]
+    (before,) = Ensemble(toy.networks(0)).state_dicts()
+    move = torch.cat([(state[name] - before[name]).flatten() for name in state])
+    assert move.std().item() == pytest.approx(3.0 * rate / own.batch, rel=0.03)
+    assert sum(taken for _, _, taken in transform._accountant.history) == 1
+
+
+def test_no_step_is_skipped_with_batches_of_one(toy: Toy, context: MakeSetting) -> None:
+    """Of 40 steps about a third draw no record; all of them are taken and counted, and the history stays finite."""
+    own = context(0, batch=1, epochs=1)
+    transform = DpSgd(privacy(), own)
+    drawn: list[int] = []
+    batches = transform.batches
+
+    def noted(*given: Any) -> list[torch.Tensor]:
+        parts = list(batches(*given))
+        drawn.extend(part.shape[1] for part in parts)
+        return parts
+
+    transform.batches = noted  # type: ignore[method-assign,assignment]
+    ensemble = Ensemble(toy.networks(0))
+    data = TrainingData(own.images, own.labels, own.members)
+    plan = toy.plan(1, 0.01, 1, momentum=0.0)
+    history = train(ensemble, data, plan, toy.generators(1), transform=transform)
+    assert len(drawn) == 40
+    assert 5 < drawn.count(0) < 25
+    assert sum(taken for _, _, taken in transform._accountant.history) == 40
+    assert torch.isfinite(torch.tensor(history["loss"])).all()
+    assert all(value.isfinite().all() for value in ensemble.parameters())
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "skipped", "passed"), [(4.9, 0.0, [True, True]), (5.2, 0.0, [False, True]), (4.9, 3.0, [True, False])]
+)
+def test_a_broken_promise_fails(epsilon: float, skipped: float, passed: list[bool]) -> None:
+    """More epsilon than set, or a step that was skipped."""
+    measured = {"epsilon": [epsilon], "skipped_steps": [skipped]}
+    assert [one.passed for one in checks(privacy(), Trained({}, (), measured))] == passed
 
 
 def test_the_network_is_unwrapped_after_training(toy: Toy, context: MakeSetting) -> None:

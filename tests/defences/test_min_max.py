@@ -3,17 +3,21 @@
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from toy import Toy
 
 from privprune.defences import DefenceContext
-from privprune.defences.min_max import MinMax, MinMaxSettings, min_max
+from privprune.defences.min_max import GUESSING, MARGIN, MinMax, MinMaxSettings, check_min_max, checks, min_max
 from privprune.training.batches import TrainingData, as_input
-from privprune.training.ensemble import Ensemble
+from privprune.training.ensemble import Ensemble, side_of
 from privprune.training.loop import Step, train
+from privprune.training.trained import Trained
 
 MakeSetting = Callable[..., DefenceContext]
 
@@ -24,6 +28,7 @@ def game(**changed: Any) -> MinMaxSettings:
         "name": "min_max",
         "gain_weight": 2.0,
         "attack_steps": 2,
+        "attack_warm_up": 0,
         "learning_rate": 0.001,
         "warm_up_epochs": 0,
         "variant": "paper",
@@ -66,7 +71,9 @@ def test_the_gain_of_random_guessing_is_minus_log_4(toy: Toy, context: MakeSetti
     """An inference network that outputs 1/2 for members and others has the gain 2 log 1/2."""
     own = context(0)
     _, history = played(toy, own, [MinMax(game(learning_rate=1e-12), own)], (0,))
-    assert [row[0] for row in history["inference_gain"]] == pytest.approx(3 * [-math.log(4)], abs=1e-3)
+    for curve in ("inference_gain", "inference_gain_raw"):
+        assert [row[0] for row in history[curve]] == pytest.approx(3 * [-math.log(4)], abs=1e-3)
+    assert all(row[0] >= -math.log(4) - 1e-6 for row in history["inference_gain"])
 
 
 def test_the_inference_network_learns(toy: Toy, context: MakeSetting) -> None:
@@ -80,16 +87,84 @@ def test_the_inference_network_learns(toy: Toy, context: MakeSetting) -> None:
     assert history["inference_gain"][-1][0] > -0.8 * math.log(4)
 
 
-def test_warm_up_is_plain_training_without_a_gain(toy: Toy, context: MakeSetting) -> None:
-    """Before the game the gain is NaN, and only the classifier changes."""
+def test_before_the_game_only_the_inference_network_feels_the_other(toy: Toy, context: MakeSetting) -> None:
+    """During warm-up the classifier is that of plain training, while the inference network learns."""
     own = context(0)
     plain, _ = played(toy, own, [], (0,))
-    waiting, history = played(toy, own, [MinMax(game(warm_up_epochs=3), own)], (0,))
+    term = MinMax(game(warm_up_epochs=3), own)
+    before = copy.deepcopy(term._attacker.state_dict())
+    waiting, history = played(toy, own, [term], (0,))
     for name, value in plain.state_dicts()[0].items():
         assert torch.equal(value, waiting.state_dicts()[0][name])
-    assert all(math.isnan(row[0]) for row in history["inference_gain"])
+    assert not torch.equal(term._attacker.state_dict()["common.0.weight"], before["common.0.weight"])
+    assert all(math.isfinite(row[0]) for row in history["inference_gain"])
+    assert all(math.isnan(row[0]) for row in history["penalty_gradient_share"])
     _, later = played(toy, own, [MinMax(game(warm_up_epochs=2), own)], (0,))
-    assert [math.isnan(row[0]) for row in later["inference_gain"]] == [True, True, False]
+    assert [math.isnan(row[0]) for row in later["penalty_gradient_share"]] == [True, True, False]
+
+
+@pytest.mark.parametrize("warm_up_epochs", [0, 20])
+def test_the_inference_network_learns_before_the_game(toy: Toy, context: MakeSetting, warm_up_epochs: int) -> None:
+    """Alone it learns from a classifier at rest, until its gain is above that of guessing; the classifier stays."""
+    labels = torch.randint(0, 3, (96,), generator=torch.Generator().manual_seed(3))
+    own = context(0, labels=labels)
+    ensemble = Ensemble(toy.networks(0))
+    data = TrainingData(own.images, own.labels, own.members)
+    train(ensemble, data, toy.plan(25, batch=10, learning_rate=0.05), toy.generators(0))
+    state = ensemble.state_dicts()[0]
+    reached = []
+    for most in (0, 2000):
+        term = MinMax(game(attack_warm_up=most, warm_up_epochs=warm_up_epochs, learning_rate=0.003), own)
+        assert term.warm_ups == (warm_up_epochs == 0)
+        term.warm_up(ensemble)
+        reached.append(term.measured()["inference_gain_before_game"][0])
+    assert reached[0] == pytest.approx(-math.log(4), abs=0.01)
+    assert reached[1] >= GUESSING + MARGIN
+    assert all(torch.equal(value, state[name]) for name, value in ensemble.state_dicts()[0].items())
+
+
+def test_the_share_is_the_ratio_of_two_gradients(toy: Toy, context: MakeSetting) -> None:
+    """It is that of finite graphs of each network alone, with respect to the logits, and grows with the weight."""
+    shares = []
+    for weight in (1.0, 3.0):
+        own = context(0, 1)
+        term, step = MinMax(game(gain_weight=weight), own), one_step(toy, own, 2)
+        losses = side_of(F.cross_entropy(step.logits, step.labels, reduction="none"), 2).mean(1)
+        step = replace(step, losses=losses)
+        penalty = term.penalty(step)
+        assert penalty is not None
+        norms = [torch.autograd.grad(one, step.logits, retain_graph=True)[0] for one in (penalty, losses.sum())]
+        expected = [float(norms[0][rows].norm() / norms[1][rows].norm()) for rows in (slice(0, 6), slice(6, 12))]
+        shares.append(term._share.tolist())
+        assert shares[-1] == pytest.approx(expected, rel=1e-4)
+    assert shares[1] == pytest.approx([3 * share for share in shares[0]], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("before", "share", "passed"),
+    [
+        ([-1.2], 0.5, [True, True]),
+        ([-1.38], 0.5, [False, True]),
+        ([-1.2], 0.06, [True, False]),
+        ([], None, [False] * 2),
+    ],
+)
+def test_an_inert_game_fails_its_checks(before: list[float], share: float | None, passed: list[bool]) -> None:
+    """One check for what the adversary knows, one for the pull of the penalty; what was not measured has failed."""
+    curves = {} if share is None else {"penalty_gradient_share": [[math.nan], [share], [share]]}
+    measured = {"inference_gain_before_game": before} if before else {}
+    found = checks(game(), Trained(curves, (("train", 3),), measured))
+    assert [one.passed for one in found] == passed
+
+
+def test_a_game_without_weight_is_refused() -> None:
+    """So is one that would begin after the last epoch."""
+    cell: Any = SimpleNamespace(epochs=4)
+    check_min_max(game(warm_up_epochs=3), cell)
+    with pytest.raises(ValueError, match=r"^gain_weight: found 0, allowed above 0"):
+        check_min_max(game(gain_weight=0.0), cell)
+    with pytest.raises(ValueError, match=r"^warm_up_epochs: found 4, allowed below the 4 epochs"):
+        check_min_max(game(warm_up_epochs=4), cell)
 
 
 @pytest.mark.parametrize("variant", ["paper", "released"])

@@ -10,12 +10,13 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 
 from privprune.errors import UserError
 from privprune.pruning import Counts
-from privprune.pruning.admm import AdmmSettings, AdmmTerm, admm, project
+from privprune.pruning.admm import AdmmSettings, AdmmTerm, admm, checks, project
 from privprune.pruning.magnitude import magnitude_mask
 from privprune.settings import read
 from privprune.training.batches import as_input, shuffled
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, train
+from privprune.training.trained import Trained
 
 COUNTS: Counts = {
     "conv1.conv.weight": 100,
@@ -81,7 +82,7 @@ def test_the_primal_residual_falls_as_rho_grows(toy: Any) -> None:
     histories: dict[str, History] = {}
     ensemble = Ensemble(toy.networks(0, 1))
     plan = toy.plan(8, learning_rate=0.05, batch=8, momentum=0.5)
-    settings = AdmmSettings(name="admm", rho_start=0.1, rho_rounds=3, update_every=2, plan=plan)
+    settings = AdmmSettings(name="admm", rho_start=0.1, rho_rounds=3, update_every=2, carry=False, plan=plan)
     fit = toy.fit(ensemble, histories)
     fit("dense", toy.plan(4, learning_rate=0.05, batch=8, momentum=0.5), (), {})
     mask = admm(settings, ensemble, COUNTS, fit, toy.generators(0, 1))
@@ -128,6 +129,47 @@ def test_phases_that_never_move_z_are_refused() -> None:
         "augmentation": "none",
         "precision": "float32",
     }
-    written = {"name": "admm", "rho_start": 0.001, "rho_rounds": 4, "update_every": 9, "plan": plan}
+    written = {"name": "admm", "rho_start": 0.001, "rho_rounds": 4, "update_every": 9, "carry": True, "plan": plan}
     with pytest.raises(UserError, match=r"method: update_every: found 9, allowed at most plan\.epochs 5"):
         read(AdmmSettings, written, "method")
+
+
+def test_z_and_u_are_carried_to_the_next_rho(toy: Any) -> None:
+    """Z stays, and U is divided by what rho is multiplied by, so that rho U, the dual variable, stays."""
+    ensemble = Ensemble(toy.networks(0))
+    first = AdmmTerm(COUNTS, 0.1, 1)
+    train(ensemble, toy.data(1), toy.plan(2), toy.generators(0), terms=(first,))
+    second = AdmmTerm(COUNTS, 1.0, 1, first)
+    second.start(ensemble)
+    for name, dual in first._dual.items():
+        assert dual.abs().sum() > 0
+        torch.testing.assert_close(1.0 * second._dual[name], 0.1 * dual)
+        assert torch.equal(second._split[name], first._split[name])
+        torch.testing.assert_close(second._target[name], first._split[name] - dual / 10)
+
+
+def test_several_updates_in_an_epoch_are_made(toy: Any) -> None:
+    """Three steps an epoch, and an update every third of an epoch, are an update after every step."""
+    moves: list[int] = []
+
+    class Counted(AdmmTerm):
+        def update(self, step: Any) -> None:
+            before = self._updates
+            super().update(step)
+            moves.append(self._updates - before)
+
+    train(Ensemble(toy.networks(0)), toy.data(1), toy.plan(3), toy.generators(0), terms=(Counted(COUNTS, 0.1, 1 / 3),))
+    assert moves == [1] * 9
+    moves.clear()
+    train(Ensemble(toy.networks(0)), toy.data(1), toy.plan(3), toy.generators(0), terms=(Counted(COUNTS, 0.1, 1.5),))
+    assert moves == [0, 0, 0, 0, 1, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("last", "passed"), [(0.009, True), (0.03, False), (math.nan, False)])
+def test_the_residual_at_the_cut_is_checked(last: float, passed: bool) -> None:
+    """The last value that was measured counts, whatever retraining follows; without any the check fails."""
+    rows = [[0.2, 0.2], [0.005, last], [math.nan, math.nan]]
+    curves = {"primal_residual": rows if math.isfinite(last) else [[math.nan, math.nan]]}
+    trained = Trained(curves, (("admm", 2), ("retrain", 1)), {})
+    (found,) = checks(None, trained)  # type: ignore[arg-type]
+    assert found.passed == passed

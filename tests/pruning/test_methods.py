@@ -1,7 +1,6 @@
 """Laws that hold for every pruning method, on networks that are really trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from pruning_examples import masking, removal_of, removing, settings_of
 from residual_toys import SHAPE, residual
 
 from privprune.models import BlockNet, count_parameters, edge_of, prunable
-from privprune.pruning import PRUNING, BudgetSettings, check_pruning, count_kept, prune
+from privprune.models.shapes import NetworkShapes
+from privprune.pruning import PRUNING, BudgetSettings, PrunedCell, check_pruning, count_kept, prune
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Masks, Term, TrainingPlan, train
@@ -66,12 +66,9 @@ def test_pruning_twice_gives_the_same_bits(toy: Any, example: Mapping[str, Any])
     assert torch.equal(before, torch.get_rng_state())
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """A network and the shape of its images."""
-
-    model: BlockNet
-    image: tuple[int, int, int] = SHAPE
+def cell_of(model: BlockNet, image: tuple[int, int, int] = SHAPE, records: int = 50_000) -> PrunedCell:
+    """Describe a cell of such networks, with records enough for any phase."""
+    return PrunedCell(NetworkShapes(model, image), records, identities=False)
 
 
 def removal(toy: Any, example: Mapping[str, Any]) -> tuple[BlockNet, dict[str, float]]:
@@ -115,13 +112,13 @@ def test_removing_twice_gives_the_same_bits(toy: Any, example: Mapping[str, Any]
 def test_removal_needs_a_cut(toy: Any, example: Mapping[str, Any]) -> None:
     """A network with a cut that has something to remove is accepted, a whole network is refused in a line."""
     settings = settings_of(example)
-    check_pruning(settings, Shapes(residual()))
+    check_pruning(settings, cell_of(residual()))
     with pytest.raises(ValueError, match=f"method: {settings.name} needs networks with a cut, found network.cut: null"):
-        check_pruning(settings, Shapes(toy.networks(0)[0], (1, 8, 8)))
+        check_pruning(settings, cell_of(toy.networks(0)[0], (1, 8, 8)))
 
 
 @masking
 def test_a_mask_takes_any_network(toy: Any, example: Mapping[str, Any]) -> None:
     """Methods that find a mask accept whole networks and networks with a cut."""
-    check_pruning(settings_of(example), Shapes(toy.networks(0)[0], (1, 8, 8)))
-    check_pruning(settings_of(example), Shapes(residual()))
+    check_pruning(settings_of(example), cell_of(toy.networks(0)[0], (1, 8, 8)))
+    check_pruning(settings_of(example), cell_of(residual()))

@@ -2,11 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from locations import TINY
 from suite_changes import Suite, put
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.errors import UserError
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
@@ -133,6 +135,21 @@ def test_each_mistake_is_reported_in_one_line(mistake: str) -> None:
     with pytest.raises(UserError) as failed:
         check_suite(suite, "tiny.yaml")
     assert str(failed.value) == f"tiny.yaml: {told}"
+
+
+def test_one_camera_for_every_query_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries of one camera cannot show whether somebody is found again by another."""
+    suite = load_yaml(TINY)
+    with_identities(suite)
+    one = replace(DATASETS["photo-reid"], query_cameras=1)
+    known = {**dict(DATASETS.items()), "photo-reid": one}
+    monkeypatch.setattr("privprune.suite.reidentification.DATASETS", known)
+    with pytest.raises(UserError) as failed:
+        check_suite(suite, "tiny.yaml")
+    assert str(failed.value) == (
+        f"tiny.yaml: {NETWORK.replace('/', '.')}.reidentification: found one camera for every query (photo-reid), "
+        "allowed a set with at least two"
+    )
 
 
 @pytest.mark.parametrize("change", [pruned(), hardened({"name": "distance_correlation", "weight": 1.0}), in_the_matrix])

@@ -180,12 +180,17 @@ def test_the_search_looks_at_members_and_selection_records_only(
 
 
 def test_the_search_takes_the_least_gain(choice: PruningResult) -> None:
-    """One candidate is chosen, the one of least mean gain, and the cell has its ratio; the dense one stands first."""
+    """The chosen candidate has the least mean gain or is a tie; the cell has its ratio; the dense one stands first."""
     dense, *candidates = choice.search
     assert dense["ratio"] == 1
     assert not dense["chosen"]
     (chosen,) = [one for one in candidates if one["chosen"]]
-    assert sum(chosen["gain"]) == min(sum(one["gain"]) for one in candidates)
+    assert chosen["tie"] or sum(chosen["gain"]) == min(sum(one["gain"]) for one in candidates)
+    assert all(gain >= -math.log(4) - 1e-9 for one in candidates for gain in one["gain"])
+    assert all(one["standard_error"] > 0 and one["attack"] in ("nasr", "confidence") for one in choice.search)
+    (margin, other) = choice.outcome.measured["search_margin"]
+    assert margin == other
+    assert chosen["tie"] == (margin < 1)
     mask = Mask(choice.cell.stacked_masks(range(2)))
     assert mask.weights_left.tolist() == 2 * [round(mask.weights / chosen["ratio"])]
 

@@ -96,7 +96,15 @@ def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
     found = load_cell(tmp_path / "cell")
     assert found.manifest == smaller.cell.manifest
     place = RecordLocation(tmp_path, "tiny", "prune", "removed", entry_with(tiny), origin="models/cut")
-    (record,) = read_records(write_cell_record(place, context, found, smaller.outcome, []).parent)
+    entry = read(PruneEntry, entry_with(tiny), "tiny")
+    (record,) = read_records(write_cell_record(place, context, found, smaller.outcome, [], entry).parent)
+    judged = {subject: [one["name"] for one in checks] for subject, checks in record.checks.items()}
+    assert judged == {"network": ["trained out"], "pruning": ["drift", "removed masks at zero"]}
+    assert record.checks["network"][0]["passed"] is False  # one epoch
+    assert record.metrics["mask_drift"] == pytest.approx([0.12, 0.12])  # 12 steps
+    assert record.checks["pruning"][0]["passed"] is False
+    kinds = ("selection_accuracy", "test_accuracy")
+    assert {f"{kind}_{when}_removal" for kind in kinds for when in ("before", "after")} <= record.metrics.keys()
     dense = measure_utility(start, context)["weights"]
     assert record.metrics["weights"] == dense
     assert all(left < whole for left, whole in zip(record.metrics["weights_left"], dense, strict=True))

@@ -123,5 +123,6 @@ METHODS = (
         read=read_orl_reid,
         source=SOURCE,
         identities=True,
+        query_cameras=QUERIES,
     ),
 )

@@ -202,4 +202,5 @@ METHOD = DatasetInfo(
     read=read_photo_reid,
     source=SourceInfo("bundled", "scikit-image"),
     identities=True,
+    query_cameras=len(CAMERAS),
 )

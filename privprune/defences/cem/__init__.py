@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from privprune.checks import Check
 from privprune.defences.cem.form import FORMS
 from privprune.defences.cem.settings import CemSettings
-from privprune.defences.cem.term import Cem
+from privprune.defences.cem.term import SHARE, Cem
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.gradient_share import share_check
+from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
 from privprune.defences.registry import DEFENCES, build_defence, surrogate_of
 from privprune.models import CutSettings
+from privprune.training.trained import Trained
 
 
 def needs_noise(cut: CutSettings | None) -> float:
@@ -36,15 +39,27 @@ def needs_noise(cut: CutSettings | None) -> float:
 
 
 def check_cem(settings: CemSettings, cell: DefendedCell) -> None:
-    """Check that there is noise on the wire, and check the settings of the base defence.
+    """Check that there is noise on the wire, that the term has a weight, and the settings of the base defence.
 
     Raises:
         ValueError: names the key and what does not fit.
 
     """
     needs_noise(cell.cut)
+    check_weight("weight", settings.weight)
     if settings.base is not None:
         DEFENCES[settings.base.name].check(settings.base, cell)
+
+
+def checks(settings: CemSettings, trained: Trained) -> tuple[Check, ...]:
+    """Check that the term has a pull on the edge, and the base defence.
+
+    L_C itself may rise while it is minimised, since each epoch fits another mixture, and falls without it as the task
+    draws the features of a class together; what says that the term took part is its share in the gradient.
+    """
+    moves = share_check("its term moves", trained, SHARE, "the term on the parameters of the edge")
+    base = () if settings.base is None else DEFENCES[settings.base.name].checks(settings.base, trained)
+    return (moves, *base)
 
 
 def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defence:
@@ -85,6 +100,7 @@ METHOD = DefenceMethod(
     build=_build,
     needs=frozenset({"cut"}),
     check=check_cem,
+    checks=checks,
     surrogate=lambda settings: surrogate_of(settings.base),
     parts=(FORMS,),
     imports=("sklearn.cluster",),

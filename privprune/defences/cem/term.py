@@ -7,13 +7,16 @@ import math
 import torch
 from torch import Tensor
 
+from privprune.defences.at_the_cut import edge_parameters
 from privprune.defences.cem.features import CollectedSettings, Collector, Features, SeparatePassSettings, separate_pass
 from privprune.defences.cem.form import FORMS
 from privprune.defences.cem.settings import CemSettings
 from privprune.defences.defence import DefenceContext
+from privprune.defences.gradient_share import gradient_share
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term
 
+SHARE = "cem_gradient_share"  # the curve of the term's share in the gradient of the edge
 _SCHEDULE_RATE = 0.001  # of the released code: lambda is multiplied by this over the learning rate
 _SCHEDULE_END = 0.00041  # while the learning rate is at least this
 
@@ -29,6 +32,7 @@ class Cem(Term):
         self._form = self._method.build(settings.form, context, deviation)
         self._collector = Collector()
         self._losses: list[Tensor] = []
+        self._share = torch.full((1,), math.nan, device=context.images.device)
 
     @property
     def warm_ups(self) -> int:
@@ -50,7 +54,10 @@ class Cem(Term):
             return None
         loss = self._form.loss(features, step.labels)
         self._losses.append(loss.detach())
-        return self._settings.weight * _schedule(self._settings.weight_schedule, step.learning_rate) * loss
+        penalty = self._settings.weight * _schedule(self._settings.weight_schedule, step.learning_rate) * loss
+        if step.last_of_epoch:
+            self._share = gradient_share(penalty, step, edge_parameters(step.ensemble))
+        return penalty
 
     def update(self, step: Step) -> None:
         """Fit the mixture of the next epoch after the last step of an epoch."""
@@ -68,9 +75,12 @@ class Cem(Term):
         return separate_pass(refit, self._context, ensemble, sent=self._method.noisy)
 
     def measurements(self) -> dict[str, Tensor]:
-        """Return the mean of L_C over the epoch; NaN where there was no mixture."""
+        """Return the mean of L_C over the epoch, NaN where there was no mixture, and its share in the edge's gradient.
+
+        The share is that of the last step of the epoch.
+        """
         losses, self._losses = torch.stack(self._losses).mean()[None], []
-        return {"conditional_entropy_loss": losses}
+        return {"conditional_entropy_loss": losses, SHARE: self._share}
 
 
 def _schedule(name: str, learning_rate: float) -> float:
