@@ -91,9 +91,8 @@ class PruneEntry:
             removals = ", ".join(removal_methods())
             raise ValueError(f"budget: found {found} with {self.method.name}, allowed null exactly for {removals}")
         if removing and (self.search is not None or self.stack != 1):
-            raise ValueError(
-                f"search and stack: allowed null and 1 with {self.method.name}, whose networks differ in shape"
-            )
+            name = self.method.name
+            raise ValueError(f"search and stack: allowed null and 1 with {name}, whose networks differ in shape")
         if self.search is not None:
             build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from privprune.checks import Check, check
-from privprune.metrics.membership import LOW_FPR, Scores
+from privprune.metrics.membership import Scores
+from privprune.metrics.ranking import LOW_FPR
 
 ACCEPTED = 10  # non-members above the threshold: the false positive rate is then known to about a third, 1 / sqrt(10)
 NAME = "enough non-members for "  # followed by the metric; a failed check concerns this metric alone
