@@ -71,8 +71,8 @@ def _check_surrogates(entry: InversionEntry, where: str) -> None:
         if all(unequal):
             fewest = min(unequal, key=len)
             raise UserError(
-                f"{where}.{label}: found other {', '.join(fewest)} than in every decoder with start: fresh, allowed the same in one "
-                "(equal budgets)"
+                f"{where}.{label}: found other {', '.join(fewest)} than in every decoder with start: fresh, "
+                "allowed the same in one (equal budgets)"
             )
 
 
