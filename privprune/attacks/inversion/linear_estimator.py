@@ -11,6 +11,8 @@ from torch import Tensor
 _RIDGES = (1e-1, 1e-2, 1e-3, 1e-5)  # (ours) in units of the mean variance of a feature
 _FIRST = 1  # position in _RIDGES from which the search goes down or up: at most three are tried
 _LEAST_RIDGE = 1e-7  # below it a matrix of float32 is no longer positive definite
+_LEAST_UNIT = 1e-20  # of the variance of features, for those that are constant
+_LARGEST_TRY = 1e6  # factor of the loading beyond which rounding cannot be the reason
 _VALUES = 64  # of an image, evenly spaced, on which the ridge is chosen
 _LEVELS = 255  # images are bytes
 _ROWS_AT_ONCE = 2_000  # known images that are in memory as floating point
@@ -68,11 +70,16 @@ class LinearEstimator:
             images: uint8 [N, C, H, W], all that there are.
             records: int64 [n], which of the images belong to the pairs.
 
+        Raises:
+            ValueError: some features are not finite; one line.
+
         """
+        if not bool(features.isfinite().all()):
+            raise ValueError("found features that are not finite, allowed numbers")
         self._mean = features.mean(0)
         centred, dual = features - self._mean, len(features) < features.shape[1]
         products = symmetric_product(centred.T if dual else centred)
-        unit = float(products.diagonal().sum()) / centred.numel()
+        unit = max(float(products.diagonal().sum()) / centred.numel(), _LEAST_UNIT)
         self._known = _Known(centred, images.flatten(1), records, noise, dual, products, unit)
         self.ridge = 0.0
 
@@ -115,9 +122,12 @@ class LinearEstimator:
         known = self._known
         loading = known.loading(len(known.records), self.ridge)
         factor = _factor(known.products, loading)
-        while factor is None:  # rounding can leave a matrix without positive definiteness
-            loading *= 10
-            factor = _factor(known.products, loading)
+        times = 1.0
+        while factor is None and times < _LARGEST_TRY:  # rounding can leave a matrix without positive definiteness
+            times *= 10
+            factor = _factor(known.products, times * loading)
+        if factor is None:
+            raise ValueError("found features whose covariance cannot be inverted, allowed smaller ones")
         if known.dual:
             return torch.cholesky_solve(known.features @ observed.T, factor).T
         return torch.cholesky_solve(observed.T, factor).T @ known.features.T

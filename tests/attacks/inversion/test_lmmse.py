@@ -109,6 +109,18 @@ def test_a_ridge_is_chosen_where_records_are_few() -> None:
     assert error(noisy, validation=0.2) < 0.9 * error(noisy, validation=0.0)
 
 
+def test_constant_features_give_the_mean_image() -> None:
+    """Without variance nothing can be learnt; features that are no numbers are refused."""
+    images, records = pictures(30), torch.arange(30)
+    for size in (5, 50):
+        estimator = LinearEstimator(torch.ones(30, size), 0.0, images, records)
+        estimator.choose_ridge(0.2)
+        estimate = estimator(torch.ones(3, size))
+        assert torch.allclose(estimate, (images.float().mean(0) / 255).flatten().expand(3, -1), atol=1e-5)
+    with pytest.raises(ValueError, match=r"^found features that are not finite"):
+        LinearEstimator(torch.full((30, 5), torch.nan), 0.0, images, records)
+
+
 def test_fewer_records_and_features_say_less() -> None:
     """Half of the features, grouped at random, invert worse than all, and better than the mean image."""
     against, covariance, _ = gaussian_world()
