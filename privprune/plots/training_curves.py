@@ -60,7 +60,7 @@ def _lower(axes: Axes, column: TrainingColumn) -> None:
     """Draw an attack's accuracy, with the line of a blind guess."""
     axes.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (4, 2)))
     _band(axes, column.attack, column.look)
-    axes.set_xlabel("Epoch of the attack")
+    axes.set_xlabel("Evaluation of the attack")
 
 
 def _band(axes: Axes, band: Band, look: Look) -> None:

@@ -51,6 +51,9 @@ INVERSIONS = {
     "gan_infer": "GAN, infer",
     "large_decoder_train": "Larger decoder, train",
     "adaptive_decoder": "Adaptive decoder",
+    "class_decoder": "Class-conditional decoder",
+    "inverse_network": "Inverse network",
+    "lmmse": "LMMSE",
     "rmle": "rMLE",
     "deep_prior": "Deep prior",
 }
@@ -79,6 +82,7 @@ METRICS = {
     "utility": Metric("Utility", "percent", ""),
     "attack_accuracy": Metric("Attack accuracy", "percent", ""),
     "accuracy_gap": Metric("Train-test gap", "percent", ""),
+    "epsilon": Metric("Epsilon of differential privacy", "ratio", ""),
     "weights": Metric("Weights", "count", ""),
     "weights_after": Metric("Weights after pruning", "count", ""),
     "weights_ratio": Metric("Reduction", "times", ""),

@@ -37,7 +37,7 @@ def check_budgets(entries: Mapping[str, InversionEntry], file: str) -> None:
 
     A decoder that starts from the surrogate of the target's game needs, where there are fresh decoders beside it, one
     with the same records, size, queries and training. An attack of one label has the same settings in all cells of a
-    paper on one dataset, but for its start, which depends on whether there was a game.
+    paper on one dataset that are cut in the same place, but for its start, which depends on whether there was a game.
 
     Args:
         entries: name -> entry, of all inversion attacks of the suite.
@@ -47,12 +47,12 @@ def check_budgets(entries: Mapping[str, InversionEntry], file: str) -> None:
         UserError: one line about the first mistake.
 
     """
-    seen: dict[tuple[str, str, str], tuple[str, Mapping[str, object]]] = {}
+    seen: dict[tuple[str, str, str, str], tuple[str, Mapping[str, object]]] = {}
     for name, entry in entries.items():
         where = f"{file}: attack.{name}.inversions"
         _check_surrogates(entry, where)
         for label, settings in entry.inversions.items():
-            other, theirs = seen.setdefault((entry.paper, entry.data, label), (name, settings))
+            other, theirs = seen.setdefault((entry.paper, entry.data, str(entry.cut), label), (name, settings))
             for key in _differences(settings, theirs):
                 found, allowed = (_at(one, key) for one in (settings, theirs))
                 raise UserError(

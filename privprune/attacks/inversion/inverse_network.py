@@ -134,7 +134,7 @@ METHOD = InversionAttack(
             "attack": "inverse_network",
             "attacker_data": "train",
             "layers": [
-                {"channels": 8, "kernel": 3, "stride": 1, "padding": 1, "output_padding": 0},
+                {"channels": 8, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1},
                 {"channels": 3, "kernel": 3, "stride": 1, "padding": 1, "output_padding": 0},
             ],
             "queries": 1,

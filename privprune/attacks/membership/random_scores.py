@@ -36,5 +36,6 @@ METHOD = MembershipAttack(
     name="random_scores",
     settings=RandomScoresSettings,
     attack=RandomScores,
+    control=True,
     examples=({"attack": "random_scores"},),
 )

@@ -15,6 +15,7 @@ from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, Reconstruc
 from privprune.metrics.image_quality import mse
 from privprune.training.batches import as_input
 
+EXAMPLE_LAYER = {"channels": 3, "kernel": 3, "stride": 1, "padding": 1, "output_padding": 0}
 LONGER: dict[str, dict[str, Any]] = {  # training that is long enough for an attack to succeed
     "decoder": {"queries": 1, "fit": FIT},
     "class_decoder": {"queries": 1, "fit": FIT},
@@ -23,7 +24,7 @@ LONGER: dict[str, dict[str, Any]] = {  # training that is long enough for an att
     "rmle": {"queries": 1, "steps": 80, "total_variation": 0.0},
     "deep_prior": {"queries": 1, "steps": 120},
     "gan": {"epochs": 12},
-    "inverse_network": {"fit": FIT},
+    "inverse_network": {"fit": FIT, "layers": [{**EXAMPLE_LAYER, "channels": 8}, EXAMPLE_LAYER]},  # of whole images
 }
 EXAMPLES = [example for method in INVERSION_ATTACKS.values() for example in method.examples]
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["attack"])

@@ -67,7 +67,9 @@ def test_every_attack_can_be_interrupted(tmp_path: Path, example: Mapping[str, o
     """With its example settings, interrupted after its first iteration, each attack gives the same images."""
 
     def result(checkpoints: Checkpoints) -> list[Any]:
-        against = replace(threat_model(wire=Noise(), scored=torch.arange(100, 102)), checkpoints=checkpoints)
+        against = replace(
+            threat_model(nn.AvgPool2d(2), Noise(), scored=torch.arange(100, 102)), checkpoints=checkpoints
+        )
         found = build_attack(INVERSION_ATTACKS, example, "test")(against, torch.Generator().manual_seed(0))
         return [found.images, found.history]
 

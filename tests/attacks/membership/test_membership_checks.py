@@ -132,7 +132,7 @@ def test_an_attack_is_beaten_by_the_label_where_classes_differ() -> None:
 
 def test_shadow_models_are_counted_per_side() -> None:
     """Twelve models, of which each record has one to six on its rarer side, are too few for variances per record."""
-    fixed, single = LiRASettings("online", "fixed"), LiRASettings("online", "per_record")
+    fixed, single = LiRASettings("online", "fixed", 1, 0), LiRASettings("online", "per_record", 1, 0)
     shadows = EVIDENCE.shadows
     assert shadows is not None
     balanced = replace(shadows, members=torch.arange(12)[:, None].expand(-1, 600) % 2 == 0)
@@ -183,7 +183,7 @@ def test_the_budget_is_doubled_wherever_it_stands() -> None:
 def test_all_checks_of_an_attack_come_together() -> None:
     """An attack has the shared ones, those of shadow models and its own; a control has none."""
     lira = MEMBERSHIP_ATTACKS["lira"]
-    made = attack_checks(lira, LiRASettings("online", "fixed"), [confidence(EVIDENCE)], [EVIDENCE], None)
+    made = attack_checks(lira, LiRASettings("online", "fixed", 1, 0), [confidence(EVIDENCE)], [EVIDENCE], None)
     names = [one.name for one in made]
     assert "enough shadow models" in names
     assert "attack network converged" not in names
