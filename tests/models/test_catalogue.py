@@ -160,7 +160,7 @@ def test_no_width_gives_fewer_weights_than_one_channel_or_more_than_all(weights:
         (
             "lenet",
             Shape(1, 28, 10),
-            "model: found 'lenet', allowed digits_cnn, four_layer_cnn, he_cifar_cnn, he_lenet, lenet5",
+            "model: found 'lenet', allowed digits_cnn, four_layer_cnn, gaussian_channel",
         ),
         ("lenet5", Shape(1, 24, 10), "lenet5: found images of 24 pixels, allowed 28 and 32"),
         ("vgg16", Shape(3, 28, 10), "vgg16: found images of 28 pixels, allowed multiples of 32"),
