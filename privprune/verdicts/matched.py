@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from privprune.published import Paper
+from privprune.published import METRICS, Paper
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.record_metrics import limits_of
@@ -147,8 +147,14 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
     curves = [one.by_seed(name, None) or SeedValues({}) for name in (AXIS, metric) for one in along]
     columns = [accuracy, here, *curves]
 
+    sign = _direction(metric)
+
     def found(row: Sequence[float]) -> tuple[float, Place] | tuple[None, None]:
-        return matched_error(zip(row[2 : 2 + len(along)], row[2 + len(along) :], strict=True), row[0], row[1])
+        points = [
+            (reached, sign * one) for reached, one in zip(row[2 : 2 + len(along)], row[2 + len(along) :], strict=True)
+        ]
+        there, place = matched_error(points, row[0], sign * row[1])
+        return (None, None) if there is None or place is None else (sign * there, place)
 
     def difference(row: Sequence[float]) -> float | None:
         there, _ = found(row)
@@ -157,6 +163,12 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
     common = set.intersection(*(set(column) for column in columns))
     places = {seed: found([column[seed] for column in columns])[1] for seed in sorted(common)}
     return SeedMatches(places, combine(columns, lambda row: found(row)[0]), combine(columns, difference))
+
+
+def _direction(metric: str) -> int:
+    """Return 1 for a metric of which more means more privacy, such as an error, and -1 for one of which less does."""
+    unit = METRICS[metric].unit if metric in METRICS else ""
+    return -1 if metric == "attack_accuracy" or unit in ("ssim", "dB") else 1
 
 
 def matched_pairs(paper: Paper) -> tuple[tuple[str, str], ...]:

@@ -260,7 +260,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),
         f"evaluate.mia_pruning.rows: cell 'bas' does not exist, allowed {CELLS}",
     ),
-    "unknown paper": (put("evaluate/mia", {}), "evaluate.mia: unknown paper, allowed cem, he_2019, known_answers"),
+    "unknown paper": (
+        put("evaluate/mia", {}),
+        "evaluate.mia: unknown paper, allowed cem, he_2019, known_answers, mia_pruning, opacus, patrol, cross",
+    ),
 }
 
 

@@ -59,6 +59,7 @@ RMLE = {
     "steps": 2,
     "learning_rate": 0.1,
     "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
+    "unit": "variance",
     "total_variation": 0.1,
     "queries": 2,
 }
