@@ -33,6 +33,7 @@ Records = tuple[Tensor, Tensor]  # logits [networks, n, classes] and labels [net
 GUESSING = -math.log(4)  # the gain of an inference network that answers 1/2 to everything
 MARGIN = 0.05  # by which its gain must exceed that; 4 % of the way to 0, the gain of an inference without a mistake
 _STEPS_BETWEEN_LOOKS = 50  # each look at the gain waits for the device
+_LOOKED_AT = 20_000  # members, and references, that it learns from before the game; evenly spaced among all
 _AT_ONCE = 2000  # records of each network in one forward pass
 
 
@@ -117,7 +118,8 @@ class MinMax(Term):
     def _prepare(self, ensemble: Ensemble) -> None:
         """Train the inference networks alone, until each of them infers something or the steps are used up."""
         members, references = (
-            self._outputs(ensemble, records) for records in (self._context.members, self._context.reference)
+            self._outputs(ensemble, records[:, :: math.ceil(records.shape[1] / _LOOKED_AT)])
+            for records in (self._context.members, self._context.reference)
         )
         gain = self._gain(members, references)
         steps = 0
@@ -132,7 +134,7 @@ class MinMax(Term):
 
     @torch.no_grad()
     def _gain(self, members: Records, references: Records) -> Tensor:
-        """Return the gain on all members and references, [networks]."""
+        """Return the gain on members and references, [networks]."""
         inside, outside = (self._guess(*records) for records in (members, references))
         return F.logsigmoid(inside).mean(1) + F.logsigmoid(-outside).mean(1)
 
@@ -195,7 +197,7 @@ class MinMax(Term):
         }
 
     def measured(self) -> dict[str, list[float]]:
-        """Return the gain before the game, on all members and references; none where the game never began."""
+        """Return the gain before the game, on members and references; none where the game never began."""
         return {} if self._gain_before is None else {"inference_gain_before_game": self._gain_before}
 
 

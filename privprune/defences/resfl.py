@@ -36,7 +36,7 @@ from privprune.training.optimisers import Adam
 from privprune.training.trained import Trained
 
 ADVANTAGE = "decoder_over_mean_image_before_game"  # the metric of the decoder before the first step
-_JUDGED = 256  # training records that it is measured on
+_JUDGED = 500  # training records that it is measured on, evenly spaced among all
 
 
 @dataclass(frozen=True)
@@ -169,14 +169,13 @@ class ResSfl(Term):
 
     @torch.no_grad()
     def _over_mean_image(self, ensemble: Ensemble) -> Tensor:
-        """Return how much better than the mean of all training images the decoder does before the game, a scalar.
+        """Return how much better than the mean image the decoder does before the game, a scalar.
 
         With the mean squared error, 1 - its error / that of the mean image; with SSIM, the difference of the two.
         """
         members = self._context.members[0]
-        parts = [as_input(self._context.images[part]).sum(0) for part in members.split(_JUDGED)]
-        inputs = as_input(self._context.images[members[:_JUDGED]])
-        mean = (torch.stack(parts).sum(0) / len(members) + 1) / 2
+        inputs = as_input(self._context.images[members[:: math.ceil(len(members) / _JUDGED)]])
+        mean = (inputs.mean(0) + 1) / 2
         decoded = self._decoder.eval()(self._noise_free(ensemble, inputs)).float()
         found, trivial = (_loss(images, inputs, self._settings.loss) for images in (decoded, mean.expand_as(inputs)))
         return 1 - found / trivial if self._settings.loss == "mse" else trivial - found

@@ -63,13 +63,13 @@ def _counted() -> Iterator[list[int]]:
     count[0] = _waited[0]
 
 
-def _watched(phase: _Phase, *given: Any, last: bool) -> Any:
+def _watched(phase: _Phase, *given: Any, passed: float) -> Any:
     """Take a step, which may wait where it ends an epoch; on a real GPU PyTorch raises where another one does."""
-    if last:
-        return _step(phase, *given, last=last)
+    if passed >= 1:
+        return _step(phase, *given, passed=passed)
     before = simulated_gpu.read_back.total()
     with _held(phase.data.images.device):
-        made = _step(phase, *given, last=last)
+        made = _step(phase, *given, passed=passed)
     _waited[0] += simulated_gpu.read_back.total() - before
     return made
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
+from cut_toys import HostReads
 
 from privprune.errors import UserError
 from privprune.pruning import Counts
@@ -15,7 +16,7 @@ from privprune.pruning.magnitude import magnitude_mask
 from privprune.settings import read
 from privprune.training.batches import as_input, shuffled
 from privprune.training.ensemble import Ensemble
-from privprune.training.loop import History, train
+from privprune.training.loop import History, Step, train
 from privprune.training.trained import Trained
 
 COUNTS: Counts = {
@@ -173,3 +174,16 @@ def test_the_residual_at_the_cut_is_checked(last: float, passed: bool) -> None:
     trained = Trained(curves, (("admm", 2), ("retrain", 1)), {})
     (found,) = checks(None, trained)  # type: ignore[arg-type]
     assert found.passed == passed
+
+
+def test_an_update_within_an_epoch_waits_for_no_value(toy: Any) -> None:
+    """On a GPU, reading one back would make the step wait."""
+    ensemble = Ensemble(toy.networks(0))
+    term = AdmmTerm(COUNTS, 0.1, 0.5)
+    term.start(ensemble)
+    inputs = as_input(toy.data(1).images[:6])
+    step = Step(ensemble, inputs, toy.data(1).labels[:6], ensemble(inputs), None, None, 0.1, 0, False, passed=0.5)
+    with HostReads() as reads:
+        term.update(step)
+    assert term._updates == 1
+    assert reads.count == 0
