@@ -215,7 +215,7 @@ def test_a_set_has_the_shape_of_the_catalogue(
     write_facescrub(tmp_path, people=530)
     write_orl_faces(tmp_path)
     small = [name for name in DATASETS if name != "imagenet" and not name.startswith("veri")]
-    assert len(small) == 11
+    assert len(small) == 13
     for name in small:
         found, shape = read_dataset(name, Source((tmp_path,), tmp_path, "as_found")), DATASETS[name].image_shape
         assert (tuple(found.images.shape[1:]), found.classes) == (shape.image, shape.classes)

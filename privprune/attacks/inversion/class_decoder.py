@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from privprune.attacks.inversion.attack import Inversion, Reconstruction
 from privprune.attacks.inversion.checks.converged import training_converged
-from privprune.attacks.inversion.decoder import EXAMPLE as EXAMPLE_DECODER
+from privprune.attacks.inversion.decoder import EXAMPLE_DECODER
 from privprune.attacks.inversion.decoder_training import FitSettings, decode, fit, fresh_decoder
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
@@ -124,7 +124,7 @@ class _ClassConditional(nn.Module):
 
 
 _EXAMPLE = {
-    **{name: value for name, value in EXAMPLE_DECODER.items() if name != "start"},
+    **EXAMPLE_DECODER,
     "attack": "class_decoder",
     "label": "guess",
     "embedding": 2,

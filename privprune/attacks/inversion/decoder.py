@@ -138,16 +138,15 @@ EXAMPLE_FIT: dict[str, object] = {
     "validation": 0.0,
     "patience": None,
 }
-EXAMPLE: dict[str, object] = {
-    "attack": "decoder",
+EXAMPLE_DECODER: dict[str, object] = {
     "attacker_data": "train",
     "blocks": 0,
     "width": 16,
     "queries": 2,
-    "start": "fresh",
     "rescale": False,
     "fit": EXAMPLE_FIT,
 }
+EXAMPLE: dict[str, object] = {"attack": "decoder", "start": "fresh", **EXAMPLE_DECODER}
 _TO_A_PLATEAU = {
     **EXAMPLE_FIT,
     "epochs": 4,

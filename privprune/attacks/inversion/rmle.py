@@ -10,8 +10,7 @@ from torch import Tensor
 
 from privprune.attacks.inversion.attack import Inversion, Reconstruction
 from privprune.attacks.inversion.checks.converged import optimisation_converged
-from privprune.attacks.inversion.decoder import EXAMPLE as EXAMPLE_DECODER
-from privprune.attacks.inversion.decoder import DecoderAttack, DecoderSettings
+from privprune.attacks.inversion.decoder import EXAMPLE_DECODER, DecoderAttack, DecoderSettings
 from privprune.attacks.inversion.decoder_training import decode
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.objective import ObjectiveCurve
@@ -191,7 +190,7 @@ _EXAMPLE: dict[str, object] = {
     "total_variation": 0.1,
     "queries": 2,
 }
-_DECODER = {name: value for name, value in EXAMPLE_DECODER.items() if name != "attack"}
+_DECODER = {**EXAMPLE_DECODER, "start": "fresh"}
 _COSINE = {**_CONSTANT, "name": "cosine"}
 METHOD = InversionAttack(
     name="rmle",
