@@ -98,9 +98,7 @@ class PruneEntry:
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets, their defence, and what the method did."""
-        found = pruning_checks(self.method, trained)
-        if self.search is not None:
-            found = (*found, search_check(trained))
+        found = (*pruning_checks(self.method, trained), *(() if self.search is None else (search_check(trained),)))
         return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained), "pruning": found}
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
@@ -194,8 +192,7 @@ class _Phases:
         data, seeds = self.context.training_data(self.manifest, self.group), self.manifest.model_seeds()
 
         def run(phase: str, plan: TrainingPlan, terms: Sequence[Term], masks: Masks) -> None:
-            label = f"{progress_label(self.label, self.group)} {phase}"
-            progress = Progress(label, plan.epochs, data.indices.numel())
+            progress = Progress(f"{progress_label(self.label, self.group)} {phase}", plan.epochs, data.indices.numel())
             with progress, told_with_seeds(self.label, [seeds[number] for number in self.group]):
                 history = train(
                     ensemble,
