@@ -38,3 +38,8 @@ def trained_out(trained: Trained) -> Check:
         changes.append(abs(change) / max(*curve, LEAST_SCALE))
     reason = f"change of the loss in the last tenth of the epochs of {phase}, relative to its peak"
     return check(NAME, changes, "below", SHARE, reason)
+
+
+def not_trained_here() -> Check:
+    """Return the check of published weights that are used as they are; what they have learnt, their accuracy shows."""
+    return check(NAME, [0.0], "below", SHARE, "published weights, used as they are: no epoch changes the loss")

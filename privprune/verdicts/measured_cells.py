@@ -7,7 +7,7 @@ from typing import Any
 
 from privprune.checks import Check
 from privprune.errors import UserError
-from privprune.records import Record
+from privprune.records import MAKING, Record
 from privprune.verdicts.attack_results import (
     AttackResult,
     AttackRun,
@@ -27,7 +27,7 @@ from privprune.verdicts.record_metrics import (
 from privprune.verdicts.settings import EvaluateSettings, Threat
 from privprune.verdicts.statistics import Estimate, SeedValues, estimate_over_seeds
 from privprune.verdicts.theorem import bounded_errors
-from privprune.verdicts.training_stages import TrainingStage, training_stages
+from privprune.verdicts.training_stages import TrainingStage, last_training, training_stages
 
 BOUND = "bound"  # subject of the checks of the bound on MSE, in a record of inversion
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
@@ -185,9 +185,11 @@ def gather(
             f"{where}: no record of {'; '.join(missing)} (run `dvc repro`, or drop the rows that name them)"
         )
     stages = training_stages(records)
+    makers = {record.cell: record for record in records if record.stage in MAKING}
     return {
         cell: _measured(
             made[cell],
+            last_training(made[cell], makers),
             attacked.get((cell, "membership")),
             attacked.get((cell, "inversion")),
             added.get(cell, {}),
@@ -227,6 +229,7 @@ def _check_attack(attack: str | None, cell: MeasuredCell, place: str) -> None:
 
 def _measured(
     made: Record,
+    trained: Record,
     attacked: Record | None,
     inverted: Record | None,
     added: Mapping[str, Estimate],
@@ -252,7 +255,7 @@ def _measured(
         inversions=inversion_results(inverted) if inverted else {},
         search=tuple(_candidate(result) for result in made.search),
         bounded=bounded_errors(inverted) if inverted else (),
-        checks=_checks(made, inverted),
+        checks=_checks(trained, inverted),
         lineage=stages,
     )
 
@@ -279,10 +282,10 @@ def _candidate(candidate: Mapping[str, Any]) -> SearchCandidate:
     )
 
 
-def _checks(made: Record, inverted: Record | None) -> dict[str, tuple[Check, ...]] | None:
+def _checks(trained: Record, inverted: Record | None) -> dict[str, tuple[Check, ...]] | None:
     """Return the checks of a cell's training, and those of the bound that was computed from its features."""
-    if not made.checks:
+    if not trained.checks:
         return None
     bound = (checks_of(inverted, BOUND) if inverted else None) or ()
-    checks = {subject: checks_of(made, subject) or () for subject in made.checks}
+    checks = {subject: checks_of(trained, subject) or () for subject in trained.checks}
     return {**checks, BOUND: bound} if bound else checks

@@ -28,6 +28,20 @@ def epochs_apart(one: Sequence[TrainingStage], other: Sequence[TrainingStage]) -
     return sum(stage.epochs for stage in one[shared:]), sum(stage.epochs for stage in other[shared:])
 
 
+def last_training(record: Record, made: Mapping[str, Record]) -> Record:
+    """Return the record of the training that made a cell's networks as they are.
+
+    Zero epochs change nothing: a cell that copies another, to be attacked elsewhere for instance, rests on its checks.
+
+    Args:
+        record: of the stage that made the cell.
+        made: cell -> record of the stage that made it, of all cells.
+
+    """
+    origin = made.get(record.origin.removeprefix("models/")) if record.origin.startswith("models/") else None
+    return record if _epochs(record) or origin is None else last_training(origin, made)
+
+
 def _stages(cell: str, made: Mapping[str, Record]) -> tuple[TrainingStage, ...] | None:
     try:
         chain = lineage(cell, lambda name: made[name].origin)

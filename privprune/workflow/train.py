@@ -36,7 +36,7 @@ from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
 from privprune.training.tasks import task_of
 from privprune.training.trained import Trained
-from privprune.training.trained_out import trained_out
+from privprune.training.trained_out import not_trained_here, trained_out
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
@@ -63,8 +63,9 @@ class TrainEntry:
     stack: AtLeastOne
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
-        """Check the finished training of the targets."""
-        return {"network": (trained_out(trained),)}
+        """Check the finished training of the targets; published weights that are used as they are need none."""
+        is_published = self.network.pretrained is not None and self.plan.epochs == 0
+        return {"network": (not_trained_here() if is_published else trained_out(trained),)}
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ class HardenEntry:
             raise ValueError("keep_shadows: found false, allowed true with a network (or network.shadows: 0)")
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
-        """Check the finished training of the targets, and their defence."""
-        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained)}
+        """Check the finished training of the targets, and their defence; a copy rests on the checks of its origin."""
+        found = {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained)}
+        return {} if self.plan.epochs == 0 and self.network is None else found
 
 
 def check_origin(origin: str, data: str, *kinds: str) -> None:

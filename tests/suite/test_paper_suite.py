@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from locations import PAPER, ROOT
+from locations import CALIBRATION, PAPER
 
 from privprune.published import METRICS, Paper, PublishedNumber, load, names
 from privprune.verdicts import RowSettings
@@ -14,8 +14,7 @@ from privprune.verdicts.number_verdicts import differences
 from privprune.yaml_file import load_yaml
 
 SUITE = load_yaml(PAPER)
-CALIBRATION = load_yaml(ROOT / "params/calibration.yaml")
-PAPERS = tuple(name for name in names() if name not in CALIBRATION["evaluate"])
+PAPERS = tuple(name for name in names() if name not in load_yaml(CALIBRATION)["evaluate"])
 CELLS: dict[str, dict[str, Any]] = {**SUITE["train"], **SUITE["prune"], **SUITE["harden"]}
 DEPLOYED = ("edge_parameters", "edge_operations", "cloud_parameters", "cloud_operations")
 NOT_MEASURED = {  # printed metric -> why no cell gives it

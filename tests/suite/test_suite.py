@@ -15,6 +15,7 @@ from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
+from privprune.published import names
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
 
@@ -262,7 +263,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown paper": (
         put("evaluate/mia", {}),
-        "evaluate.mia: unknown paper, allowed cem, he_2019, known_answers, mia_pruning, opacus, patrol, cross",
+        f"evaluate.mia: unknown paper, allowed {', '.join(names())}, cross",
     ),
 }
 

@@ -6,3 +6,4 @@ ROOT = Path(__file__).parents[2]
 SUITES = ROOT / "tests" / "suites"
 TINY = SUITES / "tiny.yaml"
 PAPER = ROOT / "params" / "paper.yaml"
+CALIBRATION = ROOT / "params" / "calibration.yaml"

@@ -177,7 +177,7 @@ def test_errors_on_shared_images_have_their_record_part(found: InversionResults)
     """Both targets are scored on the same test images, so attacks on them were drawn together; both scorings' MSE."""
     metrics = {label: result["metrics"] for label, result in found.results.items()}
     assert {name for name, one in metrics["decoder_train"].items() if "record_part" in one} == {
-        "mse", "psnr", "ssim", "mse_as_written",
+        "mse", "mse_as_written", "psnr", "psnr_of_images", "ssim", "ssim_valid", "ssim_uniform",
     }  # fmt: skip
     assert {one["mse"]["basis"] for one in metrics.values()} == {"seeds and shared records"}
     draws = {label: one["mse"]["record_part"]["draws"] for label, one in metrics.items()}
