@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812 (its customary name)
 from membership_toys import simulated
 
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Evidence, Outputs
@@ -14,7 +15,7 @@ from privprune.attacks.membership.checks.all_attacks import ABOUT_METRICS, attac
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.checks.enough_nonmembers import enough_nonmembers
 from privprune.attacks.membership.checks.enough_shadows import enough_shadows
-from privprune.attacks.membership.checks.looks_at_the_model import label_share, looks_at_the_model
+from privprune.attacks.membership.checks.looks_at_the_model import LARGEST_SHARE, label_share, looks_at_the_model
 from privprune.attacks.membership.checks.not_beaten import not_beaten
 from privprune.attacks.membership.checks.twice_the_budget import doubled, twice_the_budget
 from privprune.attacks.membership.confidence import ConfidenceAttack
@@ -62,6 +63,25 @@ def test_an_attack_that_reads_outputs_looks_at_the_model() -> None:
     assert found.measured == pytest.approx(1.0)
     constant = replace(good, members=0 * good.members, nonmembers=0 * good.nonmembers)
     assert not looks_at_the_model([constant], [EVIDENCE]).passed  # cannot be computed
+
+
+def test_a_network_that_is_sure_of_some_classes_is_no_fault_of_the_attack() -> None:
+    """Where its confidence is mostly its class, the confidence attack still looks at it; a ranking of classes fails."""
+
+    def surer(part: Outputs) -> Outputs:
+        right = F.one_hot(part.labels, part.logits.shape[1])
+        return replace(part, logits=part.logits + 8 * part.labels[:, None] * right)
+
+    weak = replace(
+        EVIDENCE,
+        evaluation_members=surer(EVIDENCE.evaluation_members),
+        evaluation_nonmembers=surer(EVIDENCE.evaluation_nonmembers),
+    )
+    scores = confidence(weak)
+    labels = torch.cat([weak.evaluation_members.labels, weak.evaluation_nonmembers.labels])
+    assert label_share(np.concatenate([scores.members, scores.nonmembers]), labels.numpy()) > LARGEST_SHARE
+    assert looks_at_the_model([scores], [weak]).measured == pytest.approx(0)
+    assert not looks_at_the_model([by_class(weak)], [weak]).passed
 
 
 def test_the_label_share_of_unrelated_scores_is_about_zero() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from privprune.attacks.membership.evidence import Evidence
+from privprune.attacks.membership.signals import scaled_confidence
 from privprune.checks import Check, check
 from privprune.metrics.intervals import Array
 from privprune.metrics.membership import Scores
@@ -16,18 +18,30 @@ LARGEST_SHARE = 0.5  # ours: beyond it, most of what an attack says about a reco
 
 
 def looks_at_the_model(scores: Sequence[Scores], evidences: Sequence[Evidence]) -> Check:
-    """Check that the label alone explains less than half of the variance of the scores' ranks.
+    """Check that the label alone does not explain the scores, except where it explains what the model says.
+
+    A weak network is sure of some classes and not of others, so that whoever looks at it sees the class too. Therefore
+    s, the share of the variance of the scores' ranks that the label explains, is compared with c, the share that it
+    explains of the model's confidence in the true class: judged is (s - c) / (1 - c), at least 0.
 
     Args:
         scores: of the judged records, one per target.
-        evidences: one per target, for the labels of these records.
+        evidences: one per target, for labels and outputs of these records.
 
     """
     shares = []
     for one, evidence in zip(scores, evidences, strict=True):
-        labels = [part.labels.cpu().numpy() for part in (evidence.judged_members, evidence.judged_nonmembers)]
-        shares.append(label_share(np.concatenate([one.members, one.nonmembers]), np.concatenate(labels)))
-    reason = "share of the variance of the attack's scores that the label alone explains"
+        parts = (evidence.judged_members, evidence.judged_nonmembers)
+        labels = np.concatenate([part.labels.cpu().numpy() for part in parts])
+        confidences = [scaled_confidence(part.logits, part.labels).cpu().numpy() for part in parts]
+        explained = label_share(np.concatenate([one.members, one.nonmembers]), labels)
+        in_model = label_share(np.concatenate(confidences), labels)
+        beyond = (explained - in_model) / (1 - in_model) if in_model < 1 else math.nan
+        shares.append(0.0 if beyond < 0 else beyond)  # NaN, where all scores are equal, stays
+    reason = (
+        "share of the variance of the attack's scores that the label alone explains, beyond what it explains of the "
+        "model's confidence"
+    )
     return check("looks at the model", shares, "below", LARGEST_SHARE, reason)
 
 
