@@ -21,7 +21,7 @@ from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.gradient_share import share_check, share_per_network
 from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
-from privprune.models.nasr import NasrNetwork, NasrVariant
+from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
 from privprune.settings import AtLeastOne, Count, NonNegative, Positive
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble, side_of
@@ -50,6 +50,8 @@ class MinMaxSettings:
         learning_rate: of the inference network (Adam).
         warm_up_epochs: epochs of training without the penalty before the game begins.
         variant: `paper` as in the paper of 2018, or `released` as in its authors' code.
+        initialisation: of the inference network: `nasr` from N(0, 0.01^2) as Nasr et al., from which it learns slowly,
+            or `he`, scaled to the layers' widths.
 
     """
 
@@ -60,6 +62,7 @@ class MinMaxSettings:
     learning_rate: Positive
     warm_up_epochs: Count
     variant: NasrVariant
+    initialisation: Initialisation
 
 
 class MinMax(Term):
@@ -69,7 +72,7 @@ class MinMax(Term):
         """Build one inference network per classifier."""
         self._settings = settings
         self._context = context
-        self._attacker = NasrNetwork(context.classes, variant=settings.variant, generators=context.generators)
+        self._attacker = NasrNetwork(context.classes, settings.variant, context.generators, settings.initialisation)
         self._attacker.to(context.images.device)
         self._optimiser = Adam(self._attacker.parameters(), lr=settings.learning_rate, foreach=True)
         self._gains: list[Tensor] = []
@@ -251,5 +254,8 @@ METHOD = DefenceMethod(
     needs=frozenset({"reference"}),
     check=check_min_max,
     checks=checks,
-    examples=({**_EXAMPLE, "variant": "paper"}, {**_EXAMPLE, "variant": "released", "warm_up_epochs": 1}),
+    examples=(
+        {**_EXAMPLE, "variant": "paper", "initialisation": "nasr"},
+        {**_EXAMPLE, "variant": "released", "warm_up_epochs": 1, "initialisation": "he"},
+    ),
 )

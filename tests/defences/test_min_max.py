@@ -32,6 +32,7 @@ def game(**changed: Any) -> MinMaxSettings:
         "learning_rate": 0.001,
         "warm_up_epochs": 0,
         "variant": "paper",
+        "initialisation": "nasr",
     }
     return MinMaxSettings(**{**complete, **changed})
 
