@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
@@ -28,6 +28,7 @@ from privprune.training.ensemble import Ensemble
 from privprune.training.trained import Trained
 
 if TYPE_CHECKING:
+    from opacus import GradSampleModule
     from opacus.optimizers import DPOptimizer
 
 
@@ -83,14 +84,13 @@ class DpSgd:
 
     def attach(self, ensemble: Ensemble, optimiser: torch.optim.Optimizer, data: TrainingData) -> torch.optim.Optimizer:
         """Wrap the network to compute gradients per record, and the optimiser to clip them and add noise."""
-        from opacus import GradSampleModule  # noqa: PLC0415 (as above)
-        from opacus.optimizers import DPOptimizer  # noqa: PLC0415 (same)
+        from opacus.optimizers import DPOptimizer  # noqa: PLC0415 (as above)
         from opacus.validators import ModuleValidator  # noqa: PLC0415 (same)
 
         errors = ModuleValidator.validate(ensemble.module, strict=False)
         if errors:
             raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")
-        self._wrapped = GradSampleModule(ensemble.module, loss_reduction="mean")
+        self._wrapped = per_record(ensemble.module)
         ensemble.module = self._wrapped
         noisy = DPOptimizer(
             optimiser,
@@ -142,6 +142,17 @@ class DpSgd:
         other = create_accountant(accountant)
         other.history = list(self._accountant.history)
         return float(other.get_epsilon(delta=self._settings.delta))
+
+
+def per_record(network: nn.Module) -> GradSampleModule:
+    """Wrap a network so that the gradient of a mean loss is kept for each record, in `grad_sample` of the parameters.
+
+    The network is laid out with channels first: where convolutions have more than one input channel and their weights
+    have channels last, Opacus 1.6 permutes the elements of their gradients, which then err by more than half.
+    """
+    from opacus import GradSampleModule  # noqa: PLC0415 (as above)
+
+    return GradSampleModule(network.to(memory_format=torch.contiguous_format), loss_reduction="mean")
 
 
 def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
