@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from opacus.accountants import utils
-from torch import Tensor, nn
+from torch import nn
 from toy import Toy
 
 from privprune.defences import DefenceContext
@@ -116,8 +116,7 @@ def test_gradients_per_record_are_those_of_each_record_alone() -> None:
              for row in range(7)]  # fmt: skip
     F.cross_entropy(per_record(network)(images), labels).backward()
     for parameter, *expected in zip(network.parameters(), *alone, strict=True):
-        found: Tensor = parameter.grad_sample  # type: ignore[attr-defined]
-        assert torch.allclose(found, torch.stack(expected), atol=1e-6)
+        assert torch.allclose(parameter.grad_sample, torch.stack(expected), atol=1e-6)
 
 
 def test_noise_has_the_deviation_that_the_accountant_counts(toy: Toy, context: MakeSetting) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from privprune.training.trained import Trained
-from privprune.training.trained_out import not_trained_here, trained_out
+from privprune.training.trained_out import trained_out
 
 
 def curves(*targets: list[float], phases: tuple[tuple[str, int], ...] | None = None) -> Trained:
@@ -57,8 +57,3 @@ def test_too_short_a_training_cannot_be_judged(epochs: int) -> None:
 def test_a_loss_that_is_not_a_number_fails() -> None:
     """As any number that could not be computed."""
     assert not trained_out(curves([1.0, math.nan])).passed
-
-
-def test_published_weights_pass() -> None:
-    """They were trained out elsewhere; nothing was trained here that could be cut short."""
-    assert not_trained_here().passed

@@ -1,5 +1,6 @@
 """What a cell's entry checks of its finished training, and a training that diverges."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,26 @@ def test_networks_and_their_defence_are_checked(tiny: Tiny) -> None:
     curves = {**SETTLED, "penalty_gradient_share": [[0.5]] * 3}
     real = passed(game, Trained(curves, PHASES, {"inference_gain_before_game": [-1.2]}))
     assert real["defence"] == [(name, True) for name in names]
+
+
+def test_zero_epochs_are_no_training(tiny: Tiny) -> None:
+    """Networks as they were drawn fail, published weights pass, and a copy of a cell leaves the checks to that cell."""
+    untrained = Trained({}, (("train", 0),), {})
+    written = tiny["train"]["base"]
+    none = {**written["plan"], "epochs": 0}
+    drawn = read(TrainEntry, {**written, "plan": none}, "tiny")
+    assert passed(drawn, untrained) == {"network": [("trained out", False)]}
+    network = replace(drawn.network, model="resnet18_imagenet", pretrained="weights.pth")
+    published = replace(drawn, network=network)
+    assert passed(published, untrained) == {"network": [("trained out", True)]}
+    copy = {
+        **tiny["harden"]["game"],
+        "from": "models/base",
+        "network": None,
+        "plan": none,
+        "defence": {"name": "dense"},
+    }
+    assert passed(read(HardenEntry, copy, "tiny"), untrained) == {}
 
 
 def test_pruning_and_its_search_are_checked(tiny: Tiny) -> None:

@@ -169,7 +169,7 @@ def trained(dataset: Dataset) -> dict[str, torch.Tensor]:
         target_accuracy=None,
         generators=[torch.Generator().manual_seed(seed) for seed in (4, 5)],
     )
-    defence = min_max(MinMaxSettings("min_max", 1.0, 2, 0, 0.001, 0, "paper"), setting)
+    defence = min_max(MinMaxSettings("min_max", 1.0, 2, 0, 0.001, 0, "paper", "nasr"), setting)
     generators = [torch.Generator().manual_seed(seed) for seed in (8, 9)]
     data = TrainingData(dataset.images, dataset.labels, members)
     train(ensemble, data, PLAN, generators, terms=defence.terms)
