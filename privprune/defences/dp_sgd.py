@@ -22,6 +22,7 @@ from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
 from privprune.errors import UserError
+from privprune.models.layout import with_channels_first
 from privprune.settings import Positive
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
@@ -30,6 +31,7 @@ from privprune.training.trained import Trained
 if TYPE_CHECKING:
     from opacus import GradSampleModule
     from opacus.optimizers import DPOptimizer
+    from torch.utils.hooks import RemovableHandle
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class DpSgd:
         errors = ModuleValidator.validate(ensemble.module, strict=False)
         if errors:
             raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")
-        self._wrapped = per_record(ensemble.module)
+        self._wrapped, self._handles = per_record(ensemble.module)
         ensemble.module = self._wrapped
         noisy = DPOptimizer(
             optimiser,
@@ -119,6 +121,8 @@ class DpSgd:
     def detach(self, ensemble: Ensemble) -> None:
         """Restore the network without the wrapper."""
         ensemble.module = self._wrapped.to_standard_module()
+        for handle in self._handles:
+            handle.remove()
 
     def measured(self) -> dict[str, list[float]]:
         """Return the epsilon of the training by both accountants, its delta, the noise multiplier, and skipped steps.
@@ -144,15 +148,20 @@ class DpSgd:
         return float(other.get_epsilon(delta=self._settings.delta))
 
 
-def per_record(network: nn.Module) -> GradSampleModule:
+def per_record(network: nn.Module) -> tuple[GradSampleModule, list[RemovableHandle]]:
     """Wrap a network so that the gradient of a mean loss is kept for each record, in `grad_sample` of the parameters.
 
-    The network is laid out with channels first: where convolutions have more than one input channel and their weights
-    have channels last, Opacus 1.6 permutes the elements of their gradients, which then err by more than half.
+    Its convolutions compute with channels first: where inputs or weights have channels last, Opacus 1.6 permutes the
+    elements of their gradients, which then err by as much as they are large.
+
+    Returns:
+        the wrapped network, and handles that undo this layout of inputs.
+
     """
     from opacus import GradSampleModule  # noqa: PLC0415 (as above)
 
-    return GradSampleModule(network.to(memory_format=torch.contiguous_format), loss_reduction="mean")
+    handles = with_channels_first(network)
+    return GradSampleModule(network, loss_reduction="mean"), handles
 
 
 def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 Network = TypeVar("Network", bound=nn.Module)
 _SAFE_MULTIPLE = 8  # of channels; the vector width of 32-bit numbers with AVX2
@@ -22,10 +23,26 @@ def in_fast_layout(model: Network) -> Network:
     laid_out: Network = model.to(memory_format=torch.channels_last)
     for layer in laid_out.modules():
         if isinstance(layer, nn.Conv2d) and _unsafe(layer):
-            # not contiguous(): to it, the weights of one pixel have either layout
-            layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
-            layer.register_forward_pre_hook(_contiguous)
+            _with_channels_first(layer)
     return laid_out
+
+
+def with_channels_first(model: nn.Module) -> list[RemovableHandle]:
+    """Let the convolutions of a network compute with channels first, weights and inputs, whatever layout they come in.
+
+    Parameters stay the same objects, so that an optimiser that has them still has them.
+
+    Returns:
+        handles, to let inputs be in any layout again.
+
+    """
+    return [_with_channels_first(layer) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+
+
+def _with_channels_first(layer: nn.Conv2d) -> RemovableHandle:
+    # not contiguous(): to it, the weights of one pixel or one channel have either layout
+    layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
+    return layer.register_forward_pre_hook(_contiguous)
 
 
 def _unsafe(layer: nn.Conv2d) -> bool:
