@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 
+from privprune.published import INVERSIONS
+
 mpl.use("Agg")  # figures are written to files, never shown in a window
 
 INK = "#1f2328"  # text and axes
@@ -85,17 +87,14 @@ _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
     *("decoder", "large_decoder", "gan", "rmle", "deep_prior"),
 )
-_INVERSIONS = {  # in brackets the images that the decoder was trained on: the training set, or most of the test set
-    "decoder_train": "Decoder (train)",
-    "decoder_infer": "Decoder (infer)",
-    "large_decoder_train": "Larger decoder (train)",
-    "large_decoder_infer": "Larger decoder (infer)",
-    "gan_train": "GAN (train)",
-    "gan_infer": "GAN (infer)",
-    "rmle": "rMLE",
-    "deep_prior": "Deep image prior",
-}
-_NAMES = {"nasr": "Nasr", "rahman": "Rahman", "lira": "LiRA", "rmia": "RMIA"}  # first words of labels
+_NAMES = {
+    "nasr": "Nasr",
+    "rahman": "Rahman",
+    "lira": "LiRA",
+    "rmia": "RMIA",
+    "lmmse": "LMMSE",
+    "gan": "GAN",
+}  # first words of labels
 
 # Light colour -> dark-screen colour: the same hues, with a contrast of at least 4.5:1 on the dark background.
 DARK: dict[str, str] = {
@@ -175,8 +174,9 @@ def _place(name: str, others: list[str] | None) -> int:
 
 def attack_label(name: str) -> str:
     """Return the label of an attack in figures: `lira_online_fixed` gives `LiRA online fixed`."""
-    if name in _INVERSIONS:
-        return _INVERSIONS[name]
+    kind, _, queries = name.rpartition("_") if name[-1:].isdigit() else (name, "", "")
+    if kind in INVERSIONS:
+        return f"{INVERSIONS[kind]} {queries}".strip()
     first, _, rest = name.partition("_")
     known = _NAMES.get(first)
     return f"{known} {words(rest).lower()}".strip() if known else words(name)

@@ -43,19 +43,20 @@ class Derived:
         return of - against if self.how == "difference" else of / against
 
 
-# Inversion attacks by the name that suites give them; `train` and `infer` say which images the attacker has.
+# Inversion attacks by the name that suites give them; in brackets the images that the attacker has, those of the
+# training set or most of the test set.
 INVERSIONS = {
-    "decoder_train": "Decoder, train",
-    "decoder_infer": "Decoder, infer",
-    "gan_train": "GAN, train",
-    "gan_infer": "GAN, infer",
-    "large_decoder_train": "Larger decoder, train",
+    "decoder_train": "Decoder (train)",
+    "decoder_infer": "Decoder (infer)",
+    "gan_train": "GAN (train)",
+    "gan_infer": "GAN (infer)",
+    "large_decoder_train": "Larger decoder (train)",
     "adaptive_decoder": "Adaptive decoder",
     "class_decoder": "Class-conditional decoder",
     "inverse_network": "Inverse network",
     "lmmse": "LMMSE",
     "rmle": "rMLE",
-    "deep_prior": "Deep prior",
+    "deep_prior": "Deep image prior",
 }
 # Names in the records -> label and unit; see `metrics.reconstruction`.
 _QUALITIES: dict[str, tuple[str, Unit]] = {

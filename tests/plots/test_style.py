@@ -109,6 +109,11 @@ def test_attacks_are_called_by_their_names_and_sorted_by_kind() -> None:
         "Nasr",
         "Modified entropy",
     ]
+    assert [attack_label(name) for name in ("decoder_train_16", "lmmse_16", "gan_leaked")] == [
+        "Decoder (train) 16",
+        "LMMSE 16",
+        "GAN leaked",
+    ]
 
 
 def test_file_names_are_safe_whatever_the_parts() -> None:

@@ -130,7 +130,7 @@ def test_methods_stand_with_utility_privacy_and_cost(evaluation: Evaluation) -> 
     assert "Test accuracy (%)" not in own
     assert own["Method"] == "PATROL"
     assert own["mAP (%)"].startswith("79.00")
-    assert own["Decoder, train recognised (%)"].startswith("30.00 [29.00, 31.00]")
+    assert own["Decoder (train) recognised (%)"].startswith("30.00 [29.00, 31.00]")
     assert own["Originals recognised (%)"].startswith("95.00")
     assert own["Edge parameters"] == "1,120"
     assert own["Edge MACs"] == "140,000"
