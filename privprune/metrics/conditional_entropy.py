@@ -14,6 +14,7 @@ how large the bound of the error can be at most, when nothing is sent.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from scipy.special import digamma
@@ -25,6 +26,7 @@ from privprune.metrics.code_length import code_lengths
 _LEVELS = 255  # images are bytes
 _NEIGHBOUR = 3  # which neighbour's distance is measured: the variance falls with it, the bias grows
 _ROWS = 1024  # of distances at once
+RECORDS_PER_FEATURE = 4  # at least, behind each covariance: see `records_per_feature`
 _STANDARD_ERRORS = 2.0  # added to a mean code length, so that the images drawn make it too small in 1 of 40 samples
 
 
@@ -86,6 +88,48 @@ def information(features: Tensor, deviation: float, clusters: int, generator: to
         spread = eigenvalues(own - own.mean(0))
         total += weight * (-math.log(weight) + 0.5 * torch.log1p(spread / deviation**2).sum().item())
     return total
+
+
+class InformationBound(NamedTuple):
+    """An upper bound of I(z; z^).
+
+    Attributes:
+        nats: the bound.
+        records_per_feature: how many records there are for each feature of a covariance, on average.
+
+    """
+
+    nats: float
+    records_per_feature: float
+
+
+def information_bound(
+    features: Tensor, deviation: float, components: int, generator: torch.Generator
+) -> InformationBound:
+    """Return the smallest of the bounds of I(z; z^) for which there are enough records.
+
+    `information` bounds it with any number of components. One Gaussian is tight for Gaussian features, where a mixture
+    pays for the entropy of its labels; a mixture is tight for clustered ones. Where records are too few for the
+    covariance of all D features, it is that of blocks of consecutive ones: a determinant is at most the product of the
+    determinants of its blocks (Fischer's inequality), so that this is a bound too, if a larger one.
+
+    Args:
+        features: float [n, D], noise-free, of at least 4 records.
+        deviation: standard deviation of the Gaussian noise on each feature; 0 gives infinity.
+        components: of the mixture, at most; fewer where there are not 4 records per feature.
+        generator: source of the initial cluster centres.
+
+    """
+    records, values = features.shape
+    blocks = features.split(max(1, records // RECORDS_PER_FEATURE), dim=1)
+    one = sum(information(block, deviation, 1, generator) for block in blocks)
+    widest = max(block.shape[1] for block in blocks)
+    found = [InformationBound(float(one), records_per_feature(records, 1, widest))]
+    components = min(components, records // (RECORDS_PER_FEATURE * values))
+    if components > 1:
+        mixture = information(features, deviation, components, generator)
+        found.append(InformationBound(mixture, records_per_feature(records, components, values)))
+    return min(found)
 
 
 def records_per_feature(records: int, clusters: int, features: int) -> float:

@@ -13,11 +13,11 @@ from torch import Tensor
 from privprune.cells import Cell
 from privprune.checks import Check, check, not_computed
 from privprune.metrics.conditional_entropy import (
+    RECORDS_PER_FEATURE,
     entropy_bound,
     image_entropy,
-    information,
+    information_bound,
     mse_bound,
-    records_per_feature,
 )
 from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
 from privprune.models import BlockNet, count_parameters, edge_parts, repeatable
@@ -33,7 +33,6 @@ _PIXELS_OF_CODE = 2**18  # of all coded images: 256 of 32 x 32
 _FEWEST_CODED = 4  # images
 _FEATURES_OF_MIXTURE = 50_000
 _COMPONENTS_PER_CLASS = 3  # CEM's k = 3n
-_RECORDS_PER_FEATURE = 4  # at least, in each component on average: see `conditional_entropy.records_per_feature`
 _DEVIATION = 0.1  # (ours) of the noise behind Lipschitz constants, of images in [-1, 1]; the same in every record
 _IMAGES_OF_LIPSCHITZ = 500  # members, evenly spaced
 
@@ -67,17 +66,17 @@ def measure_features(
     training_images = attacker.targets(evenly_spaced(members, _IMAGES_OF_ENTROPY))
     mean_image_mse = float((unseen - training_images.mean(0)).square().mean())
     records = evenly_spaced(members, _FEATURES_OF_MIXTURE)
-    most_components = max(1, len(records) // (_RECORDS_PER_FEATURE * values))
-    components = min(_COMPONENTS_PER_CLASS * context.dataset.classes, most_components)
+    components = _COMPONENTS_PER_CLASS * context.dataset.classes
     features = attacker.features(records).flatten(1)
+    bound = information_bound(features, target.deviation, components, mixture_draws)
     return {
         "feature_values": float(values),
         "feature_bytes": float(_FLOAT * values),
         "edge_parameters": float(count_parameters(target.halves.encoder)),
         "cloud_parameters": float(count_parameters(target.halves.cloud)),
         "mean_image_mse": mean_image_mse,
-        "mixture_information": information(features, target.deviation, components, mixture_draws),
-        "mixture_records_per_feature": records_per_feature(len(records), components, values),
+        "mixture_information": bound.nats,
+        "mixture_records_per_feature": bound.records_per_feature,
         **_lipschitz(target, records, context, generator(seed, Purpose.LIPSCHITZ, number)),
     }
 
@@ -173,8 +172,8 @@ def bound_checks(targets: Sequence[dict[str, float]]) -> tuple[Check, ...]:
         why = "without noise the features carry infinite information, and Theorem 1 of CEM does not apply"
         return (not_computed("noise on the features", "above", 0.0, why),)
     records = [metrics["mixture_records_per_feature"] for metrics in targets]
-    reason = "records per feature in each component of the mixture; with fewer the information is estimated too low"
-    return (check("enough records for the covariance", records, "at least", _RECORDS_PER_FEATURE, reason),)
+    reason = "records per feature of each covariance; with fewer the information is estimated too low"
+    return (check("enough records for the covariance", records, "at least", RECORDS_PER_FEATURE, reason),)
 
 
 def _lipschitz(

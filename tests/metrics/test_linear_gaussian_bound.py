@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from privprune.metrics.conditional_entropy import information, mse_bound, records_per_feature
+from privprune.metrics.conditional_entropy import information, information_bound, mse_bound, records_per_feature
 
 NOISE = 0.3
 
@@ -97,3 +97,29 @@ def test_few_records_make_the_information_too_small() -> None:
     assert enough == pytest.approx(64 / 16, abs=1.5)
     assert abs(many) < 0.3
     assert few > 20
+
+
+def test_the_smallest_bound_is_taken() -> None:
+    """That of one Gaussian for Gaussian features, where 20 components ask for the entropy of their labels."""
+    one = channel(20, 20, isotropic=False)
+    sent = one.sent(5_000)
+    found = information_bound(sent, NOISE, 20, torch.Generator().manual_seed(2))
+    assert found.nats == pytest.approx(one.information, rel=0.02)
+    assert found.records_per_feature == 250
+    assert information(sent, NOISE, 20, torch.Generator().manual_seed(2)) > 1.02 * one.information
+
+
+def test_clustered_features_are_bounded_by_the_mixture() -> None:
+    """Features at two places far apart say which of the two, and one Gaussian would allow for more."""
+    places = torch.tensor([[-5.0], [5.0]]).repeat(50, 1)
+    found = information_bound(places, 0.01, 2, torch.Generator().manual_seed(0))
+    assert found.nats == pytest.approx(math.log(2), abs=1e-6)
+    assert found.records_per_feature == 50
+
+
+def test_with_few_records_blocks_of_features_keep_it_a_bound() -> None:
+    """Of 64 dependent features and 64 records, blocks of 16 have 4 records each, and the sum is above the truth."""
+    one = channel(64, 64, isotropic=False)
+    found = information_bound(one.sent(64), NOISE, 30, torch.Generator().manual_seed(2))
+    assert found.records_per_feature == 4
+    assert measured(one, 64) < one.information < found.nats
