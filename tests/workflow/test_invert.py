@@ -207,7 +207,7 @@ def test_a_bound_stands_beside_what_it_is_without_sending(found: InversionResult
 
 
 def test_a_bound_needs_records(context: DataContext, cell: Cell, found: InversionResults) -> None:
-    """How many there are for each feature of a covariance is measured, and 4 are enough; blocks are as small as that."""
+    """How many there are for each feature of a covariance is measured; blocks are so small that there are 4 or more."""
     members = len(context.members(cell.manifest, 0))
     records = members / min(32, members // 4)
     assert found.metrics["mixture_records_per_feature"] == [records] * 2
