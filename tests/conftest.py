@@ -6,6 +6,10 @@ import pytest
 import torch
 from toy import Toy
 
+from privprune.memory import keep_freed_memory
+
+keep_freed_memory()  # as stages do
+
 # PyTorch starts the threads of its backward passes with the first one, and only if something but the CPU is there by
 # then; no process forked later can go backward. Tests import what registers such a thing, so the first pass comes here.
 torch.ones(1, requires_grad=True).sum().backward()

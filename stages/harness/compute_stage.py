@@ -14,6 +14,7 @@ import torch
 
 from privprune.errors import UserError
 from privprune.files import write_json
+from privprune.memory import keep_freed_memory
 from privprune.registry import use_plugins
 from privprune.settings import at, read
 from privprune.tracking import live
@@ -115,6 +116,7 @@ def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) 
     Where a stage returns the path of its record, its wall-clock time is written beside it, to a file on which no stage
     depends, with other measurements that the stage returns and that differ from run to run.
     """
+    keep_freed_memory()
     torch.set_num_threads(1)  # forked workers set their own number; see privprune/workflow/workers.py
     name, began = name_given(), time.monotonic()
 
