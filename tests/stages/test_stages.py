@@ -45,6 +45,16 @@ HEADER = (
 )
 
 
+# DVC whose stages are forked from a process that has imported torch once, as those of `stages.parallel` are
+FORKED = """
+import sys
+from dvc.cli import main
+from stages.runner import prefork
+prefork.install()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 class Clone:
     """A folder with the tracked files, the tiny suite and a repository of its own."""
 
@@ -66,9 +76,9 @@ class Clone:
             start_new_session=True,
         )
 
-    def repro(self, *targets: str, status: int = 0) -> tuple[list[str], str]:
-        """Run `dvc repro`; returns the stages that were run, and the output."""
-        process = self.start("-m", "dvc", "repro", *targets)
+    def repro(self, *targets: str, status: int = 0, forked: bool = True) -> tuple[list[str], str]:
+        """Run `dvc repro`, with stages that are forked or that start anew; returns those that were run, and the output."""
+        process = self.start(*(("-c", FORKED) if forked else ("-m", "dvc")), "repro", *targets)
         output, _ = process.communicate()
         assert process.returncode == status, output
         return re.findall(r"Running stage '(\S+)'", output), output
@@ -119,10 +129,10 @@ CHANGE = ("gain_weight: 1.0", "gain_weight: 2.0")
 
 @pytest.fixture(scope="module")
 def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Return a copy after a change of one parameter of one cell and another `dvc repro`."""
+    """Return a copy after a change of one parameter of one cell and a plain `dvc repro`, a new process per stage."""
     copy = clone.copy(tmp_path_factory.mktemp("changed") / "privprune")
     copy.change(*CHANGE)
-    run, output = copy.repro()
+    run, output = copy.repro(forked=False)
     assert sorted(run) == sorted(AFTER_GAME), output
     return copy
 
