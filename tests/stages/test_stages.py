@@ -77,7 +77,7 @@ class Clone:
         )
 
     def repro(self, *targets: str, status: int = 0, forked: bool = True) -> tuple[list[str], str]:
-        """Run `dvc repro`, with stages that are forked or that start anew; returns those that were run, and the output."""
+        """Run `dvc repro` with forked or new processes; returns the stages that were run, and the output."""
         process = self.start(*(("-c", FORKED) if forked else ("-m", "dvc")), "repro", *targets)
         output, _ = process.communicate()
         assert process.returncode == status, output
@@ -511,19 +511,37 @@ class Machines:
             process.communicate()
 
 
-@pytest.fixture
-def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
-    """Return a scheduler without workers; in the clone of its head one cell is stale."""
-    head = clone.copy(tmp_path / "head")
+@pytest.fixture(scope="module")
+def machines(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """Return a scheduler with two workers; in the clone of its head one cell is stale."""
+    folder = tmp_path_factory.mktemp("machines")
+    head = clone.copy(folder / "head")
     head.change(*CHANGE)
-    found = Machines(head, tmp_path)
+    found = Machines(head, folder)
+    for _ in range(2):
+        found.add()
     yield found
     found.end()
 
 
+def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
+    """One line, status 1, and nothing runs; other reasons are in tests/stages/runner/test_cluster.py."""
+    before = machines.head.contents("data", "reports")
+    script = machines.clones[0].folder / "stages" / "train.py"
+    written = script.read_text()
+    script.write_text("changed = True\n")
+    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
+    output, _ = head.communicate()
+    script.write_text(written)
+    assert head.returncode == 1
+    assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
+    assert "Traceback" not in output
+    assert machines.head.contents("data", "reports") == before
+
+
 def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:
     """With two workers, one of them killed while training, the head has the bytes of a serial run."""
-    clones = [machines.add(), machines.add()]
+    clones = machines.clones
     head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address, "harden@game")
     until = time.monotonic() + 200
     killed = None
@@ -540,16 +558,3 @@ def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Cl
     assert machines.head.repro("harden@game")[0] == []
     below = ("data", "reports/tiny/records")
     assert machines.head.contents(*below) == changed.contents(*below)
-
-
-def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
-    """One line, status 1, and nothing runs; other reasons are in tests/stages/runner/test_cluster.py."""
-    before = machines.head.contents("data", "reports")
-    worker = machines.add()
-    (worker.folder / "stages" / "train.py").write_text("changed = True\n")
-    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
-    output, _ = head.communicate()
-    assert head.returncode == 1
-    assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
-    assert "Traceback" not in output
-    assert machines.head.contents("data", "reports") == before
