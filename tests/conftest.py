@@ -1,5 +1,6 @@
 """What all tests share: one thread, and the toy problem."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -35,3 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     It works with `--no-loadscope-reorder` alone: else xdist begins with the files of most tests.
     """
     items.sort(key=lambda item: "test_stages.py" not in item.nodeid)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what is there before the first test: millions of objects that stay."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Let what was there be collected as Python ends: extensions count what is left of theirs."""
+    gc.unfreeze()

@@ -12,7 +12,6 @@ from statistics import median
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 _WARM_UP = 5  # runs that are not measured, in which a runtime plans and allocates
 _WIDTHS = {"float32": 4, "float16": 2, "int8": 1}  # bytes of a value
@@ -26,6 +25,8 @@ def multiply_accumulates(model: nn.Module, images: Tensor) -> int:
         images: float [n, ...], inputs of the model.
 
     """
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415 (imports Triton: a tenth of `check`)
+
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(images)
     return int(counter.get_total_flops()) // (2 * len(images))

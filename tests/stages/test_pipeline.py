@@ -24,19 +24,19 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 SUITE = load_yaml(TINY)
 ALL_STAGES = (*code_fingerprint.ENTRIES, *code_fingerprint.WHOLE)
-# loads our modules anew for each entry with the methods that it names; what others provide is loaded once
+# loads our modules anew for each stage and the methods that an entry names; what others provide is loaded once
 LOADED = """
 import importlib, json, sys, types
-loaded = {}
-for case in json.load(sys.stdin):
+loaded = []
+for stage, methods in json.load(sys.stdin):
     for name in [name for name in sys.modules if name.split(".")[0] in ("privprune", "stages")]:
         del sys.modules[name]
-    if case["stage"] != "track":
+    if stage != "track":
         sys.modules["privprune.tracking"] = types.SimpleNamespace(live=None, __file__=None)
-    for module in ("stages." + case["stage"], *case["methods"]):
+    for module in ("stages." + stage, *methods):
         importlib.import_module(module)
     ours = [module for name, module in sys.modules.items() if name.split(".")[0] in ("privprune", "stages")]
-    loaded[case["place"]] = [module.__file__ for module in ours if module.__file__]
+    loaded.append([module.__file__ for module in ours if module.__file__])
 print(json.dumps(loaded))
 """
 
@@ -62,13 +62,13 @@ def listed(place: str) -> dict[str, str]:
 @functools.cache
 def loaded() -> dict[str, set[str]]:
     """Return entry -> the files of ours that Python loads with its script and its methods."""
-    cases = [{"place": place, "stage": stage, "methods": methods} for place, (stage, methods) in ENTRIES.items()]
-    command, given = [sys.executable, "-c", LOADED], json.dumps(cases)
+    cases = [*dict.fromkeys((stage, *methods) for stage, methods in ENTRIES.values())]  # many entries name the same
+    given = json.dumps([(stage, methods) for stage, *methods in cases])
+    command = [sys.executable, "-c", LOADED]
     ended = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=True)  # noqa: S603 (ours)
-    return {
-        place: {str(Path(file).relative_to(ROOT)) for file in files}
-        for place, files in json.loads(ended.stdout).items()
-    }
+    files = [{str(Path(file).relative_to(ROOT)) for file in found} for found in json.loads(ended.stdout)]
+    of_case = dict(zip(cases, files, strict=True))
+    return {place: of_case[stage, *methods] for place, (stage, methods) in ENTRIES.items()}
 
 
 @functools.cache

@@ -45,6 +45,16 @@ HEADER = (
 )
 
 
+# DVC whose stages are forked from a process that has imported torch once, as those of `stages.parallel` are
+FORKED = """
+import sys
+from dvc.cli import main
+from stages.runner import prefork
+prefork.install()
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 class Clone:
     """A folder with the tracked files, the tiny suite and a repository of its own."""
 
@@ -66,9 +76,9 @@ class Clone:
             start_new_session=True,
         )
 
-    def repro(self, *targets: str, status: int = 0) -> tuple[list[str], str]:
-        """Run `dvc repro`; returns the stages that were run, and the output."""
-        process = self.start("-m", "dvc", "repro", *targets)
+    def repro(self, *targets: str, status: int = 0, forked: bool = True) -> tuple[list[str], str]:
+        """Run `dvc repro` with forked or new processes; returns the stages that were run, and the output."""
+        process = self.start(*(("-c", FORKED) if forked else ("-m", "dvc")), "repro", *targets)
         output, _ = process.communicate()
         assert process.returncode == status, output
         return re.findall(r"Running stage '(\S+)'", output), output
@@ -119,10 +129,10 @@ CHANGE = ("gain_weight: 1.0", "gain_weight: 2.0")
 
 @pytest.fixture(scope="module")
 def changed(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """Return a copy after a change of one parameter of one cell and another `dvc repro`."""
+    """Return a copy after a change of one parameter of one cell and a plain `dvc repro`, a new process per stage."""
     copy = clone.copy(tmp_path_factory.mktemp("changed") / "privprune")
     copy.change(*CHANGE)
-    run, output = copy.repro()
+    run, output = copy.repro(forked=False)
     assert sorted(run) == sorted(AFTER_GAME), output
     return copy
 
@@ -392,34 +402,15 @@ def is_new(path: Path, since: int) -> bool:
         return False
 
 
-def killed_when(clone: Clone, moment: Callable[[int], bool], *arguments: str) -> None:
-    """Start `dvc repro`, and kill its whole process group as soon as a condition is true."""
+def killed_when(clone: Clone, moment: Callable[[int], bool], *arguments: str) -> str:
+    """Start `dvc repro`, kill its whole process group as soon as a condition is true, and return the output."""
     since = time.time_ns()
     process = clone.start("-m", "dvc", "repro", *arguments)
     while not moment(since):
         assert process.poll() is None, f"the moment never came: {process.communicate()[0]}"
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_path: Path) -> None:
-    """A stage that was killed while training, while writing, before or after its record writes the same bytes."""
-    copy = clone.copy(tmp_path / "privprune")
-    copy.change(*CHANGE)
-    models, record = copy.folder / "data" / "models", copy.folder / "reports/tiny/records/mia_pruning/harden/game.json"
-    moments: list[Callable[[int], bool]] = [
-        lambda _: any(models.glob(".game-*")),
-        lambda since: is_new(models / "game" / "manifest.json", since),
-        lambda since: is_new(record, since),
-    ]
-    for moment in moments:
-        killed_when(copy, moment, "harden@game")
-    run, output = copy.repro("harden@game")
-    assert run in (["harden@game"], ["check", "harden@game"]), output
-    below = ("data", "reports/tiny/records")
-    assert copy.contents(*below) == changed.contents(*below)
-    assert copy.repro("harden@game")[0] == []
+    return process.communicate()[0]
 
 
 # runs a stage that writes checkpoints at once, and kills itself with its workers after the first one
@@ -437,20 +428,31 @@ runpy.run_module("stages.harden", run_name="__main__")
 """
 
 
-def test_a_stage_killed_while_training_resumes(clone: Clone, changed: Clone, tmp_path: Path) -> None:
-    """Killed after an epoch, it resumes with the next one, writes the bytes of an uninterrupted run, and cleans up."""
-    copy = clone.copy(tmp_path / "privprune")
-    copy.change(*CHANGE)
-    killed = copy.start("-c", KILLED_AT_FIRST)
+def killed_while_training(clone: Clone) -> list[str]:
+    """Start a stage that is killed after an epoch, and return the groups of networks that have a checkpoint."""
+    killed = clone.start("-c", KILLED_AT_FIRST)
     output, _ = killed.communicate()
     assert killed.returncode == -signal.SIGKILL, output
-    kept = [path.parent.name for path in (copy.folder / "data" / "checkpoints").rglob("train-*.checkpoint")]
+    return [path.parent.name for path in (clone.folder / "data" / "checkpoints").rglob("train-*.checkpoint")]
+
+
+def test_a_kill_at_any_moment_changes_no_byte(clone: Clone, changed: Clone, tmp_path: Path) -> None:
+    """Killed after an epoch a stage resumes with the next; killed again as it writes it ends with the same bytes."""
+    copy = clone.copy(tmp_path / "privprune")
+    copy.change(*CHANGE)
+    kept = killed_while_training(copy)
     assert kept
+    models, record = copy.folder / "data" / "models", copy.folder / "reports/tiny/records/mia_pruning/harden/game.json"
+    resumed = killed_when(copy, lambda _: any(models.glob(".game-*")), "harden@game")
+    for group in kept:
+        assert f"game {group} 1/2" not in resumed
+        assert f"game {group} 2/2" in resumed
+    killed_when(copy, lambda since: is_new(models / "game" / "manifest.json", since), "harden@game")
+    killed_when(copy, lambda since: is_new(record, since), "harden@game")
     run, output = copy.repro("harden@game")
     assert run in (["harden@game"], ["check", "harden@game"]), output
-    for group in kept:
-        assert f"game {group} 1/2" not in output
-        assert f"game {group} 2/2" in output
+    for left in models.glob(".game-*"):  # empty or not, what a killed stage was writing is no output
+        shutil.rmtree(left)
     below = ("data", "reports/tiny/records")
     assert copy.contents(*below) == changed.contents(*below)
     assert copy.repro("harden@game")[0] == []
@@ -501,19 +503,37 @@ class Machines:
             process.communicate()
 
 
-@pytest.fixture
-def machines(clone: Clone, tmp_path: Path) -> Iterator[Machines]:
-    """Return a scheduler without workers; in the clone of its head one cell is stale."""
-    head = clone.copy(tmp_path / "head")
+@pytest.fixture(scope="module")
+def machines(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """Return a scheduler with two workers; in the clone of its head one cell is stale."""
+    folder = tmp_path_factory.mktemp("machines")
+    head = clone.copy(folder / "head")
     head.change(*CHANGE)
-    found = Machines(head, tmp_path)
+    found = Machines(head, folder)
+    for _ in range(2):
+        found.add()
     yield found
     found.end()
 
 
+def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
+    """One line, status 1, and nothing runs; other reasons are in tests/stages/runner/test_cluster.py."""
+    before = machines.head.contents("data", "reports")
+    script = machines.clones[0].folder / "stages" / "train.py"
+    written = script.read_text()
+    script.write_text("changed = True\n")
+    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
+    output, _ = head.communicate()
+    script.write_text(written)
+    assert head.returncode == 1
+    assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
+    assert "Traceback" not in output
+    assert machines.head.contents("data", "reports") == before
+
+
 def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:
     """With two workers, one of them killed while training, the head has the bytes of a serial run."""
-    clones = [machines.add(), machines.add()]
+    clones = machines.clones
     head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address, "harden@game")
     until = time.monotonic() + 200
     killed = None
@@ -530,16 +550,3 @@ def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Cl
     assert machines.head.repro("harden@game")[0] == []
     below = ("data", "reports/tiny/records")
     assert machines.head.contents(*below) == changed.contents(*below)
-
-
-def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
-    """One line, status 1, and nothing runs; other reasons are in tests/stages/runner/test_cluster.py."""
-    before = machines.head.contents("data", "reports")
-    worker = machines.add()
-    (worker.folder / "stages" / "train.py").write_text("changed = True\n")
-    head = machines.head.start("-m", "stages.parallel", "--scheduler", machines.address)
-    output, _ = head.communicate()
-    assert head.returncode == 1
-    assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
-    assert "Traceback" not in output
-    assert machines.head.contents("data", "reports") == before

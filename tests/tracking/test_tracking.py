@@ -79,8 +79,23 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a checkout with the reports of a small suite."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copy(empty_database, tmp_path)
-    reports = tmp_path / "reports"
+    return checkout(tmp_path, empty_database)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """Make such a checkout and fill its store, for the tests that only look."""
+    folder = checkout(tmp_path_factory.mktemp("full"), empty_database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        filled(folder)
+    return folder
+
+
+def checkout(folder: Path, empty_database: Path) -> Path:
+    """Make a checkout with the reports of a small suite and an empty store."""
+    shutil.copy(empty_database, folder)
+    reports = folder / "reports"
     record("train", "first", metrics={"test_accuracy": [0.5, 1.0]}, history={"loss": LOSS}).write(reports)
     record("train", "second", metrics={"test_accuracy": [0.5, 1.0]}).write(reports)
     record("attack", "first", attacks=ATTACKED).write(reports)
@@ -95,7 +110,7 @@ def root(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) 
     }.items():
         (suite / file).parent.mkdir(parents=True, exist_ok=True)
         (suite / file).write_text(content, encoding="utf-8")
-    return tmp_path
+    return folder
 
 
 def records_of(root: Path) -> Path:
@@ -171,9 +186,8 @@ def test_an_interrupted_fill_is_completed(root: Path, monkeypatch: pytest.Monkey
     assert names(root) == ALL
 
 
-def test_curves_are_complete(root: Path) -> None:
+def test_curves_are_complete(full: Path) -> None:
     """Mean and both seeds of every epoch are there, equal to the record's history to its six digits."""
-    filled(root)
     of_run = "SELECT step, value FROM metrics JOIN runs USING (run_uuid) WHERE name = 'train/first'"
     query = f"{of_run} AND key = ? ORDER BY step"
     for name, expected in {
@@ -181,15 +195,14 @@ def test_curves_are_complete(root: Path) -> None:
         "epochs_by_seed/loss.seed_0": [values[0] for values in LOSS],
         "epochs_by_seed/loss.seed_7": [values[1] for values in LOSS],
     }.items():
-        steps, values = zip(*ask(root / "mlflow.db", query, name), strict=True)
+        steps, values = zip(*ask(full / "mlflow.db", query, name), strict=True)
         assert steps == tuple(range(1, EPOCHS + 1))
         assert values == pytest.approx(expected, rel=1e-5)
 
 
-def test_final_metrics_come_with_their_bounds(root: Path) -> None:
+def test_final_metrics_come_with_their_bounds(full: Path) -> None:
     """The mean, its interval where the record has one, and each seed; printed numbers and counts of verdicts."""
-    filled(root)
-    assert pairs(root, "latest_metrics", "attack/first") == {
+    assert pairs(full, "latest_metrics", "attack/first") == {
         "epochs/nasr.loss": 1.5,
         "epochs_by_seed/nasr.loss.seed_0": 1,
         "epochs_by_seed/nasr.loss.seed_7": 2,
@@ -199,8 +212,8 @@ def test_final_metrics_come_with_their_bounds(root: Path) -> None:
         "seeds/nasr.auc.seed_0": 0.5,
         "seeds/nasr.auc.seed_7": 0.7,
     }
-    assert pairs(root, "latest_metrics", "train/first")["test_accuracy"] == 0.75
-    judged = pairs(root, "latest_metrics", "evaluate/mia_pruning")
+    assert pairs(full, "latest_metrics", "train/first")["test_accuracy"] == 0.75
+    judged = pairs(full, "latest_metrics", "evaluate/mia_pruning")
     line = "T1/MNIST LeNet-5 baseline nasr attack_accuracy"
     assert [judged[line + end] for end in ("", ".low", ".high", ".published")] == [51.5, 50.5, 52.5, 67.0]
     assert (judged["numbers/not run"], judged["claims/supported"]) == (1, 3)
@@ -225,10 +238,9 @@ def test_checks_are_metrics_and_a_tag(tmp_path: Path) -> None:
     assert "failed_checks" not in run_of_record(record("train", "first"), tmp_path, tmp_path).tags
 
 
-def test_parameters_are_flat_and_fit(root: Path) -> None:
+def test_parameters_are_flat_and_fit(full: Path) -> None:
     """Nested names get dots, lists stay whole, what MLflow does not take is cut or replaced."""
-    filled(root)
-    found = pairs(root, "params", "train/first")
+    found = pairs(full, "params", "train/first")
     assert found["plan.epochs"] == str(EPOCHS)
     assert found["plan.milestones"] == "[1, 2]"
     assert found["odd key_"] == "x" * 6000

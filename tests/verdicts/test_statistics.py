@@ -44,7 +44,7 @@ def covers(found: Estimate, truth: float) -> bool:
     return found.low <= truth <= found.high
 
 
-@pytest.mark.parametrize(("seeds", "seeds_only"), [(3, 0.90), (5, 0.75), (10, 0.55)])
+@pytest.mark.parametrize(("seeds", "seeds_only"), [(3, 0.90), (10, 0.55)])
 def test_single_values_cover_where_seeds_share_their_records(seeds: int, seeds_only: float) -> None:
     """Effects of records .9, own noise .44: at least 92 % of 400 intervals hold the truth, where t over seeds fails."""
     draw, held, alone = np.random.default_rng(seeds), [], []
@@ -56,7 +56,7 @@ def test_single_values_cover_where_seeds_share_their_records(seeds: int, seeds_o
     assert np.mean(alone) < seeds_only
 
 
-@pytest.mark.parametrize(("seeds", "seeds_only"), [(3, 0.90), (5, 0.75), (10, 0.55)])
+@pytest.mark.parametrize(("seeds", "seeds_only"), [(3, 0.90), (10, 0.55)])
 def test_paired_differences_cover_where_seeds_share_their_records(seeds: int, seeds_only: float) -> None:
     """Two cells whose records differ by effects of .9 beside larger ones in common: at least 92 % of 400 intervals."""
     draw, held, alone = np.random.default_rng(seeds), [], []

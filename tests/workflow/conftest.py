@@ -9,6 +9,7 @@ from locations import TINY
 from privprune.datasets.prepare import DatasetSettings, fetch
 from privprune.settings import read
 from privprune.workflow.context import DataContext, open_context
+from privprune.workflow.onnx_export import export
 from privprune.yaml_file import load_yaml
 
 
@@ -24,3 +25,9 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> DataContext:
 def tiny() -> dict[str, Any]:
     """Return the tiny suite as its file has it."""
     return load_yaml(TINY)
+
+
+@pytest.fixture(scope="session")
+def _exporter() -> None:
+    """Load PyTorch's exporter once, not in each process that is forked to export: seconds each."""
+    export(torch.nn.Identity().eval(), torch.zeros(2, 1), ("given", "made"), 20)

@@ -52,7 +52,7 @@ def base(context: DataContext, tiny: Tiny) -> Cell:
     return trained(context, tiny)[0]
 
 
-@pytest.mark.parametrize("stack", [1, 2, 3])
+@pytest.mark.parametrize("stack", [1, 3])
 def test_the_number_of_workers_changes_no_bit(
     context: DataContext, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, stack: int
 ) -> None:

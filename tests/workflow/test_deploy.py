@@ -40,12 +40,6 @@ def cell_of(context: DataContext, tiny: Tiny, name: str) -> Cell:
 
 
 @pytest.fixture(scope="module")
-def _exporter() -> None:
-    """Load PyTorch's exporter once, not in each process that is forked to export: seconds each."""
-    export(torch.nn.Identity().eval(), torch.zeros(2, 1), ("given", "made"), 20)
-
-
-@pytest.fixture(scope="module")
 def deployed(context: DataContext, tiny: Tiny, _exporter: None) -> Deployment:
     """Return the second network of a cell with noise on its wire, deployed."""
     return deploy_cell(entry(tiny, network=1), cell_of(context, tiny, "cut"), context, WHERE)

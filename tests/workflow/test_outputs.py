@@ -138,6 +138,7 @@ def test_a_killed_training_ends_with_the_same_layers(
     same(found.states, whole.states)
 
 
+@pytest.mark.usefixtures("_exporter")
 def test_what_is_deployed_has_the_layer(context: DataContext, tiny: Tiny) -> None:
     """The cloud's file gives the answers of the protected network."""
     network = {**tiny["train"]["cut"]["network"], "seeds": [0, 1]}

@@ -134,7 +134,7 @@ def test_what_is_retrained_is_what_was_masked(context: DataContext, tiny: Tiny, 
 
 def test_residual_branches_go_and_a_game_starts_afresh(context: DataContext, tiny: Tiny) -> None:
     """Blocks of a ResNet are their shortcuts; the defence sees features of the shape that is left."""
-    whole = started(context, tiny, "resnet20", 3).targets_only()
+    whole = started(context, tiny, "photos_resnet", 3).targets_only()
     game = tiny["harden"]["cut-cem"]["defence"]["base"]
     method = {"structures": "blocks", "threshold": {"name": "share", "removed": 0.3}}
     made = removed(context, tiny, whole, method=method, defence=game)

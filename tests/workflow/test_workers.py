@@ -25,8 +25,8 @@ def on_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return lambda count: monkeypatch.setattr(workers, "cores", lambda: count)
 
 
-@pytest.mark.parametrize("cores", [1, 2, 3, 8])
-@pytest.mark.parametrize("jobs", [0, 1, 2, 7])
+@pytest.mark.parametrize("cores", [1, 2, 8])
+@pytest.mark.parametrize("jobs", [0, 1, 7])
 def test_results_come_in_the_order_of_the_jobs(on_cores: Callable[[int], None], cores: int, jobs: int) -> None:
     """However many work at once, the results are those of a loop, and the jobs that end last are not last."""
     on_cores(cores)
@@ -39,7 +39,7 @@ def test_results_come_in_the_order_of_the_jobs(on_cores: Callable[[int], None], 
     assert multiprocessing.active_children() == []
 
 
-@pytest.mark.parametrize(("cores", "jobs", "at_once"), [(2, 3, 3), (2, 4, 2), (4, 7, 7), (4, 3, 3)])
+@pytest.mark.parametrize(("cores", "jobs", "at_once"), [(2, 3, 3), (2, 4, 2), (4, 3, 3)])
 def test_a_last_job_does_not_wait_for_a_core(
     on_cores: Callable[[int], None], cores: int, jobs: int, at_once: int
 ) -> None:
