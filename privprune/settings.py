@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import UserError
+from privprune.errors import UserError, printable, shortened, shown
 
 Settings = TypeVar("Settings")
 
@@ -79,7 +79,7 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
     settings_class: Any = kind
     hints, fields = _hints(settings_class), _fields(settings_class)
     if not isinstance(found, Mapping):
-        raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(fields)}")
+        raise UserError(f"{where}: found {shown(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
@@ -131,13 +131,13 @@ def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
     value = _value(hint, found, where)
     for extra in extras:
         if isinstance(extra, Range) and value not in extra:
-            raise UserError(f"{where}: found {_show(found)}, allowed {extra}")
+            raise UserError(f"{where}: found {shown(found)}, allowed {extra}")
     return value
 
 
 def _literal(choices: tuple[Any, ...], found: Any, where: str) -> Any:
     if not any(type(found) is type(choice) and found == choice for choice in choices):
-        raise UserError(f"{where}: found {_show(found)}, allowed {_listed(choices)}")
+        raise UserError(f"{where}: found {shown(found)}, allowed {_listed(choices)}")
     return found
 
 
@@ -155,7 +155,7 @@ def _named(kinds: Mapping[str, type[Any]], found: Any, where: str) -> Any:
     """Read a mapping as the settings class that its key `name` chooses."""
     name = found.get("name") if isinstance(found, Mapping) else None
     if not isinstance(name, str) or name not in kinds:
-        raise UserError(f"{where}.name: found {_show(name)}, allowed {_listed(kinds)}")
+        raise UserError(f"{where}.name: found {shown(name)}, allowed {_listed(kinds)}")
     return read(kinds[name], found, where)
 
 
@@ -172,14 +172,14 @@ def name_of(settings: type[Any]) -> str:
 def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:
     """Read `tuple[X, ...]`, which is a list in the file."""
     if not isinstance(found, list | tuple):
-        raise UserError(f"{where}: found {_show(found)}, allowed a list")
+        raise UserError(f"{where}: found {shown(found)}, allowed a list")
     return tuple(_value(arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
 
 
 def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
     """Read `dict[str, X]`, which is a mapping in the file."""
     if not isinstance(found, Mapping):
-        raise UserError(f"{where}: found {_show(found)}, allowed a mapping")
+        raise UserError(f"{where}: found {shown(found)}, allowed a mapping")
     return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
 
 
@@ -201,13 +201,8 @@ def _scalar(hint: Any, found: Any, where: str) -> Any:
     exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
     if not exact or (hint is float and not math.isfinite(found)):
         names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
-        raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}")
+        raise UserError(f"{where}: found {shown(found)}, allowed {names[hint]}")
     return found
-
-
-def _show(found: object) -> str:
-    text = repr(found)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _listed(names: typing.Iterable[object]) -> str:
