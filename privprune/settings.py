@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import UserError, printable, shortened, shown
+from privprune.errors import UserError, shown
 
 Settings = TypeVar("Settings")
 
@@ -33,9 +33,13 @@ class Range:
 
     def __str__(self) -> str:
         """Return the range in words, for messages."""
-        low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {self.high:g}"
+        low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {_written(self.low)}"
+        high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {_written(self.high)}"
         return " and ".join(part for part in (low, high) if part)
+
+
+def _written(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,21 @@ class OneOf:
     kinds: Callable[[], Mapping[str, type[Any]]]
 
 
-Count = Annotated[int, Range(0, None)]
-AtLeastOne = Annotated[int, Range(1, None)]
-Positive = Annotated[float, Range(0, None, open_low=True)]
-NonNegative = Annotated[float, Range(0, None)]
+# The ranges of all settings. A number at either end can be computed with: float32 holds it and its square, and no
+# list or tensor of that many parts is larger than a machine. Whether it makes sense is for the suite to say.
+Count = Annotated[int, Range(0, 1_000_000)]
+AtLeastOne = Annotated[int, Range(1, 1_000_000)]
+Positive = Annotated[float, Range(1e-12, 1_000_000)]
+NonNegative = Annotated[float, Range(0, 1_000_000)]
 Fraction = Annotated[float, Range(0, 1)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]  # seeds of shadow models count up from it, in 64 bits
+RecordCount = Annotated[int, Range(1, 100_000_000)]
+Batch = Annotated[int, Range(1, 65_536)]
+Width = Annotated[int, Range(1, 512)]  # channels or units inside of an attacker's or adversary's network
+Depth = Annotated[int, Range(0, 32)]  # blocks of such a network
+Repeats = Annotated[int, Range(1, 1000)]  # how often something is done within a step, for an image, or on a batch
+Resamples = Annotated[int, Range(1, 100_000)]  # of a bootstrap
+Stack = Annotated[int, Range(1, 1000)]  # networks that run as one
 
 
 def read(kind: type[Settings], found: object, where: str) -> Settings:

@@ -17,13 +17,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from privprune.errors import UserError, shortened, shown
 
-# The largest suite here, params/paper.yaml, has 125,000 bytes, 10,000 values, a depth of 8, and with its anchors written
-# out 1,200,000 characters. A file at one of these limits is read in less than a second.
+# The largest suite here, params/paper.yaml, has 125,000 bytes, 10,000 values, a depth of 8, and 1,200,000 characters
+# with its anchors written out. A file at one of these limits is read in less than a second.
 MOST_BYTES = 500_000
 MOST_VALUES = 100_000  # as written
 MOST_WRITTEN_OUT = 5_000_000  # characters and values, with each alias replaced by what it stands for
@@ -82,38 +82,53 @@ def _measure(text: str) -> None:
     """Refuse a text that is nested too deeply, or too long with its aliases written out, before it is built."""
     if text.count("[") + text.count("{") > MOST_BRACKETS:
         raise YAMLError(f"found more than {MOST_BRACKETS:,} brackets, allowed at most these")
-    sizes: dict[str, int] = {}  # of what anchors name
-    opened: list[tuple[str | None, int]] = []  # anchor of each list or mapping that has begun, and the total before it
-    total = values = 0
+    measure = _Measure()
     for event in YAML(typ="safe").parse(text):
-        before, anchor = total, getattr(event, "anchor", None)
-        if isinstance(event, CollectionEndEvent):
-            anchor, before = opened.pop()
-        elif isinstance(event, AliasEvent):
-            if anchor not in sizes:
+        measure.count(event)
+
+
+class _Measure:
+    """Counts what a text contains, event by event."""
+
+    def __init__(self) -> None:
+        self._values = self._total = 0
+        self._sizes: dict[str, int] = {}  # of what anchors name
+        self._opened: list[tuple[str | None, int]] = []  # anchor of each list or mapping, and the total before it
+
+    def count(self, event: Any) -> None:
+        """Count one event.
+
+        Raises:
+            ConstructorError: a limit has been reached, or an alias has no anchor above.
+
+        """
+        anchor, before = getattr(event, "anchor", None), self._total
+        self._total += self._size(event, anchor)
+        if isinstance(event, CollectionStartEvent):
+            self._opened.append((anchor, before))
+            anchor = None  # it can be named when it has ended
+        elif isinstance(event, CollectionEndEvent):
+            anchor, before = self._opened.pop()
+        if anchor is not None:
+            self._sizes[anchor] = self._total - before
+        self._values += isinstance(event, NodeEvent)
+        self._check_limits(event)
+
+    def _size(self, event: Any, anchor: str | None) -> int:
+        if isinstance(event, AliasEvent):
+            if anchor not in self._sizes:
                 raise _refused(event, f"found the alias *{anchor}, allowed those of anchors that end above")
-            total += sizes[anchor]
-        elif isinstance(event, ScalarEvent):
-            total += 1 + len(event.value)
-        elif isinstance(event, CollectionStartEvent):
-            total += 1
-            opened.append((anchor, before))
-            continue
-        values += 1
-        if anchor and not isinstance(event, AliasEvent):
-            sizes[anchor] = total - before
-        _check_limits(event, len(opened), values, total)
+            return self._sizes[anchor]
+        return (1 + len(event.value)) if isinstance(event, ScalarEvent) else 1
 
-
-def _check_limits(event: Any, depth: int, values: int, total: int) -> None:
-    """Compare what has been counted so far with the limits; the message names the place where one was reached."""
-    for found, most, what in (
-        (depth, MOST_DEPTH, "levels of lists and mappings"),
-        (values, MOST_VALUES, "values"),
-        (total, MOST_WRITTEN_OUT, "characters with all aliases written out"),
-    ):
-        if found > most:
-            raise _refused(event, f"found more than {most:,} {what}, allowed at most these")
+    def _check_limits(self, event: Any) -> None:
+        for found, most, what in (
+            (len(self._opened), MOST_DEPTH, "levels of lists and mappings"),
+            (self._values, MOST_VALUES, "values"),
+            (self._total, MOST_WRITTEN_OUT, "characters with all aliases written out"),
+        ):
+            if found > most:
+                raise _refused(event, f"found more than {most:,} {what}, allowed at most these")
 
 
 def _refused(place: Any, problem: str) -> ConstructorError:
@@ -122,7 +137,7 @@ def _refused(place: Any, problem: str) -> ConstructorError:
 
 
 class _PlainConstructor(SafeConstructor):  # type: ignore[misc]
-    """Builds numbers, texts, true, false, null, lists, and mappings of scalar keys; a mistake has its line and column."""
+    """Builds numbers, texts, true, false, null, lists, and mappings of scalar keys; a mistake has its line."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Build the value of a node.

@@ -25,7 +25,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ from privprune.datasets.sources import Accept, Source
 from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
 from privprune.errors import UserError
 from privprune.files import new_folder
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import AtLeastOne, Range, RecordCount
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Counts:
     """Numbers of classes, training records and test records."""
 
     classes: AtLeastOne
-    train: AtLeastOne
-    test: AtLeastOne
+    train: RecordCount
+    test: RecordCount
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class DatasetSettings:
     name: str
     accept: Accept
     expected: Counts | None
-    limit: AtLeastOne | None
-    targets: AtLeastOne
-    shadows: Count
+    limit: RecordCount | None
+    targets: Annotated[int, Range(1, 1000)]
+    shadows: Annotated[int, Range(0, 1000)]
     protocols: dict[str, ProtocolSettings]
 
     def __post_init__(self) -> None:

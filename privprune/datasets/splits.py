@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from privprune.datasets.strata import Records, Strata
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Range, RecordCount, Seed
 
 Roles = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -34,16 +34,16 @@ Roles = np.ndarray[Any, np.dtype[np.uint8]]
 class Pool:
     """Sizes of a pool of members and of its pool of non-members, in records."""
 
-    members: AtLeastOne
-    nonmembers: AtLeastOne
+    members: RecordCount
+    nonmembers: RecordCount
 
 
 @dataclass(frozen=True)
 class OpenPool:
     """Sizes like those of `Pool`; null means all records that the other pools do not use."""
 
-    members: AtLeastOne | None
-    nonmembers: AtLeastOne | None
+    members: RecordCount | None
+    nonmembers: RecordCount | None
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class ProtocolSettings:
 
     """
 
-    seed: Count
-    members: AtLeastOne | None
-    reference: Count
+    seed: Seed
+    members: RecordCount | None
+    reference: Annotated[int, Range(0, 100_000_000)]
     selection: Pool
     known: Pool
     evaluation: OpenPool

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
 from privprune.errors import UserError
 from privprune.models.layout import with_channels_first
-from privprune.settings import Positive
+from privprune.settings import Positive, Range
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.trained import Trained
@@ -48,8 +48,8 @@ class DpSgdSettings:
     """
 
     name: Literal["dp_sgd"]
-    epsilon: Positive
-    delta: Positive
+    epsilon: Annotated[float, Range(0.01, 1000)]  # in which both accountants find the noise
+    delta: Annotated[float, Range(1e-12, 1, open_high=True)]
     clipping_norm: Positive
     accountant: Literal["rdp", "prv"]
 

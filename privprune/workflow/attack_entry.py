@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from privprune.attacks.choice import read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
-from privprune.settings import AtLeastOne, Positive
+from privprune.settings import Range, Resamples, Seed
+
+Odds = Annotated[float, Range(1, 1000)]
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class BaseRates:
     """
 
     attacks: tuple[str, ...]
-    odds: tuple[Positive, ...]
+    odds: tuple[Odds, ...]
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ class AttackEntry:
     methods: dict[str, dict[str, object]]
     base_rates: BaseRates
     twice: tuple[str, ...]
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check that the methods that are run again exist."""

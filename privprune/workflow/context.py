@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.models import CutSettings, ReidentificationSettings, pretrained_models
 from privprune.randomness import Purpose, generator
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Range, Seed
 from privprune.training.batches import TrainingData
 from privprune.training.loop import TrainingPlan
 
@@ -43,10 +43,10 @@ class NetworkSettings:
 
     model: str
     protocol: Literal["paper", "clean"]
-    seeds: tuple[Count, ...]
-    shadows: Count
+    seeds: tuple[Seed, ...]
+    shadows: Annotated[int, Range(0, 1000)]
     reserve_reference: bool
-    small_dense: AtLeastOne | None
+    small_dense: Annotated[int, Range(1, 100_000_000)] | None
     pretrained: str | None
     cut: CutSettings | None
     reidentification: ReidentificationSettings | None

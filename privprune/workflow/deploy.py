@@ -17,7 +17,7 @@ from privprune.errors import UserError
 from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
 from privprune.models import WIRE, count_parameters, split
 from privprune.models.reidentification import NECK
-from privprune.settings import AtLeastOne, Count, Positive, Range
+from privprune.settings import Count, Positive, Range, Repeats
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.inversion_targets import evenly_spaced
@@ -49,7 +49,7 @@ class DeployEntry:
     network: Count
     opset: Annotated[int, Range(18, 23)]
     tolerance: Positive
-    repeats: AtLeastOne
+    repeats: Repeats
 
 
 def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkSettings | None, where: str) -> None:

@@ -11,7 +11,7 @@ from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionA
 from privprune.attacks.inversion.method import Histories
 from privprune.checks import Check
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, read
+from privprune.settings import AtLeastOne, Resamples, Seed, read
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class InversionEntry:
     inversions: dict[str, dict[str, object]]
     twice: tuple[str, ...]
     images: AtLeastOne | None
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check the type of the cut, and the labels: `original` names the panel of the true images."""

@@ -22,7 +22,7 @@ from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
 from privprune.randomness import Purpose, generator, numpy_generator
-from privprune.settings import AtLeastOne
+from privprune.settings import Resamples, Seed
 from privprune.training.batches import as_input
 from privprune.workflow.attack_outputs import Reconstructions
 from privprune.workflow.context import DataContext, check_same_data
@@ -49,8 +49,8 @@ class RecogniseEntry:
     data: str
     judge: str
     inversions: tuple[str, ...]
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check that there are labels, all different."""

@@ -30,7 +30,7 @@ from privprune.models import load_pretrained, reseed
 from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
-from privprune.settings import AtLeastOne, Key
+from privprune.settings import Key, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
@@ -60,7 +60,7 @@ class TrainEntry:
     data: str
     network: NetworkSettings
     plan: TrainingPlan
-    stack: AtLeastOne
+    stack: Stack
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets; published weights that are used as they are need none."""
@@ -91,7 +91,7 @@ class HardenEntry:
     defence: AnyDefence
     plan: TrainingPlan
     keep_shadows: bool
-    stack: AtLeastOne
+    stack: Stack
 
     def __post_init__(self) -> None:
         """Check that `from` and `network` name exactly one source of the networks."""

@@ -94,7 +94,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("train/base/plan/optimiser/learning_rate", "5e-4"),
         "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number",
     ),
-    "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
+    "out of range": (
+        put("prune/pruned/budget/ratio", 0.5),
+        "prune.pruned.budget.ratio: found 0.5, allowed at least 1 and at most 1,000,000",
+    ),
     "unknown source": (
         put("datasets/digits/name", "mnits"),
         f"datasets.digits: name: found mnits, allowed {', '.join(DATASETS)}",

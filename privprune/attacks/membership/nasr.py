@@ -19,7 +19,7 @@ from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
@@ -49,10 +49,10 @@ class NasrSettings:
     variant: NasrVariant
     initialisation: Initialisation
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     learning_rate: Positive
-    batch: AtLeastOne
+    batch: Batch
     validation: Fraction
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.initialisation import allocate
 from privprune.models.random_layers import reseed
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
@@ -44,10 +44,10 @@ class PlateauSettings:
     """
 
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     validation: Fraction
-    batch: AtLeastOne
+    batch: Batch
     learning_rate: Positive
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from privprune.attacks.membership.thresholds import as_scores
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Fraction, Positive, Repeats, Width
 from privprune.training.optimisers import Adam
 
 _GOLDEN_RATIO = 0.6180339887498949  # its multiples lie evenly between whole numbers
@@ -41,9 +41,9 @@ class RahmanSettings:
     """
 
     order: Literal["sorted", "class"]
-    hidden: AtLeastOne
+    hidden: Width
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     learning_rate: Positive
     validation: Fraction

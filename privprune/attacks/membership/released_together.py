@@ -17,7 +17,7 @@ from privprune.attacks.membership.signals import log_confidence, log_posteriors
 from privprune.attacks.membership.thresholds import Signal, score_with_threshold
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
-from privprune.settings import AtLeastOne
+from privprune.settings import Width
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ReleasedTogetherSettings:
     """
 
     score: Literal["difference", "network"]
-    hidden: AtLeastOne | None
+    hidden: Width | None
     training: PlateauSettings | None
 
     def __post_init__(self) -> None:
