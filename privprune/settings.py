@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import UserError, shown
+from privprune.errors import UserError, shortened, shown
+from privprune.names import FILES, NAMES, PRINTED, Rule
 
 Settings = TypeVar("Settings")
 
@@ -61,6 +62,10 @@ class OneOf:
     kinds: Callable[[], Mapping[str, type[Any]]]
 
 
+Name = Annotated[str, NAMES]
+FileName = Annotated[str, FILES]
+Printed = Annotated[str, PRINTED]
+
 # The ranges of all settings. A number at either end can be computed with: float32 holds it and its square, and no
 # list or tensor of that many parts is larger than a machine. Whether it makes sense is for the suite to say.
 Count = Annotated[int, Range(0, 1_000_000)]
@@ -96,7 +101,7 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
         raise UserError(f"{where}: found {shown(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
-            raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
+            raise UserError(f"{where}.{_key_shown(key)}: unknown key, allowed {_listed(fields)}")
     for key in fields:
         if key not in found:
             raise UserError(f"{where}.{key}: missing, the keys are {_listed(fields)}")
@@ -137,14 +142,14 @@ def _value(hint: Any, found: Any, where: str) -> Any:
 
 
 def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
-    """Read `Annotated[X, ...]`: X with a `Range` or a `Key`, or the class that a `OneOf` chooses."""
+    """Read `Annotated[X, ...]`: X with a `Range`, a `Rule` or a `Key`, or the class that a `OneOf` chooses."""
     hint, *extras = arguments
     for extra in extras:
         if isinstance(extra, OneOf):
             return _named(extra.kinds(), found, where)
     value = _value(hint, found, where)
     for extra in extras:
-        if isinstance(extra, Range) and value not in extra:
+        if isinstance(extra, Range | Rule) and value not in extra:
             raise UserError(f"{where}: found {shown(found)}, allowed {extra}")
     return value
 
@@ -191,9 +196,11 @@ def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, 
 
 
 def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
-    """Read `dict[str, X]`, which is a mapping in the file."""
+    """Read `dict[str, X]` or `dict[Name, X]`, which is a mapping in the file."""
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {shown(found)}, allowed a mapping")
+    for key in found:
+        _value(arguments[0], key, f"{where}.{_key_shown(key)}: this name")
     return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
 
 
@@ -217,6 +224,10 @@ def _scalar(hint: Any, found: Any, where: str) -> Any:
         names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
         raise UserError(f"{where}: found {shown(found)}, allowed {names[hint]}")
     return found
+
+
+def _key_shown(key: object) -> str:
+    return shortened(str(key), 64)
 
 
 def _listed(names: typing.Iterable[object]) -> str:

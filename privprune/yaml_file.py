@@ -136,7 +136,7 @@ def _refused(place: Any, problem: str) -> ConstructorError:
     return ConstructorError(None, None, problem, place.start_mark)
 
 
-class _PlainConstructor(SafeConstructor):  # type: ignore[misc]
+class _PlainConstructor(SafeConstructor):
     """Builds numbers, texts, true, false, null, lists, and mappings of scalar keys; a mistake has its line."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from privprune.attacks.membership.checks.twice_the_budget import doubled
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.suite.deployments import Entry
 from privprune.workflow.attack_entry import AttackEntry, ChosenAttack
 from privprune.workflow.context import NetworkSettings
@@ -69,7 +69,9 @@ def _check_companion(suite: Cells, entry: AttackEntry, where: str) -> None:
         return
     where = f"{where}.released_with"
     if other not in suite.cells or other == target:
-        raise UserError(f"{where}: found {other!r}, allowed null, {', '.join(c for c in suite.cells if c != target)}")
+        raise UserError(
+            f"{where}: found {shown(other)}, allowed null, {', '.join(c for c in suite.cells if c != target)}"
+        )
     if suite.cells[other].data != entry.data:
         raise UserError(f"{where}: found {other} with data {suite.cells[other].data}, allowed {entry.data}")
     for key in ("protocol", "seeds", "reserve_reference"):

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from privprune.attacks.choice import read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
-from privprune.settings import Range, Resamples, Seed
+from privprune.errors import shown
+from privprune.settings import Name, Range, Resamples, Seed
 
 Odds = Annotated[float, Range(1, 1000)]
 
@@ -64,11 +65,11 @@ class AttackEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     target: str
     released_with: str | None
-    methods: dict[str, dict[str, object]]
+    methods: dict[Name, dict[str, object]]
     base_rates: BaseRates
     twice: tuple[str, ...]
     resamples: Resamples
@@ -79,7 +80,7 @@ class AttackEntry:
         for key, labels in (("base_rates.attacks", self.base_rates.attacks), ("twice", self.twice)):
             for label in labels:
                 if label not in self.methods:
-                    raise ValueError(f"{key}: found {label!r}, allowed {', '.join(self.methods)}")
+                    raise ValueError(f"{key}: found {shown(label)}, allowed {', '.join(self.methods)}")
 
     def chosen(self, where: str) -> dict[str, ChosenAttack]:
         """Build the attacks, by their labels.

@@ -18,7 +18,7 @@ from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.models import CutSettings, ReidentificationSettings, pretrained_models
 from privprune.randomness import Purpose, generator
-from privprune.settings import Range, Seed
+from privprune.settings import FileName, Range, Seed
 from privprune.training.batches import TrainingData
 from privprune.training.loop import TrainingPlan
 
@@ -47,7 +47,7 @@ class NetworkSettings:
     shadows: Annotated[int, Range(0, 1000)]
     reserve_reference: bool
     small_dense: Annotated[int, Range(1, 100_000_000)] | None
-    pretrained: str | None
+    pretrained: FileName | None
     cut: CutSettings | None
     reidentification: ReidentificationSettings | None
 

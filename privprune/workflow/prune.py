@@ -38,7 +38,7 @@ from privprune.pruning import (
     removal_methods,
 )
 from privprune.randomness import Purpose, generator
-from privprune.settings import Key, OneOf, Stack
+from privprune.settings import Key, Name, OneOf, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
@@ -71,7 +71,7 @@ class PruneEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     origin: Annotated[str, Key("from")]
     method: Annotated[PruningSettings, OneOf(pruning_settings)]

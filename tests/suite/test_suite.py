@@ -15,6 +15,7 @@ from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
+from privprune.names import NAMES
 from privprune.published import names
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
@@ -75,11 +76,11 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
-    "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
+    "name of the suite": (put("suite", "a/b"), f"suite: found 'a/b', allowed {NAMES}"),
     "device": (put("device", "gpu"), "device: found 'gpu', allowed found, cpu, cuda"),
     "name of a cell": (
         put("train/..", {}),
-        "train...: found this name, allowed letters, digits and _ + -",
+        f"train: found the name '..', allowed {NAMES}",
     ),
     "name twice": (
         put("harden/base", {}),
@@ -249,7 +250,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "a cell called None": (
         put("train/None", {}),
-        "train.None: found this name, which stands for null, allowed others",
+        f"train: found the name 'None', allowed {NAMES}",
     ),
     "members of the wrong protocol": (
         lambda suite: suite["datasets"]["digits"]["protocols"].update(
