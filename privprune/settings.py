@@ -19,15 +19,21 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class Range:
-    """The range of numbers that a setting may have: from `low` to `high`, without a limit where it is None."""
+    """The range of numbers that a setting may have: from `low` to `high`, without a limit where it is None.
+
+    At an open end the number itself is outside. An `even` range has even numbers only.
+    """
 
     low: float | None
     high: float | None
     open_low: bool = False
     open_high: bool = False
+    even: bool = False
 
     def __contains__(self, value: float) -> bool:
         """Return whether the value is in the range."""
+        if self.even and value % 2:
+            return False
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)
         below = self.high is None or value < self.high or (value == self.high and not self.open_high)
         return above and below
@@ -36,7 +42,7 @@ class Range:
         """Return the range in words, for messages."""
         low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {_written(self.low)}"
         high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {_written(self.high)}"
-        return " and ".join(part for part in (low, high) if part)
+        return " and ".join(part for part in (low, high) if part) + (", even" if self.even else "")
 
 
 def _written(number: float) -> str:
@@ -75,6 +81,7 @@ NonNegative = Annotated[float, Range(0, 1_000_000)]
 Fraction = Annotated[float, Range(0, 1)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]  # seeds of shadow models count up from it, in 64 bits
 RecordCount = Annotated[int, Range(1, 100_000_000)]
+Shadows = Annotated[int, Range(0, 1000, even=True)]  # complementary pairs
 Batch = Annotated[int, Range(1, 65_536)]
 Width = Annotated[int, Range(1, 512)]  # channels or units inside of an attacker's or adversary's network
 Depth = Annotated[int, Range(0, 32)]  # blocks of such a network

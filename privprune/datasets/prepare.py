@@ -34,12 +34,13 @@ from torch import Tensor
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.pools import ProtocolSettings
 from privprune.datasets.raw import ImageFiles
 from privprune.datasets.sources import Accept, Source
-from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
+from privprune.datasets.splits import PROTOCOLS, Extent, Split, split_roles
 from privprune.errors import UserError
 from privprune.files import new_folder
-from privprune.settings import AtLeastOne, Range, RecordCount
+from privprune.settings import AtLeastOne, Range, RecordCount, Shadows
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class DatasetSettings:
     expected: Counts | None
     limit: RecordCount | None
     targets: Annotated[int, Range(1, 1000)]
-    shadows: Annotated[int, Range(0, 1000)]
+    shadows: Shadows
     protocols: dict[str, ProtocolSettings]
 
     def __post_init__(self) -> None:
@@ -84,6 +85,21 @@ class DatasetSettings:
             if protocol == "paper" and sizes.members is not None:
                 members = f"protocols.paper.members: found {sizes.members}"
                 raise ValueError(f"{members}, allowed null (every network trains on the whole training set)")
+
+    @property
+    def complete_train_records(self) -> int:
+        """Number of official training records, by the suite's own count or that of a complete copy."""
+        return DATASETS[self.name].train_records if self.expected is None else self.expected.train
+
+    @property
+    def train_records(self) -> int:
+        """Number of official training records that are used."""
+        return self.complete_train_records if self.limit is None else min(self.limit, self.complete_train_records)
+
+    @property
+    def test_records(self) -> int | None:
+        """Number of official test records, in the same way; None where it is not known before the set is read."""
+        return DATASETS[self.name].test_records if self.expected is None else self.expected.test
 
     @property
     def models(self) -> int:

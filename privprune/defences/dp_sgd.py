@@ -11,6 +11,7 @@ probability (1 - q)^n, is a step too: of noise alone. The accountant counts it, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
     from torch.utils.hooks import RemovableHandle
 
+_LARGEST_ORDER = 63  # of the Renyi divergences that Opacus' accountant computes
+
 
 @dataclass(frozen=True)
 class DpSgdSettings:
@@ -48,8 +51,8 @@ class DpSgdSettings:
     """
 
     name: Literal["dp_sgd"]
-    epsilon: Annotated[float, Range(0.01, 1000)]  # in which both accountants find the noise
-    delta: Annotated[float, Range(1e-12, 1, open_high=True)]
+    epsilon: Annotated[float, Range(0.1, 100)]  # beyond, an accountant of Opacus finds no noise, or infinity
+    delta: Annotated[float, Range(1e-9, 0.1)]
     clipping_norm: Positive
     accountant: Literal["rdp", "prv"]
 
@@ -170,14 +173,24 @@ def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
     return Defence(transform=transform, measured=transform.measured)
 
 
+def least_epsilon(delta: float) -> float:
+    """Return the epsilon that Opacus' RDP accountant gives without end of noise: its conversion at its largest order."""
+    return -(math.log(delta) + math.log(_LARGEST_ORDER)) / (_LARGEST_ORDER - 1) + math.log1p(-1 / _LARGEST_ORDER)
+
+
 def check_dp_sgd(settings: DpSgdSettings, cell: DefendedCell) -> None:
     """Refuse networks with batch normalisation: its batch statistics leave the influence of a record unbounded.
 
     Raises:
-        ValueError: the networks have batch normalisation.
+        ValueError: the networks have batch normalisation, or are not trained; no noise has an epsilon so small.
 
     """
-    del settings
+    if settings.accountant == "rdp" and settings.epsilon <= (least := least_epsilon(settings.delta)):
+        raise ValueError(
+            f"epsilon: found {settings.epsilon:g} with delta {settings.delta:g}, allowed with rdp: above {least:.3g}"
+        )
+    if cell.epochs < 1:
+        raise ValueError(f"found {cell.epochs} epochs, allowed with dp_sgd: at least 1")
     if cell.shapes.normalises:
         raise ValueError(f"found {cell.model}, which has batch normalisation, allowed with dp_sgd: networks without")
 

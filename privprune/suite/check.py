@@ -22,6 +22,7 @@ from privprune.suite.membership import check_membership
 from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
+from privprune.suite.sizes import check_datasets
 from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
@@ -104,8 +105,12 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     recognitions = _entries(RecogniseEntry, sections, "recognise", file)
     deployments = _entries(DeployEntry, sections, "deploy", file)
     _check_papers(sections, file)
-    for cell in suite.cells:
-        _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
+    check_datasets(suite.datasets, file)
+    places = {cell: f"{file}: {_section_of(sections, cell)}.{cell}" for cell in suite.cells}
+    for cell, where in places.items():  # of all cells, before a network of the first is built
+        _check_origin(suite, cell, where)
+    for cell, where in places.items():
+        _check_cell(suite, cell, where)
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
     check_budgets({name: entry for name, entry in suite.attacks.items() if isinstance(entry, InversionEntry)}, file)
@@ -173,9 +178,6 @@ def _check_papers(sections: Mapping[str, Any], file: str) -> None:
 
 def _check_cell(suite: Suite, cell: str, where: str) -> None:
     entry = suite.cells[cell]
-    if entry.data not in suite.datasets:
-        raise UserError(f"{where}.data: found {shown(entry.data)}, allowed {', '.join(suite.datasets)}")
-    _check_origin(suite, cell, where)
     network = suite.network(cell)
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
@@ -184,8 +186,10 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
-    """Check that what a cell starts from exists, has the same dataset, and does not start from that cell itself."""
+    """Check that its dataset and what it starts from exist, that both are one, and that it is not its own start."""
     data = suite.cells[cell].data
+    if data not in suite.datasets:
+        raise UserError(f"{where}.data: found {shown(data)}, allowed {', '.join(suite.datasets)}")
 
     def origin(name: str) -> str:
         start = origin_of(suite.cells[name])

@@ -26,6 +26,12 @@ class BaseRates:
     attacks: tuple[str, ...]
     odds: tuple[Odds, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse odds that a record would not tell apart: ValueError, one line."""
+        written = [f"{odds:g}" for odds in self.odds]
+        if len(set(written)) < len(written):
+            raise ValueError(f"odds: found {', '.join(written)}, allowed each once, as written with six digits")
+
 
 @dataclass(frozen=True)
 class ChosenAttack:

@@ -18,7 +18,7 @@ from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.models import CutSettings, ReidentificationSettings, pretrained_models
 from privprune.randomness import Purpose, generator
-from privprune.settings import FileName, Range, Seed
+from privprune.settings import FileName, Range, Seed, Shadows
 from privprune.training.batches import TrainingData
 from privprune.training.loop import TrainingPlan
 
@@ -44,7 +44,7 @@ class NetworkSettings:
     model: str
     protocol: Literal["paper", "clean"]
     seeds: tuple[Seed, ...]
-    shadows: Annotated[int, Range(0, 1000)]
+    shadows: Shadows
     reserve_reference: bool
     small_dense: Annotated[int, Range(1, 100_000_000)] | None
     pretrained: FileName | None

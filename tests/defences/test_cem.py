@@ -171,7 +171,7 @@ def test_it_needs_noise_on_a_wire(context: MakeSetting) -> None:
 def test_it_needs_more_records_than_clusters(context: MakeSetting) -> None:
     """The released form needs enough records in each class, the written form in all."""
     for form, clusters, told in ((WRITTEN, 14, "40 records for 42"), (RELEASED, 14, "13 records for 14")):
-        with pytest.raises(ValueError, match=f"cem: found {told} clusters"):
+        with pytest.raises(ValueError, match=f"form.clusters_per_class: found {told} clusters"):
             cem(settings(form={**form, "clusters_per_class": clusters}), context(0, cut=cut()), Defence())
 
 

@@ -226,7 +226,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "one shadow model": (
         single_shadow,
-        "attack.base.methods.lira: needs shadow models, but base has shadows: 1, allowed at least 2",
+        "train.base.network.shadows: found 1, allowed at least 0 and at most 1,000, even",
     ),
     "released with no cell": (
         put("attack/pruned/released_with", "bse"),

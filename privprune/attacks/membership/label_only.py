@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from privprune.attacks.membership.attack import Attack
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged
+from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.attacks.membership.view import View
 from privprune.metrics.membership import Scores
@@ -154,6 +154,7 @@ METHOD = MembershipAttack(
     settings=LabelOnlySettings,
     attack=label_only,
     views=views_of,
+    check=check_training,
     checks=converged,
     examples=(
         {

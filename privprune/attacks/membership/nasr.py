@@ -13,7 +13,7 @@ from torch import Tensor
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
@@ -249,10 +249,17 @@ class _StackedAttack:
 
 _EXAMPLE = {"attack": "nasr", "steps": 100, "interval": 10, "patience": 4, "learning_rate": 0.001, "batch": 48}
 
+
+def check_nasr(settings: NasrSettings, known: KnownRecords) -> None:
+    """Refuse a share that holds nothing out: ValueError, one line."""
+    check_held_out(settings.validation, known)
+
+
 METHOD = MembershipAttack(
     name="nasr",
     settings=NasrSettings,
     attack=NasrAttack,
+    check=check_nasr,
     checks=converged,
     examples=(
         {**_EXAMPLE, "variant": "paper", "initialisation": "he", "validation": 0.2},

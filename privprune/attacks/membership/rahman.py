@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
@@ -225,10 +225,17 @@ def _weights(members: Tensor, nonmembers: Tensor, odds: float, classes: int) -> 
 _EXAMPLE = {"attack": "rahman", "hidden": 16, "steps": 100, "interval": 10, "patience": 5, "learning_rate": 0.01}
 _EXAMPLE |= {"validation": 0.2}
 
+
+def check_rahman(settings: RahmanSettings, known: KnownRecords) -> None:
+    """Refuse a share that holds nothing out: ValueError, one line."""
+    check_held_out(settings.validation, known)
+
+
 METHOD = MembershipAttack(
     name="rahman",
     settings=RahmanSettings,
     attack=RahmanAttack,
+    check=check_rahman,
     checks=converged,
     examples=(
         {**_EXAMPLE, "order": "sorted"},

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from privprune.attacks.membership.evidence import Outputs
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged
+from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.signals import log_posteriors
 from privprune.attacks.membership.view import View
 from privprune.models.random_layers import RandomDropout
@@ -157,6 +157,7 @@ METHOD = MembershipAttack(
     settings=SamiaSettings,
     attack=SamiaAttack,
     views=noisy_views,
+    check=check_training,
     checks=converged,
     examples=(
         {
