@@ -128,6 +128,8 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
         _check_identities(settings.name, dataset)
     if settings.limit is not None:
         dataset = dataset.limited(settings.limit)
+    if not DATASETS[settings.name].identities:
+        _check_classes(settings.name, dataset)
     extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
     try:
         labels = dataset.labels.numpy()
@@ -222,6 +224,22 @@ def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
     found = Counts(dataset.classes, dataset.official_train, len(dataset.labels) - dataset.official_train)
     if found != settings.expected:
         raise UserError(f"dataset {settings.name}: expected {_in_words(settings.expected)}, found {_in_words(found)}")
+
+
+def _check_classes(name: str, dataset: Dataset) -> None:
+    """Refuse test records of a class that no training record shows: no network can have learnt it.
+
+    Raises:
+        UserError: names the first such class.
+
+    """
+    train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
+    lacking = sorted(set(test.tolist()) - set(train.tolist()))
+    if lacking:
+        raise UserError(
+            f"dataset {name}: found class {lacking[0]} in test and not in training, allowed classes of which training "
+            f"has a record ({len(lacking)} are missing among {dataset.official_train} training records)"
+        )
 
 
 def _check_identities(name: str, dataset: Dataset) -> None:

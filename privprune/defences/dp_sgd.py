@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.models.layout import with_channels_first
 from privprune.settings import Positive, Range
 from privprune.training.batches import TrainingData
@@ -94,7 +94,7 @@ class DpSgd:
 
         errors = ModuleValidator.validate(ensemble.module, strict=False)
         if errors:
-            raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")
+            raise UserError(f"dp_sgd: found {shown(str(errors[0]))}, allowed: networks without batch normalisation")
         self._wrapped, self._handles = per_record(ensemble.module)
         ensemble.module = self._wrapped
         noisy = DPOptimizer(
@@ -174,7 +174,7 @@ def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
 
 
 def least_epsilon(delta: float) -> float:
-    """Return the epsilon that Opacus' RDP accountant gives without end of noise: its conversion at its largest order."""
+    """Return the epsilon that Opacus' RDP accountant gives for endless noise: its conversion at its largest order."""
     return -(math.log(delta) + math.log(_LARGEST_ORDER)) / (_LARGEST_ORDER - 1) + math.log1p(-1 / _LARGEST_ORDER)
 
 
