@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from privprune.errors import UserError
+from stages import parallel
 from stages.runner.lock_holders import Holder, lock_holders
 
 
@@ -37,24 +39,34 @@ def test_a_process_that_runs_a_stage_is_named_with_its_start(tmp_path: Path) -> 
 def test_it_is_said_in_words() -> None:
     """Number, command and start of the process."""
     began = datetime(2026, 1, 2, 3, 4).astimezone()
-    assert str(Holder(7, "dvc repro", began)) == "process 7 (`dvc repro`), since 2026-01-02 03:04"
+    assert str(Holder(7, "dvc repro", began)) == "process 7 (`dvc repro`), running since 2026-01-02 03:04,"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        {},
-        {"write": {}},
-        {"write": {"a": {"pid": "x", "cmd": ""}}},
-        {"write": {"a": {"pid": 2**70, "cmd": ""}}},
-    ],
-    ids=str,
+NOTES = (
+    "",
+    "{",
+    "[]",
+    "null",
+    {},
+    {"write": {}},
+    *({"write": {"a": {"pid": one, "cmd": ""}}} for one in ("x", 2**70, -1)),
 )
+
+
+@pytest.mark.parametrize("content", NOTES, ids=str)
 def test_what_cannot_be_read_holds_nothing(tmp_path: Path, content: object) -> None:
     """DVC itself says what is wrong with its file."""
     assert lock_holders(tmp_path) == []
     assert lock_holders(noted(tmp_path, content)) == []
+
+
+def test_stages_side_by_side_do_not_start_beside_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line names the process and its start; DVC would fail stage by stage."""
+    busy = Holder(7, "dvc repro", datetime(2026, 1, 2, 3, 4).astimezone())
+    monkeypatch.setattr(parallel, "lock_holders", lambda: [busy])
+    monkeypatch.setattr(parallel, "_dvc_repro", lambda *_, **__: pytest.fail("started"))
+    line = (
+        r"^process 7 \(`dvc repro`\), running since 2026-01-02 03:04, runs stages in this folder: wait for it or end it"
+    )
+    with pytest.raises(UserError, match=line):
+        parallel._run(parallel._parser().parse_args([]))
