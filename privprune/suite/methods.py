@@ -13,6 +13,7 @@ from privprune.errors import UserError
 from privprune.pruning import PrunedCell, check_pruning, removal_method
 from privprune.suite.deployments import Entry
 from privprune.suite.shapes import network_shapes
+from privprune.suite.sizes import check_search
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
@@ -38,6 +39,8 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
         entry.check_layers(shapes.weights, where)
         pruned = PrunedCell(shapes, training_records(data, network), network.reidentification is not None)
         _check_pruning(entry, pruned, where)
+        if entry.search is not None:
+            check_search(entry.search, data, network, f"{where}.search")
 
 
 def training_records(data: DatasetSettings, network: NetworkSettings) -> int:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from privprune.attacks.choice import read_attack
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.attacks.membership.method import KnownRecords
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.pools import check_pools, evaluated_members
 from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.workflow.context import NetworkSettings
+from privprune.workflow.sparsity_search import SearchEntry
 
+_FEWEST_SEARCHED = 4  # two known ones, and two whose scores have a deviation
 _MOST_ROLES = 2_000_000_000  # bytes of the splits, one for each record and model, which are drawn in memory
 
 
@@ -72,3 +76,28 @@ def check_odds(odds: float, data: DatasetSettings, network: NetworkSettings, whe
             raise UserError(f"{where}: found {odds:g} with {count} {name} members, allowed at most as many")
     fewer = min(known.nonmembers, int(known.members / odds))
     return KnownRecords(min(round(fewer * odds), known.members), fewer, known.side)
+
+
+def check_search(search: SearchEntry, data: DatasetSettings, network: NetworkSettings, where: str) -> None:
+    """Check the attack of a search for the sparsity against the selection records, of which it knows every second one.
+
+    Args:
+        search: its settings.
+        data: dataset of the pruned networks.
+        network: their settings.
+        where: location of the search, for the message.
+
+    Raises:
+        UserError: too few selection records for a standard error, or for the attack.
+
+    """
+    pool = data.protocols[network.protocol].selection
+    fewest = min(pool.members, pool.nonmembers)
+    if fewest < _FEWEST_SEARCHED:
+        raise UserError(f"{where}: found {fewest} selection records, allowed at least {_FEWEST_SEARCHED} of both kinds")
+    method, settings = read_attack(MEMBERSHIP_ATTACKS, search.inference, f"{where}.inference")
+    known = KnownRecords((pool.members + 1) // 2, (pool.nonmembers + 1) // 2, DATASETS[data.name].size)
+    try:
+        method.check(settings, known)
+    except ValueError as refused:
+        raise UserError(f"{where}.inference.{refused}") from None

@@ -131,6 +131,15 @@ TOO_LARGE = {
         0,
         "harden.tiles-dp.defence: found 0 epochs, allowed with dp_sgd: at least 1",
     ),
+    "no selection record held out": (
+        "prune/tiles-mia_pruning/search",
+        {
+            "budgets": {"ratios": [2.0, 4.0], "largest_drop": 0.1},
+            "inference": {**DEMO["attack"]["tiles-baseline"]["methods"]["nasr"], "validation": 0.04},
+            "seed": 0,
+        },
+        "prune.tiles-mia_pruning.search.inference.validation: found 0.04 of 20 known members, allowed a share",
+    ),
     "no noise is enough": (
         "harden/tiles-dp/defence",
         {"name": "dp_sgd", "epsilon": 0.1, "delta": 1e-5, "clipping_norm": 1.0, "accountant": "rdp"},
