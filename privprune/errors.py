@@ -15,7 +15,7 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         """Store the message, shortened, with characters that cannot be printed as their escapes."""
-        super().__init__(printable(shortened(message, LONGEST)))
+        super().__init__(shortened(printable(shortened(message, LONGEST)), LONGEST))  # escapes are longer
 
 
 def shown(found: object) -> str:

@@ -84,9 +84,7 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     """
     for key in content:
         if key not in KEYS:
-            raise UserError(
-                f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join((*SECTIONS, PLUGINS))}"
-            )
+            raise UserError(f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join(KEYS)}")
     _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
     sections = {name: at(content, name, file=file) for name in SECTIONS}
     if sections["device"] not in DEVICES:
