@@ -22,7 +22,7 @@ from privprune.suite.membership import check_membership
 from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
-from privprune.suite.sizes import check_datasets
+from privprune.suite.sizes import check_datasets, check_decoders
 from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
@@ -243,6 +243,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
     check_features(attacks, sent, DATASETS[data.name].image_shape.image, where)
+    check_decoders(entry.inversions, sent, data, f"{where}.inversions")
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
     check_classes(entry, network.reidentification is not None, where)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from privprune.attacks.choice import read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
@@ -15,6 +17,8 @@ from privprune.workflow.context import NetworkSettings
 from privprune.workflow.sparsity_search import SearchEntry
 
 _FEWEST_SEARCHED = 4  # two known ones, and two whose scores have a deviation
+_MOST_OF_A_BATCH = 64_000_000_000  # bytes
+_KEPT = 6  # values of a residual block for each of its channels and pixels: two norms, ReLUs and convolutions
 _MOST_ROLES = 2_000_000_000  # bytes of the splits, one for each record and model, which are drawn in memory
 
 
@@ -101,3 +105,33 @@ def check_search(search: SearchEntry, data: DatasetSettings, network: NetworkSet
         method.check(settings, known)
     except ValueError as refused:
         raise UserError(f"{where}.inference.{refused}") from None
+
+
+def check_decoders(
+    inversions: Mapping[str, Mapping[str, Any]], sent: tuple[int, ...], data: DatasetSettings, where: str
+) -> None:
+    """Check that one batch of each decoder fits into memory, by the values that its layers keep for the gradient.
+
+    Args:
+        inversions: label -> settings, which have been read.
+        sent: shape of the features, (c, h, w) or (c,).
+        data: dataset of the images.
+        where: location of the attacks, for the message.
+
+    Raises:
+        UserError: one line about the first that does not fit.
+
+    """
+    pixels = math.prod(sent[1:]) if len(sent) == 3 else 1
+    image = DATASETS[data.name].size ** 2
+    for label, settings in inversions.items():
+        if "blocks" not in settings or "width" not in settings:
+            continue
+        batch = min(settings.get("fit", settings).get("batch", 1), data.train_records + (data.test_records or 0))
+        values = settings["width"] * _KEPT * ((settings["blocks"] + 1) * pixels + 2 * image)
+        if 4 * batch * values > _MOST_OF_A_BATCH:
+            most = max(1, _MOST_OF_A_BATCH // (4 * values))
+            raise UserError(
+                f"{where}.{label}: found a batch of {batch} with width {settings['width']} and {settings['blocks']} "
+                f"blocks, allowed about {most} of this size (memory)"
+            )

@@ -131,6 +131,16 @@ TOO_LARGE = {
         0,
         "harden.tiles-dp.defence: found 0 epochs, allowed with dp_sgd: at least 1",
     ),
+    "decoder beyond memory": (
+        "attack/photos-none/inversions/decoder_train",
+        {
+            **DEMO["attack"]["photos-none"]["inversions"]["decoder_train"],
+            "width": 512,
+            "blocks": 32,
+            "fit": {**DEMO["attack"]["photos-none"]["inversions"]["decoder_train"]["fit"], "batch": 65_536},
+        },
+        "attack.photos-none.inversions.decoder_train: found a batch of 1840 with width 512 and 32 blocks",
+    ),
     "no selection record held out": (
         "prune/tiles-mia_pruning/search",
         {
