@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -74,8 +76,32 @@ class Record:
     device: str = "cpu"
 
     def write(self, root: Path) -> None:
-        """Write the record to its path below `root`, the folder of the reports."""
-        write_json(record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self)))
+        """Write the record to its path below `root`, the folder of the reports.
+
+        Raises:
+            UserError: a number is not finite: what it measures has diverged; or the file cannot be written.
+
+        """
+        path, content = record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self))
+        place = next(_not_finite(content), None)
+        if place is not None:
+            raise UserError(
+                f"{path}: {place}, allowed finite numbers; what it measures has diverged, a lower learning rate or "
+                "weight may help"
+            )
+        write_json(path, content)
+
+
+def _not_finite(content: Any, place: str = "record") -> Iterator[str]:
+    """Yield place and value of each number that is NaN or infinite."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield f"{place}: found {content}"
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _not_finite(value, f"{place}.{key}")
+    elif isinstance(content, list | tuple):
+        for number, value in enumerate(content):
+            yield from _not_finite(value, f"{place}[{number}]")
 
 
 def _rounded(content: Any) -> Any:

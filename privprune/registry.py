@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 
 
 class Named(Protocol):
@@ -97,7 +97,7 @@ class Registry(Mapping[str, Method], Generic[Method]):
 
         """
         if not isinstance(name, str) or name not in self:
-            raise UserError(f"{where}: found {name!r}, allowed {', '.join(self)}")
+            raise UserError(f"{where}: found {shown(name)}, allowed {', '.join(self)}")
         return self[name]
 
     def add(self, module: ModuleType) -> list[str]:

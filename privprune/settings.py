@@ -11,31 +11,42 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shortened, shown
+from privprune.names import FILES, NAMES, PRINTED, Rule
 
 Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
 class Range:
-    """The range of numbers that a setting may have: from `low` to `high`, without a limit where it is None."""
+    """The range of numbers that a setting may have: from `low` to `high`, without a limit where it is None.
+
+    At an open end the number itself is outside. An `even` range has even numbers only.
+    """
 
     low: float | None
     high: float | None
     open_low: bool = False
     open_high: bool = False
+    even: bool = False
 
     def __contains__(self, value: float) -> bool:
         """Return whether the value is in the range."""
+        if self.even and value % 2:
+            return False
         above = self.low is None or value > self.low or (value == self.low and not self.open_low)
         below = self.high is None or value < self.high or (value == self.high and not self.open_high)
         return above and below
 
     def __str__(self) -> str:
         """Return the range in words, for messages."""
-        low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {self.low:g}"
-        high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {self.high:g}"
-        return " and ".join(part for part in (low, high) if part)
+        low = None if self.low is None else f"{'above' if self.open_low else 'at least'} {_written(self.low)}"
+        high = None if self.high is None else f"{'below' if self.open_high else 'at most'} {_written(self.high)}"
+        return " and ".join(part for part in (low, high) if part) + (", even" if self.even else "")
+
+
+def _written(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +68,26 @@ class OneOf:
     kinds: Callable[[], Mapping[str, type[Any]]]
 
 
-Count = Annotated[int, Range(0, None)]
-AtLeastOne = Annotated[int, Range(1, None)]
-Positive = Annotated[float, Range(0, None, open_low=True)]
-NonNegative = Annotated[float, Range(0, None)]
+Name = Annotated[str, NAMES]
+FileName = Annotated[str, FILES]
+Printed = Annotated[str, PRINTED]
+
+# The ranges of all settings. A number at either end can be computed with: float32 holds it and its square, and no
+# list or tensor of that many parts is larger than a machine. Whether it makes sense is for the suite to say.
+Count = Annotated[int, Range(0, 1_000_000)]
+AtLeastOne = Annotated[int, Range(1, 1_000_000)]
+Positive = Annotated[float, Range(1e-12, 1_000_000)]
+NonNegative = Annotated[float, Range(0, 1_000_000)]
 Fraction = Annotated[float, Range(0, 1)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]  # seeds of shadow models count up from it, in 64 bits
+RecordCount = Annotated[int, Range(1, 100_000_000)]
+Shadows = Annotated[int, Range(0, 1000, even=True)]  # complementary pairs
+Batch = Annotated[int, Range(1, 65_536)]
+Width = Annotated[int, Range(1, 512)]  # channels or units inside of an attacker's or adversary's network
+Depth = Annotated[int, Range(0, 32)]  # blocks of such a network
+Repeats = Annotated[int, Range(1, 1000)]  # how often something is done within a step, for an image, or on a batch
+Resamples = Annotated[int, Range(1, 100_000)]  # of a bootstrap
+Stack = Annotated[int, Range(1, 1000)]  # networks that run as one
 
 
 def read(kind: type[Settings], found: object, where: str) -> Settings:
@@ -79,10 +105,10 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
     settings_class: Any = kind
     hints, fields = _hints(settings_class), _fields(settings_class)
     if not isinstance(found, Mapping):
-        raise UserError(f"{where}: found {_show(found)}, allowed a mapping with the keys {_listed(fields)}")
+        raise UserError(f"{where}: found {shown(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
-            raise UserError(f"{where}.{key}: unknown key, allowed {_listed(fields)}")
+            raise UserError(f"{where}.{_key_shown(key)}: unknown key, allowed {_listed(fields)}")
     for key in fields:
         if key not in found:
             raise UserError(f"{where}.{key}: missing, the keys are {_listed(fields)}")
@@ -123,21 +149,21 @@ def _value(hint: Any, found: Any, where: str) -> Any:
 
 
 def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
-    """Read `Annotated[X, ...]`: X with a `Range` or a `Key`, or the class that a `OneOf` chooses."""
+    """Read `Annotated[X, ...]`: X with a `Range`, a `Rule` or a `Key`, or the class that a `OneOf` chooses."""
     hint, *extras = arguments
     for extra in extras:
         if isinstance(extra, OneOf):
             return _named(extra.kinds(), found, where)
     value = _value(hint, found, where)
     for extra in extras:
-        if isinstance(extra, Range) and value not in extra:
-            raise UserError(f"{where}: found {_show(found)}, allowed {extra}")
+        if isinstance(extra, Range | Rule) and value not in extra:
+            raise UserError(f"{where}: found {shown(found)}, allowed {extra}")
     return value
 
 
 def _literal(choices: tuple[Any, ...], found: Any, where: str) -> Any:
     if not any(type(found) is type(choice) and found == choice for choice in choices):
-        raise UserError(f"{where}: found {_show(found)}, allowed {_listed(choices)}")
+        raise UserError(f"{where}: found {shown(found)}, allowed {_listed(choices)}")
     return found
 
 
@@ -155,7 +181,7 @@ def _named(kinds: Mapping[str, type[Any]], found: Any, where: str) -> Any:
     """Read a mapping as the settings class that its key `name` chooses."""
     name = found.get("name") if isinstance(found, Mapping) else None
     if not isinstance(name, str) or name not in kinds:
-        raise UserError(f"{where}.name: found {_show(name)}, allowed {_listed(kinds)}")
+        raise UserError(f"{where}.name: found {shown(name)}, allowed {_listed(kinds)}")
     return read(kinds[name], found, where)
 
 
@@ -172,14 +198,16 @@ def name_of(settings: type[Any]) -> str:
 def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:
     """Read `tuple[X, ...]`, which is a list in the file."""
     if not isinstance(found, list | tuple):
-        raise UserError(f"{where}: found {_show(found)}, allowed a list")
+        raise UserError(f"{where}: found {shown(found)}, allowed a list")
     return tuple(_value(arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
 
 
 def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
-    """Read `dict[str, X]`, which is a mapping in the file."""
+    """Read `dict[str, X]` or `dict[Name, X]`, which is a mapping in the file."""
     if not isinstance(found, Mapping):
-        raise UserError(f"{where}: found {_show(found)}, allowed a mapping")
+        raise UserError(f"{where}: found {shown(found)}, allowed a mapping")
+    for key in found:
+        _value(arguments[0], key, f"{where}.{_key_shown(key)}: this name")
     return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
 
 
@@ -201,13 +229,12 @@ def _scalar(hint: Any, found: Any, where: str) -> Any:
     exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
     if not exact or (hint is float and not math.isfinite(found)):
         names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
-        raise UserError(f"{where}: found {_show(found)}, allowed {names[hint]}")
+        raise UserError(f"{where}: found {shown(found)}, allowed {names[hint]}")
     return found
 
 
-def _show(found: object) -> str:
-    text = repr(found)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _key_shown(key: object) -> str:
+    return shortened(str(key), 64)
 
 
 def _listed(names: typing.Iterable[object]) -> str:

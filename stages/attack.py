@@ -14,7 +14,7 @@ from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert import invert_cell
 from privprune.workflow.record import RecordLocation, write_record
 from stages.harness.checkpointing import checkpointed
-from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, run
+from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run
 
 KINDS: dict[str, type[AttackEntry | InversionEntry]] = {"methods": AttackEntry, "inversions": InversionEntry}
 
@@ -38,7 +38,8 @@ def main(name: str) -> Path:
             measured: dict[str, Any] = {"metrics": metrics, "panels": inverted.panels, "checks": inverted.checks}
             return write_record(location, context, cell, attacks=results, **measured)
         companion = None if beside is None else load_cell(beside)
-        attacked = attack_cell(settings, settings.chosen(where), cell, context, checkpoints, companion)
+        with as_user_error(where):
+            attacked = attack_cell(settings, settings.chosen(where), cell, context, checkpoints, companion)
         save_attack(folder, SCORES, attacked.scores, settings.target, cell.manifest, list(attacked.results))
         return write_record(location, context, cell, attacks=attacked.results, checks=attacked.checks)
 

@@ -22,6 +22,7 @@ from typing import Protocol
 
 from privprune.cores import cores
 from privprune.datasets.sources import DataFolders
+from privprune.errors import UserError
 from privprune.report.timings import duration
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
@@ -29,6 +30,7 @@ from stages.runner import dvc_adapter
 from stages.runner.cluster import check_cache, cluster
 from stages.runner.dry_run import Costs, data_needed, describe, machine_needed
 from stages.runner.estimate import estimate
+from stages.runner.lock_holders import lock_holders
 from stages.runner.plan import RunPlan, plan, seconds_before
 from stages.runner.resources import FreeResources, device_kind, resources_of_this_machine
 from stages.runner.worker_pool import process_pool, reproduce
@@ -68,7 +70,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
     The stage `check` comes first, whatever the targets are: it is quick, and only after it is it known which stages a
     change of the suite or of the code makes stale.
+
+    Raises:
+        UserError: another process runs stages in this folder.
+
     """
+    busy = [] if arguments.dry_run else lock_holders()
+    if busy:
+        raise UserError(f"{busy[0]} runs stages in this folder: wait for it or end it, and run again")
     status = _dvc_repro("--single-item", "check", quiet=True)
     if status:
         return status

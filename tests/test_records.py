@@ -64,3 +64,13 @@ def test_other_json_files_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(UserError, match=r"x\.json: not a record of this version"):
         read_records(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_not_finite_is_named(tmp_path: Path, value: float) -> None:
+    """JSON has none; the line says which number it is, and nothing is written."""
+    diverged = replace(RECORD, attacks={"nasr": {"metrics": {"auc": [0.5, value]}}})
+    line = rf"digits-pruned\.json: record\.attacks\.nasr\.metrics\.auc\[1\]: found {value}, allowed finite numbers"
+    with pytest.raises(UserError, match=line):
+        diverged.write(tmp_path)
+    assert not list(tmp_path.rglob("*.json"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.settings import read
 
 Built = TypeVar("Built")
@@ -49,6 +49,6 @@ def read_attack(methods: Mapping[str, Method], settings: Mapping[str, object], w
     """Return the declaration of an attack and its settings; arguments and errors are those of `build_attack`."""
     name = settings.get("attack")
     if not isinstance(name, str) or name not in methods:
-        raise UserError(f"{where}.attack: found {name!r}, allowed {', '.join(methods)}")
+        raise UserError(f"{where}.attack: found {shown(name)}, allowed {', '.join(methods)}")
     method = methods[name]
     return method, read(method.settings, {key: value for key, value in settings.items() if key != "attack"}, where)

@@ -38,6 +38,7 @@ class DatasetInfo:
             training records, are seen by cameras, and are divided into queries and a gallery.
         query_cameras: number of cameras that take the queries of a re-identification set; None where it is not known
             before the set is read.
+        test_records: number of test records of a complete copy; None where it is not known before the set is read.
         read: reads all of its records. It raises UserError where the files are missing or damaged.
         source: where it is obtained.
 
@@ -52,6 +53,7 @@ class DatasetInfo:
     source: SourceInfo
     identities: bool = False
     query_cameras: int | None = None
+    test_records: int | None = None
 
     @property
     def image_shape(self) -> ImageShape:

@@ -21,18 +21,33 @@ def open_image(content: Path | bytes, name: object, mode: str) -> Image.Image:
     Args:
         content: the file, or its bytes.
         name: of the file, for the message.
-        mode: `RGB` or `L` (grey); an image of another mode is converted.
+        mode: `RGB` or `L` (grey); an image of another mode is converted, one of 16-bit grey to its nearest 8 bits.
 
     Raises:
-        UserError: the file is missing, truncated, or not an image.
+        UserError: the file is missing, truncated, not an image, or has more than 16 bits per channel.
 
     """
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
-            return opened.convert(mode)
+            return _in_8_bits(opened).convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as failure:
         reason = " ".join(str(failure).split())
         raise UserError(f"{name}: missing or not readable as an image ({reason})") from None
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Return an image of 8 bits per channel; Pillow's own conversion would make all above 255 white.
+
+    Raises:
+        ValueError: its channels have 32 bits, of which nothing says where white is.
+
+    """
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"found 32 bits per channel ({image.mode}), allowed 8 or 16")
+    return image
 
 
 def pixels_of(image: Image.Image) -> Array:

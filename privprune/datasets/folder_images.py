@@ -27,6 +27,15 @@ class FolderImages:
     def __init__(
         self, root: Path, files: Sequence[str], device: torch.device | str = "cpu", side: int | None = None
     ) -> None:
+        """Store where the images are.
+
+        Raises:
+            UserError: a file's name is not UTF-8, in which names are stored.
+
+        """
+        for name in (str(root), *files):
+            if not name.isascii():
+                _check_encoding(name)
         self.root = root
         self.side = side
         self.device = torch.device(device)  # where indexing puts the decoded images
@@ -78,6 +87,13 @@ class FolderImages:
         decode = partial(_decoded, side=self.side)
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             return torch.stack(list(threads.map(decode, paths))).to(self.device)
+
+
+def _check_encoding(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{name}: found a name that is not UTF-8, allowed UTF-8; rename the file or folder") from None
 
 
 def _decoded(path: Path, side: int | None) -> Tensor:

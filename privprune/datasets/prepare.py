@@ -25,7 +25,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -34,12 +34,13 @@ from torch import Tensor
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.folder_images import FolderImages
+from privprune.datasets.pools import ProtocolSettings
 from privprune.datasets.raw import ImageFiles
 from privprune.datasets.sources import Accept, Source
-from privprune.datasets.splits import PROTOCOLS, Extent, ProtocolSettings, Split, split_roles
+from privprune.datasets.splits import PROTOCOLS, Extent, Split, split_roles
 from privprune.errors import UserError
 from privprune.files import new_folder
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import AtLeastOne, Range, RecordCount, Shadows
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Counts:
     """Numbers of classes, training records and test records."""
 
     classes: AtLeastOne
-    train: AtLeastOne
-    test: AtLeastOne
+    train: RecordCount
+    test: RecordCount
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ class DatasetSettings:
     name: str
     accept: Accept
     expected: Counts | None
-    limit: AtLeastOne | None
-    targets: AtLeastOne
-    shadows: Count
+    limit: RecordCount | None
+    targets: Annotated[int, Range(1, 1000)]
+    shadows: Shadows
     protocols: dict[str, ProtocolSettings]
 
     def __post_init__(self) -> None:
@@ -84,6 +85,21 @@ class DatasetSettings:
             if protocol == "paper" and sizes.members is not None:
                 members = f"protocols.paper.members: found {sizes.members}"
                 raise ValueError(f"{members}, allowed null (every network trains on the whole training set)")
+
+    @property
+    def complete_train_records(self) -> int:
+        """Number of official training records, by the suite's own count or that of a complete copy."""
+        return DATASETS[self.name].train_records if self.expected is None else self.expected.train
+
+    @property
+    def train_records(self) -> int:
+        """Number of official training records that are used."""
+        return self.complete_train_records if self.limit is None else min(self.limit, self.complete_train_records)
+
+    @property
+    def test_records(self) -> int | None:
+        """Number of official test records, in the same way; None where it is not known before the set is read."""
+        return DATASETS[self.name].test_records if self.expected is None else self.expected.test
 
     @property
     def models(self) -> int:
@@ -112,6 +128,8 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
         _check_identities(settings.name, dataset)
     if settings.limit is not None:
         dataset = dataset.limited(settings.limit)
+    if not DATASETS[settings.name].identities:
+        _check_classes(settings.name, dataset)
     extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
     try:
         labels = dataset.labels.numpy()
@@ -206,6 +224,22 @@ def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
     found = Counts(dataset.classes, dataset.official_train, len(dataset.labels) - dataset.official_train)
     if found != settings.expected:
         raise UserError(f"dataset {settings.name}: expected {_in_words(settings.expected)}, found {_in_words(found)}")
+
+
+def _check_classes(name: str, dataset: Dataset) -> None:
+    """Refuse test records of a class that no training record shows: no network can have learnt it.
+
+    Raises:
+        UserError: names the first such class.
+
+    """
+    train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
+    lacking = sorted(set(test.tolist()) - set(train.tolist()))
+    if lacking:
+        raise UserError(
+            f"dataset {name}: found class {lacking[0]} in test and not in training, allowed classes of which training "
+            f"has a record ({len(lacking)} are missing among {dataset.official_train} training records)"
+        )
 
 
 def _check_identities(name: str, dataset: Dataset) -> None:

@@ -14,7 +14,7 @@ as the counts allow. Otherwise an attack could gain from the label alone, withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -23,51 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from privprune.datasets.pools import REFERENCE_FROM, ProtocolSettings, check_pools, half_of
 from privprune.datasets.strata import Records, Strata
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count
 
 Roles = np.ndarray[Any, np.dtype[np.uint8]]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Sizes of a pool of members and of its pool of non-members, in records."""
-
-    members: AtLeastOne
-    nonmembers: AtLeastOne
-
-
-@dataclass(frozen=True)
-class OpenPool:
-    """Sizes like those of `Pool`; null means all records that the other pools do not use."""
-
-    members: AtLeastOne | None
-    nonmembers: AtLeastOne | None
-
-
-@dataclass(frozen=True)
-class ProtocolSettings:
-    """Sizes of the pools of one protocol.
-
-    Attributes:
-        seed: of the random draw of halves and pools.
-        members: number of records that each model trains on under `clean`; it has as many non-members, and all models
-            share these records, so that each is a member of exactly one shadow model of a pair. Null is half of the
-            training set. Under `paper` it is null, since every model trains on the whole training set.
-        reference: number of non-members that the Min-Max defence may use.
-        selection: records for choosing sparsity, lambda or epoch.
-        known: records whose membership the attacker knows.
-        evaluation: records that attacks are scored on.
-
-    """
-
-    seed: Count
-    members: AtLeastOne | None
-    reference: Count
-    selection: Pool
-    known: Pool
-    evaluation: OpenPool
 
 
 class Role(IntEnum):
@@ -174,6 +134,7 @@ def split_roles(protocol: str, settings: ProtocolSettings, extent: Extent, label
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"protocols.{protocol}: unknown protocol, allowed {', '.join(PROTOCOLS)}")
+    check_pools(protocol, settings, extent.official_train, extent.records - extent.official_train)
     return PROTOCOLS[protocol](settings, extent, Strata.of(labels))
 
 
@@ -184,26 +145,21 @@ def _paper(settings: ProtocolSettings, extent: Extent, strata: Strata) -> Roles:
     roles[: extent.official_train] = Role.MEMBER
     train = draw.permutation(extent.official_train)
     test = extent.official_train + draw.permutation(extent.records - extent.official_train)
-    places = ("paper: members and reference", "paper: non-members (of the official test set)")
-    _assign(roles, (train, test), settings, strata, places, reference_from=0)
+    _assign(roles, (train, test), settings, strata, REFERENCE_FROM["paper"])
     return roles[None]
 
 
 def _clean(settings: ProtocolSettings, extent: Extent, strata: Strata) -> Roles:
     """Half of the records that take part are members; the others are non-members."""
-    half = extent.official_train // 2 if settings.members is None else settings.members
-    if 2 * half > extent.official_train:
-        most = extent.official_train // 2
-        raise UserError(f"protocols.clean.members: found {half}, allowed at most {most} (as many are non-members)")
+    half = half_of(settings, extent.official_train)
     everything = np.random.default_rng([settings.seed, 3]).permutation(extent.official_train)
     part, _ = strata.divided(everything, 2 * half)
-    places = ("clean: members (one half)", "clean: non-members (the other half)")
     rows = []
     for model in range(extent.targets + extent.shadows):
         roles = np.full(extent.records, Role.NONMEMBER, dtype=np.uint8)
         halves = _halves(settings.seed, model, extent, part, strata)
         roles[halves[0]] = Role.MEMBER
-        _assign(roles, halves, settings, strata, places, reference_from=1)
+        _assign(roles, halves, settings, strata, REFERENCE_FROM["clean"])
         rows.append(roles)
     return np.stack(rows)
 
@@ -232,7 +188,6 @@ def _assign(
     candidates: tuple[Records, Records],
     settings: ProtocolSettings,
     strata: Strata,
-    places: tuple[str, str],
     reference_from: int,
 ) -> None:
     """Assign roles to the candidates for members and for non-members, the same class frequencies in both.
@@ -242,11 +197,9 @@ def _assign(
         candidates: for pools of members and for pools of non-members, in a random order.
         settings: sizes of the pools; an open one takes all candidates that remain, at least one.
         strata: the classes of the records.
-        places: of the candidates, for messages.
         reference_from: which of the candidates the reference records are taken from.
 
     """
-    _check_sizes(candidates, settings, places, reference_from)
     left = list(candidates)
     frequencies = strata.counts(candidates[1])  # of the non-members, under `paper` the scarcer side
 
@@ -266,26 +219,3 @@ def _assign(
         if size is None:
             frequencies = strata.counts(left[side])
         take(side, evaluation[side], len(left[side]) if size is None else size)
-
-
-def _check_sizes(
-    candidates: tuple[Records, Records], settings: ProtocolSettings, places: tuple[str, str], reference_from: int
-) -> None:
-    pools: Sequence[list[tuple[Role, int | None]]] = (
-        [
-            (Role.SELECTION_MEMBER, settings.selection.members),
-            (Role.KNOWN_MEMBER, settings.known.members),
-            (Role.EVALUATION_MEMBER, settings.evaluation.members),
-        ],
-        [
-            (Role.SELECTION_NONMEMBER, settings.selection.nonmembers),
-            (Role.KNOWN_NONMEMBER, settings.known.nonmembers),
-            (Role.EVALUATION_NONMEMBER, settings.evaluation.nonmembers),
-        ],
-    )
-    pools[reference_from].insert(0, (Role.REFERENCE, settings.reference))
-    for wanted, found, place in zip(pools, candidates, places, strict=True):
-        sizes = [1 if size is None else size for _, size in wanted]
-        if sum(sizes) > len(found):
-            listed = " + ".join(f"{size} {role.name.lower()}" for (role, _), size in zip(wanted, sizes, strict=True))
-            raise UserError(f"protocols.{place}: found {listed} = {sum(sizes)}, allowed at most {len(found)}")

@@ -11,9 +11,10 @@ probability (1 - q)^n, is a step too: of noise alone. The accountant counts it, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,9 @@ from torch import Tensor, nn
 from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefendedCell
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.models.layout import with_channels_first
-from privprune.settings import Positive
+from privprune.settings import Positive, Range
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
 from privprune.training.trained import Trained
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from opacus import GradSampleModule
     from opacus.optimizers import DPOptimizer
     from torch.utils.hooks import RemovableHandle
+
+_LARGEST_ORDER = 63  # of the Renyi divergences that Opacus' accountant computes
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class DpSgdSettings:
     """
 
     name: Literal["dp_sgd"]
-    epsilon: Positive
-    delta: Positive
+    epsilon: Annotated[float, Range(0.1, 100)]  # beyond, an accountant of Opacus finds no noise, or infinity
+    delta: Annotated[float, Range(1e-9, 0.1)]
     clipping_norm: Positive
     accountant: Literal["rdp", "prv"]
 
@@ -91,7 +94,7 @@ class DpSgd:
 
         errors = ModuleValidator.validate(ensemble.module, strict=False)
         if errors:
-            raise UserError(f"dp_sgd: {errors[0]} (allowed: networks without batch normalisation)")
+            raise UserError(f"dp_sgd: found {shown(str(errors[0]))}, allowed: networks without batch normalisation")
         self._wrapped, self._handles = per_record(ensemble.module)
         ensemble.module = self._wrapped
         noisy = DPOptimizer(
@@ -170,14 +173,24 @@ def dp_sgd(settings: DpSgdSettings, context: DefenceContext) -> Defence:
     return Defence(transform=transform, measured=transform.measured)
 
 
+def least_epsilon(delta: float) -> float:
+    """Return the epsilon that Opacus' RDP accountant gives for endless noise: its conversion at its largest order."""
+    return -(math.log(delta) + math.log(_LARGEST_ORDER)) / (_LARGEST_ORDER - 1) + math.log1p(-1 / _LARGEST_ORDER)
+
+
 def check_dp_sgd(settings: DpSgdSettings, cell: DefendedCell) -> None:
     """Refuse networks with batch normalisation: its batch statistics leave the influence of a record unbounded.
 
     Raises:
-        ValueError: the networks have batch normalisation.
+        ValueError: the networks have batch normalisation, or are not trained; no noise has an epsilon so small.
 
     """
-    del settings
+    if settings.accountant == "rdp" and settings.epsilon <= (least := least_epsilon(settings.delta)):
+        raise ValueError(
+            f"epsilon: found {settings.epsilon:g} with delta {settings.delta:g}, allowed with rdp: above {least:.3g}"
+        )
+    if cell.epochs < 1:
+        raise ValueError(f"found {cell.epochs} epochs, allowed with dp_sgd: at least 1")
     if cell.shapes.normalises:
         raise ValueError(f"found {cell.model}, which has batch normalisation, allowed with dp_sgd: networks without")
 

@@ -45,6 +45,8 @@ class DefendedCell:
         identities: whether the networks are for re-identification, not classification.
         model: name of the architecture.
         shapes: its layers.
+        records: number of records that each network trains on.
+        classes: of the dataset.
 
     """
 
@@ -57,6 +59,8 @@ class DefendedCell:
     identities: bool
     model: str
     shapes: NetworkShapes
+    records: int
+    classes: int
 
 
 def check_weight(key: str, weight: float) -> None:

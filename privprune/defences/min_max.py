@@ -22,7 +22,7 @@ from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.gradient_share import share_check, share_per_network
 from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
 from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
-from privprune.settings import AtLeastOne, Count, NonNegative, Positive
+from privprune.settings import Count, NonNegative, Positive, Repeats
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble, side_of
 from privprune.training.loop import Step, Term
@@ -57,7 +57,7 @@ class MinMaxSettings:
 
     name: Literal["min_max"]
     gain_weight: NonNegative
-    attack_steps: AtLeastOne
+    attack_steps: Repeats
     attack_warm_up: Count
     learning_rate: Positive
     warm_up_epochs: Count

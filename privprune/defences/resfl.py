@@ -28,7 +28,7 @@ from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
 from privprune.errors import UserError
 from privprune.metrics.image_quality import mse, ssim
 from privprune.models.decoder import DecoderSize, build_decoder, check_decoder
-from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+from privprune.settings import AtLeastOne, Batch, Depth, Fraction, NonNegative, Positive, Repeats, Width
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import ScheduleSettings, Step, Term
@@ -51,7 +51,7 @@ class PretrainingSettings:
     """
 
     epochs: AtLeastOne
-    batch: AtLeastOne
+    batch: Batch
     final_learning_rate: NonNegative
 
 
@@ -76,11 +76,11 @@ class GameSettings:
     weight: NonNegative
     loss: Literal["ssim", "mse"]
     threshold: Fraction
-    attack_steps: AtLeastOne
+    attack_steps: Repeats
     learning_rate: Positive
     schedule: ScheduleSettings
-    blocks: Count
-    width: AtLeastOne
+    blocks: Depth
+    width: Width
     pretraining: PretrainingSettings | None
 
 

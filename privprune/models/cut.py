@@ -16,7 +16,7 @@ from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block, split
 from privprune.models.skip import SkipSettings, skip_on_edge
 from privprune.models.wire import WireSettings, build_wire, wire_settings
-from privprune.settings import AtLeastOne, OneOf
+from privprune.settings import AtLeastOne, OneOf, Width
 
 WIRE = "wire"  # name of the block whose output is sent to the cloud
 _STEM = "stem"
@@ -39,7 +39,7 @@ class CutSettings:
     """
 
     after: AtLeastOne
-    bottleneck: AtLeastOne | None
+    bottleneck: Width | None
     extra_convolution: bool
     wire: Annotated[WireSettings, OneOf(wire_settings)]
     skip: SkipSettings | None

@@ -18,7 +18,7 @@ from privprune.models.layers import GlobalMean
 from privprune.settings import NonNegative, Range
 
 MEAN, NECK = "mean", "neck"  # blocks whose outputs are the feature of the triplet loss and the embedding
-AtLeastTwo = Annotated[int, Range(2, None)]
+AtLeastTwo = Annotated[int, Range(2, 65_536)]
 Smoothing = Annotated[float, Range(0, 1, open_high=True)]
 
 

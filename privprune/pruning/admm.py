@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
@@ -31,7 +31,7 @@ from privprune.pruning.budget import Counts
 from privprune.pruning.magnitude import largest, magnitude_mask
 from privprune.pruning.mask import Mask
 from privprune.pruning.method import EXAMPLE_PLAN, Fit, MaskMethod
-from privprune.settings import AtLeastOne, Positive
+from privprune.settings import Positive, Range
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term, TrainingPlan
 from privprune.training.trained import Trained
@@ -55,8 +55,8 @@ class AdmmSettings:
 
     name: Literal["admm"]
     rho_start: Positive
-    rho_rounds: AtLeastOne
-    update_every: Positive
+    rho_rounds: Annotated[int, Range(1, 12)]  # each has ten times the rho of the one before
+    update_every: Annotated[float, Range(0.001, 1_000_000)]
     carry: bool
     plan: TrainingPlan
 

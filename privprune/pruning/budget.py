@@ -17,7 +17,7 @@ from torch import Tensor
 from privprune.errors import UserError
 from privprune.settings import Fraction, Range
 
-Ratio = Annotated[float, Range(1, None)]
+Ratio = Annotated[float, Range(1, 1_000_000)]
 Counts = dict[str, int]  # weight name -> how many of its weights are kept
 
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from privprune import published
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.prepare import DatasetSettings
-from privprune.errors import UserError
+from privprune.errors import UserError, shortened, shown
 from privprune.lineage import lineage, started_from
+from privprune.names import NAMES
 from privprune.registry import use_plugins
 from privprune.settings import at, read
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
@@ -20,6 +22,7 @@ from privprune.suite.membership import check_membership
 from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
+from privprune.suite.sizes import check_datasets, check_decoders
 from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
@@ -30,8 +33,9 @@ from privprune.workflow.train import HardenEntry, TrainEntry
 
 SECTIONS = ("suite", "device", "datasets", "train", "prune", "harden", "attack", "recognise", "deploy", "evaluate")
 PLUGINS = "plugins"  # modules from outside that declare methods; a suite may leave the key out
+WITH_PAPERS = ("train", "prune", "harden", "attack", "recognise", "deploy")
+KEYS = (*SECTIONS, PLUGINS)
 DEVICES = ("found", "cpu", "cuda")  # `found`: the GPU if there is one, else the CPU
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")  # no dot: DVC takes it as a separator of keys
 NO_CELL = "None"  # what DVC makes of null; `check` writes a file of this name among the cells, see dvc.yaml
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -79,12 +83,12 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
 
     """
     for key in content:
-        if key not in (*SECTIONS, PLUGINS):
-            raise UserError(f"{file}: {key}: unknown section, allowed {', '.join((*SECTIONS, PLUGINS))}")
+        if key not in KEYS:
+            raise UserError(f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join(KEYS)}")
     _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
     sections = {name: at(content, name, file=file) for name in SECTIONS}
     if sections["device"] not in DEVICES:
-        raise UserError(f"{file}: device: found {sections['device']!r}, allowed {', '.join(DEVICES)}")
+        raise UserError(f"{file}: device: found {shown(sections['device'])}, allowed {', '.join(DEVICES)}")
     _check_names(sections, file)
     suite = Suite(
         name=str(sections["suite"]),
@@ -96,13 +100,19 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
         },
         attacks=_attacks(sections, file),
     )
-    for cell in suite.cells:
-        _check_cell(suite, cell, f"{file}: {_section_of(sections, cell)}.{cell}")
+    recognitions = _entries(RecogniseEntry, sections, "recognise", file)
+    deployments = _entries(DeployEntry, sections, "deploy", file)
+    _check_papers(sections, file)
+    check_datasets(suite.datasets, file)
+    places = {cell: f"{file}: {_section_of(sections, cell)}.{cell}" for cell in suite.cells}
+    for cell, where in places.items():  # of all cells, before a network of the first is built
+        _check_origin(suite, cell, where)
+    for cell, where in places.items():
+        _check_cell(suite, cell, where)
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
     check_budgets({name: entry for name, entry in suite.attacks.items() if isinstance(entry, InversionEntry)}, file)
-    recognitions = _entries(RecogniseEntry, sections, "recognise", file)
-    check_deployments(recognitions, _entries(DeployEntry, sections, "deploy", file), suite.cells, suite.attacks, file)
+    check_deployments(recognitions, deployments, suite.cells, suite.attacks, file)
     membership, inversion = _attacked(suite, "methods"), _attacked(suite, "inversions")
     identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
     check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
@@ -111,14 +121,14 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
 
 def _load_plugins(names: object, where: str) -> None:
     if not isinstance(names, list) or not all(isinstance(name, str) and MODULE.fullmatch(name) for name in names):
-        raise UserError(f"{where}: found {names!r}, allowed a list of modules, such as [package.module]")
+        raise UserError(f"{where}: found {shown(names)}, allowed a list of modules, such as [package.module]")
     use_plugins(names, where)
 
 
 def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
     entries = sections[section]
     if not isinstance(entries, Mapping):
-        raise UserError(f"{file}: {section}: found {entries!r}, allowed a mapping, {{}} where there is nothing")
+        raise UserError(f"{file}: {section}: found {shown(entries)}, allowed a mapping, {{}} where there is nothing")
     return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in entries.items()}
 
 
@@ -142,24 +152,30 @@ def _section_of(sections: Mapping[str, Any], cell: str) -> str:
 
 def _check_names(sections: Mapping[str, Any], file: str) -> None:
     """Check names, which become folders and DVC targets; a cell's name is unique among the three sections of cells."""
-    if not isinstance(sections["suite"], str) or not NAME.fullmatch(sections["suite"]):
-        raise UserError(f"{file}: suite: found {sections['suite']!r}, allowed letters, digits and _ + -")
+    if sections["suite"] not in NAMES:
+        raise UserError(f"{file}: suite: found {shown(sections['suite'])}, allowed {NAMES}")
     seen: dict[str, str] = {}
     for section in SECTIONS[1:]:
         for name in sections[section] if isinstance(sections[section], Mapping) else ():
-            if not isinstance(name, str) or not NAME.fullmatch(name):
-                raise UserError(f"{file}: {section}.{name}: found this name, allowed letters, digits and _ + -")
-            if name == NO_CELL:
-                raise UserError(f"{file}: {section}.{name}: found this name, which stands for null, allowed others")
+            if name not in NAMES:
+                raise UserError(f"{file}: {section}: found the name {shown(name)}, allowed {NAMES}")
             if section in ("train", "prune", "harden") and seen.setdefault(name, section) != section:
                 raise UserError(f"{file}: {section}.{name}: found the name in {seen[name]} too, allowed once")
 
 
+def _check_papers(sections: Mapping[str, Any], file: str) -> None:
+    """Check that each entry, which has been read, names a paper: one that nobody evaluates is a mistake of spelling."""
+    papers = published.names()
+    for section in WITH_PAPERS:
+        for name, entry in sections[section].items():
+            if entry["paper"] not in papers:
+                raise UserError(
+                    f"{file}: {section}.{name}.paper: found {shown(entry['paper'])}, allowed {', '.join(papers)}"
+                )
+
+
 def _check_cell(suite: Suite, cell: str, where: str) -> None:
     entry = suite.cells[cell]
-    if entry.data not in suite.datasets:
-        raise UserError(f"{where}.data: found {entry.data!r}, allowed {', '.join(suite.datasets)}")
-    _check_origin(suite, cell, where)
     network = suite.network(cell)
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
@@ -168,8 +184,10 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:
-    """Check that what a cell starts from exists, has the same dataset, and does not start from that cell itself."""
+    """Check that its dataset and what it starts from exist, that both are one, and that it is not its own start."""
     data = suite.cells[cell].data
+    if data not in suite.datasets:
+        raise UserError(f"{where}.data: found {shown(data)}, allowed {', '.join(suite.datasets)}")
 
     def origin(name: str) -> str:
         start = origin_of(suite.cells[name])
@@ -205,7 +223,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
 def _check_attack(suite: Suite, name: str, where: str) -> None:
     entry = suite.attacks[name]
     if entry.target not in suite.cells:
-        raise UserError(f"{where}.target: found {entry.target!r}, allowed {', '.join(suite.cells)}")
+        raise UserError(f"{where}.target: found {shown(entry.target)}, allowed {', '.join(suite.cells)}")
     if entry.data != suite.cells[entry.target].data:
         raise UserError(f"{where}.data: found {entry.data}, allowed {suite.cells[entry.target].data} (the target's)")
     if isinstance(entry, InversionEntry):
@@ -225,6 +243,7 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
     check_features(attacks, sent, DATASETS[data.name].image_shape.image, where)
+    check_decoders(entry.inversions, sent, data, f"{where}.inversions")
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
     check_classes(entry, network.reidentification is not None, where)
 

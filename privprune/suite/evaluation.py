@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from privprune import published
 from privprune.defences import DEFENCES
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.pruning import PRUNING
 from privprune.published import Paper
 from privprune.settings import read
@@ -36,7 +36,7 @@ def check_section(
     """
     names = (*published.names(), CROSS)
     if not isinstance(section, Mapping):
-        raise UserError(f"{file}: evaluate: found {section!r}, allowed a mapping of papers: {', '.join(names)}")
+        raise UserError(f"{file}: evaluate: found {shown(section)}, allowed a mapping of papers: {', '.join(names)}")
     for name, entry in section.items():
         where = f"{file}: evaluate.{name}"
         if name not in names:
@@ -62,7 +62,7 @@ def _check_paper(
         _check_cell(cell, cells, place)
         if cell in needed:
             _check_attacks(
-                (attack,) if attack else (), cell, attacked, f"{place}: cell {cell!r} is not attacked", place
+                (attack,) if attack else (), cell, attacked, f"{place}: cell {shown(cell)} is not attacked", place
             )
 
 
@@ -72,7 +72,7 @@ def _check_controls(settings: EvaluateSettings, paper: Paper, where: str) -> Non
         if control.control not in (*paper.controls, *DEFENCES, *PRUNING):
             declared = ", ".join(paper.controls)
             raise UserError(
-                f"{where}.controls[{number}].control: found {control.control!r}, "
+                f"{where}.controls[{number}].control: found {shown(control.control)}, "
                 f"allowed {declared}, or the name of a defence or pruning method"
             )
 
@@ -92,12 +92,12 @@ def _check_cross(
             *((("methods", settings.membership, membership),) if row.cell not in without_members else ()),
             ("inversions", settings.inversion, inversion),
         ):
-            _check_attacks(wanted, row.cell, run, f"{place}: cell {row.cell!r} has no attack with {kind}", place)
+            _check_attacks(wanted, row.cell, run, f"{place}: cell {shown(row.cell)} has no attack with {kind}", place)
 
 
 def _check_cell(cell: str, cells: Collection[str], place: str) -> None:
     if cell not in cells:
-        raise UserError(f"{place}: cell {cell!r} does not exist, allowed {', '.join(cells)}")
+        raise UserError(f"{place}: cell {shown(cell)} does not exist, allowed {', '.join(cells)}")
 
 
 def _check_attacks(
@@ -107,4 +107,4 @@ def _check_attacks(
         raise UserError(f"{otherwise}, allowed a cell with an entry in `attack`")
     for attack in wanted:
         if attack not in attacked[cell]:
-            raise UserError(f"{place}: attack {attack!r} on {cell}, allowed {', '.join(attacked[cell])}")
+            raise UserError(f"{place}: attack {shown(attack)} on {cell}, allowed {', '.join(attacked[cell])}")

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from privprune.attacks.membership.checks.twice_the_budget import doubled
-from privprune.errors import UserError
+from privprune.datasets.prepare import DatasetSettings
+from privprune.errors import UserError, shown
 from privprune.suite.deployments import Entry
+from privprune.suite.sizes import check_odds, known_records
 from privprune.workflow.attack_entry import AttackEntry, ChosenAttack
 from privprune.workflow.context import NetworkSettings
 
@@ -20,6 +22,11 @@ class Cells(Protocol):
     @property
     def cells(self) -> Mapping[str, Entry]:
         """Name -> entry that makes the cell."""
+        ...
+
+    @property
+    def datasets(self) -> Mapping[str, DatasetSettings]:
+        """Name -> settings."""
         ...
 
     def network(self, cell: str) -> NetworkSettings:
@@ -51,7 +58,26 @@ def check_membership(suite: Cells, entry: AttackEntry, where: str) -> None:
         if chosen.method.needs_companion and entry.released_with is None:
             raise UserError(f"{place}: needs a second network, but released_with is null")
         _check_twice(entry, label, chosen, where)
+        _check_sizes(suite, entry, label, chosen, where)
     _check_companion(suite, entry, where)
+
+
+def _check_sizes(suite: Cells, entry: AttackEntry, label: str, chosen: ChosenAttack, where: str) -> None:
+    """Check an attack against the number of known records, at all odds that it runs at, and the side of the images."""
+    data, network = suite.datasets[entry.data], suite.network(entry.target)
+    known = [known_records(data, network)]
+    if label in entry.base_rates.attacks:
+        known += [check_odds(odds, data, network, f"{where}.base_rates.odds") for odds in entry.base_rates.odds]
+    for records in known:
+        try:
+            chosen.method.check(chosen.settings, records)
+        except ValueError as refused:
+            raise UserError(f"{where}.methods.{label}.{refused}") from None
+    farthest = max((max(abs(view.down), abs(view.right)) for view in chosen.views), default=0)
+    if farthest > known[0].side:
+        raise UserError(
+            f"{where}.methods.{label}: found queries shifted by {farthest} pixels, allowed at most {known[0].side}"
+        )
 
 
 def _check_shadows(suite: Cells, target: str, place: str) -> None:
@@ -69,7 +95,9 @@ def _check_companion(suite: Cells, entry: AttackEntry, where: str) -> None:
         return
     where = f"{where}.released_with"
     if other not in suite.cells or other == target:
-        raise UserError(f"{where}: found {other!r}, allowed null, {', '.join(c for c in suite.cells if c != target)}")
+        raise UserError(
+            f"{where}: found {shown(other)}, allowed null, {', '.join(c for c in suite.cells if c != target)}"
+        )
     if suite.cells[other].data != entry.data:
         raise UserError(f"{where}: found {other} with data {suite.cells[other].data}, allowed {entry.data}")
     for key in ("protocol", "seeds", "reserve_reference"):

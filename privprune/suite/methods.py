@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from privprune.attacks.inversion import Inversion
 from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.pools import half_of
 from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
 from privprune.pruning import PrunedCell, check_pruning, removal_method
 from privprune.suite.deployments import Entry
 from privprune.suite.shapes import network_shapes
+from privprune.suite.sizes import check_search
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.prune import PruneEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
@@ -37,15 +39,16 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
         entry.check_layers(shapes.weights, where)
         pruned = PrunedCell(shapes, training_records(data, network), network.reidentification is not None)
         _check_pruning(entry, pruned, where)
+        if entry.search is not None:
+            check_search(entry.search, data, network, f"{where}.search")
 
 
 def training_records(data: DatasetSettings, network: NetworkSettings) -> int:
     """Return how many records each network of a cell trains on, by the catalogue or the suite's own count."""
-    complete = DATASETS[data.name].train_records if data.expected is None else data.expected.train
-    records = complete if data.limit is None else min(data.limit, complete)
+    protocol, records = data.protocols[network.protocol], data.train_records
     if network.protocol == "clean":
-        return records // 2
-    reserved = data.protocols[network.protocol].reference if network.reserve_reference else 0
+        return half_of(protocol, records)
+    reserved = protocol.reference if network.reserve_reference else 0
     return records - reserved
 
 
@@ -63,6 +66,8 @@ def _defended(
         identities=network.reidentification is not None,
         model=network.model,
         shapes=network_shapes(data, network, where),
+        records=training_records(data, network),
+        classes=DATASETS[data.name].classes,
     )
 
 

@@ -10,18 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privprune.errors import UserError
+from privprune.tracking.database import database, local_store, lock, usable
 from privprune.tracking.expected import expected_runs
 from privprune.tracking.runs import TrackedRun
-from privprune.tracking.store import (
-    FINGERPRINT,
-    Store,
-    StoredRun,
-    database,
-    describe,
-    local_store,
-    lock,
-    without_password,
-)
+from privprune.tracking.store import FINGERPRINT, Store, StoredRun, describe, without_password
 
 LIVE = "privprune.live"
 KEY = "privprune.key"
@@ -86,21 +78,22 @@ def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
         raise UserError(f"{records_folder}: no such folder, run `dvc repro` to make its records")
     suite = records_folder.parent.name
     runs = {run.fingerprint: run for run in expected_runs(records_folder, root / "data")}
-    store = Store(store_uri)
-    with lock(database(store_uri) or database(local_store(root)) or root, "filling"):
-        experiment = store.experiment(suite)
-        owner = _owner(root)
-        stored = [run for run in store.runs(experiment) if OWNER in run.tags]
-        known = {run.tags[FINGERPRINT] for run in stored if FINGERPRINT in run.tags}
-        for old in stored:
-            if old.tags[OWNER] == owner:
-                _update(store, old, set(runs))
-        missing = [run for fingerprint, run in runs.items() if fingerprint not in known]
-        live = _live_runs(store, suite) if missing else {}
-        around = {OWNER: owner, CURRENT: "true"} | _source(root)
-        for run in missing:
-            link = {"privprune.live_run": live[run.key]} if run.key in live else {}
-            _write(store, experiment, run, around | link)
+    with usable(database(store_uri)):
+        store = Store(store_uri)
+        with lock(database(store_uri) or database(local_store(root)) or root, "filling"):
+            experiment = store.experiment(suite)
+            owner = _owner(root)
+            stored = [run for run in store.runs(experiment) if OWNER in run.tags]
+            known = {run.tags[FINGERPRINT] for run in stored if FINGERPRINT in run.tags}
+            for old in stored:
+                if old.tags[OWNER] == owner:
+                    _update(store, old, set(runs))
+            missing = [run for fingerprint, run in runs.items() if fingerprint not in known]
+            live = _live_runs(store, suite) if missing else {}
+            around = {OWNER: owner, CURRENT: "true"} | _source(root)
+            for run in missing:
+                link = {"privprune.live_run": live[run.key]} if run.key in live else {}
+                _write(store, experiment, run, around | link)
     return Filled(experiment, added=len(missing), found=len(runs) - len(missing))
 
 

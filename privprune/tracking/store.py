@@ -8,7 +8,6 @@ small stage.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
 import re
@@ -17,15 +16,14 @@ import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, unquote, urlsplit
-
-from filelock import FileLock, Timeout
+from urllib.parse import urlsplit
 
 from privprune.errors import UserError
+from privprune.tracking.database import database, local_store, lock, require_mlflow, usable
 from privprune.tracking.runs import MetricPoint
 
 FINGERPRINT = "privprune.fingerprint"
@@ -34,7 +32,6 @@ PARAMETERS_PER_BATCH = 100
 NAME_LENGTH, PARAMETER_LENGTH, TAG_LENGTH = 250, 6000, 8000
 RUNS_PER_PAGE = 1000
 SECONDS_TO_ANSWER = 5  # a server that takes longer counts as unreachable
-SECONDS_TO_LOCK = 300
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 Item = TypeVar("Item")
@@ -60,7 +57,7 @@ class Store:
             Exception: any exception of MLflow, a driver or the network for other stores.
 
         """
-        _require_mlflow()
+        require_mlflow()
         _configure()
         from mlflow.tracking import MlflowClient
 
@@ -156,48 +153,6 @@ class Store:
         self._client.delete_run(run)
 
 
-def local_store(root: Path) -> str:
-    """Return the address of the store that `mlflow ui` shows when it is started in the root."""
-    return f"sqlite:///{quote((root.resolve() / 'mlflow.db').as_posix())}"
-
-
-def database(uri: str) -> Path | None:
-    """Return the file of a SQLite store, None for other stores."""
-    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
-    return Path(unquote(match[1])).resolve() if match else None
-
-
-@contextlib.contextmanager
-def lock(beside: Path, kind: str) -> Iterator[None]:
-    """Let only one process at a time run the block.
-
-    Raises:
-        UserError: the lock file cannot be written, or another process keeps the lock for minutes.
-
-    """
-    path = beside.with_name(f"{beside.name}.{kind}")
-    try:
-        path.touch()  # fails at once, where the lock would retry until its timeout
-    except OSError as failure:
-        raise UserError(f"{path}: could not be written, {failure.strerror or failure}") from failure
-    try:
-        with FileLock(path, timeout=SECONDS_TO_LOCK):
-            yield
-    except Timeout:
-        raise UserError(f"{path}: another process has held it for {SECONDS_TO_LOCK} s, end it first") from None
-
-
-def _require_mlflow() -> None:
-    """Refuse to open a store without MLflow.
-
-    Raises:
-        UserError: MLflow is not installed.
-
-    """
-    if importlib.util.find_spec("mlflow") is None:
-        raise UserError('MLflow is not installed: `pip install "privprune[mlflow]"` installs it')
-
-
 def _configure() -> None:
     """Set the options that MLflow reads only from the environment; variables that the user has set are not changed."""
     settings = {
@@ -215,6 +170,7 @@ def _configure() -> None:
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints each failure with a traceback
     import mlflow.store.db.utils
 
     # By default MLflow retries a database that cannot be opened for 100 seconds, and has no setting for it.
@@ -222,12 +178,17 @@ def _configure() -> None:
 
 
 def _make(path: Path) -> None:
-    """Check a SQLite file, or create it in a temporary folder and move it, so that no incomplete file remains."""
+    """Check a SQLite file, or create it in a temporary folder and move it, so that no incomplete file remains.
+
+    Raises:
+        UserError: as `usable`.
+
+    """
     from mlflow.tracking import MlflowClient
 
-    try:
+    with usable(path):
         if path.exists():
-            with contextlib.closing(sqlite3.connect(path)) as connection:
+            with contextlib.closing(sqlite3.connect(path, SECONDS_TO_ANSWER)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_master")
             return
         for left_by_a_killed_process in path.parent.glob(f"{path.name}.new-*"):
@@ -236,11 +197,6 @@ def _make(path: Path) -> None:
             unfinished = local_store(Path(folder))
             MlflowClient(tracking_uri=unfinished).search_experiments(max_results=1)
             (Path(folder) / "mlflow.db").replace(path)
-    except (OSError, sqlite3.Error) as failure:
-        raise UserError(
-            f"{path}: cannot be used as MLflow's database ({failure}); it can be removed, all but runs of your own "
-            "is made again from the records"
-        ) from failure
 
 
 def _check_reachable(uri: str) -> None:

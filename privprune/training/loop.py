@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.progress.reporter import Reporter
-from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive
+from privprune.settings import Batch, Count, Fraction, NonNegative, Positive, Range
 from privprune.training.batches import Augmentation, TrainingData, augmented
 from privprune.training.divergence import check_finite, sums_of_weights
 from privprune.training.ensemble import Ensemble, side_of
@@ -20,6 +20,7 @@ from privprune.training.optimisers import optimiser_named
 from privprune.training.tasks import Classification, Task
 
 History = dict[str, list[list[float]]]  # name -> epochs x members
+Factor = Annotated[float, Range(1e-6, 1)]  # not above 1, where many milestones would lead beyond all numbers
 Masks = dict[str, Tensor]  # weight name -> bool [members, *weight.shape]
 
 
@@ -47,7 +48,7 @@ class ScheduleSettings:
 
     name: Literal["constant", "multistep", "multistep_idle_first", "cosine"]
     milestones: tuple[Count, ...]
-    factor: Positive
+    factor: Factor
 
     def rate(self, progress: float, epochs: int) -> float:
         """Return the multiplier of the learning rate after `progress` epochs of `epochs`."""
@@ -65,7 +66,7 @@ class TrainingPlan:
     """One training phase: length, batch size, optimiser, learning rate schedule, augmentation and precision."""
 
     epochs: Count
-    batch: AtLeastOne
+    batch: Batch
     optimiser: OptimiserSettings
     schedule: ScheduleSettings
     augmentation: Augmentation

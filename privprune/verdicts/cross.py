@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.records import MAKING, Record
-from privprune.settings import read
+from privprune.settings import Printed, read
 from privprune.verdicts.measured_cells import MeasuredCell, gather
 
 CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
@@ -24,7 +24,7 @@ NO_CLASSES = (
 class CrossRow:
     """One line of the matrix: the name of the defence in the table, and the cell that was attacked in both ways."""
 
-    defence: str
+    defence: Printed
     cell: str
 
 
@@ -48,7 +48,7 @@ class CrossSettings:
     def __post_init__(self) -> None:
         """Refuse a matrix without attacks or with a cell twice."""
         if self.reads != ALL_PAPERS:
-            raise ValueError(f"reads: found {self.reads!r}, allowed '.' for the records of all papers")
+            raise ValueError(f"reads: found {shown(self.reads)}, allowed '.' for the records of all papers")
         for name, labels in (("membership", self.membership), ("inversion", self.inversion)):
             if not labels or len(set(labels)) < len(labels):
                 raise ValueError(f"{name}: found {', '.join(labels) or 'none'}, allowed one attack or more, each once")
@@ -133,4 +133,4 @@ def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: st
 def _check(wanted: Iterable[str], run: Mapping[str, object], where: str, cell: str) -> None:
     for attack in wanted:
         if attack not in run:
-            raise UserError(f"{where} {attack!r}, allowed those run on {cell}: {', '.join(run)}")
+            raise UserError(f"{where} {shown(attack)}, allowed those run on {cell}: {', '.join(run)}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.published import Paper
 
 Threat = Literal["membership", "inversion"]
@@ -141,7 +141,7 @@ def check(settings: EvaluateSettings, paper: Paper, where: str) -> None:
 
     """
     if settings.reads != paper.paper:
-        raise UserError(f"{where}.reads: found {settings.reads!r}, allowed {paper.paper}, whose records are read")
+        raise UserError(f"{where}.reads: found {shown(settings.reads)}, allowed {paper.paper}, whose records are read")
     printed = [row.key for row in paper.rows if row.defence not in paper.averages]
     for number, row in enumerate(settings.rows):
         place = f"{where}.rows[{number}]"
@@ -161,7 +161,7 @@ def _check_attack(attack: str | None, paper: Paper, place: str, *, needed: bool)
     if attack is None and needed:
         raise UserError(f"{place}.attack: found null, allowed an attack, since the paper prints one for this row")
     if attack is not None and paper.threat == "inversion":
-        raise UserError(f"{place}.attack: found {attack!r}, allowed null, since the metrics name their attacks")
+        raise UserError(f"{place}.attack: found {shown(attack)}, allowed null, since the metrics name their attacks")
 
 
 def _check_key(names: tuple[str, ...], printed: Sequence[tuple[str, ...]], keys: tuple[str, ...], place: str) -> None:
@@ -170,4 +170,4 @@ def _check_key(names: tuple[str, ...], printed: Sequence[tuple[str, ...]], keys:
         allowed = dict.fromkeys(row[depth] for row in printed if row[:depth] == names[:depth])
         if names[depth] not in allowed:
             after = f" after {' / '.join(names[:depth])}" if depth else ""
-            raise UserError(f"{place}.{key}: found {names[depth]!r}{after}, allowed {', '.join(allowed)}")
+            raise UserError(f"{place}.{key}: found {shown(names[depth])}{after}, allowed {', '.join(allowed)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -198,12 +199,27 @@ def _attack(
     attack = chosen.attack
     if job.run.odds is not None:
         replayed = replay(attack, selected, job.run.odds, generators, checkpoints)
+        for target, scores in zip(job.targets, replayed, strict=True):
+            _check_finite(scores, job, target)
         return [_Scored(scores, None) for scores in replayed]
     if job.run.twice:
         attack = ChosenAttack.of(chosen.method, doubled(chosen.settings)).attack
     both = [evidence.with_selection() for evidence in selected]
     found = attack_each(attack, both, generators, checkpoints)
+    for target, scores in zip(job.targets, found, strict=True):
+        _check_finite(scores, job, target)
     return [_divided(scores, evidence) for scores, evidence in zip(found, selected, strict=True)]
+
+
+def _check_finite(scores: Scores, job: _Job, target: int) -> None:
+    """Refuse the scores of an attack network that diverged: ValueError, one line that begins with the key."""
+    for curve, values in scores.history.items():
+        place = next((number for number, value in enumerate(values, 1) if not math.isfinite(value)), None)
+        if place is not None:
+            raise ValueError(
+                f"methods.{job.label}: training diverged: found a {curve} that is not finite, target {target}, "
+                f"evaluation {place}; allowed a lower learning_rate"
+            )
 
 
 def _divided(scores: Scores, evidence: Evidence) -> _Scored:

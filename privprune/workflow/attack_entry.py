@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from privprune.attacks.choice import read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
-from privprune.settings import AtLeastOne, Positive
+from privprune.errors import shown
+from privprune.settings import Name, Range, Resamples, Seed
+
+Odds = Annotated[float, Range(1, 1000)]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,13 @@ class BaseRates:
     """
 
     attacks: tuple[str, ...]
-    odds: tuple[Positive, ...]
+    odds: tuple[Odds, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse odds that a record would not tell apart: ValueError, one line."""
+        written = [f"{odds:g}" for odds in self.odds]
+        if len(set(written)) < len(written):
+            raise ValueError(f"odds: found {', '.join(written)}, allowed each once, as written with six digits")
 
 
 @dataclass(frozen=True)
@@ -62,22 +71,22 @@ class AttackEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     target: str
     released_with: str | None
-    methods: dict[str, dict[str, object]]
+    methods: dict[Name, dict[str, object]]
     base_rates: BaseRates
     twice: tuple[str, ...]
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check that the methods that are run again exist."""
         for key, labels in (("base_rates.attacks", self.base_rates.attacks), ("twice", self.twice)):
             for label in labels:
                 if label not in self.methods:
-                    raise ValueError(f"{key}: found {label!r}, allowed {', '.join(self.methods)}")
+                    raise ValueError(f"{key}: found {shown(label)}, allowed {', '.join(self.methods)}")
 
     def chosen(self, where: str) -> dict[str, ChosenAttack]:
         """Build the attacks, by their labels.

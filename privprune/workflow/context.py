@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from privprune.defences.defence import DefenceContext
 from privprune.errors import UserError
 from privprune.models import CutSettings, ReidentificationSettings, pretrained_models
 from privprune.randomness import Purpose, generator
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import FileName, Range, Seed, Shadows
 from privprune.training.batches import TrainingData
 from privprune.training.loop import TrainingPlan
 
@@ -43,11 +43,11 @@ class NetworkSettings:
 
     model: str
     protocol: Literal["paper", "clean"]
-    seeds: tuple[Count, ...]
-    shadows: Count
+    seeds: tuple[Seed, ...]
+    shadows: Shadows
     reserve_reference: bool
-    small_dense: AtLeastOne | None
-    pretrained: str | None
+    small_dense: Annotated[int, Range(1, 100_000_000)] | None
+    pretrained: FileName | None
     cut: CutSettings | None
     reidentification: ReidentificationSettings | None
 

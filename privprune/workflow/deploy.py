@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from privprune.cells import Cell
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
 from privprune.models import WIRE, count_parameters, split
 from privprune.models.reidentification import NECK
-from privprune.settings import AtLeastOne, Count, Positive, Range
+from privprune.settings import Count, Name, Positive, Range, Repeats
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.inversion_targets import evenly_spaced
@@ -43,13 +43,13 @@ class DeployEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     cell: str
     network: Count
     opset: Annotated[int, Range(18, 23)]
     tolerance: Positive
-    repeats: AtLeastOne
+    repeats: Repeats
 
 
 def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkSettings | None, where: str) -> None:
@@ -66,7 +66,7 @@ def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkS
 
     """
     if network is None:
-        raise UserError(f"{where}.cell: found {entry.cell!r}, allowed {', '.join(cells)}")
+        raise UserError(f"{where}.cell: found {shown(entry.cell)}, allowed {', '.join(cells)}")
     if entry.data != cells[entry.cell]:
         raise UserError(f"{where}.data: found {entry.data}, allowed {cells[entry.cell]} (the cell's)")
     if entry.network >= len(network.seeds):

@@ -10,8 +10,8 @@ from privprune.attacks.choice import build_attack
 from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionAttack
 from privprune.attacks.inversion.method import Histories
 from privprune.checks import Check
-from privprune.errors import UserError
-from privprune.settings import AtLeastOne, read
+from privprune.errors import UserError, shown
+from privprune.settings import AtLeastOne, Name, Resamples, Seed, read
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,23 @@ class InversionEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     target: str
     released_with: str | None
     cut: Any
-    inversions: dict[str, dict[str, object]]
+    inversions: dict[Name, dict[str, object]]
     twice: tuple[str, ...]
     images: AtLeastOne | None
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check the type of the cut, and the labels: `original` names the panel of the true images."""
         if not (self.cut is None or isinstance(self.cut, str) or type(self.cut) is int):
-            raise ValueError(f"cut: found {self.cut!r}, allowed a block's name, a number of blocks, or null")
+            raise ValueError(f"cut: found {shown(self.cut)}, allowed a block's name, a number of blocks, or null")
         if self.released_with is not None:
-            raise ValueError(f"released_with: found {self.released_with!r}, allowed null with inversions")
+            raise ValueError(f"released_with: found {shown(self.released_with)}, allowed null with inversions")
         if not self.inversions or "original" in self.inversions:
             raise ValueError(
                 f"inversions: found {', '.join(self.inversions) or 'none'}, allowed at least one, none `original`"

@@ -38,7 +38,7 @@ from privprune.pruning import (
     removal_methods,
 )
 from privprune.randomness import Purpose, generator
-from privprune.settings import AtLeastOne, Key, OneOf
+from privprune.settings import Key, Name, OneOf, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
@@ -71,7 +71,7 @@ class PruneEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     origin: Annotated[str, Key("from")]
     method: Annotated[PruningSettings, OneOf(pruning_settings)]
@@ -80,7 +80,7 @@ class PruneEntry:
     defence: AnyDefence | None
     retrain: TrainingPlan
     keep_shadows: bool
-    stack: AtLeastOne
+    stack: Stack
 
     def __post_init__(self) -> None:
         """Check that the settings fit each other, and that pruning starts from a cell."""

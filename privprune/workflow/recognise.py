@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from privprune.cells import Cell
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
 from privprune.randomness import Purpose, generator, numpy_generator
-from privprune.settings import AtLeastOne
+from privprune.settings import Name, Resamples, Seed
 from privprune.training.batches import as_input
 from privprune.workflow.attack_outputs import Reconstructions
 from privprune.workflow.context import DataContext, check_same_data
@@ -45,12 +45,12 @@ class RecogniseEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     judge: str
     inversions: tuple[str, ...]
-    resamples: AtLeastOne
-    seed: int
+    resamples: Resamples
+    seed: Seed
 
     def __post_init__(self) -> None:
         """Check that there are labels, all different."""
@@ -83,7 +83,7 @@ def check_recognise(
 
     """
     if entry.judge not in lines:
-        raise UserError(f"{where}.judge: found {entry.judge!r}, allowed {', '.join(lines)}")
+        raise UserError(f"{where}.judge: found {shown(entry.judge)}, allowed {', '.join(lines)}")
     data, judge = lines[entry.judge]
     if entry.data != data:
         raise UserError(f"{where}.data: found {entry.data}, allowed {data} (the judge's)")

@@ -22,6 +22,7 @@ from privprune.metrics.membership import Scores, gain, gain_error
 from privprune.pruning import BudgetSettings, Candidate, SearchSettings, choose_budget
 from privprune.pruning.search import LEAST_MARGIN, standard_error
 from privprune.randomness import Purpose, generator
+from privprune.settings import Seed
 from privprune.training.ensemble import Ensemble
 from privprune.training.prediction import predict
 from privprune.training.trained import Trained
@@ -46,7 +47,7 @@ class SearchEntry:
 
     budgets: SearchSettings
     inference: dict[str, object]
-    seed: int
+    seed: Seed
 
 
 def search_budget(

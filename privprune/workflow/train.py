@@ -25,12 +25,12 @@ from privprune.defences import (
     starts_afresh,
 )
 from privprune.defences.defence import Defence
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.models import load_pretrained, reseed
 from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
-from privprune.settings import AtLeastOne, Key
+from privprune.settings import Key, Name, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
@@ -56,11 +56,11 @@ class TrainEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     network: NetworkSettings
     plan: TrainingPlan
-    stack: AtLeastOne
+    stack: Stack
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets; published weights that are used as they are need none."""
@@ -84,14 +84,14 @@ class HardenEntry:
 
     """
 
-    paper: str
+    paper: Name
     data: str
     origin: Annotated[str, Key("from")]
     network: NetworkSettings | None
     defence: AnyDefence
     plan: TrainingPlan
     keep_shadows: bool
-    stack: AtLeastOne
+    stack: Stack
 
     def __post_init__(self) -> None:
         """Check that `from` and `network` name exactly one source of the networks."""
@@ -121,9 +121,9 @@ def check_origin(origin: str, data: str, *kinds: str) -> None:
     """
     kind, _, name = origin.partition("/")
     if kind not in kinds or not name:
-        raise ValueError(f"from: found {origin!r}, allowed {' or '.join(f'{kind}/NAME' for kind in kinds)}")
+        raise ValueError(f"from: found {shown(origin)}, allowed {' or '.join(f'{kind}/NAME' for kind in kinds)}")
     if kind == "datasets" and name != data:
-        raise ValueError(f"from: found {origin!r}, allowed datasets/{data} (the entry's data)")
+        raise ValueError(f"from: found {shown(origin)}, allowed datasets/{data} (the entry's data)")
 
 
 def train_cell(

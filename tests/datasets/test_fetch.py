@@ -127,6 +127,10 @@ def test_wrong_settings_are_reported(wrong: dict[str, Any], message: str) -> Non
     [
         ({"limit": 1501}, "dataset digits: limit: found 1501, allowed at most 1500"),
         (
+            {"limit": 4, "protocols": {"paper": POOLS}},
+            r"dataset digits: found class \d in test and not in training, .* missing among 4 training records",
+        ),
+        (
             {"expected": {"classes": 10, "train": 1500, "test": 298}},
             "expected 10 classes, 1,500 train and 298 test records, found 10 classes, 1,500 train and 297 test",
         ),

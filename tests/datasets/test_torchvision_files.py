@@ -166,7 +166,13 @@ def test_inexact_records_of_a_verified_copy_do_not_exist(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("one", "one record number a line"), ("60", "allowed 0 to 59"), ("-1", "allowed 0 to 59"), ("", None)],
+    [
+        *(("one", "one record number a line"), ("60", "allowed 0 to 59"), ("-1", "allowed 0 to 59"), ("", None)),
+        (" ".join(map(str, range(60))), "found every training record, allowed a list that leaves some"),
+        (" ".join(map(str, range(50))), "found every training record, allowed a list that leaves some"),
+        (" ".join(map(str, range(50, 60))), "found every test record, allowed a list that leaves some"),
+        ("9" * 5000, "one record number a line"),
+    ],
 )
 def test_a_wrong_list_of_inexact_records_is_reported(
     tmp_path: Path, small_cifar10: SmallCifar, text: str, message: str | None
@@ -225,6 +231,11 @@ def test_damaged_mnist_accepted_as_found_is_reported(tmp_path: Path, small_mnist
 IMAGES = np.zeros((2, 3072), np.uint8)
 
 
+def modern_pickle(labels: Any) -> bytes:
+    """Return a batch with labels that the writer of Python 2's pickles does not write."""
+    return pickle.dumps({b"data": IMAGES, b"labels": labels}, 2)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -235,6 +246,11 @@ IMAGES = np.zeros((2, 3072), np.uint8)
         python2_pickle({b"data": IMAGES, b"labels": [1, 10]}),
         python2_pickle({b"data": IMAGES, b"labels": [1, -1]}),
         python2_pickle({b"data": IMAGES, b"labels": [b"a", b"b"]}),
+        modern_pickle([1.5, 2.5]),
+        modern_pickle([1.0, 2.0]),
+        modern_pickle([True, False]),
+        python2_pickle({b"data": IMAGES, b"labels": [b"1", b"2"]}),
+        modern_pickle([1, 2**70]),
         python2_pickle({b"data": IMAGES, b"labels": [[1], [2]]}),
         python2_pickle({b"data": IMAGES, b"labels": 1}),
         python2_pickle({b"data": IMAGES[:0], b"labels": []}),

@@ -20,6 +20,7 @@ from privprune.models.wire.local_dp import LocalDpSettings
 from privprune.models.wire.plain import PlainSettings
 from privprune.settings import read
 from privprune.training.batches import TrainingData, as_input
+from privprune.training.divergence import Diverged
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term, train
 
@@ -171,7 +172,7 @@ def test_it_needs_noise_on_a_wire(context: MakeSetting) -> None:
 def test_it_needs_more_records_than_clusters(context: MakeSetting) -> None:
     """The released form needs enough records in each class, the written form in all."""
     for form, clusters, told in ((WRITTEN, 14, "40 records for 42"), (RELEASED, 14, "13 records for 14")):
-        with pytest.raises(ValueError, match=f"cem: found {told} clusters"):
+        with pytest.raises(ValueError, match=f"form.clusters_per_class: found {told} clusters"):
             cem(settings(form={**form, "clusters_per_class": clusters}), context(0, cut=cut()), Defence())
 
 
@@ -179,3 +180,24 @@ def test_it_takes_one_network(context: MakeSetting) -> None:
     """A stack of networks is refused."""
     with pytest.raises(ValueError, match="cem: found several networks side by side, allowed stack: 1"):
         cem(settings(), context(0, 1, cut=cut()), Defence())
+
+
+@pytest.mark.parametrize("refit", [COLLECTED, SEPARATE])
+def test_a_training_that_has_diverged_ends_where_a_mixture_would_be_fitted(
+    toy: Toy, context: MakeSetting, refit: dict[str, str]
+) -> None:
+    """The epoch is that after whose last step the features were no numbers."""
+    own = context(0, cut=cut())
+
+    class Spoils(Term):
+        def update(self, step: Step) -> None:
+            for parameter in step.ensemble.module.parameters():
+                parameter.data.fill_(math.nan)
+
+        def penalty(self, step: Step) -> None:
+            self.update(step)
+
+    terms = (Spoils(), *cem(settings(refit=refit), own, Defence()).terms)
+    with pytest.raises(Diverged) as known:
+        trained(toy, own, terms)
+    assert known.value.epoch == 1

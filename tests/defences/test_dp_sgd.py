@@ -12,7 +12,7 @@ from torch import nn
 from toy import Toy
 
 from privprune.defences import DefenceContext
-from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, checks, dp_sgd, per_record
+from privprune.defences.dp_sgd import DpSgd, DpSgdSettings, checks, dp_sgd, least_epsilon, per_record
 from privprune.errors import UserError
 from privprune.models import BlockNet
 from privprune.models.layout import in_fast_layout
@@ -218,3 +218,13 @@ def test_what_opacus_cannot_train_is_refused_in_one_line(toy: Toy, context: Make
         train(ensemble, data, toy.plan(1), toy.generators(0), transform=DpSgd(privacy(), own))
     assert "\n" not in str(told.value)
     assert all(torch.equal(value, before[name]) for name, value in ensemble.state_dicts()[0].items())
+
+
+def test_the_least_epsilon_is_that_of_the_accountant_without_end_of_noise() -> None:
+    """However much noise is added, the RDP accountant of Opacus gives no smaller epsilon."""
+    from opacus.accountants import create_accountant  # noqa: PLC0415 (takes two seconds)
+
+    for delta in (1e-9, 1e-5, 0.001, 0.01):
+        accountant = create_accountant("rdp")
+        accountant.history = [(1e6, 1.0, 1)]
+        assert accountant.get_epsilon(delta=delta) == pytest.approx(least_epsilon(delta), abs=1e-6)

@@ -83,7 +83,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("deploy/cut/opset", 9),
         f"{DEPLOY}.opset: found 9, allowed at least 18 and at most 23",
     ),
-    "no tolerance": (put("deploy/cut/tolerance", 0), f"{DEPLOY}.tolerance: found 0, allowed above 0"),
+    "no tolerance": (
+        put("deploy/cut/tolerance", 0),
+        f"{DEPLOY}.tolerance: found 0, allowed at least 1e-12 and at most 1,000,000",
+    ),
 }
 
 

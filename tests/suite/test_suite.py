@@ -15,6 +15,7 @@ from privprune.datasets.catalogue import DATASETS
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
+from privprune.names import NAMES
 from privprune.published import names
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
@@ -75,11 +76,11 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
-    "name of the suite": (put("suite", "a/b"), "suite: found 'a/b', allowed letters, digits and _ + -"),
+    "name of the suite": (put("suite", "a/b"), f"suite: found 'a/b', allowed {NAMES}"),
     "device": (put("device", "gpu"), "device: found 'gpu', allowed found, cpu, cuda"),
     "name of a cell": (
         put("train/..", {}),
-        "train...: found this name, allowed letters, digits and _ + -",
+        f"train: found the name '..', allowed {NAMES}",
     ),
     "name twice": (
         put("harden/base", {}),
@@ -94,7 +95,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("train/base/plan/optimiser/learning_rate", "5e-4"),
         "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number",
     ),
-    "out of range": (put("prune/pruned/budget/ratio", 0.5), "prune.pruned.budget.ratio: found 0.5, allowed at least 1"),
+    "out of range": (
+        put("prune/pruned/budget/ratio", 0.5),
+        "prune.pruned.budget.ratio: found 0.5, allowed at least 1 and at most 1,000,000",
+    ),
     "unknown source": (
         put("datasets/digits/name", "mnits"),
         f"datasets.digits: name: found mnits, allowed {', '.join(DATASETS)}",
@@ -222,7 +226,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "one shadow model": (
         single_shadow,
-        "attack.base.methods.lira: needs shadow models, but base has shadows: 1, allowed at least 2",
+        "train.base.network.shadows: found 1, allowed at least 0 and at most 1,000, even",
     ),
     "released with no cell": (
         put("attack/pruned/released_with", "bse"),
@@ -246,7 +250,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "a cell called None": (
         put("train/None", {}),
-        "train.None: found this name, which stands for null, allowed others",
+        f"train: found the name 'None', allowed {NAMES}",
     ),
     "members of the wrong protocol": (
         lambda suite: suite["datasets"]["digits"]["protocols"].update(

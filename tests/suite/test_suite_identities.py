@@ -92,7 +92,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "one image of each": (
         put(f"{NETWORK}/reidentification/images", 1),
-        "train.places.network.reidentification.images: found 1, allowed at least 2",
+        "train.places.network.reidentification.images: found 1, allowed at least 2 and at most 65,536",
     ),
     "another batch": (
         put(f"{NETWORK}/reidentification/images", 5),

@@ -333,7 +333,8 @@ def test_another_store_that_fails_costs_one_warning(root: Path, kind: str, caplo
 # one import of all that MLflow needs for four processes
 FOUR_STAGES = """
 import os, pathlib, sys
-from privprune.tracking.store import Store, local_store
+from privprune.tracking.database import local_store
+from privprune.tracking.store import Store
 from stages.track import main
 Store(local_store(pathlib.Path(sys.argv[2]))).runs_of("none")
 for number in range(4):

@@ -20,7 +20,7 @@ from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel, as_channels_last
 from privprune.models.decoder import Standardise, check_decoder
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Depth, Repeats, Width
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class ClassDecoderSettings:
 
     attacker_data: AttackerData
     label: Literal["guess", "true"]
-    embedding: AtLeastOne
-    blocks: Count
-    width: AtLeastOne
-    queries: AtLeastOne
+    embedding: Width
+    blocks: Depth
+    width: Width
+    queries: Repeats
     rescale: bool
     fit: FitSettings
 

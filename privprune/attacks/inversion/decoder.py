@@ -21,7 +21,7 @@ from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.decoder import DecoderSize, Standardise, build_decoder, check_decoder, fold
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Depth, Repeats, Width
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class DecoderSettings:
     """
 
     attacker_data: AttackerData
-    blocks: Count
-    width: AtLeastOne
-    queries: AtLeastOne
+    blocks: Depth
+    width: Width
+    queries: Repeats
     start: Literal["fresh", "surrogate"]
     rescale: bool
     fit: FitSettings

@@ -22,7 +22,7 @@ from privprune.attacks.inversion.plateau import (
 )
 from privprune.attacks.inversion.threat_model import ThreatModel, as_channels_last
 from privprune.models.decoder import build_decoder
-from privprune.settings import AtLeastOne, NonNegative, Positive
+from privprune.settings import AtLeastOne, Batch, NonNegative, Positive
 from privprune.training.loop import ScheduleSettings
 from privprune.training.optimisers import Adam
 
@@ -46,7 +46,7 @@ class FitSettings:
     """
 
     epochs: AtLeastOne
-    batch: AtLeastOne
+    batch: Batch
     learning_rate: Positive
     weight_decay: NonNegative
     schedule: ScheduleSettings

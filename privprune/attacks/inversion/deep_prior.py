@@ -14,7 +14,7 @@ from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.objective import ObjectiveCurve
 from privprune.attacks.inversion.threat_model import ThreatModel
 from privprune.models.decoder import build_decoder
-from privprune.settings import AtLeastOne, Count, Positive
+from privprune.settings import AtLeastOne, Depth, Positive, Repeats, Width
 from privprune.training.optimisers import Adam
 
 _NOISE_CHANNELS = 32  # of the fixed input, as in Ulyanov et al.
@@ -36,11 +36,11 @@ class DeepPriorSettings:
     """
 
     images: AtLeastOne
-    blocks: Count
-    width: AtLeastOne
+    blocks: Depth
+    width: Width
     steps: AtLeastOne
     learning_rate: Positive
-    queries: AtLeastOne
+    queries: Repeats
 
 
 class DeepPriorAttack(Inversion):

@@ -30,7 +30,7 @@ from privprune.attacks.inversion.plateau import (
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.critic import build_critic
 from privprune.models.decoder import check_decoder
-from privprune.settings import AtLeastOne, Count, NonNegative, Positive
+from privprune.settings import AtLeastOne, Batch, Depth, NonNegative, Positive, Repeats, Width
 from privprune.training.loop import ScheduleSettings
 from privprune.training.optimisers import Adam
 
@@ -63,15 +63,15 @@ class GanSettings:
     """
 
     attacker_data: AttackerData
-    blocks: Count
-    width: AtLeastOne
-    queries: AtLeastOne
+    blocks: Depth
+    width: Width
+    queries: Repeats
     epochs: AtLeastOne
-    batch: AtLeastOne
+    batch: Batch
     critic_learning_rate: Positive
     generator_learning_rate: Positive
     schedule: ScheduleSettings
-    critic_steps: AtLeastOne
+    critic_steps: Repeats
     penalty: NonNegative
     mse_weight: NonNegative
     leaked_start: FitSettings | None

@@ -7,7 +7,7 @@ it against numbers that they print.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Self
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.pairs import FeatureImagePairs
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
 from privprune.models.decoder import draw_weights
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Range, Repeats, Width
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class LayerSettings:
 
     """
 
-    channels: AtLeastOne
-    kernel: AtLeastOne
-    stride: AtLeastOne
-    padding: Count
-    output_padding: Count
+    channels: Width
+    kernel: Annotated[int, Range(1, 64)]
+    stride: Annotated[int, Range(1, 64)]
+    padding: Annotated[int, Range(0, 64)]
+    output_padding: Annotated[int, Range(0, 64)]
 
     def side(self, before: int) -> int:
         """Return the side of the output for that of the input, in pixels."""
@@ -61,7 +61,7 @@ class InverseNetworkSettings:
 
     attacker_data: AttackerData
     layers: tuple[LayerSettings, ...]
-    queries: AtLeastOne
+    queries: Repeats
     fit: FitSettings
 
 

@@ -9,6 +9,7 @@ reach to have looked at the features: it costs a second, and nothing is trained.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from privprune.attacks.inversion.linear_estimator import LinearEstimator
 from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.plateau import HeldOutShare
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel
-from privprune.settings import AtLeastOne
+from privprune.settings import Range, RecordCount, Repeats
 
 _RECONSTRUCTED_AT_ONCE = 2_000  # images
 
@@ -37,9 +38,9 @@ class LmmseSettings:
     """
 
     attacker_data: AttackerData
-    queries: AtLeastOne
-    records: AtLeastOne | None
-    features: AtLeastOne
+    queries: Repeats
+    records: RecordCount | None
+    features: Annotated[int, Range(1, 20_000)]  # whose covariance is one dense matrix
     validation: HeldOutShare
 
 

@@ -16,7 +16,7 @@ from privprune.attacks.inversion.method import InversionAttack
 from privprune.attacks.inversion.objective import ObjectiveCurve
 from privprune.attacks.inversion.plateau import doubled_schedule
 from privprune.attacks.inversion.threat_model import AttackerData, ThreatModel, as_channels_last
-from privprune.settings import AtLeastOne, NonNegative, Positive
+from privprune.settings import AtLeastOne, NonNegative, Positive, Repeats
 from privprune.training.loop import ScheduleSettings
 from privprune.training.optimisers import Adam
 
@@ -48,13 +48,13 @@ class RmleSettings:
     attacker_data: AttackerData | None
     start: Literal["grey", "mean_image", "decoder"]
     decoder: DecoderSettings | None
-    restarts: AtLeastOne
+    restarts: Repeats
     steps: AtLeastOne
     learning_rate: Positive
     schedule: ScheduleSettings
     unit: Literal["variance", "one"]
     total_variation: NonNegative
-    queries: AtLeastOne
+    queries: Repeats
 
     def __post_init__(self) -> None:
         """Refuse a start for which the attacker has no images, or images without use: ValueError, one line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from privprune.attacks.membership.attack import Attack
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged
+from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.attacks.membership.view import View
 from privprune.metrics.membership import Scores
-from privprune.settings import AtLeastOne, Positive
+from privprune.settings import Positive, Range, Repeats
 
 _HIDDEN = 10  # units of each of the two hidden layers, attacks.py of the released code
 _SLOPE = 0.01  # of its leaky ReLU for negative values
@@ -34,7 +34,7 @@ class ShiftedQueries:
     """
 
     name: Literal["shifted"]
-    shift: AtLeastOne
+    shift: Annotated[int, Range(1, 64)]
     mirrored: bool
 
     def views(self) -> tuple[View, ...]:
@@ -58,7 +58,7 @@ class NoisyQueries:
 
     name: Literal["noisy"]
     deviation: Positive
-    draws: AtLeastOne
+    draws: Repeats
 
     def views(self) -> tuple[View, ...]:
         """Return all queries but that of the record as it is."""
@@ -154,6 +154,7 @@ METHOD = MembershipAttack(
     settings=LabelOnlySettings,
     attack=label_only,
     views=views_of,
+    check=check_training,
     checks=converged,
     examples=(
         {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.attacks.membership.view import View
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
-from privprune.settings import AtLeastOne, Count
+from privprune.settings import Range, Repeats
 
 _SMALLEST_DEVIATION = 1e-12  # avoids a division by 0 where all shadow models have the same confidence
 _DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))  # of shifts: down, right
@@ -37,8 +37,8 @@ class LiRASettings:
 
     mode: Literal["online", "offline"]
     variance: Literal["fixed", "per_record"]
-    queries: AtLeastOne
-    shift: Count
+    queries: Repeats
+    shift: Annotated[int, Range(0, 64)]
 
     def __post_init__(self) -> None:
         """Refuse more queries than there are, and shifts by nothing or of nothing: ValueError, one line."""

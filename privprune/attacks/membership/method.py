@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,41 @@ def _one_query(_: Any) -> tuple[View, ...]:
 
 
 @dataclass(frozen=True)
+class KnownRecords:
+    """What an attacker knows, as its suite describes it before anything is trained.
+
+    Attributes:
+        members: number of records that are known as members.
+        nonmembers: number of those that are known as non-members.
+        side: of the images, in pixels.
+
+    """
+
+    members: int
+    nonmembers: int
+    side: int
+
+
+def check_held_out(validation: float, known: KnownRecords) -> None:
+    """Refuse a share of the known records that is no record, or all of them, of members or of non-members.
+
+    Raises:
+        ValueError: begins with the key `validation`.
+
+    """
+    for kind, count in (("members", known.members), ("non-members", known.nonmembers)):
+        if not 0 < math.floor(count * validation) < count:
+            raise ValueError(
+                f"validation: found {validation:g} of {count} known {kind}, allowed a share that leaves records on "
+                "both sides"
+            )
+
+
+def _accept_all(settings: Any, known: KnownRecords) -> None:
+    """Accept all settings that could be read."""
+
+
+@dataclass(frozen=True)
 class MembershipAttack:
     """Declaration of one membership attack.
 
@@ -31,6 +67,8 @@ class MembershipAttack:
             entry of a suite names that network's cell as `released_with`.
         views: settings -> the changed records that the target (and the shadow models, where the attack needs them) are
             queried with, besides each record as it is; `Outputs.views` has the answers.
+        check: validates settings against what the attacker knows, before anything is trained; raises a ValueError that
+            begins with the key at fault.
         checks: (settings, scores of each target) -> checks of the attack itself, such as whether its network had
             converged. Those that all attacks share are made by the stage.
         examples: settings as a suite has them, with the key `attack`, that run in about a second; the tests that all
@@ -46,6 +84,7 @@ class MembershipAttack:
     needs_shadows: bool = False
     needs_companion: bool = False
     views: Callable[[Any], tuple[View, ...]] = _one_query
+    check: Callable[[Any, KnownRecords], None] = _accept_all
     checks: Callable[[Any, Sequence[Scores]], tuple[Check, ...]] = no_checks
     examples: tuple[Mapping[str, object], ...] = ()
     control: bool = False

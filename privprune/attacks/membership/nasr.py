@@ -13,13 +13,13 @@ from torch import Tensor
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
@@ -49,10 +49,10 @@ class NasrSettings:
     variant: NasrVariant
     initialisation: Initialisation
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     learning_rate: Positive
-    batch: AtLeastOne
+    batch: Batch
     validation: Fraction
 
     def __post_init__(self) -> None:
@@ -249,10 +249,17 @@ class _StackedAttack:
 
 _EXAMPLE = {"attack": "nasr", "steps": 100, "interval": 10, "patience": 4, "learning_rate": 0.001, "batch": 48}
 
+
+def check_nasr(settings: NasrSettings, known: KnownRecords) -> None:
+    """Refuse a share that holds nothing out: ValueError, one line."""
+    check_held_out(settings.validation, known)
+
+
 METHOD = MembershipAttack(
     name="nasr",
     settings=NasrSettings,
     attack=NasrAttack,
+    check=check_nasr,
     checks=converged,
     examples=(
         {**_EXAMPLE, "variant": "paper", "initialisation": "he", "validation": 0.2},

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.attacks.membership.evidence import Evidence, Outputs
+from privprune.attacks.membership.method import KnownRecords, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.checks import Check, check
@@ -22,7 +23,7 @@ from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.initialisation import allocate
 from privprune.models.random_layers import reseed
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
@@ -44,10 +45,10 @@ class PlateauSettings:
     """
 
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     validation: Fraction
-    batch: AtLeastOne
+    batch: Batch
     learning_rate: Positive
 
     def __post_init__(self) -> None:
@@ -56,6 +57,25 @@ class PlateauSettings:
             raise ValueError(f"batch: found {self.batch}, allowed at least 2, a member and a non-member")
         if not 0 < self.validation < 1:
             raise ValueError(f"validation: found {self.validation:g}, allowed above 0 and below 1")
+
+
+class Trains(Protocol):
+    """The settings of an attack whose network is trained to a plateau, if it has one."""
+
+    @property
+    def training(self) -> PlateauSettings | None:
+        """How the network is trained; None where there is no network."""
+        ...
+
+
+def check_training(settings: Trains, known: KnownRecords) -> None:
+    """Refuse a share that holds nothing out: ValueError, one line that begins with the key."""
+    if settings.training is None:
+        return
+    try:
+        check_held_out(settings.training.validation, known)
+    except ValueError as refused:
+        raise ValueError(f"training.{refused}") from None
 
 
 class LearntAttack:

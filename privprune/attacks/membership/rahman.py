@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
-from privprune.attacks.membership.method import MembershipAttack
+from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import AtLeastOne, Fraction, Positive, Repeats, Width
 from privprune.training.optimisers import Adam
 
 _GOLDEN_RATIO = 0.6180339887498949  # its multiples lie evenly between whole numbers
@@ -41,9 +41,9 @@ class RahmanSettings:
     """
 
     order: Literal["sorted", "class"]
-    hidden: AtLeastOne
+    hidden: Width
     steps: AtLeastOne
-    interval: AtLeastOne
+    interval: Repeats
     patience: AtLeastOne
     learning_rate: Positive
     validation: Fraction
@@ -225,10 +225,17 @@ def _weights(members: Tensor, nonmembers: Tensor, odds: float, classes: int) -> 
 _EXAMPLE = {"attack": "rahman", "hidden": 16, "steps": 100, "interval": 10, "patience": 5, "learning_rate": 0.01}
 _EXAMPLE |= {"validation": 0.2}
 
+
+def check_rahman(settings: RahmanSettings, known: KnownRecords) -> None:
+    """Refuse a share that holds nothing out: ValueError, one line."""
+    check_held_out(settings.validation, known)
+
+
 METHOD = MembershipAttack(
     name="rahman",
     settings=RahmanSettings,
     attack=RahmanAttack,
+    check=check_rahman,
     checks=converged,
     examples=(
         {**_EXAMPLE, "order": "sorted"},

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from privprune.attacks.membership.attack import Attack
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged
+from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.signals import log_confidence, log_posteriors
 from privprune.attacks.membership.thresholds import Signal, score_with_threshold
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
-from privprune.settings import AtLeastOne
+from privprune.settings import Width
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ReleasedTogetherSettings:
     """
 
     score: Literal["difference", "network"]
-    hidden: AtLeastOne | None
+    hidden: Width | None
     training: PlateauSettings | None
 
     def __post_init__(self) -> None:
@@ -146,6 +146,7 @@ METHOD = MembershipAttack(
     settings=ReleasedTogetherSettings,
     attack=released_together,
     needs_companion=True,
+    check=check_training,
     checks=converged,
     examples=(
         {"attack": "released_together", "score": "difference", "hidden": None, "training": None},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from privprune.attacks.membership.evidence import Outputs
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged
+from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.signals import log_posteriors
 from privprune.attacks.membership.view import View
 from privprune.models.random_layers import RandomDropout
-from privprune.settings import AtLeastOne, Fraction, Positive
+from privprune.settings import Fraction, Positive, Range, Repeats, Width
 
 _HEADS = 4  # of the attention, transformer.py of the released code
 _WIDER = 2  # hidden units of a layer's perceptron per unit of its width; 128 of 64 in the released code
@@ -38,9 +38,9 @@ class SamiaSettings:
 
     inputs: Literal["posteriors", "logarithms"]
     deviation: Positive
-    draws: AtLeastOne
-    width: AtLeastOne
-    layers: AtLeastOne
+    draws: Repeats
+    width: Width
+    layers: Annotated[int, Range(1, 32)]
     dropout: Fraction
     training: PlateauSettings
 
@@ -157,6 +157,7 @@ METHOD = MembershipAttack(
     settings=SamiaSettings,
     attack=SamiaAttack,
     views=noisy_views,
+    check=check_training,
     checks=converged,
     examples=(
         {

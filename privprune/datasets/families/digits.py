@@ -8,7 +8,7 @@ from privprune.datasets.catalogue import DatasetInfo
 from privprune.datasets.raw import RawDataset
 from privprune.datasets.sources import Source, SourceInfo
 
-TRAIN = 1500
+TRAIN, TEST = 1500, 297
 DIVISION_SEED = 0  # the set has no official division into train and test; this one is ours
 
 
@@ -28,6 +28,7 @@ METHOD = DatasetInfo(
     size=8,
     classes=10,
     train_records=TRAIN,
+    test_records=TEST,
     read=read_digits,
     source=SourceInfo("bundled", "scikit-learn"),
 )

@@ -62,6 +62,7 @@ METHOD = DatasetInfo(
     size=224,
     classes=1000,
     train_records=1_281_167,
+    test_records=50_000,
     read=read_imagenet,
     source=SOURCE,
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from privprune.datasets.catalogue import DatasetInfo
-from privprune.datasets.families.digits import TRAIN, read_digits
+from privprune.datasets.families.digits import TEST, TRAIN, read_digits
 from privprune.datasets.raw import RawDataset
 from privprune.datasets.sources import Source, SourceInfo
 
@@ -42,6 +42,7 @@ METHODS = (
         size=8,
         classes=_CLASSES,
         train_records=TRAIN,
+        test_records=TEST,
         read=read_random_labels,
         source=SourceInfo("bundled", "scikit-learn"),
     ),
@@ -51,6 +52,7 @@ METHODS = (
         size=_SIDE,
         classes=_CLASSES,
         train_records=_TRAIN_IMAGES,
+        test_records=_TEST_IMAGES,
         read=read_gaussian_images,
         source=SourceInfo("bundled", "privprune, which draws it"),
     ),

@@ -199,6 +199,7 @@ METHOD = DatasetInfo(
     size=SIDE,
     classes=len(PHOTOGRAPHS) * TRAIN,
     train_records=len(PHOTOGRAPHS) * TRAIN * len(CAMERAS) * VIEWS,
+    test_records=len(PHOTOGRAPHS) * TEST * len(CAMERAS) * VIEWS,
     read=read_photo_reid,
     source=SourceInfo("bundled", "scikit-image"),
     identities=True,

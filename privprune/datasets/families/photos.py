@@ -197,6 +197,7 @@ METHOD = DatasetInfo(
     size=TILE,
     classes=len(PHOTOGRAPHS),
     train_records=len(PHOTOGRAPHS) * TRAIN,
+    test_records=len(PHOTOGRAPHS) * TEST,
     read=read_photos,
     source=SourceInfo("bundled", "scikit-image"),
 )

@@ -138,6 +138,7 @@ METHOD = DatasetInfo(
     size=SIDE,
     classes=200,
     train_records=100_000,
+    test_records=10_000,
     read=read_tiny_imagenet,
     source=SourceInfo(
         "downloaded",

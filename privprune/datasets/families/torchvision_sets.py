@@ -139,6 +139,9 @@ def _cifar_set(name: str, kind: Any, source: Source, label_key: bytes, classes: 
         inexact = _inexact(folder / "inexact.txt", len(labels))
         exact = np.setdiff1d(np.arange(len(labels)), inexact)
         images, labels, train = images[exact], labels[exact], int(np.sum(exact < train))
+        if not 0 < train < len(labels):
+            lost = "test" if train else "training"
+            raise UserError(f"{folder / 'inexact.txt'}: found every {lost} record, allowed a list that leaves some")
         notes.append(f"{len(inexact)} inexact records dropped")
     if any(batches[file][2] for file, _ in kind.train_list):
         notes.append("train file names are placeholders")
@@ -180,13 +183,26 @@ def _batch(content: bytes, name: str, label_key: bytes, classes: int) -> tuple[A
     """Return images uint8 [n, 3072], labels int64 [n], and whether the file names are only `train_` and a number."""
     batch = load_plain(content, name)
     try:
-        images, labels = np.asarray(batch[b"data"]), np.asarray(batch[label_key], dtype=np.int64)
+        images, labels = np.asarray(batch[b"data"]), _whole_numbers(batch[label_key])
         names = batch.get(b"filenames", [])
         placeholders = bool(names) and all(text[:6] == b"train_" and text[6:11].isdigit() for text in names)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as broken:
         raise UserError(f"{name}: not a batch of CIFAR images ({type(broken).__name__}: {broken})") from None
     _check_records(name, images, labels, (3072,), classes)
     return images, labels, placeholders
+
+
+def _whole_numbers(labels: Any) -> Array:
+    """Return labels as int64.
+
+    Raises:
+        ValueError: one is not an integer; NumPy would cut 1.5 off to 1, and read a text.
+
+    """
+    found = np.asarray(labels)
+    if found.size and found.dtype.kind not in "iu":
+        raise ValueError(f"found labels of the type {found.dtype}, allowed integers")
+    return found.astype(np.int64)
 
 
 def _inexact(path: Path, records: int) -> Array:
@@ -236,6 +252,7 @@ METHODS = (
         size=28,
         classes=10,
         train_records=60_000,
+        test_records=10_000,
         read=read_mnist,
         source=_source("MNIST/raw", "MNIST/raw/*-ubyte.gz"),
     ),
@@ -245,6 +262,7 @@ METHODS = (
         size=28,
         classes=10,
         train_records=60_000,
+        test_records=10_000,
         read=read_fashion_mnist,
         source=_source("FashionMNIST/raw", "FashionMNIST/raw/*-ubyte.gz"),
     ),
@@ -254,6 +272,7 @@ METHODS = (
         size=32,
         classes=10,
         train_records=50_000,
+        test_records=10_000,
         read=read_cifar10,
         source=_source("cifar-10-batches-py", "cifar-10-python.tar.gz"),
     ),
@@ -263,6 +282,7 @@ METHODS = (
         size=32,
         classes=100,
         train_records=50_000,
+        test_records=10_000,
         read=read_cifar100,
         source=_source("cifar-100-python", "cifar-100-python.tar.gz"),
     ),

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from privprune.checks import Check
 from privprune.defences.cem.form import FORMS
 from privprune.defences.cem.settings import CemSettings
@@ -47,8 +50,18 @@ def check_cem(settings: CemSettings, cell: DefendedCell) -> None:
     """
     needs_noise(cell.cut)
     check_weight("weight", settings.weight)
+    _check_clusters(settings, torch.arange(cell.records) % cell.classes, cell.classes)  # at best, classes are equal
     if settings.base is not None:
         DEFENCES[settings.base.name].check(settings.base, cell)
+
+
+def _check_clusters(settings: CemSettings, labels: Tensor, classes: int) -> None:
+    """Refuse more clusters than records: ValueError, one line."""
+    records, clusters = FORMS[settings.form.name].records_and_clusters(settings.form, labels, classes)
+    if records < clusters:
+        raise ValueError(
+            f"form.clusters_per_class: found {records} records for {clusters} clusters, allowed at least as many"
+        )
 
 
 def checks(settings: CemSettings, trained: Trained) -> tuple[Check, ...]:
@@ -72,10 +85,7 @@ def cem(settings: CemSettings, context: DefenceContext, base: Defence) -> Defenc
     deviation = needs_noise(context.cut)
     if len(context.generators) != 1:
         raise ValueError("cem: found several networks side by side, allowed stack: 1")
-    labels = context.labels[context.members[0]]
-    records, clusters = FORMS[settings.form.name].records_and_clusters(settings.form, labels, context.classes)
-    if records < clusters:
-        raise ValueError(f"cem: found {records} records for {clusters} clusters, allowed at least as many")
+    _check_clusters(settings, context.labels[context.members[0]], context.classes)
     return replace(base, terms=(*base.terms, Cem(settings, context, deviation)))
 
 

@@ -22,7 +22,7 @@ from privprune.defences.cem.form import FormMethod, flat
 from privprune.defences.cem.known_gradient import with_gradient
 from privprune.defences.defence import DefenceContext
 from privprune.metrics.clusters import Clusters, k_means
-from privprune.settings import AtLeastOne, NonNegative, Positive, Range
+from privprune.settings import NonNegative, Positive, Range, Repeats
 from privprune.training.loop import Step
 
 _FILLED_WEIGHT = 0.01  # with which the code pads the list of weights
@@ -50,7 +50,7 @@ class AsReleasedSettings:
     """
 
     name: Literal["as_released"]
-    clusters_per_class: AtLeastOne
+    clusters_per_class: Repeats
     floor: Positive
     threshold: NonNegative
     batch_factor: Positive

@@ -23,7 +23,7 @@ from privprune.defences.cem.form import FormMethod, flat
 from privprune.defences.cem.known_gradient import with_gradient
 from privprune.defences.defence import DefenceContext
 from privprune.metrics.clusters import Clusters, k_means
-from privprune.settings import AtLeastOne
+from privprune.settings import Repeats
 from privprune.training.loop import Step
 
 
@@ -40,7 +40,7 @@ class AsWrittenSettings:
     """
 
     name: Literal["as_written"]
-    clusters_per_class: AtLeastOne
+    clusters_per_class: Repeats
     covariance: Literal["full", "from_fit", "diagonal"]
 
 

@@ -13,6 +13,7 @@ from privprune.defences.cem.form import FORMS
 from privprune.defences.cem.settings import CemSettings
 from privprune.defences.defence import DefenceContext
 from privprune.defences.gradient_share import gradient_share
+from privprune.training.divergence import Diverged
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term
 
@@ -42,7 +43,7 @@ class Cem(Term):
     def warm_up(self, ensemble: Ensemble) -> None:
         """Fit the first mixture."""
         assert isinstance(self._settings.refit, SeparatePassSettings)  # noqa: S101 (else there is no warm-up)
-        self._form.fit(self._separate(self._settings.refit, ensemble))
+        self._fit(self._separate(self._settings.refit, ensemble), 1)
 
     def penalty(self, step: Step) -> Tensor | None:
         """Return lambda * L_C; None while there is no mixture."""
@@ -64,9 +65,15 @@ class Cem(Term):
         if not step.last_of_epoch or self._last_epoch(step):
             return
         if isinstance(self._settings.refit, SeparatePassSettings):
-            self._form.fit(self._separate(self._settings.refit, step.ensemble))
+            self._fit(self._separate(self._settings.refit, step.ensemble), step.epoch + 1)
         else:
-            self._form.fit(self._collector.take())
+            self._fit(self._collector.take(), step.epoch + 1)
+
+    def _fit(self, features: Features, epoch: int) -> None:
+        """Fit the mixture to features; those of a training that has diverged have none."""
+        if not bool(features.values.isfinite().all()):
+            raise Diverged("training with cem", epoch, (0,))
+        self._form.fit(features)
 
     def _last_epoch(self, step: Step) -> bool:
         return step.epoch + 1 == self._context.epochs
