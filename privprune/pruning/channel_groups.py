@@ -106,6 +106,19 @@ def removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
     return Removable(tuple(groups), blocks)
 
 
+def wire_group(model: BlockNet, parts: Removable) -> CoupledChannels | None:
+    """Return the channels that the edge sends: those that a layer of the cloud reads; None if they cannot be removed.
+
+    Args:
+        model: a network with a cut.
+        parts: what can be removed of it.
+
+    """
+    edge = edge_blocks(model)
+    crossing = (group for group in parts.groups if any(name.split(".")[0] not in edge for name in group.readers))
+    return next(crossing, None)
+
+
 def edge_blocks(model: BlockNet) -> tuple[str, ...]:
     """Return the names of the blocks that the edge device runs, without the wire."""
     return model.block_names[: model.block_names.index(WIRE)]

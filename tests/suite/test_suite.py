@@ -110,7 +110,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown method": (
         put("prune/pruned/method/name", "adm"),
-        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, soft_mask",
+        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, random_channels, soft_mask",
     ),
     "unknown defence": (
         put("harden/game/defence/name", "minmax"),

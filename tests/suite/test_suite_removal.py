@@ -23,7 +23,11 @@ def softly(suite: Suite) -> None:
         "learning_rate": 0.1,
         "momentum": 0.9,
         "structures": "both",
-        "threshold": {"name": "share", "removed": 0.5},
+        "weigh": "equal",
+        "widths": {"multiple": 1, "least": 1},
+        "wire_removed": None,
+        "distillation": None,
+        "threshold": {"name": "share", "removed": 0.5, "of": "parameters"},
         "plan": copy.deepcopy(entry["retrain"]),
     }
     entry.update({"from": "models/cut", "method": method, "budget": None, "paper": "cem"})
@@ -53,11 +57,11 @@ BUDGET = {"keep": None, "ratio": 4, "dense_layers": []}
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "budget": (
         put("prune/soft/budget", BUDGET),
-        ": budget: found one with soft_mask, allowed null exactly for soft_mask",
+        ": budget: found one with soft_mask, allowed null exactly for random_channels, soft_mask",
     ),
     "no budget": (
         put("prune/pruned/budget", None),
-        "pruned: budget: found null with admm, allowed null exactly for soft_mask",
+        "pruned: budget: found null with admm, allowed null exactly for random_channels, soft_mask",
     ),
     "stack": (
         put("prune/soft/stack", 2),
@@ -73,7 +77,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "share that cannot be reached": (
         put("prune/soft/method/threshold/removed", 0.999),
-        (".method.threshold.removed: found 0.999, allowed up to 0.992, where one channel of every group is left"),
+        (
+            ".method.threshold.removed: found 0.999, allowed up to 0.992 of the parameters, "
+            "where every group has its fewest channels"
+        ),
     ),
     "masks that cannot reach zero": (
         put("prune/soft/method/sparsity", 1.5),
