@@ -1,7 +1,7 @@
 """Distillation: the smaller network learns from the answers of the dense one while it is retrained.
 
-GAL (Lin et al., CVPR 2019), whose wording PATROL borrows, trains without labels: the squared difference of the logits of
-both networks, and a discriminator, take their place. Here the task's own loss stays and there is no discriminator; the
+GAL (Lin et al., CVPR 2019), whose wording PATROL borrows, trains without labels: the squared difference of both
+sets of logits and a discriminator take their place. Here the task's own loss stays and there is no discriminator; the
 sources of PATROL say nothing about either. `divergence` is the loss of Hinton et al. 2015 (arXiv 1503.02531).
 """
 
