@@ -31,7 +31,7 @@ from privprune.pruning.method import EXAMPLE_PLAN, Fit, PrunedCell, RemovalMetho
 from privprune.pruning.removal import fold, remove
 from privprune.pruning.selection import Selection, StructureMasks, WidthRules
 from privprune.pruning.soft_mask_settings import SoftMaskSettings
-from privprune.pruning.soft_mask_term import SoftMask
+from privprune.pruning.soft_mask_term import REVIVED, SoftMask
 from privprune.pruning.sparsity import needed_weight, sparsity_weights
 from privprune.pruning.threshold import Removal, ShareThreshold, Target
 from privprune.training.ensemble import Ensemble
@@ -40,7 +40,6 @@ from privprune.training.trained import Trained
 
 LEAST_DRIFT = 1.0  # masks start at 1: with less, none can reach 0, and removal chooses by rank among like masks
 AT_ZERO = 1.0  # share of what is removed: what is not scaled to 0 is still in use (issue 13: mAP .378 to .140)
-_REVIVED = 0.01  # mask of a channel that stays for the sake of its layer's width: with 0 it would get no gradient
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,9 @@ def _target(
 
 
 def _revived(masks: StructureMasks, kept: Selection) -> StructureMasks:
-    """Give the channels that stay although their mask is 0 a small mask, so that they can be retrained."""
+    """Give the channels that stay for the sake of a layer's width, although their mask is 0, a small mask."""
     channels = {
-        name: torch.where(kept.channels[name] & (mask == 0), _REVIVED, mask) for name, mask in masks.channels.items()
+        name: torch.where(kept.channels[name] & (mask == 0), REVIVED, mask) for name, mask in masks.channels.items()
     }
     return StructureMasks(channels, masks.blocks)
 

@@ -21,6 +21,8 @@ from privprune.pruning.sparsity import SparsityWeights
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Step, Term
 
+REVIVED = 0.01  # mask of a channel that came to 0 and stays: with 0, a ReLU behind it would pass it no gradient
+
 
 def _never(masks: StructureMasks) -> bool:
     """Let the masks change until the end of the phase."""
@@ -63,7 +65,8 @@ class SoftMask(Term):
         Args:
             settings: of the steps.
             parts: the structures.
-            enough: whether the masks at 0 suffice; asked when an epoch ends. Once they do, no mask changes any more.
+            enough: whether the masks at 0 suffice; asked when an epoch ends, of the masks as they came to 0. Once they
+                do, no mask changes any more.
             weights: what the sparsity of each structure is multiplied by; None for 1.
             rules: as many channels of a group as must stay are never drawn to 0.
 
@@ -87,6 +90,7 @@ class SoftMask(Term):
         self.masks = StructureMasks(channels, blocks)
         self._all = [*channels.values(), *blocks.values()]
         self._velocities = [torch.zeros_like(mask) for mask in self._all]
+        self._arrivals = [torch.full_like(mask, torch.inf, requires_grad=False) for mask in self._all]
         own = self._weights
         named = [*(own.channels[name] for name in channels), *(own.blocks[name] for name in blocks)] if own else []
         self._sparsities = [self._settings.sparsity * weight for weight in named or [1.0] * len(self._all)]
@@ -118,9 +122,38 @@ class SoftMask(Term):
             moved = mask - settings.learning_rate * (velocity + self._sparsities[number])
             if number < len(self._fewest):
                 moved = _spared(moved, mask, self._fewest[number])
+            self._arrivals[number] = _arrival(self._arrivals[number], mask, moved, self._steps)
             mask.copy_(moved.clamp_(min=0))
         if step.last_of_epoch:
-            self._settled = self._enough(self.masks)
+            self._settled = self._settle()
+
+    def _settle(self) -> bool:
+        """Return whether the masks at 0 suffice, and take back those that came there later than was needed.
+
+        An epoch can draw many masks to 0, often a whole layer at once. They are ordered by the moment at which they
+        came to 0, and the first of them that suffice stay there.
+        """
+        arrivals = [arrival.cpu() for arrival in self._arrivals]
+        times = torch.cat([arrival.flatten() for arrival in arrivals]).unique()
+        times = times[times.isfinite()]
+        low, high = 0, len(times)
+        while low < high:
+            middle = (low + high) // 2
+            late = [(arrival > times[middle]).float() for arrival in arrivals]
+            low, high = (low, middle) if self._enough(self._as_masks(late)) else (middle + 1, high)
+        if low == len(times):
+            return False
+        for mask, arrival in zip(self._all, self._arrivals, strict=True):
+            mask.copy_(torch.where((mask == 0) & (arrival > times[low].to(mask.device)), REVIVED, mask))
+        return True
+
+    def _as_masks(self, values: list[Tensor]) -> StructureMasks:
+        """Name values in the order of all masks."""
+        channels, blocks = list(self.masks.channels), list(self.masks.blocks)
+        return StructureMasks(
+            dict(zip(channels, values[: len(channels)], strict=True)),
+            dict(zip(blocks, values[len(channels) :], strict=True)),
+        )
 
     def measurements(self) -> dict[str, Tensor]:
         """Return the share of masks that are 0, and their mean: [1] each."""
@@ -138,6 +171,20 @@ class SoftMask(Term):
             handle.remove()
         self._handles.clear()
         return self.masks.detached()
+
+
+def _arrival(arrival: Tensor, mask: Tensor, moved: Tensor, step: int) -> Tensor:
+    """Return when each mask came to 0, in steps with their fraction; infinite for those above 0.
+
+    Args:
+        arrival: before the step, [channels] or [].
+        mask: before the step.
+        moved: after it, below 0 where it passes 0.
+        step: number of the step, counted from 1.
+
+    """
+    now = step - 1 + mask / (mask - moved).clamp(min=torch.finfo(mask.dtype).tiny)
+    return torch.where(moved > 0, torch.inf, torch.where(mask > 0, now, arrival)).detach()
 
 
 def _spared(moved: Tensor, mask: Tensor, fewest: int) -> Tensor:

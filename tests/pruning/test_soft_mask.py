@@ -10,6 +10,7 @@ from residual_toys import SHAPE, residual
 from privprune.errors import UserError
 from privprune.models.residual import ShortcutOnly
 from privprune.pruning.channel_groups import removable
+from privprune.pruning.selection import StructureMasks
 from privprune.pruning.soft_mask import soft_mask
 from privprune.pruning.soft_mask_settings import SoftMaskSettings, WidthSettings
 from privprune.pruning.soft_mask_term import SoftMask
@@ -162,3 +163,29 @@ def test_settings_are_refused_with_one_line(changed: dict[str, Any], line: str) 
     }
     with pytest.raises(UserError, match=line):
         read(SoftMaskSettings, {**written, **changed}, "suite: method")
+
+
+def test_of_masks_that_come_to_zero_in_one_epoch_the_first_that_suffice_stay_there(toy: Any) -> None:
+    """They are ordered by the moment, within a step too; the later ones are taken back to a small value."""
+    ensemble = network()
+    parts = removable(ensemble.module, SHAPE)  # type: ignore[arg-type]
+    asked: list[int] = []
+
+    def enough(masks: StructureMasks) -> bool:
+        asked.append(int((masks.values() == 0).sum()))
+        return asked[-1] >= 4
+
+    term = SoftMask(settings_with(toy, sparsity=8.0, momentum=0.0), parts, enough)
+    term.start(ensemble)
+    pulls = [torch.linspace(0, 2, mask.numel()).view(mask.shape) for mask in term._all]
+    for last in (False, False, True):  # 0.4 and up to 0.1 more in a step: all are at 0 after three
+        for mask, pull in zip(term._all, pulls, strict=True):
+            mask.grad = pull.clone()
+        term.update(Step(ensemble, *[torch.zeros(1)] * 3, None, None, 0.1, epoch=0, last_of_epoch=last))  # type: ignore[arg-type]
+    values = term.masks.values()
+    assert max(asked) > 4
+    assert 4 <= int((values == 0).sum()) < len(parts.groups) * 2 + 4
+    strongest = torch.cat([pull.flatten() for pull in pulls])
+    assert strongest[values == 0].min() >= strongest[values == 0.01].max()
+    term.update(Step(ensemble, *[torch.zeros(1)] * 3, None, None, 0.1, epoch=1, last_of_epoch=True))  # type: ignore[arg-type]
+    assert torch.equal(term.masks.values(), values)
