@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.defences.defence import Defence, DefenceContext
-from privprune.defences.method import DefenceMethod, DefendedCell
+from privprune.defences.method import DefenceMethod
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,9 @@ def from_scratch(settings: FromScratchSettings, context: DefenceContext) -> Defe
     return Defence(fresh=True)
 
 
-def check(settings: FromScratchSettings, cell: DefendedCell) -> None:
-    """Refuse an entry without networks whose shapes could be taken.
-
-    Raises:
-        ValueError: the entry starts from a dataset, or prunes.
-
-    """
-    del settings
-    if cell.pruning or cell.origin.startswith("datasets/"):
-        raise ValueError(f"found from_scratch with from: {cell.origin}, allowed in `harden`, with models/CELL")
-
-
 METHOD = DefenceMethod(
-    settings=FromScratchSettings, build=from_scratch, check=check, examples=({"name": "from_scratch"},)
+    settings=FromScratchSettings,
+    build=from_scratch,
+    needs=frozenset({"trained_start", "whole_training"}),
+    examples=({"name": "from_scratch"},),
 )

@@ -1,4 +1,4 @@
-"""What a JPEG of a given error costs: beside the bytes on the wire, those of sending the image itself, as bad as it may be.
+"""What a JPEG of a given error costs: beside the bytes on the wire, those of the image, as bad as it may be.
 
 A device that may send an image with the error that an attacker reaches anyway needs no split network.
 """

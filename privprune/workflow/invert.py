@@ -26,6 +26,7 @@ from privprune.workflow.feature_metrics import (
     measure_features,
     with_error_bound,
 )
+from privprune.workflow.image_bytes import image_bytes
 from privprune.workflow.inversion_checks import check_attack
 from privprune.workflow.inversion_targets import target_records
 from privprune.workflow.inversions import InversionEntry, check_features
@@ -149,7 +150,10 @@ def invert_cell(
     bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
-        metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
+        metrics={
+            **{name: [metrics[name] for metrics in bounded] for name in bounded[0]},
+            **image_bytes(_errors(entry, inversions), cell, context),
+        },
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
         checks={
@@ -160,6 +164,15 @@ def invert_cell(
             },
         },
     )
+
+
+def _errors(entry: InversionEntry, inversions: Mapping[str, Sequence[TargetInversion]]) -> dict[str, list[float]]:
+    """Return the mean squared error of each attack on each target; controls are left out."""
+    return {
+        label: [float(one.released.mse.mean()) for one in targets]
+        for label, targets in inversions.items()
+        if not entry.method(label).control
+    }
 
 
 def _jobs(entry: InversionEntry, targets: int, sets: int) -> list[_Job]:

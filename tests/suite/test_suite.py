@@ -202,7 +202,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "nothing to match": (
         put("harden/game/defence", {"name": "matched_accuracy"}),
-        "harden.game.from: found datasets/digits, allowed models/CELL whose accuracy is to be matched",
+        "harden.game.from: found datasets/digits, allowed models/CELL, which the new networks are held against",
     ),
     "networks from nowhere": (
         put("harden/game/network", None),

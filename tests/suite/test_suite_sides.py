@@ -59,3 +59,22 @@ def test_the_edge_computes_something() -> None:
 def test_a_network_of_one_layer_has_no_better_cut() -> None:
     """The calibration's channel, whose edge sends the image itself, is accepted."""
     check("gaussian_channel", 1)
+
+
+def test_a_pooled_wire_needs_a_cloud_that_takes_it() -> None:
+    """A cloud with another pooling cannot compute maps of one position; a residual one can."""
+    suite = load_yaml(DEVICES)
+    check_suite(suite, "params.yaml")
+    put("train/cut/network/cut/wire", {"name": "pooled"})(suite)
+    with pytest.raises(UserError, match=r"train\.cut\.network\.cut\.wire: found pooled, but the cloud of digits_cnn"):
+        check_suite(suite, "params.yaml")
+
+
+def test_a_defence_of_the_features_sees_what_is_sent() -> None:
+    """On a pooled wire, a game on the maps before it would defend what nobody sees: refused in one line."""
+    suite = load_yaml(DEVICES)
+    put("train/dense/network/cut/wire", {"name": "pooled"})(suite)
+    with pytest.raises(
+        UserError, match=r"prune\.removed\.defence: found patrol of the features before the wire pooled"
+    ):
+        check_suite(suite, "params.yaml")

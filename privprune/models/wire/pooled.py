@@ -1,8 +1,8 @@
 """Average pooling on the wire: one number per channel is sent. A control for defences that send whole maps.
 
-A network for classes or identities averages its last maps over all positions anyway. Where that is done before the wire,
-nothing is left of where anything was, and a map of 8 x 8 positions costs 64 times fewer bytes. A defence that keeps
-sending maps has to hide more than this, or to be more useful.
+A network for classes or identities averages its last maps over all positions anyway. Where that is done before the
+wire, nothing is left of where anything was, and a map of 8 x 8 positions costs 64 times fewer bytes. A defence that
+keeps sending maps has to hide more than this, or to be more useful.
 """
 
 from __future__ import annotations
