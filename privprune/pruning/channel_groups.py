@@ -22,7 +22,18 @@ from privprune.models.residual import Residual
 Structures = Literal["channels", "blocks", "both"]
 
 # Operations between two layers that map zero to zero and act on each channel alone, by their names in autograd.
-_ZERO_STAYS_ZERO = {"Add", "Alias", "AvgPool2D", "Clone", "Hardtanh", "MaxPool2DWithIndices", "Mean", "Relu", "T"}
+_ZERO_STAYS_ZERO = {
+    "Add",
+    "Alias",
+    "AvgPool2D",
+    "Clone",
+    "Gelu",
+    "Hardtanh",
+    "MaxPool2DWithIndices",
+    "Mean",
+    "Relu",
+    "T",
+}
 _OPERATION = re.compile(r"_ElementWiseOp_\d+\((\w+?)Backward\d*\)")
 
 

@@ -164,7 +164,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown wire": (
         put("train/cut/network/cut/wire/name", "gauss"),
         (
-            "train.cut.network.cut.wire.name: found 'gauss', allowed dropout, gaussian, laplace, local_dp, plain, pooled, top_k"
+            "train.cut.network.cut.wire.name: found 'gauss', "
+            "allowed dropout, gaussian, laplace, local_dp, plain, pooled, top_k"
         ),
     ),
     "bottleneck that the decoder cannot match": (
