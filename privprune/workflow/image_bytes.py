@@ -24,8 +24,9 @@ def image_bytes(errors: Mapping[str, Sequence[float]], cell: Cell, context: Data
         context: the data.
 
     Returns:
-        `image_bytes` of the image as it is; `jpeg_bytes`, of a JPEG with the lowest error of any attack, its `jpeg_mse`
-        and its `jpeg_quality`; one value per target. No JPEG without an attack, or for images that it cannot code.
+        one value per target: `image_bytes` of the image as it is; of a JPEG with the lowest error of any attack,
+        `jpeg_bytes`, `jpeg_mse`, `jpeg_quality` and `jpeg_side`, pixels. No JPEG without an attack, or for images that
+        it cannot code.
 
     """
     targets = cell.manifest.targets
@@ -36,6 +37,7 @@ def image_bytes(errors: Mapping[str, Sequence[float]], cell: Cell, context: Data
         jpeg = jpeg_of_error(images, min(values[number] for values in errors.values()))
         if jpeg is None:
             break
-        for name, value in (("bytes", jpeg.size), ("mse", jpeg.mse), ("quality", float(jpeg.quality))):
-            found.setdefault(f"jpeg_{name}", []).append(value)
+        measured = {"bytes": jpeg.size, "mse": jpeg.mse, "quality": jpeg.quality, "side": jpeg.side}
+        for name, value in measured.items():
+            found.setdefault(f"jpeg_{name}", []).append(float(value))
     return found
