@@ -12,7 +12,7 @@ from privprune.metrics.jpeg import jpeg_of_error
 from privprune.workflow.context import DataContext
 from privprune.workflow.inversion_targets import evenly_spaced, target_records
 
-_CODED = 256  # test images, evenly spaced
+_CODED = 64  # test images, evenly spaced
 
 
 def image_bytes(errors: Mapping[str, Sequence[float]], cell: Cell, context: DataContext) -> dict[str, list[float]]:
