@@ -150,10 +150,7 @@ def invert_cell(
     bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
-        metrics={
-            **{name: [metrics[name] for metrics in bounded] for name in bounded[0]},
-            **image_bytes(_errors(entry, inversions), cell, context),
-        },
+        metrics={**_by_name(bounded), **image_bytes(_errors(entry, inversions), cell, context)},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
         checks={
@@ -164,6 +161,11 @@ def invert_cell(
             },
         },
     )
+
+
+def _by_name(targets: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Turn the metrics of each target into the values of each metric."""
+    return {name: [metrics[name] for metrics in targets] for name in targets[0]}
 
 
 def _errors(entry: InversionEntry, inversions: Mapping[str, Sequence[TargetInversion]]) -> dict[str, list[float]]:

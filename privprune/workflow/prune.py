@@ -259,9 +259,8 @@ def _remove_group(
     entry: PruneEntry, context: DataContext, start: Cell, label: str, checkpoints: Checkpoints, group: Sequence[int]
 ) -> TrainingOutcome:
     """Train one network with soft masks, remove what they select, and retrain the rest with the defence set up anew."""
-    method = removal_method(entry.method)
+    method, manifest, (number,) = removal_method(entry.method), start.manifest, group
     assert method is not None  # noqa: S101 (methods that find a mask have a budget)
-    manifest, (number,) = start.manifest, group
     ensemble = ensemble_of(manifest, context, group, start)
     phases = _phases(context, manifest, group, label, checkpoints)
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
