@@ -13,8 +13,7 @@ from benchmarks.measuring import BatchSize, Timing, by_turns, on_each_device, pl
 from benchmarks.result import Result
 from privprune.defences import DefenceContext, build_defence
 from privprune.defences.lipschitz import LipschitzSettings
-from privprune.defences.patrol import PatrolSettings
-from privprune.defences.resfl import GameSettings
+from privprune.defences.patrol import PatrolGameSettings, PatrolSettings
 from privprune.models import CutSettings, build
 from privprune.models.wire.plain import PlainSettings
 from privprune.training.batches import TrainingData
@@ -27,7 +26,7 @@ AIM_GAME = 2.0
 CONSTANT = ScheduleSettings("constant", (), 1.0)
 CUT = CutSettings(5, None, extra_convolution=False, wire=PlainSettings("plain"), skip=None)
 LIPSCHITZ = LipschitzSettings(weights=(0.01,), deviation=0.1, share=0.25, over="max", normalised=True)
-GAME = GameSettings(
+GAME = PatrolGameSettings(
     weight=1.0,
     loss="mse",
     threshold=0.1,
@@ -37,6 +36,7 @@ GAME = GameSettings(
     blocks=0,
     width=16,
     pretraining=None,
+    relative=False,
 )
 SIDES: dict[str, PatrolSettings | None] = {
     "without": None,

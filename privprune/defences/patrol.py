@@ -7,12 +7,17 @@ reconstruction, in which a decoder f_adv lowers L_adv = || x - f_adv(f_e(x)) || 
 choices: the game is that of ResSFL (`privprune.defences.resfl`), with mean squared error or SSIM in place of the norm,
 which is not named; a threshold caps its loss, as the edge could otherwise raise the error of a weak decoder without
 end; the decoder's step comes after the edge's. Either part can be left out, for the paper's ablation.
+
+Beta is in no source. As a number it means something else for each task, cap and decoder, so it can also be given
+relative to the task loss: the game then starts with a penalty of `weight` times that loss.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from torch import Tensor
 
 from privprune.checks import Check
 from privprune.defences.at_the_cut import require_cut
@@ -20,8 +25,49 @@ from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.lipschitz import EXAMPLE_LIPSCHITZ, Lipschitz, LipschitzSettings, check_lipschitz
 from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
 from privprune.defences.resfl import EXAMPLE_GAME, GameSettings, ResSfl, check_game, decoder_of, game_checks
-from privprune.training.loop import Term
+from privprune.training.loop import Step, Term
 from privprune.training.trained import Trained
+
+_LEAST_PENALTY = 0.1  # of the largest that the cap allows; against a decoder near the cap, a weight would have no limit
+
+
+@dataclass(frozen=True)
+class PatrolGameSettings(GameSettings):
+    """The game of ResSFL, whose weight beta can be set by the size of its penalty.
+
+    Attributes:
+        relative: whether `weight` is that of the penalty relative to the task loss in the first step, so that 1 is a
+            penalty as large as the loss; false for beta itself.
+
+    """
+
+    relative: bool
+
+
+class RelativeGame(ResSfl):
+    """The game with the weight by which its penalty starts at a given multiple of the task loss."""
+
+    def __init__(self, settings: PatrolGameSettings, context: DefenceContext) -> None:
+        """Store the settings; the first step gives the weight."""
+        super().__init__(replace(settings, weight=1.0), context)
+        self._times = settings.weight
+        cap = settings.threshold
+        self._least = _LEAST_PENALTY * (cap if settings.loss == "mse" else 1 - cap)
+        self._beta: Tensor | None = None
+
+    def penalty(self, step: Step) -> Tensor:
+        """Return beta times the margin of the decoder's loss; in the first step beta is set by the task loss."""
+        margin = super().penalty(step)
+        if self._beta is None:
+            assert step.losses is not None  # noqa: S101 (a game is played while a task is trained for)
+            self._beta = self._times * step.losses.sum().detach() / margin.detach().clamp(min=self._least)
+        if step.last_of_epoch:
+            self._share = self._share * self._beta  # measured before the weight, to which a gradient is proportional
+        return self._beta * margin
+
+    def measured(self) -> dict[str, list[float]]:
+        """Return the metrics of the game, and the weight that was set."""
+        return {**super().measured(), **({} if self._beta is None else {"game_weight": [float(self._beta)]})}
 
 
 @dataclass(frozen=True)
@@ -30,13 +76,13 @@ class PatrolSettings:
 
     Attributes:
         lipschitz: the Lipschitz terms, or null.
-        game: adversarial reconstruction, its `weight` being beta, or null.
+        game: adversarial reconstruction, its `weight` being beta or relative, or null.
 
     """
 
     name: Literal["patrol"]
     lipschitz: LipschitzSettings | None
-    game: GameSettings | None
+    game: PatrolGameSettings | None
 
     def __post_init__(self) -> None:
         """Require at least one of the terms."""
@@ -52,7 +98,7 @@ def patrol(settings: PatrolSettings, context: DefenceContext) -> Defence:
     if settings.lipschitz is not None:
         terms.append(Lipschitz(settings.lipschitz, context))
     if settings.game is not None:
-        game = ResSfl(settings.game, context)
+        game = (RelativeGame if settings.game.relative else ResSfl)(settings.game, context)
         terms.append(game)
         surrogate, measured = game.surrogate, game.measured
     if measured is None:
@@ -86,5 +132,8 @@ METHOD = DefenceMethod(
     check=check_patrol,
     checks=checks,
     surrogate=lambda settings: None if settings.game is None else decoder_of(settings.game),
-    examples=({"name": "patrol", "lipschitz": EXAMPLE_LIPSCHITZ, "game": EXAMPLE_GAME},),
+    examples=(
+        {"name": "patrol", "lipschitz": EXAMPLE_LIPSCHITZ, "game": {**EXAMPLE_GAME, "relative": False}},
+        {"name": "patrol", "lipschitz": None, "game": {**EXAMPLE_GAME, "relative": True}},
+    ),
 )

@@ -100,7 +100,7 @@ def _complaint(need: Need, name: str, cell: DefendedCell) -> str | None:
     if need == "one_network" and cell.stack != 1:
         return f"stack: found {cell.stack}, allowed 1 with {name}"
     if need == "trained_start" and cell.origin.startswith("datasets/"):
-        return f"from: found {cell.origin}, allowed models/CELL whose accuracy is to be matched"
+        return f"from: found {cell.origin}, allowed models/CELL, which the new networks are held against"
     if need == "classes" and cell.identities:
         return f"defence: found {name}, allowed others with network.reidentification"
     return None

@@ -10,6 +10,7 @@ from torch import nn
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, split
 from privprune.models.cut import WIRE, edge_of
+from privprune.models.wire import ReducingWire
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Halves:
     """The two halves of a network, and the wire between them. They share the weights of the whole network.
 
     Attributes:
-        encoder: what the edge device computes, without the wire.
+        encoder: what the edge device computes, without the wire; a `ReducingWire` is part of it.
         wire: what happens to the features on their way to the cloud; the identity for a plain wire.
         cloud: the blocks behind the wire.
 
@@ -58,6 +59,8 @@ def cut_in_two(model: BlockNet, cut: str | int | None) -> Halves:
     """
     if cut is None:
         edge = edge_of(model)
+        if isinstance(edge[-1], ReducingWire):
+            return Halves(edge, nn.Identity(), split(model, WIRE)[1])
         return Halves(edge[:-1], edge[-1], split(model, WIRE)[1])
     if WIRE in model.block_names:
         raise UserError(f"cut: found {cut!r} for a network with a cut of its own, allowed null")

@@ -12,6 +12,7 @@ from privprune.models.block_net import BlockNet, Shape, block
 from privprune.models.initialisation import fan_out, small_normal
 from privprune.models.layers import GlobalMean, ImageNetNormalisation, scaled
 from privprune.models.model_spec import KnownCount, ModelSpec
+from privprune.models.reidentification import head
 from privprune.models.residual import Residual, ShortcutOnly
 
 _STAGES = (  # expansion, channels, blocks, stride of the first block (the paper's Table 2)
@@ -66,6 +67,12 @@ def mobilenet_v2_imagenet(shape: Shape, width: float) -> BlockNet:
     return BlockNet([("normalise", ImageNetNormalisation()), *_blocks(shape, width, shrinking_stem=True)])
 
 
+def mobilenet_v2_reid(shape: Shape, width: float) -> BlockNet:
+    """Build the CIFAR form up to its last convolution, with BNNeck's head: an edge for re-identification."""
+    *blocks, _ = _blocks(shape, width, shrinking_stem=False)
+    return BlockNet([*blocks, *head(scaled(_LAST, width), shape.classes)])
+
+
 def _blocks(shape: Shape, width: float, *, shrinking_stem: bool) -> list[tuple[str, nn.Module]]:
     channels = scaled(_STEM, width)
     stem = _convolution(shape.in_channels, channels, 3, 2 if shrinking_stem else 1)
@@ -101,6 +108,14 @@ METHODS = (
             KnownCount(3, 32, 10, weights=2_202_560, parameters=2_236_682),
             KnownCount(3, 32, 100, weights=2_317_760, parameters=2_351_972),
         ),
+    ),
+    ModelSpec(
+        name="mobilenet_v2_reid",
+        builder=mobilenet_v2_reid,
+        image_multiple=8,
+        convolution=fan_out,
+        linear=small_normal,
+        example=Shape(in_channels=3, image_size=16, classes=10),
     ),
     ModelSpec(
         name="mobilenet_v2_imagenet",

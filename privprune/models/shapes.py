@@ -16,7 +16,7 @@ class NetworkShapes:
     """A network of the right layers with arbitrary weights; two are equal only if they are one object.
 
     Attributes:
-        model: the network; its wire is plain, since every wire keeps the shape of the features.
+        model: the network; its wire is plain, unless it is one that changes the shape of the features.
         image: channels, height and width of its images.
 
     """

@@ -22,7 +22,18 @@ from privprune.models.residual import Residual
 Structures = Literal["channels", "blocks", "both"]
 
 # Operations between two layers that map zero to zero and act on each channel alone, by their names in autograd.
-_ZERO_STAYS_ZERO = {"Add", "Alias", "AvgPool2D", "Clone", "Hardtanh", "MaxPool2DWithIndices", "Mean", "Relu", "T"}
+_ZERO_STAYS_ZERO = {
+    "Add",
+    "Alias",
+    "AvgPool2D",
+    "Clone",
+    "Gelu",
+    "Hardtanh",
+    "MaxPool2DWithIndices",
+    "Mean",
+    "Relu",
+    "T",
+}
 _OPERATION = re.compile(r"_ElementWiseOp_\d+\((\w+?)Backward\d*\)")
 
 
@@ -104,6 +115,19 @@ def removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
         if isinstance(block, Residual) and block.has_shortcut and name.split(".")[0] in edge
     }
     return Removable(tuple(groups), blocks)
+
+
+def wire_group(model: BlockNet, parts: Removable) -> CoupledChannels | None:
+    """Return the channels that the edge sends: those that a layer of the cloud reads; None if they cannot be removed.
+
+    Args:
+        model: a network with a cut.
+        parts: what can be removed of it.
+
+    """
+    edge = edge_blocks(model)
+    crossing = (group for group in parts.groups if any(name.split(".")[0] not in edge for name in group.readers))
+    return next(crossing, None)
 
 
 def edge_blocks(model: BlockNet) -> tuple[str, ...]:

@@ -94,6 +94,12 @@ def _accept_all(settings: Any, cell: PrunedCell) -> None:
     """Accept all settings that could be read."""
 
 
+def _no_terms(settings: Any, teacher: BlockNet) -> tuple[Term, ...]:
+    """Return no terms: the retraining has the task's loss and the defence's terms alone."""
+    del settings, teacher
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class PruningMethod:
     """The declaration of a pruning method, `METHOD` in its file.
@@ -141,8 +147,10 @@ class RemovalMethod(PruningMethod):
             smaller network. It may train the given network, and changes it in place; ValueError where the settings
             would remove nothing, too much, or too little.
         plan: the training plan of its own phase, out of its settings; the defence of the entry is set up for it.
+        retraining: (settings, the trained network before its removal) -> terms of the retraining, after the defence's.
 
     """
 
     remove: Callable[[Any, Ensemble, BlockNet, tuple[int, int, int], Fit], Removed]
     plan: Callable[[Any], TrainingPlan]
+    retraining: Callable[[Any, BlockNet], tuple[Term, ...]] = _no_terms

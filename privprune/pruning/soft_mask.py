@@ -2,46 +2,40 @@
 
 "To remove structures, such as channels or blocks, we introduce a trainable soft mask m to scale the output of
 structures"; after training, those with m < tau are removed. No accessible source gives the regulariser of m. The
-wording is that of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0, minimised by proximal steps:
-
-    m <- max(0, m - rate * (v + lambda)),  v = momentum * v + gradient of the other terms
+wording is that of GAL (Lin et al., CVPR 2019), hence lambda ||m||_1 with m >= 0, minimised by proximal steps
+(`privprune.pruning.soft_mask_term`).
 
 Where a share is to be removed, masks no longer change once those at 0 make up the share (our choice): lambda would
 otherwise draw all of them to 0, one epoch more or less would decide how much is left, and no share could be set.
 
-GAL's code adds lambda to the gradient and applies it a second time in the proximal step; here it is applied once. Masks
-start at 1 (our choice; GAL draws them), so that training starts from the unchanged network.
+Masks start at 1 (our choice; GAL draws them), so that training starts from the unchanged network. Weights of lambda,
+widths and the share of what goes on the wire are ours too.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import operator
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from privprune.checks import Check, check
 from privprune.models import BlockNet, count_parameters, edge_of, structure_of
-from privprune.pruning.channel_groups import Removable, Structures, removable
+from privprune.pruning.channel_groups import Removable, removable, wire_group
+from privprune.pruning.distillation import Distillation
+from privprune.pruning.edge_cost import Quantity, edge_cost
 from privprune.pruning.method import EXAMPLE_PLAN, Fit, PrunedCell, RemovalMethod, Removed
-from privprune.pruning.removal import (
-    Selection,
-    StructureMasks,
-    Threshold,
-    check_threshold,
-    choose,
-    enough_at_zero,
-    fold,
-    remove,
-)
-from privprune.settings import Fraction, NonNegative, Positive
+from privprune.pruning.removal import fold, remove
+from privprune.pruning.selection import Selection, StructureMasks, WidthRules
+from privprune.pruning.soft_mask_settings import SoftMaskSettings
+from privprune.pruning.soft_mask_term import REVIVED, SoftMask
+from privprune.pruning.sparsity import needed_weight, sparsity_weights
+from privprune.pruning.threshold import Removal, ShareThreshold, Target
 from privprune.training.ensemble import Ensemble
-from privprune.training.loop import Step, Term, TrainingPlan
+from privprune.training.loop import Term
 from privprune.training.trained import Trained
 
 LEAST_DRIFT = 1.0  # masks start at 1: with less, none can reach 0, and removal chooses by rank among like masks
@@ -49,127 +43,21 @@ AT_ZERO = 1.0  # share of what is removed: what is not scaled to 0 is still in u
 
 
 @dataclass(frozen=True)
-class SoftMaskSettings:
-    """The phase in which masks and weights are trained together, and what is removed after it.
+class MaskPhase:
+    """What the phase of masks found of one network.
 
     Attributes:
-        sparsity: lambda, the weight of ||m||_1 in the loss.
-        learning_rate: of the masks, constant.
-        momentum: of the masks.
-        structures: which structures of the edge are masked.
-        threshold: tau, as a value or as the share of the parameters that it removes.
-        plan: how the weights are trained together with the masks; fine-tuning is set by the entry, as for every method.
+        parts: the structures that were masked.
+        masks: their masks at its end.
+        removal: what is to be removed, and at which threshold.
+        measured: metrics, by their names in a record.
 
     """
 
-    name: Literal["soft_mask"]
-    sparsity: NonNegative
-    learning_rate: Positive
-    momentum: Fraction
-    structures: Structures
-    threshold: Threshold
-    plan: TrainingPlan
-
-    def __post_init__(self) -> None:
-        """Refuse a phase in which no mask changes."""
-        if self.plan.epochs < 1:
-            raise ValueError(f"plan.epochs: found {self.plan.epochs}, allowed at least 1")
-
-
-def _never(masks: StructureMasks) -> bool:
-    """Let the masks change until the end of the phase."""
-    del masks
-    return False
-
-
-class SoftMask(Term):
-    """The masks of one network: they scale the outputs of its normalisations, and change by proximal steps."""
-
-    def __init__(
-        self, settings: SoftMaskSettings, parts: Removable, enough: Callable[[StructureMasks], bool] = _never
-    ) -> None:
-        """Store the settings and the structures that are masked.
-
-        Args:
-            settings: of the method.
-            parts: the structures.
-            enough: whether the masks at 0 suffice; asked when an epoch ends. Once they do, no mask changes any more.
-
-        """
-        self._settings = settings
-        self._parts = parts
-        self._enough = enough
-        self._settled = False
-        self._steps = 0
-        self._handles: list[RemovableHandle] = []
-
-    def start(self, ensemble: Ensemble) -> None:
-        """Set all masks to 1, and register the hooks that scale by them."""
-        device = next(ensemble.parameters()).device
-        channels = {
-            group.name: torch.ones(group.channels, device=device, requires_grad=True) for group in self._parts.groups
-        }
-        blocks = {name: torch.ones((), device=device, requires_grad=True) for name in self._parts.blocks}
-        self.masks = StructureMasks(channels, blocks)
-        self._all = [*channels.values(), *blocks.values()]
-        self._velocities = [torch.zeros_like(mask) for mask in self._all]
-        for group in self._parts.groups:
-            for norm in group.norms:
-                self._scale(ensemble.module.get_submodule(norm), channels[group.name])
-        for block, norm in self._parts.blocks.items():
-            self._scale(ensemble.module.get_submodule(norm), blocks[block])
-
-    def _scale(self, norm: nn.Module, mask: Tensor) -> None:
-        self._handles.append(norm.register_forward_hook(_scaling(mask)))
-
-    def penalty(self, step: Step) -> None:
-        """Add no penalty, since the sparsity is in the proximal step; clear gradients that other terms have left."""
-        for mask in self._all:
-            mask.grad = None
-
-    @torch.no_grad()
-    def update(self, step: Step) -> None:
-        """Step along the gradient of the loss, then towards 0 but never below."""
-        if self._settled:
-            return
-        settings = self._settings
-        self._steps += 1
-        for mask, velocity in zip(self._all, self._velocities, strict=True):
-            velocity.mul_(settings.momentum)
-            if mask.grad is not None:
-                velocity.add_(mask.grad)
-            mask.sub_(settings.learning_rate * (velocity + settings.sparsity)).clamp_(min=0)
-        if step.last_of_epoch:
-            self._settled = self._enough(self.masks)
-
-    def measurements(self) -> dict[str, Tensor]:
-        """Return the share of masks that are 0, and their mean: [1] each."""
-        values = self.masks.values()
-        return {"mask_zero_share": (values == 0).float().mean()[None], "mask_mean": values.mean()[None]}
-
-    @property
-    def drift(self) -> float:
-        """How far the sparsity alone has moved each mask: steps x learning rate x lambda."""
-        return self._steps * self._settings.learning_rate * self._settings.sparsity
-
-    def close(self) -> StructureMasks:
-        """Remove the hooks, so that the masks no longer act, and return the masks on the CPU."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        channels = {name: mask.detach().cpu() for name, mask in self.masks.channels.items()}
-        return StructureMasks(channels, {name: mask.detach().cpu() for name, mask in self.masks.blocks.items()})
-
-
-def _scaling(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    """Return a hook that multiplies features [batch, channels, ...] by a mask, [channels] or []."""
-
-    def scale(norm: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        del norm, inputs
-        shape = (-1, *[1] * (output.dim() - 2)) if mask.dim() else ()
-        return output * mask.view(shape).to(output.dtype)
-
-    return scale
+    parts: Removable
+    masks: StructureMasks
+    removal: Removal
+    measured: dict[str, float]
 
 
 def soft_mask(
@@ -191,28 +79,90 @@ def soft_mask(
     """
     model = ensemble.module
     assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    phase = train_masks(settings, ensemble, dense, image_shape, fit)
+    kept = phase.removal.kept
+    fold(model, _revived(phase.masks, kept), phase.parts)
+    smaller = remove(model, phase.parts, kept, image_shape)
+    return Removed(smaller, {**phase.measured, **sizes(dense, smaller, image_shape)})
+
+
+def train_masks(
+    settings: SoftMaskSettings, ensemble: Ensemble, dense: BlockNet, image_shape: tuple[int, int, int], fit: Fit
+) -> MaskPhase:
+    """Train masks and weights, and select what is to be removed; arguments and errors as for `soft_mask`."""
+    model = ensemble.module
+    assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
     parts = removable(model, image_shape).only(settings.structures)
-    before = count_parameters(edge_of(dense))
-
-    def enough(found: StructureMasks) -> bool:
-        return enough_at_zero(settings.threshold, parts, model, before, found)
-
-    term = SoftMask(settings, parts, enough)
+    target = _target(settings, parts, model, dense, image_shape)
+    weights = sparsity_weights(settings.weigh, parts, model, image_shape)
+    term = SoftMask(settings, parts, target.enough_at_zero, weights, target.rules)
     fit("mask", settings.plan, (term,), {})
     masks = term.close()
-    kept = choose(settings.threshold, masks, parts, model, before)
-    fold(model, masks, parts)
-    smaller = remove(model, parts, kept, image_shape)
-    left = count_parameters(edge_of(smaller))
+    removal = target.choose(masks)
     measured = {
+        "mask_drift": term.drift * needed_weight(weights, target),
+        "mask_tau": removal.tau,
+        "masks_at_zero": (masks.values() == 0).float().mean().item(),
+        "removed_at_zero": _at_zero(masks, removal.kept),
+    }
+    return MaskPhase(parts, masks, removal, measured)
+
+
+def sizes(dense: BlockNet, smaller: BlockNet, image_shape: tuple[int, int, int]) -> dict[str, float]:
+    """Return the metrics of a removal: parameters and operations of the edge before and after, and removed blocks.
+
+    Args:
+        dense: the network as its architecture defines it.
+        smaller: what is left of it.
+        image_shape: (C, H, W).
+
+    """
+    nothing = Removable((), {})
+    before, left = (count_parameters(edge_of(model)) for model in (dense, smaller))
+    work = [edge_cost(model, nothing, "operations", image_shape).of(None) for model in (dense, smaller)]
+    return {
         "edge_parameters_dense": float(before),
         "edge_parameters_left": float(left),
         "edge_removed": 1 - left / before,
+        "edge_operations_removed": 1 - work[1] / work[0],
         "blocks_removed": float(len(structure_of(dense, smaller).removed)),
-        "mask_drift": term.drift,
-        "removed_at_zero": _at_zero(masks, kept),
     }
-    return Removed(smaller, measured)
+
+
+def _target(
+    settings: SoftMaskSettings,
+    parts: Removable,
+    model: BlockNet,
+    dense: BlockNet,
+    image_shape: tuple[int, int, int],
+) -> Target:
+    """Return what is to be removed of a network.
+
+    Raises:
+        ValueError: the wire has a share of its own, and what goes on it cannot be removed.
+
+    """
+    of: Quantity = settings.threshold.of if isinstance(settings.threshold, ShareThreshold) else "parameters"
+    whole = edge_cost(dense, Removable((), {}), of, image_shape).of(None)
+    rules = WidthRules(settings.widths.multiple, settings.widths.least, {})
+    if settings.wire_removed is not None:
+        group = wire_group(model, parts)
+        if group is None:
+            raise ValueError(
+                f"method.wire_removed: found {settings.wire_removed:g}, allowed null "
+                "(what this edge sends has no channels that can be removed)"
+            )
+        left = rules.rounded(group, math.ceil((1 - settings.wire_removed) * group.channels))
+        rules = WidthRules(rules.multiple, rules.least, {group.name: left})
+    return Target(settings.threshold, edge_cost(model, parts, of, image_shape), whole, rules)
+
+
+def _revived(masks: StructureMasks, kept: Selection) -> StructureMasks:
+    """Give the channels that stay for the sake of a layer's width, although their mask is 0, a small mask."""
+    channels = {
+        name: torch.where(kept.channels[name] & (mask == 0), REVIVED, mask) for name, mask in masks.channels.items()
+    }
+    return StructureMasks(channels, masks.blocks)
 
 
 def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
@@ -223,16 +173,19 @@ def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
             cannot reach 0 in the steps of the phase.
 
     """
-    shapes = cell.shapes
-    parts = _removable(shapes.model, shapes.image).only(settings.structures)
-    check_threshold(settings.threshold, parts, shapes.model)
+    model, image = cell.shapes.model, cell.shapes.image
+    parts = _removable(model, image).only(settings.structures)
+    target = _target(settings, parts, model, model, image)
+    target.check()
+    weight = needed_weight(sparsity_weights(settings.weigh, parts, model, image), target)
     steps = cell.steps(settings.plan)
-    drift = steps * settings.learning_rate * settings.sparsity
+    drift = steps * settings.learning_rate * settings.sparsity * weight
     if drift <= LEAST_DRIFT:
-        needed = LEAST_DRIFT / (steps * settings.learning_rate)
+        needed = LEAST_DRIFT / (steps * settings.learning_rate * weight)
+        by_cost = "" if settings.weigh == "equal" else f" of weight {weight:.2g}, which the share needs,"
         raise ValueError(
-            f"method.sparsity: found {settings.sparsity:g}, by which a mask falls {drift:.2g} in {steps} steps, "
-            f"allowed above {needed:.3g} or more epochs (masks start at 1)"
+            f"method.sparsity: found {settings.sparsity:g}, by which a mask{by_cost} falls {drift:.2g} in {steps} "
+            f"steps, allowed above {needed:.3g} or more epochs (masks start at 1)"
         )
 
 
@@ -245,6 +198,11 @@ def checks(settings: SoftMaskSettings, trained: Trained) -> tuple[Check, ...]:
         check("drift", trained.measured.get("mask_drift", ()), "above", LEAST_DRIFT, drift),
         check("removed masks at zero", trained.measured.get("removed_at_zero", ()), "at least", AT_ZERO, share),
     )
+
+
+def retraining(settings: SoftMaskSettings, teacher: BlockNet) -> tuple[Term, ...]:
+    """Return the terms of the retraining: distillation from the dense network, if it is asked for."""
+    return () if settings.distillation is None else (Distillation(settings.distillation, teacher),)
 
 
 def _at_zero(masks: StructureMasks, kept: Selection) -> float:
@@ -260,21 +218,36 @@ def _removable(model: BlockNet, image_shape: tuple[int, int, int]) -> Removable:
     return removable(model, image_shape)
 
 
+EXAMPLE_MASKS: Mapping[str, object] = {
+    "name": "soft_mask",
+    "sparsity": 0.1,
+    "weigh": "equal",
+    "learning_rate": 0.05,
+    "momentum": 0.9,
+    "structures": "both",
+    "widths": {"multiple": 1, "least": 1},
+    "wire_removed": None,
+    "threshold": {"name": "share", "removed": 0.5, "of": "parameters"},
+    "distillation": None,
+    "plan": EXAMPLE_PLAN,
+}
 METHOD = RemovalMethod(
     settings=SoftMaskSettings,
     remove=soft_mask,
     plan=operator.attrgetter("plan"),
     check=check_settings,
     checks=checks,
+    retraining=retraining,
     examples=(
+        EXAMPLE_MASKS,
         {
-            "name": "soft_mask",
-            "sparsity": 0.1,
-            "learning_rate": 0.05,
-            "momentum": 0.9,
-            "structures": "both",
-            "threshold": {"name": "share", "removed": 0.5},
-            "plan": EXAMPLE_PLAN,
+            **EXAMPLE_MASKS,
+            "sparsity": 0.3,
+            "weigh": "operations",
+            "widths": {"multiple": 2, "least": 2},
+            "wire_removed": 0.25,
+            "threshold": {"name": "share", "removed": 0.4, "of": "operations"},
+            "distillation": {"loss": "divergence", "weight": 0.5, "temperature": 4.0},
         },
     ),
 )

@@ -15,6 +15,7 @@ from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
 from privprune.settings import at, read
+from privprune.suite.cuts import check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section
 from privprune.suite.inversions import check_budgets, check_classes
@@ -217,7 +218,10 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
         )
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
-    check_identities(data, network, network_shapes(data, network, where).model, where)
+    shapes = network_shapes(data, network, where)
+    check_identities(data, network, shapes.model, where)
+    check_sides(network, shapes.model, where)
+    check_reducing_wire(network, shapes, where)
 
 
 def _check_attack(suite: Suite, name: str, where: str) -> None:

@@ -11,6 +11,7 @@ from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
 from privprune.pruning import PrunedCell, check_pruning, removal_method
+from privprune.suite.cuts import check_sees_what_is_sent
 from privprune.suite.deployments import Entry
 from privprune.suite.shapes import network_shapes
 from privprune.suite.sizes import check_search
@@ -34,6 +35,7 @@ def check_methods(entry: Entry, data: DatasetSettings, network: NetworkSettings,
     """
     if not isinstance(entry, TrainEntry) and entry.defence is not None:
         check_defence(entry.defence, _defended(entry, data, network, where), where)
+        check_sees_what_is_sent(network, DEFENCES[entry.defence.name].needs, entry.defence.name, where)
     if isinstance(entry, PruneEntry):
         shapes = network_shapes(data, network, where)
         entry.check_layers(shapes.weights, where)

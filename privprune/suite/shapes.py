@@ -12,6 +12,7 @@ from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
+from privprune.models.wire import ReducingWire, build_wire
 from privprune.models.wire.plain import PlainSettings
 from privprune.workflow.context import NetworkSettings
 
@@ -37,8 +38,10 @@ def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) 
 
 
 def _with_plain_wire(cut: CutSettings | None) -> CutSettings | None:
-    """Replace the wire of a cut by a plain one, on which no shape depends, so that fewer networks are built."""
-    return None if cut is None else replace(cut, wire=PlainSettings("plain"))
+    """Replace a wire on which no shape depends by a plain one, so that fewer networks are built."""
+    if cut is None or isinstance(build_wire(cut.wire), ReducingWire):
+        return cut
+    return replace(cut, wire=PlainSettings("plain"))
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from privprune.verdicts.statistics import (
 ADDING_STAGES = ("recognise", "deploy")  # add metrics to cells that other stages made
 _FRACTIONS = (  # in [0, 1] in a record, in percent here
     *("test_accuracy", "train_accuracy", "rank_1", "rank_5", "mean_average_precision", "edge_removed"),
+    "edge_operations_removed",
 )
 _EDGE = ("edge_parameters_dense", "edge_parameters_left", "blocks_removed")
 _RATIOS = ("auc",)  # reported in [0, 1]; every other measure of a membership attack in percent
@@ -30,7 +31,7 @@ _RECOGNITION = ("rank_1", "accuracy")  # of a re-identification network, of a cl
 _CONVERGED = 0.1  # share of the fall of the loss from its peak that may still follow (ours; the paper gives no rule)
 # Not measured on records, and not by chance: counted, or computed from what was counted.
 _EXACT_UNITS = ("count", "times", "bytes", "operations")
-_EXACT = ("edge_removed", "epsilon")
+_EXACT = ("edge_removed", "edge_operations_removed", "epsilon")
 _DIFFERENCES = tuple(name for name, derived in DERIVED.items() if derived.how == "difference")
 
 

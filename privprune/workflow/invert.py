@@ -26,6 +26,7 @@ from privprune.workflow.feature_metrics import (
     measure_features,
     with_error_bound,
 )
+from privprune.workflow.image_bytes import image_bytes
 from privprune.workflow.inversion_checks import check_attack
 from privprune.workflow.inversion_targets import target_records
 from privprune.workflow.inversions import InversionEntry, check_features
@@ -149,7 +150,7 @@ def invert_cell(
     bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
         results={label: _result(entry, label, targets) for label, targets in inversions.items()},
-        metrics={name: [metrics[name] for metrics in bounded] for name in bounded[0]},
+        metrics={**_by_name(bounded), **image_bytes(_errors(entry, inversions), cell, context)},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
         checks={
@@ -160,6 +161,20 @@ def invert_cell(
             },
         },
     )
+
+
+def _by_name(targets: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Turn the metrics of each target into the values of each metric."""
+    return {name: [metrics[name] for metrics in targets] for name in targets[0]}
+
+
+def _errors(entry: InversionEntry, inversions: Mapping[str, Sequence[TargetInversion]]) -> dict[str, list[float]]:
+    """Return the mean squared error of each attack on each target; controls are left out."""
+    return {
+        label: [float(one.released.mse.mean()) for one in targets]
+        for label, targets in inversions.items()
+        if not entry.method(label).control
+    }
 
 
 def _jobs(entry: InversionEntry, targets: int, sets: int) -> list[_Job]:

@@ -6,6 +6,7 @@ budget: channels and branches below it are removed, and the smaller network is r
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -258,26 +259,25 @@ def _remove_group(
     entry: PruneEntry, context: DataContext, start: Cell, label: str, checkpoints: Checkpoints, group: Sequence[int]
 ) -> TrainingOutcome:
     """Train one network with soft masks, remove what they select, and retrain the rest with the defence set up anew."""
-    method = removal_method(entry.method)
+    method, manifest, (number,) = removal_method(entry.method), start.manifest, group
     assert method is not None  # noqa: S101 (methods that find a mask have a budget)
-    manifest, (number,) = start.manifest, group
     ensemble = ensemble_of(manifest, context, group, start)
     phases = _phases(context, manifest, group, label, checkpoints)
     fit = phases.fit(ensemble, _defence(entry, method.plan(entry.method), context, start, group))
-    dense = manifest.fresh(torch.Generator())
-    removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)
-    masked = ensemble.module  # the masks are folded into it by now
-    assert isinstance(masked, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    dense, whole = manifest.fresh(torch.Generator()), ensemble.module
+    assert isinstance(whole, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
+    teacher = copy.deepcopy(whole)
+    removed = method.remove(entry.method, ensemble, dense, context.image_shape, fit)  # folds the masks into `whole`
     unseen = {
         f"{metric}_{when}_removal": value
-        for when, network in (("before", masked), ("after", removed.model.to(context.device)))
+        for when, network in (("before", whole), ("after", removed.model.to(context.device)))
         for metric, value in on_unseen_records(manifest, network, number, context).items()
     }
     model = in_fast_layout(removed.model)
     reseed(model, generator(manifest.model_seeds()[number], Purpose.RANDOM_LAYERS, number).initial_seed())
     smaller = Ensemble([model])
     defence = _defence(entry, entry.retrain, context, start, group)
-    phases.fit(smaller, defence)("retrain", entry.retrain, (), {})
+    phases.fit(smaller, defence)("retrain", entry.retrain, method.retraining(entry.method, teacher), {})
     history, lengths = join_phases(phases.histories)
     return TrainingOutcome(
         states=smaller.state_dicts(),

@@ -89,7 +89,7 @@ def test_cem_must_move(toy: Toy, context: MakeSetting) -> None:
     [
         ({**GAME, "weight": 0.0}, "^weight: found 0, allowed above 0"),
         (
-            {"name": "patrol", "lipschitz": None, "game": {**GAME, "weight": 0.0}},
+            {"name": "patrol", "lipschitz": None, "game": {**GAME, "weight": 0.0, "relative": False}},
             "^game.weight: found 0, allowed above 0",
         ),
         ({**CEM, "weight": 0.0}, "^weight: found 0, allowed above 0"),

@@ -216,7 +216,7 @@ def test_without_weight_it_is_plain_training(toy: Toy, context: MakeSetting) -> 
 def test_patrol_takes_either_part_or_both(toy: Toy, context: MakeSetting, parts: tuple[str, ...]) -> None:
     """Each part logs its own metrics; the game returns a surrogate that fits a decoder, the other part none."""
     alone = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "max", "normalised": True}
-    complete = {"lipschitz": alone, "game": GAME}
+    complete = {"lipschitz": alone, "game": {**GAME, "relative": False}}
     found = {"name": "patrol", **{key: value if key in parts else None for key, value in complete.items()}}
     own = context(0, cut=cut_at(bottleneck=None))
     defence = build_defence(read(PatrolSettings, found, "suite.yaml"), own)

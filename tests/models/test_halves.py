@@ -36,3 +36,17 @@ def test_a_cut_must_be_named_once() -> None:
         cut_in_two(network(None), None)
     with pytest.raises(UserError, match="cut: found 1 for a network with a cut of its own, allowed null"):
         cut_in_two(network(read(CutSettings, CUT, "tiny")), 1)
+
+
+def test_a_wire_that_reduces_is_part_of_the_edge() -> None:
+    """Attackers see what is sent: of a pooled wire one number per channel, and the wire between is the identity."""
+    cut = read(CutSettings, {**CUT, "after": 3, "bottleneck": None, "wire": {"name": "pooled"}}, "tiny")
+    shape = {"in_channels": 3, "image_size": 16, "classes": 10}
+    model = build("photos_resnet", **shape, generator=torch.Generator().manual_seed(0), cut=cut).eval()
+    halves = cut_in_two(model, None)
+    assert halves.feature_shape((3, 16, 16)) == (16, 1, 1)
+    images = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        sent = halves.wire(halves.encoder(images))
+        assert sent.shape == (2, 16, 1, 1)
+        assert torch.equal(halves.cloud.eval()(sent), model(images))

@@ -11,10 +11,15 @@ from scipy import stats
 from torch import nn
 
 from privprune.models.random_layers import RandomDropout, RandomLayer, reseed
-from privprune.models.wire import WIRES, AdditiveNoise, RandomWire, WireSettings, build_wire
+from privprune.models.wire import WIRES, AdditiveNoise, RandomWire, ReducingWire, WireSettings, build_wire
 from privprune.settings import read
 
-ALL = [example for method in WIRES.values() for example in method.examples]
+EVERY = [example for method in WIRES.values() for example in method.examples]
+ALL = [  # the laws below compare each feature with what is sent of it
+    example
+    for example in EVERY
+    if not isinstance(build_wire(read(WIRES[example["name"]].settings, example, "wire")), ReducingWire)
+]
 wires = pytest.mark.parametrize("found", ALL, ids=lambda found: "-".join(map(str, found.values())))
 
 
@@ -235,3 +240,12 @@ def test_a_layer_draws_where_it_has_been_moved() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(3, 4), RandomDropout(0.5))
     reseed(network, 3)
     assert network.to("cuda")(torch.ones(2, 3, device="cuda")).device.type == "cuda"
+
+
+def test_a_pooled_wire_sends_one_number_per_channel() -> None:
+    """The mean over positions, the same in training and evaluation; a vector is sent as it is."""
+    wire, sent_of = build_wire(settings_of({"name": "pooled"})), features(3, 5, 4, 4)
+    assert torch.allclose(wire(sent_of).flatten(1), sent_of.flatten(2).mean(2))
+    assert wire.train()(sent_of).shape == wire.eval()(sent_of).shape == (3, 5, 1, 1)
+    assert torch.equal(wire(sent_of[:, :, 0, 0]), sent_of[:, :, 0, 0])
+    assert not settings_of({"name": "pooled"}).random

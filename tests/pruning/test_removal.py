@@ -15,18 +15,17 @@ from privprune.models.random_layers import RandomLayer
 from privprune.models.wire import build_wire
 from privprune.models.wire.gaussian import GaussianSettings
 from privprune.pruning.channel_groups import Removable, Structures, removable
-from privprune.pruning.removal import (
-    FixedThreshold,
-    Selection,
-    ShareThreshold,
-    StructureMasks,
-    at_threshold,
-    check_threshold,
-    choose,
-    edge_parameters,
-    fold,
-    remove,
-)
+from privprune.pruning.edge_cost import EdgeCost
+from privprune.pruning.removal import fold, remove
+from privprune.pruning.selection import ANY_WIDTH, Selection, StructureMasks, at_threshold
+from privprune.pruning.threshold import FixedThreshold, ShareThreshold, Target, Threshold
+
+
+def target(threshold: Threshold, model: BlockNet, parts: Removable, dense: int | None = None) -> Target:
+    """Return a threshold on the parameters of an edge, with any widths."""
+    cost = EdgeCost(model, parts)
+    return Target(threshold, cost, cost.of(None) if dense is None else dense, ANY_WIDTH)
+
 
 TOYS: list[Callable[[], BlockNet]] = [residual, lambda: residual(bottleneck=True), mobile, padded, neck]
 EVERY: tuple[Structures, ...] = ("channels", "blocks", "both")
@@ -75,14 +74,14 @@ def test_the_smaller_network_computes_what_the_masked_one_does(
     images = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(2))
     for seed in range(3):
         masks = drawn(parts, seed)
-        kept = at_threshold(masks, 0.5, parts, spare_one=True)
+        kept = at_threshold(masks, 0.5, parts, spare=True)
         want = masked(model, parts, zeroed(masks, kept), images)
         folded = copy.deepcopy(model)
         fold(folded, masks, parts)
         smaller = remove(folded, parts, kept, SHAPE)
         with torch.no_grad():
             torch.testing.assert_close(smaller(images), want, rtol=0, atol=1e-5)
-        assert count_parameters(edge_of(smaller)) == edge_parameters(model, parts, kept)
+        assert count_parameters(edge_of(smaller)) == EdgeCost(model, parts).of(kept)
         again = shrunk(model, structure_of(model, smaller))
         again.load_state_dict(smaller.state_dict())
         assert torch.equal(again.eval()(images), smaller(images))
@@ -144,9 +143,9 @@ def test_a_share_takes_the_smallest_threshold_that_removes_it() -> None:
     masks = drawn(parts, 7)
     for share in (0.01, 0.3, 0.7, 0.92):
         taus = [*sorted(set(masks.values().tolist())), 2.0]
-        every = [at_threshold(masks, tau, parts, spare_one=True) for tau in taus]
-        enough = next(kept for kept in every if dense - edge_parameters(model, parts, kept) >= share * dense)
-        found = choose(ShareThreshold("share", share), masks, parts, model, dense)
+        every = [at_threshold(masks, tau, parts, spare=True) for tau in taus]
+        enough = next(kept for kept in every if dense - EdgeCost(model, parts).of(kept) >= share * dense)
+        found = target(ShareThreshold("share", share, "parameters"), model, parts, dense).choose(masks).kept
         assert found.removed == enough.removed
         assert all(torch.equal(found.channels[name], enough.channels[name]) for name in enough.channels)
 
@@ -156,11 +155,11 @@ def test_one_channel_of_every_group_stays() -> None:
     model = settled(residual(), 1)
     parts, dense = removable(model, SHAPE), count_parameters(edge_of(model))
     least = count_parameters(edge_of(remove(model, parts, _one_each(parts), SHAPE)))
-    check_threshold(ShareThreshold("share", 1 - least / dense - 1e-6), parts, model)
-    with pytest.raises(ValueError, match=f"allowed up to {1 - least / dense:.4g}, where one channel"):
-        check_threshold(ShareThreshold("share", 1 - least / dense + 1e-6), parts, model)
+    target(ShareThreshold("share", 1 - least / dense - 1e-6, "parameters"), model, parts).check()
+    with pytest.raises(ValueError, match=f"allowed up to {1 - least / dense:.4g} of the parameters, where every group"):
+        target(ShareThreshold("share", 1 - least / dense + 1e-6, "parameters"), model, parts).check()
     with pytest.raises(ValueError, match="more than the edge can lose"):
-        choose(ShareThreshold("share", 0.999), drawn(parts, 1), parts, model, dense)
+        target(ShareThreshold("share", 0.999, "parameters"), model, parts).choose(drawn(parts, 1))
 
 
 def _one_each(parts: Removable) -> Selection:
@@ -178,10 +177,9 @@ def test_a_threshold_that_removes_nothing_or_a_whole_stage_is_refused() -> None:
         {group.name: torch.ones(group.channels) for group in parts.groups}, {"block1": torch.tensor(1.0)}
     )
     parts = Removable(parts.groups, {"block1": "block1.norm2"})
-    dense = count_parameters(edge_of(model))
 
     def chosen(masks: StructureMasks) -> Selection:
-        return choose(FixedThreshold("fixed", 0.5), masks, parts, model, dense)
+        return target(FixedThreshold("fixed", 0.5), model, parts).choose(masks).kept
 
     with pytest.raises(ValueError, match=r"found 0\.5, which removes nothing, allowed above the smallest mask, 1$"):
         chosen(ones)
@@ -199,5 +197,5 @@ def test_an_edge_with_nothing_to_remove_is_refused() -> None:
     """Blocks of a network without shortcuts: one line before any training."""
     parts = removable(residual(), SHAPE)
     with pytest.raises(ValueError, match=r"method\.structures: the edge has none to remove"):
-        check_threshold(FixedThreshold("fixed", 0.5), Removable((), {}), residual())
-    check_threshold(FixedThreshold("fixed", 0.5), parts, residual())
+        target(FixedThreshold("fixed", 0.5), residual(), Removable((), {})).check()
+    target(FixedThreshold("fixed", 0.5), residual(), parts).check()

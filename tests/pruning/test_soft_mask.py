@@ -10,8 +10,11 @@ from residual_toys import SHAPE, residual
 from privprune.errors import UserError
 from privprune.models.residual import ShortcutOnly
 from privprune.pruning.channel_groups import removable
-from privprune.pruning.removal import ShareThreshold
-from privprune.pruning.soft_mask import SoftMask, SoftMaskSettings, soft_mask
+from privprune.pruning.selection import StructureMasks
+from privprune.pruning.soft_mask import soft_mask
+from privprune.pruning.soft_mask_settings import SoftMaskSettings, WidthSettings
+from privprune.pruning.soft_mask_term import SoftMask
+from privprune.pruning.threshold import ShareThreshold
 from privprune.settings import read
 from privprune.training.batches import TrainingData
 from privprune.training.ensemble import Ensemble
@@ -21,7 +24,8 @@ from privprune.training.loop import Step, Term, TrainingPlan, train
 def settings_with(toy: Any, **changed: Any) -> SoftMaskSettings:
     """Return settings."""
     common: dict[str, Any] = {"sparsity": 0.1, "learning_rate": 0.05, "momentum": 0.9, "structures": "both"}
-    threshold, plan = ShareThreshold("share", 0.5), toy.plan(1)
+    common |= {"weigh": "equal", "widths": WidthSettings(1, 1), "wire_removed": None, "distillation": None}
+    threshold, plan = ShareThreshold("share", 0.5, "parameters"), toy.plan(1)
     return SoftMaskSettings(**{"name": "soft_mask", **common, "threshold": threshold, "plan": plan, **changed})
 
 
@@ -69,11 +73,12 @@ def test_masks_move_by_proximal_steps_that_count_the_sparsity_once(toy: Any) -> 
 
 
 def test_masks_start_at_one_end_at_zero_and_leave_no_hook(toy: Any) -> None:
-    """At first no bit of the output changes; sparsity alone brings masks to exactly 0; closed, they scale nothing."""
+    """At first no bit of the output changes; sparsity alone brings all but the fewest to 0; closed, none act."""
     ensemble, inputs = network(), torch.randn(4, *SHAPE)
     ensemble.train(mode=False)
     plain = ensemble(inputs)
-    term = SoftMask(settings_with(toy, sparsity=15.0), removable(ensemble.module, SHAPE))  # type: ignore[arg-type]
+    parts = removable(ensemble.module, SHAPE)  # type: ignore[arg-type]
+    term = SoftMask(settings_with(toy, sparsity=15.0), parts)
     term.start(ensemble)
     step = step_of(ensemble, inputs, torch.zeros(4, dtype=torch.long))
     assert torch.equal(step.logits, plain)
@@ -82,9 +87,10 @@ def test_masks_start_at_one_end_at_zero_and_leave_no_hook(toy: Any) -> None:
     term.update(step)  # no backward: the gradient is 0, and a step is 0.05 * 15
     assert term.measurements()["mask_mean"].tolist() == pytest.approx([0.25])
     term.update(step)
-    assert term.measurements()["mask_zero_share"].tolist() == [1.0]
+    left, count = len(parts.groups), len(term.masks.values())
+    assert term.measurements()["mask_zero_share"].tolist() == pytest.approx([1 - left / count])
     assert not torch.equal(ensemble(inputs), plain)
-    assert not term.close().values().any()
+    assert int(term.close().values().count_nonzero()) == left  # one channel of each group, which has to stay
     assert torch.equal(ensemble(inputs), plain)
 
 
@@ -125,7 +131,7 @@ def test_masks_train_in_the_loop_and_the_share_is_removed(toy: Any) -> None:
         ({"threshold": {"name": "fixed", "value": 0}}, r"threshold.value: found 0, allowed above 0 and below 1"),
         ({"threshold": {"name": "fixed", "value": 1}}, r"threshold.value: found 1, allowed above 0 and below 1"),
         (
-            {"threshold": {"name": "share", "removed": 1.0}},
+            {"threshold": {"name": "share", "removed": 1.0, "of": "parameters"}},
             r"threshold.removed: found 1.0, allowed above 0 and below 1",
         ),
         ({"structures": "stages"}, r"structures: found 'stages', allowed channels, blocks, both"),
@@ -148,8 +154,38 @@ def test_settings_are_refused_with_one_line(changed: dict[str, Any], line: str) 
         "learning_rate": 0.1,
         "momentum": 0.0,
         "structures": "both",
+        "weigh": "equal",
+        "widths": {"multiple": 1, "least": 1},
+        "wire_removed": None,
+        "distillation": None,
         "threshold": {"name": "fixed", "value": 0.5},
         "plan": plan,
     }
     with pytest.raises(UserError, match=line):
         read(SoftMaskSettings, {**written, **changed}, "suite: method")
+
+
+def test_of_masks_that_come_to_zero_in_one_epoch_the_first_that_suffice_stay_there(toy: Any) -> None:
+    """They are ordered by the moment, within a step too; the later ones are taken back to a small value."""
+    ensemble = network()
+    parts = removable(ensemble.module, SHAPE)  # type: ignore[arg-type]
+    asked: list[int] = []
+
+    def enough(masks: StructureMasks) -> bool:
+        asked.append(int((masks.values() == 0).sum()))
+        return asked[-1] >= 4
+
+    term = SoftMask(settings_with(toy, sparsity=8.0, momentum=0.0), parts, enough)
+    term.start(ensemble)
+    pulls = [torch.linspace(0, 2, mask.numel()).view(mask.shape) for mask in term._all]
+    for last in (False, False, True):  # 0.4 and up to 0.1 more in a step: all are at 0 after three
+        for mask, pull in zip(term._all, pulls, strict=True):
+            mask.grad = pull.clone()
+        term.update(Step(ensemble, *[torch.zeros(1)] * 3, None, None, 0.1, epoch=0, last_of_epoch=last))  # type: ignore[arg-type]
+    values = term.masks.values()
+    assert max(asked) > 4
+    assert 4 <= int((values == 0).sum()) < len(parts.groups) * 2 + 4
+    strongest = torch.cat([pull.flatten() for pull in pulls])
+    assert strongest[values == 0].min() >= strongest[values == 0.01].max()
+    term.update(Step(ensemble, *[torch.zeros(1)] * 3, None, None, 0.1, epoch=1, last_of_epoch=True))  # type: ignore[arg-type]
+    assert torch.equal(term.masks.values(), values)

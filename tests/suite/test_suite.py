@@ -114,7 +114,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown method": (
         put("prune/pruned/method/name", "adm"),
-        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, soft_mask",
+        "prune.pruned.method.name: found 'adm', allowed admm, magnitude, random, random_channels, soft_mask",
     ),
     "unknown defence": (
         put("harden/game/defence/name", "minmax"),
@@ -206,7 +206,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "nothing to match": (
         put("harden/game/defence", {"name": "matched_accuracy"}),
-        "harden.game.from: found datasets/digits, allowed models/CELL whose accuracy is to be matched",
+        "harden.game.from: found datasets/digits, allowed models/CELL, which the new networks are held against",
     ),
     "networks from nowhere": (
         put("harden/game/network", None),

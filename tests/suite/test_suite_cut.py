@@ -53,7 +53,7 @@ def patrol_terms(**changed: Any) -> Callable[[Suite], None]:
         defence = suite["harden"]["cut-cem"]["defence"]
         game = {key: value for key, value in defence["base"].items() if key != "name"}
         lipschitz = {"weights": [0.1], "deviation": 0.1, "share": 0.5, "over": "mean", "normalised": True}
-        defence["base"] = {"name": "patrol", "lipschitz": lipschitz, "game": game, **changed}
+        defence["base"] = {"name": "patrol", "lipschitz": lipschitz, "game": {**game, "relative": False}, **changed}
 
     return change
 
@@ -163,7 +163,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown wire": (
         put("train/cut/network/cut/wire/name", "gauss"),
-        ("train.cut.network.cut.wire.name: found 'gauss', allowed dropout, gaussian, laplace, local_dp, plain, top_k"),
+        (
+            "train.cut.network.cut.wire.name: found 'gauss', "
+            "allowed dropout, gaussian, laplace, local_dp, plain, pooled, top_k"
+        ),
     ),
     "bottleneck that the decoder cannot match": (
         odd_features,

@@ -38,7 +38,11 @@ def entry_with(tiny: Tiny, **changed: Any) -> dict[str, Any]:
         "learning_rate": 0.02,
         "momentum": 0.0,
         "structures": "both",
-        "threshold": {"name": "share", "removed": 0.5},
+        "weigh": "equal",
+        "widths": {"multiple": 1, "least": 1},
+        "wire_removed": None,
+        "distillation": None,
+        "threshold": {"name": "share", "removed": 0.5, "of": "parameters"},
         "plan": {**written["retrain"], "epochs": 2},
     }
     return {**written, "method": {**method, **changed.pop("method", {})}, **changed}
@@ -115,7 +119,7 @@ def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
     further = {"method": {"name": "magnitude"}, "budget": {"keep": None, "ratio": 2, "dense_layers": []}}
     thinned = prune_cell(read(PruneEntry, {**entry_with(tiny), **further}, "tiny"), context, found, "thinned").cell
     assert thinned.manifest == found.manifest
-    again = removed(context, tiny, found, method={"threshold": {"name": "share", "removed": 0.7}})
+    again = removed(context, tiny, found, method={"threshold": {"name": "share", "removed": 0.7, "of": "parameters"}})
     assert all(share >= 0.7 for share in again.outcome.measured["edge_removed"])
 
 
@@ -123,7 +127,7 @@ def test_what_is_retrained_is_what_was_masked(context: DataContext, tiny: Tiny, 
     """Without an epoch of retraining, a mask phase too short to matter and little removed, accuracy stays."""
     plan = {**tiny["train"]["base"]["plan"], "epochs": 1}
     plan["optimiser"] = {**plan["optimiser"], "learning_rate": 1e-6}
-    method = {"plan": plan, "learning_rate": 1e-6, "threshold": {"name": "share", "removed": 0.001}}
+    method = {"plan": plan, "learning_rate": 1e-6, "threshold": {"name": "share", "removed": 0.001, "of": "parameters"}}
     cell = removed(context, tiny, start, method=method, retrain={**plan, "epochs": 0}).cell
     records = context.members(start.manifest, 0)
     before, after = (accuracy(Ensemble(one.models([0])), records, context) for one in (start, cell))
@@ -136,7 +140,7 @@ def test_residual_branches_go_and_a_game_starts_afresh(context: DataContext, tin
     """Blocks of a ResNet are their shortcuts; the defence sees features of the shape that is left."""
     whole = started(context, tiny, "photos_resnet", 3).targets_only()
     game = tiny["harden"]["cut-cem"]["defence"]["base"]
-    method = {"structures": "blocks", "threshold": {"name": "share", "removed": 0.3}}
+    method = {"structures": "blocks", "threshold": {"name": "share", "removed": 0.3, "of": "parameters"}}
     made = removed(context, tiny, whole, method=method, defence=game)
     assert all(count >= 1 for count in made.outcome.measured["blocks_removed"])
     assert made.cell.manifest.structures is not None

@@ -7,6 +7,16 @@ layer, and `METHOD`, a `WireMethod`.
 
 from privprune.models.wire.method import WireMethod, WireSettings
 from privprune.models.wire.random_wire import AdditiveNoise, RandomWire
+from privprune.models.wire.reducing import ReducingWire
 from privprune.models.wire.registry import WIRES, build_wire, wire_settings
 
-__all__ = ["WIRES", "AdditiveNoise", "RandomWire", "WireMethod", "WireSettings", "build_wire", "wire_settings"]
+__all__ = [
+    "WIRES",
+    "AdditiveNoise",
+    "RandomWire",
+    "ReducingWire",
+    "WireMethod",
+    "WireSettings",
+    "build_wire",
+    "wire_settings",
+]

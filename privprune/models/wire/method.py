@@ -41,7 +41,8 @@ class WireMethod:
 
     Attributes:
         settings: its frozen dataclass; the literal of its field `name` is the wire's name.
-        build: makes the layer from the settings: features [batch, ...] to what is sent, of the same shape.
+        build: makes the layer from the settings: features [batch, ...] to what is sent, of the same shape unless the
+            layer is a `ReducingWire`.
         examples: settings as a suite has them, for the tests that all wires share; one at least of each of its forms.
 
     """

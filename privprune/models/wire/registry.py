@@ -18,6 +18,6 @@ def wire_settings() -> dict[str, type[Any]]:
 
 
 def build_wire(settings: WireSettings) -> nn.Module:
-    """Build the layer: noise-free features [batch, ...] to what is sent of them, of the same shape."""
+    """Build the layer: noise-free features [batch, ...] to what is sent of them, of the same shape or less."""
     layer: nn.Module = WIRES[settings.name].build(settings)
     return layer
