@@ -98,8 +98,8 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "masks whose weight keeps them from zero": (
         weighted,
         (
-            ".method.sparsity: found 1.8, by which a mask of weight 0.72, which the share needs, falls 0.77 in 6 steps, "
-            "allowed above 2.32 or more epochs (masks start at 1)"
+            ".method.sparsity: found 1.8, by which a mask of weight 0.72, which the share needs, falls 0.77 in 6 "
+            "steps, allowed above 2.32 or more epochs (masks start at 1)"
         ),
     ),
     "share that the widths leave out of reach": (
