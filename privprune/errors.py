@@ -15,12 +15,20 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         """Store the message, shortened, with characters that cannot be printed as their escapes."""
-        super().__init__(shortened(printable(shortened(message, LONGEST)), LONGEST))  # escapes are longer
+        super().__init__(_without_middle(printable(_without_middle(message))))  # escapes are longer
 
 
 def shown(found: object) -> str:
     """Return a value as a message quotes it: its representation, at most 60 characters."""
     return shortened(repr(found), _LONGEST_VALUE)
+
+
+def _without_middle(message: str) -> str:
+    """Shorten a message where paths and lists stand: it begins with what is wrong, and ends with what to do."""
+    if len(message) <= LONGEST:
+        return message
+    end = LONGEST // 2
+    return f"{message[: LONGEST - end - 3]}...{message[-end:]}"
 
 
 def shortened(text: str, longest: int) -> str:

@@ -28,3 +28,11 @@ def test_a_long_value_is_cut_off() -> None:
     """A value is shown as Python writes it, in at most 60 characters."""
     assert shown("a\nb") == r"'a\nb'"
     assert shown("x" * 100) == "'" + "x" * 56 + "..."
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
+    """What is wrong stands in front, and what to do at the end; paths between them give way."""
+    told = str(UserError(f"no data in {'/folder' * 100}; put it into the other folder"))
+    assert told.startswith("no data in /folder")
+    assert told.endswith("; put it into the other folder")
+    assert len(told) == 500

@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "distillation of no weight": (
         put("prune/soft/method/distillation", {"loss": "squared", "weight": 0.0, "temperature": 1.0}),
-        ".method.distillation.weight: found 0.0, allowed above 0",
+        ".method.distillation.weight: found 0.0, allowed at least 1e-12 and at most 1,000,000",
     ),
     "blocks of a network without": (
         put("prune/soft/method/structures", "blocks"),
