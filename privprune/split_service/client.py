@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from privprune.errors import UserError, shown
 from privprune.split_service.codec import Array
 from privprune.split_service.message import PATH, request_of
-from privprune.split_service.pair import EDGE, EDGE_INT8, Pair, load_half, load_pair
+from privprune.split_service.pair import EDGE_FILE, EDGE_INT8_FILE, Pair, load_half, load_pair
 from privprune.split_service.session import Session
 
 _SECONDS = 30  # that the server may be silent
@@ -68,7 +68,8 @@ class Client:
         """Compute features of images, float32 [n, C, H, W] in [-1, 1], with the noise of the wire."""
         features = self._edge(images)
         if self.pair.noise:
-            features = features + self._random.normal(0, self.pair.noise, features.shape).astype(np.float32)
+            noise: Array = np.asarray(self._random.normal(0, self.pair.noise, features.shape), np.float32)
+            features = features + noise
         return features
 
     def ask(self, image: Array, dtype: str) -> Reply:
@@ -120,7 +121,7 @@ def client_of(folder: Path, server: str, *, int8: bool) -> Client:
         UserError: the folder has no deployed network, or the address is not one.
 
     """
-    return Client(load_half(folder, EDGE_INT8 if int8 else EDGE), load_pair(folder), server)
+    return Client(load_half(folder, EDGE_INT8_FILE if int8 else EDGE_FILE), load_pair(folder), server)
 
 
 def read_image(file: Path, shape: tuple[int, ...]) -> Array:

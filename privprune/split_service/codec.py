@@ -15,7 +15,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-PLAIN = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}  # values as they are
+PLAIN: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2")}  # values as they are
 BITS = {"uint8": 8, "uint4": 4}  # codes
 DTYPES = (*PLAIN, *BITS)
 SCALE_BYTES = 8  # scale and offset, float32 each, which accompany codes

@@ -1,19 +1,20 @@
 """One image's features as an HTTP request: what the header says, and what a server refuses.
 
-    POST /features
-    X-Privprune-Format: 1              version of this format
-    X-Privprune-Model: 3f...           hash of both halves, `Pair.model`
-    X-Privprune-Dtype: uint8           float32, float16, uint8 or uint4
-    X-Privprune-Shape: 8,8,8           of the features
-    X-Privprune-Scale: 0.013           one step of a code
-    X-Privprune-Offset: 0.0            what code 0 stands for
-    Content-Length: 512                the body has the values, see `codec`
+It is a POST to `/features` whose body has the values, see `codec`, and whose header has these fields:
+
+- `X-Privprune-Format: 1`, the version of this format;
+- `X-Privprune-Model: 3f..`, the hash of both halves, `Pair.model`;
+- `X-Privprune-Dtype: uint8`, or float32, float16, uint4;
+- `X-Privprune-Shape: 8,8,8`, of the features;
+- `X-Privprune-Scale: 0.013`, what one step of a code stands for;
+- `X-Privprune-Offset: 0.0`, what code 0 stands for;
+- `Content-Length: 512`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import Protocol
 
 from privprune.errors import shown
 from privprune.split_service.codec import DTYPES, PLAIN, Array, Packed, body_bytes, pack, unpack
@@ -23,6 +24,14 @@ PATH = "/features"
 _PREFIX = "X-Privprune-"
 BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED, TIMEOUT, CONFLICT, NO_LENGTH, TOO_LARGE = 400, 404, 405, 408, 409, 411, 413
 _LONGEST_LENGTH = 12  # digits of a Content-Length
+
+
+class Header(Protocol):
+    """The header of a request: a mapping, or what `http.server` has for one, which ignores case."""
+
+    def get(self, name: str, /) -> str | None:
+        """Return a field; None where it is missing."""
+        ...
 
 
 class RefusedError(Exception):
@@ -58,7 +67,7 @@ def request_of(features: Array, dtype: str, pair: Pair) -> tuple[dict[str, str],
     return {f"{_PREFIX}{name}": value for name, value in header.items()}, packed.body
 
 
-def check_header(header: Mapping[str, str], pair: Pair) -> int:
+def check_header(header: Header, pair: Pair) -> int:
     """Check all that a header says, before any of the body is read.
 
     Returns:
@@ -82,7 +91,7 @@ def check_header(header: Mapping[str, str], pair: Pair) -> int:
     return _length(header, body_bytes(math.prod(pair.features), dtype))
 
 
-def features_of(header: Mapping[str, str], body: bytes, pair: Pair) -> Array:
+def features_of(header: Header, body: bytes, pair: Pair) -> Array:
     """Return the features of a request whose header was checked, float32 of the pair's shape.
 
     Raises:
@@ -97,7 +106,7 @@ def features_of(header: Mapping[str, str], body: bytes, pair: Pair) -> Array:
         raise RefusedError(BAD_REQUEST, str(broken)) from None
 
 
-def _length(header: Mapping[str, str], wanted: int) -> int:
+def _length(header: Header, wanted: int) -> int:
     found = header.get("Content-Length")
     if found is None or header.get("Transfer-Encoding") is not None:
         raise RefusedError(NO_LENGTH, f"Content-Length: missing, allowed {wanted}")
@@ -110,20 +119,20 @@ def _length(header: Mapping[str, str], wanted: int) -> int:
     return wanted
 
 
-def _require(header: Mapping[str, str], name: str, wanted: str, status: int = BAD_REQUEST) -> None:
+def _require(header: Header, name: str, wanted: str, status: int = BAD_REQUEST) -> None:
     found = _field(header, name)
     if found != wanted:
         raise RefusedError(status, f"{_PREFIX}{name}: found {shown(found)}, allowed {wanted}")
 
 
-def _field(header: Mapping[str, str], name: str) -> str:
+def _field(header: Header, name: str) -> str:
     found = header.get(f"{_PREFIX}{name}")
     if found is None:
         raise RefusedError(BAD_REQUEST, f"{_PREFIX}{name}: missing")
     return found
 
 
-def _number(header: Mapping[str, str], name: str) -> float:
+def _number(header: Header, name: str) -> float:
     found = _field(header, name)
     try:
         number = float(found)

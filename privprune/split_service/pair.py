@@ -12,7 +12,7 @@ from privprune.files import read_json
 from privprune.settings import AtLeastOne, Count, NonNegative, read
 from privprune.split_service.session import Session
 
-PAIR, EDGE, EDGE_INT8, CLOUD = "pair.json", "edge.onnx", "edge_int8.onnx", "cloud.onnx"
+PAIR_FILE, EDGE_FILE, EDGE_INT8_FILE, CLOUD_FILE = "pair.json", "edge.onnx", "edge_int8.onnx", "cloud.onnx"
 FORMAT = 1  # of pair.json, and of what goes over the wire
 
 
@@ -56,7 +56,7 @@ def load_pair(folder: Path) -> Pair:
         UserError: it is missing or damaged, or of another version.
 
     """
-    file = folder / PAIR
+    file = folder / PAIR_FILE
     if not file.is_file():
         raise UserError(f"{file}: not found; `dvc repro deploy@NAME` writes data/deployed/NAME")
     pair = read(Pair, read_json(file), str(file))

@@ -16,7 +16,7 @@ from privprune.errors import UserError, printable
 from privprune.split_service import message
 from privprune.split_service.codec import Array
 from privprune.split_service.message import RefusedError
-from privprune.split_service.pair import CLOUD, Pair, load_half, load_pair
+from privprune.split_service.pair import CLOUD_FILE, Pair, load_half, load_pair
 from privprune.split_service.session import Session
 
 SECONDS = 10  # that a client may be silent before the connection is closed
@@ -59,15 +59,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Give the client so many seconds between two bytes."""
-        self.timeout = self.server.seconds
         super().setup()
+        self.connection.settimeout(self.server.seconds)
 
     def do_POST(self) -> None:
         """Answer features."""
         try:
-            answer = self.server.answers.get(self.path)
-            if answer is None:
-                raise RefusedError(message.NOT_FOUND, f"path: found {self.path}, allowed {message.PATH}")
+            answer = self.server.answers.get(self.path, _not_found)
             self._send(200, json.dumps(answer(self)), "application/json")
         except RefusedError as refused:
             self.send_error(refused.status, refused.line)
@@ -110,6 +108,10 @@ class Handler(BaseHTTPRequestHandler):
         """Keep no log: what a client asks is nobody's business."""
 
 
+def _not_found(handler: Handler) -> dict[str, Any]:
+    raise RefusedError(message.NOT_FOUND, f"path: found {handler.path}, allowed {message.PATH}")
+
+
 def serve_folder(folder: Path, address: tuple[str, int]) -> Server:
     """Return a server for the cloud of a deployed network, which listens once `serve_forever` is called.
 
@@ -117,7 +119,7 @@ def serve_folder(folder: Path, address: tuple[str, int]) -> Server:
         UserError: the folder has no deployed network, or the address cannot be listened to.
 
     """
-    return Server(address, {message.PATH: answers_of(load_half(folder, CLOUD), load_pair(folder))})
+    return Server(address, {message.PATH: answers_of(load_half(folder, CLOUD_FILE), load_pair(folder))})
 
 
 def answers_of(cloud: Session, pair: Pair) -> Answer:

@@ -18,10 +18,11 @@ from privprune.models.random_layers import RandomDropout
 from privprune.models.wire.gaussian import GaussianNoise
 from privprune.randomness import Purpose, generator
 from privprune.settings import read
+from privprune.split_service.session import Session
 from privprune.workflow import deploy
 from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.deploy import DeployEntry, Deployment, deploy_cell
-from privprune.workflow.onnx_export import Session, export, without_random_layers
+from privprune.workflow.onnx_export import export, without_random_layers
 
 Tiny = dict[str, Any]
 WHERE = "tiny: deploy.cut"
