@@ -91,6 +91,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse a request in one line and close the connection, whose next bytes may be the rest of a body."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # else a line that is no request gets an answer without a status
         self._send(code, f"{printable(message or 'malformed request')}\n", "text/plain; charset=utf-8")
 
     def _send(self, status: int, text: str, kind: str) -> None:
