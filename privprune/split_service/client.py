@@ -61,7 +61,7 @@ class Client:
         if pair.left_out:
             raise UserError(f"left_out: found {', '.join(pair.left_out)}, allowed only noise, which the client can add")
         self._edge, self.pair, self._server = edge, pair, server
-        self._random = np.random.default_rng(secrets.randbits(128))  # nobody else can repeat the noise
+        self._random = np.random.default_rng(secrets.randbits(128))  # a seed that nobody can guess
         self._connection = _connection(server)
 
     def features(self, images: Array) -> Array:
