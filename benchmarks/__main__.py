@@ -24,6 +24,7 @@ BENCHMARKS = {  # name -> its module, imported only to be run
     "growth": "growth",
     "scheduling": "scheduling",
     "edge-speed": "edge_speed",
+    "split-service": "split_service",
     "nothing-to-do": "nothing_to_do",
     "memory": "memory",
     "tests": "own_tests",

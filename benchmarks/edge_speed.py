@@ -15,7 +15,8 @@ from benchmarks.result import Result
 from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
 from privprune.models.resnet import resnet18_imagenet
-from privprune.workflow.onnx_export import Session, export
+from privprune.split_service.session import Session
+from privprune.workflow.onnx_export import export
 from privprune.workflow.workers import run_in_workers
 
 NAME = "edge-speed"

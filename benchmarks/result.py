@@ -25,7 +25,7 @@ class Result:
     benchmark: str
     measure: str
     value: float | None
-    unit: Literal["times", "s", "MiB", "%", "GFLOP/s", "power"]
+    unit: Literal["times", "s", "ms", "MiB", "%", "GFLOP/s", "power"]
     aim: float | None
     better: Literal["higher", "lower"]
     note: str

@@ -1,4 +1,4 @@
-"""The command `privprune`: print the version, list the methods, check a suite.
+"""The command `privprune`: print the version, list the methods, check a suite, serve and query a deployed network.
 
 It trains nothing; experiments are run by DVC, see README.md. Modules are imported by the subcommand that needs them.
 """
@@ -6,9 +6,10 @@ It trains nothing; experiments are run by DVC, see README.md. Modules are import
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ import privprune
 from privprune.errors import UserError
 from privprune.registry import Registry, use_plugins
 from privprune.yaml_file import load_yaml
+
+_PORT = 8741  # of `serve` and `send`
 
 
 class Kind(NamedTuple):
@@ -47,10 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "methods":
-            print_methods(options.suite)
-        else:
-            check(options.suite)
+        COMMANDS[options.command](options)
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 1
@@ -97,8 +97,77 @@ def check(file: Path) -> None:
     print(f"{file}: valid, {len(suite.cells)} cells and {len(suite.attacks)} attack entries")
 
 
+def serve(folder: Path, host: str, port: int) -> None:
+    """Answer features that `send` or another client sends, until it is interrupted.
+
+    Args:
+        folder: `data/deployed/NAME`.
+        host: address to listen to; whoever reaches it may ask.
+        port: 0 for any that is free.
+
+    Raises:
+        UserError: the folder has no deployed network, or the address cannot be listened to.
+
+    """
+    from privprune.split_service.server import serve_folder  # noqa: PLC0415 (ONNX Runtime, which is an extra)
+
+    with serve_folder(folder, (host, port)) as server:
+        print(f"{folder}: listening on http://{server.server_address[0]!s}:{server.server_address[1]}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def send(folder: Path, image: Path, server: str, edge: str, dtype: str) -> None:
+    """Compute the features of an image, send them, and print the answer with what it cost.
+
+    Args:
+        folder: `data/deployed/NAME`.
+        image: file of a photograph.
+        server: `http://HOST:PORT`.
+        edge: `float32` or `int8`, the precision of the device's half.
+        dtype: `float32`, `float16`, `uint8` or `uint4`, as which features are sent.
+
+    Raises:
+        UserError: a file cannot be read, or the server cannot be reached or refuses.
+
+    """
+    from privprune.split_service.client import client_of, read_image  # noqa: PLC0415 (ONNX Runtime, which is an extra)
+
+    client = client_of(folder, server, int8=edge == "int8")
+    try:
+        reply = client.ask(read_image(image, client.pair.images), dtype)
+    finally:
+        client.close()
+    for name, value in reply.answer.items():
+        print(f"{name}: {value}")
+    print(
+        f"{reply.sent} bytes sent; {1000 * reply.edge_seconds:.2f} ms on the device, "
+        f"{1000 * reply.seconds:.2f} ms until the answer"
+    )
+
+
+def _split_service(run: Callable[..., None], *arguments: Any) -> None:
+    """Run a command that needs ONNX Runtime; say so in one line where it is missing."""
+    try:
+        run(*arguments)
+    except ModuleNotFoundError as missing:
+        if missing.name != "onnxruntime":
+            raise
+        raise UserError("onnxruntime: not installed, it is part of the extra onnx: privprune[onnx]") from None
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "methods": lambda given: print_methods(given.suite),
+    "check": lambda given: check(given.suite),
+    "serve": lambda given: _split_service(serve, given.folder, given.host, given.port),
+    "send": lambda given: _split_service(send, given.folder, given.image, given.server, given.edge, given.dtype),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="privprune", description="Look up methods and check suites of privprune.")
+    parser = argparse.ArgumentParser(
+        prog="privprune", description="Look up methods, check suites, and use deployed networks of privprune."
+    )
     parser.add_argument("--version", action="version", version=f"privprune {privprune.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("methods", help="list defences, pruning methods, attacks, wires, models and datasets")
@@ -107,6 +176,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     checking = commands.add_parser("check", help="report the first mistake in a suite, before anything is trained")
     checking.add_argument("suite", type=Path, metavar="SUITE.yaml")
+    serving = commands.add_parser("serve", help="answer features with the cloud's half of a deployed network")
+    serving.add_argument("folder", type=Path, metavar="data/deployed/NAME")
+    serving.add_argument("--host", default="127.0.0.1", help="address to listen to; by default this machine's alone")
+    serving.add_argument("--port", type=int, default=_PORT, help="0 for any that is free; by default %(default)s")
+    sending = commands.add_parser("send", help="send the features of an image to `privprune serve`")
+    sending.add_argument("folder", type=Path, metavar="data/deployed/NAME")
+    sending.add_argument("image", type=Path, metavar="IMAGE")
+    sending.add_argument("--server", default=f"http://127.0.0.1:{_PORT}", help="by default %(default)s")
+    sending.add_argument(
+        "--edge", choices=("float32", "int8"), default="float32", help="precision of the device's half"
+    )
+    sending.add_argument(
+        "--dtype", choices=("float32", "float16", "uint8", "uint4"), default="uint8", help="as which features are sent"
+    )
     return parser
 
 

@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     RECOGNITION = 11  # random layers of the judge, and the bootstrap behind its intervals
     VIEWS = 12  # noise on the records with which an attack queries a network
     OUTPUT = 13  # what a layer behind a network draws when it is fitted
+    DEPLOYMENT = 14  # noise on the wire of a deployed network, and the groups of features of the attack on it
 
 
 def generator(seed: int, purpose: Purpose, index: int | None = None, *details: int | str) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""Export the two halves of a trained network to ONNX: `python -m stages.deploy NAME`."""
+"""Export the two halves of a trained network: `python -m stages.deploy NAME`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from privprune.cells import load_cell
-from privprune.files import new_folder
+from privprune.files import new_folder, write_json
+from privprune.split_service.pair import PAIR_FILE
 from privprune.workflow.context import open_context
 from privprune.workflow.deploy import DeployEntry, deploy_cell
 from privprune.workflow.record import RecordLocation, write_record
@@ -14,7 +15,7 @@ from stages.harness.compute_stage import DATA, PARAMS, REPORTS, device, entry, r
 
 
 def main(name: str) -> tuple[Path, Mapping[str, float]]:
-    """Read `deploy.<name>` and its cell, write `edge.onnx` and `cloud.onnx` to `data/deployed/<name>`, and the record.
+    """Read `deploy.<name>` and its cell, write the halves to `data/deployed/<name>`, and the record.
 
     Returns:
         path of the record, and measured times and memory, which go beside the time of the stage.
@@ -27,8 +28,11 @@ def main(name: str) -> tuple[Path, Mapping[str, float]]:
     with new_folder(DATA / "deployed" / name) as unfinished:
         for file, content in deployment.files.items():
             (unfinished / file).write_bytes(content)
+        write_json(unfinished / PAIR_FILE, deployment.pair.as_json())
     location = RecordLocation(REPORTS, suite, "deploy", name, written, origin=f"models/{settings.cell}")
-    networks, packages = [settings.network], ("onnx", "onnxruntime", "onnxscript")
+    networks, packages = [settings.network], ["onnx", "onnxruntime", "onnxscript"]
+    if settings.executorch:
+        packages.append("executorch")
     metrics, timings = deployment.metrics, deployment.timings
     return write_record(location, context, cell, networks=networks, packages=packages, metrics=metrics), timings
 

@@ -18,13 +18,22 @@ from privprune.published.literature import (
     load_literature,
     read_literature,
 )
-from privprune.published.metric import DERIVED, INVERSION_MEASURES, INVERSIONS, METRICS, OF_THE_NETWORK, Metric
+from privprune.published.metric import (
+    DEPLOYED_VARIANTS,
+    DERIVED,
+    INVERSION_MEASURES,
+    INVERSIONS,
+    METRICS,
+    OF_THE_NETWORK,
+    Metric,
+)
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
 from privprune.settings import read
 from privprune.yaml_file import load_yaml
 
 __all__ = [
+    "DEPLOYED_VARIANTS",
     "DERIVED",
     "INVERSIONS",
     "INVERSION_MEASURES",

@@ -74,6 +74,21 @@ INVERSION_MEASURES: dict[str, tuple[str, Unit]] = {
     for name, (label, unit) in _QUALITIES.items()
 }
 
+# Deployed networks by the precision of the edge and of what it sends, as the metrics of their records are named.
+DEPLOYED_VARIANTS = {
+    (edge if bits is None else f"{edge}_{bits}_bit"): (edge, "float32" if bits is None else f"{bits} bits")
+    for edge in ("float32", "int8")
+    for bits in (None, 8, 4)
+}
+_OF_VARIANTS: dict[str, tuple[str, Unit]] = {
+    "wire_bytes": ("Bytes sent", "bytes"),
+    "test_accuracy": ("Test accuracy (%)", "percent"),
+    "mean_average_precision": ("mAP (%)", "percent"),
+    "rank_1": ("Rank-1 (%)", "percent"),
+    "rank_5": ("Rank-5 (%)", "percent"),
+    "lmmse_mse": ("LMMSE MSE", "mse"),
+}
+
 METRICS = {
     "test_accuracy": Metric("Test accuracy", "percent", ""),
     "train_accuracy": Metric("Train accuracy", "percent", ""),
@@ -127,6 +142,12 @@ METRICS = {
     "wire_bytes_float32": Metric("Sent as float32", "bytes", ""),
     "wire_bytes_float16": Metric("Sent as float16", "bytes", ""),
     "wire_bytes_int8": Metric("Sent as int8", "bytes", ""),
+    "edge_int8_file_bytes": Metric("Edge file, int8", "bytes", ""),
+    **{
+        f"{variant}_{name}": Metric(label, unit, "")
+        for variant in DEPLOYED_VARIANTS
+        for name, (label, unit) in _OF_VARIANTS.items()
+    },
     "outputs_error": Metric("ONNX less PyTorch, largest", "loss", ""),
     "edge_milliseconds": Metric("Edge time", "milliseconds", ""),
     "cloud_milliseconds": Metric("Cloud time", "milliseconds", ""),

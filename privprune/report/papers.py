@@ -21,7 +21,7 @@ from privprune.verdicts import VERDICTS, Evaluation
 # Anchor, title and tables (named as in `build`) of each part that follows the printed tables and the figures.
 _FURTHER = (
     ("methods", "Every method: utility, privacy, cost", ("methods", "ablation")),
-    ("deployment", "What comes out", ("deployment",)),
+    ("deployment", "What comes out", ("deployment", "quantisation")),
     ("matched", "At the same accuracy, and on average", ("matched", "gains")),
     ("controls", "Controls, curves and choices", ("controls", "sweep", "curves", "search")),
     ("attacks", "All attacks", ("attacks", "every_attack", "inversions", "features")),

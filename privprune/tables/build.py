@@ -18,6 +18,7 @@ from privprune.tables.literature import literature_table
 from privprune.tables.markdown import escape, markdown
 from privprune.tables.matched import matched_table
 from privprune.tables.printed import overview, printed_table, was_run
+from privprune.tables.quantisation import quantisation_table
 from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
 from privprune.verdicts.literature import judge_literature
@@ -36,6 +37,7 @@ def build(
         methods_table(evaluation, paper),
         ablation_table(evaluation, paper),
         deployment_table(evaluation, paper, timings or {}),
+        quantisation_table(evaluation),
         matched_table(evaluation, paper),
         gains_table(evaluation),
         controls_table(evaluation, paper),

@@ -26,12 +26,15 @@ _PARTS = {  # pruned, Lipschitz, adversarial
     "patrol": (True, True, True),
 }
 _DEPLOYED = (
-    *("edge_parameters", "edge_operations", "edge_file_bytes", "cloud_parameters", "cloud_operations"),
+    *("edge_parameters", "edge_operations", "edge_file_bytes", "edge_int8_file_bytes"),
+    *("cloud_parameters", "cloud_operations"),
     *("cloud_file_bytes", "wire_bytes_float32", "wire_bytes_float16", "wire_bytes_int8", "outputs_error"),
 )
 _TIMED = {  # name in the timings -> heading, and the number that one unit of the heading stands for
     "edge_torch_milliseconds": ("Edge, PyTorch (ms)", 1.0),
     "edge_onnx_runtime_milliseconds": ("Edge, ONNX Runtime (ms)", 1.0),
+    "edge_onnx_runtime_int8_milliseconds": ("Edge, ONNX Runtime, int8 (ms)", 1.0),
+    "edge_executorch_milliseconds": ("Edge, ExecuTorch (ms)", 1.0),
     "cloud_torch_milliseconds": ("Cloud, PyTorch (ms)", 1.0),
     "cloud_onnx_runtime_milliseconds": ("Cloud, ONNX Runtime (ms)", 1.0),
     "edge_peak_memory_bytes": ("Edge, peak memory (MiB)", 2.0**20),

@@ -187,11 +187,12 @@ def _recognised(record: Record) -> dict[str, dict[str, Estimate]]:
 
 
 def _deployed(record: Record) -> dict[str, dict[str, Estimate]]:
-    numbers = {
-        metric: estimate_of(dict(enumerate(values)), limits_of(metric))
-        for metric, values in record.metrics.items()
-        if values
-    }
+    numbers = {}
+    for metric, values in record.metrics.items():
+        factor = 100.0 if metric in METRICS and METRICS[metric].unit == "percent" else 1.0
+        if values:
+            scaled = [factor * value for value in values]
+            numbers[metric] = estimate_of(dict(enumerate(scaled)), limits_of(metric))
     return {deployed_cell(record): numbers}
 
 

@@ -1,31 +1,36 @@
-"""Export the two halves of a trained network to ONNX, compare them with PyTorch, and measure their cost."""
+"""Export the two halves of a trained network, compare the files with PyTorch, and measure what they cost and leak."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
 from privprune.cells import Cell
 from privprune.errors import UserError, shown
-from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
-from privprune.models import WIRE, count_parameters, split
+from privprune.models import WIRE, BlockNet, edge_of, split
+from privprune.models.random_layers import RandomDropout, RandomLayer
 from privprune.models.reidentification import NECK
+from privprune.models.wire.gaussian import GaussianNoise
 from privprune.settings import Count, Name, Positive, Range, Repeats
+from privprune.split_service.pair import CLOUD_FILE, EDGE_FILE, EDGE_INT8_FILE, FORMAT, Pair, model_hash
+from privprune.split_service.session import Session
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
+from privprune.workflow.deployed_cost import CLOUD, EDGE, Half, costs, timings
+from privprune.workflow.executorch_export import executorch_session, export_executorch, require_executorch
+from privprune.workflow.int8_export import quantise
 from privprune.workflow.inversion_targets import evenly_spaced
-from privprune.workflow.onnx_export import Session, export, without_random_layers
+from privprune.workflow.onnx_export import export, without_random_layers
+from privprune.workflow.quantised_halves import QuantisationSettings, QuantisedNetwork, measure_variants
 from privprune.workflow.workers import run_in_workers
 
-_COMPARED = 64  # test images, evenly spaced, on which PyTorch and ONNX Runtime are compared
-EDGE, CLOUD = "edge", "cloud"
+_COMPARED = 64  # test images, evenly spaced, on which PyTorch and the other runtimes are compared
+_ONNX, _EXECUTORCH = "ONNX Runtime", "ExecuTorch"
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,10 @@ class DeployEntry:
         cell: the cell whose network is exported.
         network: number of the target, counted from 0.
         opset: version of ONNX's operators.
-        tolerance: largest absolute difference of a feature or output between PyTorch and ONNX Runtime.
+        tolerance: largest absolute difference of a feature or output between PyTorch and another runtime, in float32.
         repeats: how often each half is timed.
+        executorch: whether the edge is exported to ExecuTorch, a runtime for phones, as well.
+        quantisation: how the edge and what it sends are quantised, and how utility and privacy are measured then.
 
     """
 
@@ -50,6 +57,8 @@ class DeployEntry:
     opset: Annotated[int, Range(18, 23)]
     tolerance: Positive
     repeats: Repeats
+    executorch: bool
+    quantisation: QuantisationSettings
 
 
 def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkSettings | None, where: str) -> None:
@@ -62,7 +71,8 @@ def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkS
         where: place of the entry, for the message.
 
     Raises:
-        UserError: there is no such cell or network, the cell is of other data, or its networks have no cut.
+        UserError: there is no such cell or network, the cell is of other data, its networks have no cut, or ExecuTorch
+            is wanted and not installed.
 
     """
     if network is None:
@@ -73,6 +83,8 @@ def check_deploy(entry: DeployEntry, cells: Mapping[str, str], network: NetworkS
         raise UserError(f"{where}.network: found {entry.network}, allowed 0 to {len(network.seeds) - 1}")
     if network.cut is None:
         raise UserError(f"{where}.cell: found {entry.cell}, whose networks are whole, allowed one with network.cut")
+    if entry.executorch:
+        require_executorch(f"{where}.executorch")
 
 
 @dataclass(frozen=True)
@@ -80,45 +92,55 @@ class Deployment:
     """Two exported halves and their cost.
 
     Attributes:
-        files: `edge.onnx` and `cloud.onnx` -> content.
-        metrics: parameters, operations, bytes and errors -> one value each; the same on each run.
+        files: `edge.onnx`, `edge_int8.onnx`, `cloud.onnx` and perhaps `edge.pte` -> content.
+        pair: what a client and a server have to know of them.
+        metrics: parameters, operations, bytes, errors, utility and privacy -> one value each; the same on each run.
         timings: milliseconds and bytes of memory, which differ from run to run.
 
     """
 
     files: dict[str, bytes]
+    pair: Pair
     metrics: dict[str, list[float]]
     timings: dict[str, float]
 
 
-@dataclass(frozen=True)
-class _Half:
-    """One half of a network, with an example of its input and output: float32 [n, ...] each."""
-
-    model: nn.Module
-    onnx: bytes
-    inputs: Tensor
-    outputs: Tensor
-
-
 def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str) -> Deployment:
-    """Export one network of a cell, compare the files with PyTorch, and measure their cost.
+    """Export one network of a cell, compare the files with PyTorch, and measure their cost, utility and privacy.
 
     Layers that draw random numbers, such as noise on the wire, are not exported: the device adds the noise to the
-    features itself, from a source of randomness that it trusts.
+    features itself, from a source of randomness that it trusts. Where the edge itself is random, what is measured is
+    the edge without its chance.
 
     Args:
-        entry: which network, and how it is exported and timed.
+        entry: which network, and how it is exported, quantised and timed.
         cell: the networks.
         context: the data; the halves are compared on 64 test images.
         where: place of the entry, for messages.
 
     Raises:
-        UserError: the cell was trained on other data or has no cut, or PyTorch and ONNX Runtime differ by more than the
-            tolerance.
+        UserError: the cell was trained on other data or has no cut, or PyTorch and another runtime differ by more than
+            the tolerance.
 
     """
     check_same_data(cell, context, f"{where}.cell: {entry.cell}")
+    halves = _exported(entry, cell, context, where)
+    errors = _errors(halves)
+    _check_errors(errors, entry.tolerance, _ONNX, where)
+    edge, cloud = halves[EDGE], halves[CLOUD]
+    int8, int8_metrics, runs = _in_int8(entry, cell, context, halves)
+    phone, phone_metrics, phone_runs = _for_phones(entry, edge, where) if entry.executorch else ({}, {}, {})
+    metrics = {**costs(halves), **errors, **int8_metrics, **phone_metrics}
+    return Deployment(
+        files={EDGE_FILE: edge.onnx, EDGE_INT8_FILE: int8, CLOUD_FILE: cloud.onnx, **phone},
+        pair=_pair(cell, entry, halves),
+        metrics={name: [float(value)] for name, value in metrics.items()},
+        timings=timings(halves, {**runs, **phone_runs}, entry.repeats),
+    )
+
+
+def _exported(entry: DeployEntry, cell: Cell, context: DataContext, where: str) -> dict[str, Half]:
+    """Export both halves to ONNX, with examples of their inputs and outputs."""
     compared = evenly_spaced(_test_records(context), _COMPARED)
     images = as_input(context.dataset.images[compared.to(context.device)]).cpu()
     edge, cloud = _halves(cell, entry, where)
@@ -128,19 +150,81 @@ def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str
     exports = [(edge, images, ("images", "features")), (cloud, features, ("features", _output_name(cell)))]
     # The exporter leaves state behind, which in a forked process is lost.
     onnx_edge, onnx_cloud = run_in_workers(lambda arguments: export(*arguments, entry.opset), exports)
-    halves = {EDGE: _Half(edge, onnx_edge, images, features), CLOUD: _Half(cloud, onnx_cloud, features, outputs)}
-    errors = _errors(halves)
+    return {EDGE: Half(edge, onnx_edge, images, features), CLOUD: Half(cloud, onnx_cloud, features, outputs)}
+
+
+Part = dict[str, float]
+Runs = dict[str, Callable[[], object]]
+
+
+def _in_int8(
+    entry: DeployEntry, cell: Cell, context: DataContext, halves: Mapping[str, Half]
+) -> tuple[bytes, Part, Runs]:
+    """Quantise the edge; returns the file, what it costs, serves and leaks beside float32, and how it is run."""
+    edge, members = halves[EDGE], context.members(cell.manifest, entry.network)
+    edges = {"float32": Session(edge.onnx)}
+    network = QuantisedNetwork(cell, entry.network, edges, Session(halves[CLOUD].onnx), context)
+    int8 = quantise(edge.onnx, network.images(evenly_spaced(members, entry.quantisation.calibration)))
+    edges["int8"] = Session(int8)
+    features = torch.from_numpy(edges["int8"](edge.inputs.numpy()))
+    metrics = {
+        "edge_int8_file_bytes": float(len(int8)),
+        "int8_features_error": float((features - edge.outputs).abs().max()),
+        **measure_variants(network, entry.quantisation),
+    }
+    return int8, metrics, {"edge_onnx_runtime_int8": partial(edges["int8"], edge.inputs[:1].numpy())}
+
+
+def _for_phones(entry: DeployEntry, edge: Half, where: str) -> tuple[dict[str, bytes], Part, Runs]:
+    """Export the edge to ExecuTorch and compare it with PyTorch; returns file, metrics and how it is run."""
+    require_executorch(f"{where}.executorch")
+    image = edge.inputs[:1]
+    (program,) = run_in_workers(lambda model: export_executorch(model, image), [edge.model])
+    run = executorch_session(program)
+    features = torch.cat([run(one) for one in edge.inputs.split(1)])
+    errors = {"executorch_features_error": float((features - edge.outputs).abs().max())}
+    _check_errors(errors, entry.tolerance, _EXECUTORCH, where)
+    metrics = {"edge_executorch_file_bytes": float(len(program)), **errors}
+    return {"edge.pte": program}, metrics, {"edge_executorch": partial(run, image)}
+
+
+def _check_errors(errors: Mapping[str, float], tolerance: float, runtime: str, where: str) -> None:
+    """Raise a UserError if a runtime computes something else than PyTorch."""
     for name, error in errors.items():
-        if not error <= entry.tolerance:
+        if not error <= tolerance:
             raise UserError(
-                f"{where}.tolerance: {name} {error:.2g} between PyTorch and ONNX Runtime, "
-                f"allowed at most {entry.tolerance:g}"
+                f"{where}.tolerance: {name} {error:.2g} between PyTorch and {runtime}, allowed at most {tolerance:g}"
             )
-    return Deployment(
-        files={f"{name}.onnx": half.onnx for name, half in halves.items()},
-        metrics={name: [float(value)] for name, value in {**_costs(halves), **errors}.items()},
-        timings=_timings(halves, entry.repeats),
+
+
+def _pair(cell: Cell, entry: DeployEntry, halves: Mapping[str, Half]) -> Pair:
+    """Describe two halves for a client and a server."""
+    edge, cloud = halves[EDGE], halves[CLOUD]
+    noise, left_out = _random_layers(cell.models([entry.network])[0].eval())
+    return Pair(
+        format=FORMAT,
+        model=model_hash(edge.onnx, cloud.onnx),
+        images=tuple(edge.inputs.shape[1:]),
+        features=tuple(edge.outputs.shape[1:]),
+        output=_output_name(cell),
+        noise=noise,
+        left_out=left_out,
     )
+
+
+def _random_layers(model: BlockNet) -> tuple[float, tuple[str, ...]]:
+    """Return the deviation of the Gaussian noise on the wire, and the kinds of other layers that are random in use."""
+    edge = edge_of(model)
+    wire = edge[-1]
+    noise = wire.deviation if isinstance(wire, GaussianNoise) else 0.0
+    others = [
+        layer
+        for layer in edge.modules()
+        if isinstance(layer, RandomLayer)
+        and not isinstance(layer, RandomDropout)  # which is the identity in use
+        and not (layer is wire and isinstance(wire, GaussianNoise))
+    ]
+    return noise, tuple(sorted({type(layer).__name__ for layer in others}))
 
 
 def _test_records(context: DataContext) -> Tensor:
@@ -158,7 +242,7 @@ def _halves(cell: Cell, entry: DeployEntry, where: str) -> tuple[nn.Module, nn.M
     return without_random_layers(edge), without_random_layers(cloud)
 
 
-def _errors(halves: Mapping[str, _Half]) -> dict[str, float]:
+def _errors(halves: Mapping[str, Half]) -> dict[str, float]:
     """Compute the largest absolute difference of the features, and of the outputs of both files in a row."""
     features = Session(halves[EDGE].onnx)(halves[EDGE].inputs.numpy())
     outputs = Session(halves[CLOUD].onnx)(features)
@@ -168,51 +252,6 @@ def _errors(halves: Mapping[str, _Half]) -> dict[str, float]:
     }
 
 
-def _costs(halves: Mapping[str, _Half]) -> dict[str, int]:
-    """Count parameters, multiply-accumulate operations per image, and bytes of file and wire."""
-    costs = {}
-    for name, half in halves.items():
-        costs[f"{name}_parameters"] = count_parameters(half.model)
-        costs[f"{name}_operations"] = multiply_accumulates(half.model, half.inputs[:1])
-        costs[f"{name}_file_bytes"] = len(half.onnx)
-    values = halves[EDGE].outputs[0].numel()
-    return {**costs, **{f"wire_bytes_{kind}": count for kind, count in bytes_on_wire(values).items()}}
-
-
-def _timings(halves: Mapping[str, _Half], repeats: int) -> dict[str, float]:
-    """Measure median milliseconds for one image on one thread, and the peak memory in ONNX Runtime."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode():
-            seconds = seconds_by_turns(_runs(halves), repeats)
-    finally:
-        torch.set_num_threads(threads)
-    measured = {f"{run}_milliseconds": round(1000 * taken, 4) for run, taken in seconds.items()}
-    for name, half in halves.items():
-        peak = _peak(half)
-        measured |= {} if peak is None else {f"{name}_peak_memory_bytes": peak}
-    return measured
-
-
-def _runs(halves: Mapping[str, _Half]) -> dict[str, Callable[[], object]]:
-    """Return functions that run each half on one image, in PyTorch and in ONNX Runtime."""
-    runs: dict[str, Callable[[], object]] = {}
-    for name, half in halves.items():
-        image = half.inputs[:1].contiguous()
-        runs[f"{name}_torch"] = partial(half.model, image)
-        runs[f"{name}_onnx_runtime"] = partial(Session(half.onnx), image.numpy())
-    return runs
-
-
-def _peak(half: _Half) -> int | None:
-    """Measure the peak memory of a half in ONNX Runtime, bytes; None where the system does not report it."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "half.onnx"
-        file.write_bytes(half.onnx)
-        return peak_memory(file, (1, *half.inputs.shape[1:]))
-
-
-def _output_name(cell: Cell) -> str:
+def _output_name(cell: Cell) -> Literal["logits", "embedding"]:
     """Name the output of the cloud: an embedding of a re-identification network, else logits."""
     return "embedding" if cell.manifest.reidentification is not None else "logits"

@@ -1,4 +1,4 @@
-"""Export networks to ONNX with PyTorch, the same bytes for the same network, and run them in ONNX Runtime."""
+"""Export networks to ONNX with PyTorch, the same bytes for the same network."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from privprune.models.random_layers import RandomLayer
-
-Array = np.ndarray[Any, Any]
 
 
 def export(model: nn.Module, example: Tensor, names: tuple[str, str], opset: int) -> bytes:
@@ -61,22 +57,6 @@ def _with_metadata(proto: onnx.ModelProto) -> Iterator[Any]:
     yield from (proto, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
     for function in proto.functions:
         yield from (function, *function.node)
-
-
-class Session:
-    """An ONNX model in ONNX Runtime, on one thread of the CPU."""
-
-    def __init__(self, model: bytes) -> None:
-        """Load an ONNX model that `export` returned."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, values: Array) -> Array:
-        """Run a batch, float32 [n, ...]; returns the only output, float32 [n, ...]."""
-        (output,) = self._session.run(None, {self._input: values})
-        return np.asarray(output)
 
 
 def without_random_layers(model: nn.Module) -> nn.Module:

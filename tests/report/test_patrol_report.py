@@ -158,6 +158,17 @@ def test_deployment_is_of_exported_cells_and_times_only_where_known(evaluation: 
     assert lines(timed, "Cell")["reid-none"]["Edge, ONNX Runtime (ms)"] == ABSENT
 
 
+def test_rounding_has_a_line_per_variant_that_was_measured(evaluation: Evaluation) -> None:
+    """Utility in percent and the attack's error, float32 first, the smallest last."""
+    table = tables(evaluation)["quantisation"]
+    shown = [[cell.text for cell in line[1:]] for line in table.rows]
+
+    assert [column.title for column in table.columns[3:]] == ["On the wire", "Bytes sent", "mAP (%)", "LMMSE MSE"]
+    assert shown[0] == ["reid-none", "float32", "float32", "8,192", "50.00", "0.02000"]
+    assert shown[1] == ["reid-none", "int8", "4 bits", "1,032", "45.00", "0.03000"]
+    assert [line[0] for line in shown] == [cell for cell in DEPLOYED for _ in range(2)]
+
+
 def test_figures_show_every_cell(drawings: dict[str, Drawing]) -> None:
     """The original beside what was rebuilt per method leads; then utility and cost, then depth and the constant."""
     gallery = drawings["cloud"].figure

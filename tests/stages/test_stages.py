@@ -190,7 +190,8 @@ def test_one_command_runs_the_patrol_cells(clone: Clone) -> None:
     assert all(2 * left <= dense for left, dense in pairs)
     looked_at = {"dense/decoder_train", "removed/decoder_train", "removed/adaptive_decoder"}
     assert records["recognise", "patrol-digits"].attacks.keys() == looked_at
-    assert {path.name for path in (clone.folder / "data/deployed/removed").iterdir()} == {"edge.onnx", "cloud.onnx"}
+    deployed = {path.name for path in (clone.folder / "data/deployed/removed").iterdir()}
+    assert deployed == {"edge.onnx", "edge_int8.onnx", "cloud.onnx", "pair.json"}
     evaluation = json.loads((reports / "evaluations" / "patrol.json").read_text())
     numbers = {cell["cell"]: cell["numbers"] for cell in evaluation["cells"]}
     both = {"test_accuracy", "edge_lipschitz", "decoder_train_mse", "decoder_train_recognised"}

@@ -1,6 +1,7 @@
 """Validation of `recognise` and `deploy`: each mistake is reported in the expected line, before any training."""
 
 import copy
+import importlib.util
 from collections.abc import Callable
 
 import pytest
@@ -83,11 +84,30 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("deploy/cut/opset", 9),
         f"{DEPLOY}.opset: found 9, allowed at least 18 and at most 23",
     ),
+    "the same bits twice": (
+        put("deploy/cut/quantisation/wire_bits", [8, 8]),
+        f"{DEPLOY}.quantisation: wire_bits: found [8, 8], allowed 8 and 4, once each",
+    ),
+    "bits that nobody packs": (
+        put("deploy/cut/quantisation/wire_bits", [2]),
+        f"{DEPLOY}.quantisation.wire_bits[0]: found 2, allowed 8, 4",
+    ),
+    "a runtime that is not installed": (
+        put("deploy/cut/executorch", value=True),
+        f"{DEPLOY}.executorch: found true, allowed false without ExecuTorch: uv sync --extra executorch",
+    ),
     "no tolerance": (
         put("deploy/cut/tolerance", 0),
         f"{DEPLOY}.tolerance: found 0, allowed at least 1e-12 and at most 1,000,000",
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _without_executorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ExecuTorch be missing, whatever is installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "executorch" else found(name))
 
 
 @pytest.mark.parametrize("kind", MISTAKES)

@@ -168,6 +168,12 @@ def _deployed(cell: str, common: dict[str, Any]) -> Record:
             "edge_file_bytes": [4 * _DENSE * left],
             "wire_bytes_float32": [8192.0],
             "wire_bytes_int8": [2048.0],
+            "float32_wire_bytes": [8192.0],
+            "float32_mean_average_precision": [0.5],
+            "float32_lmmse_mse": [0.02],
+            "int8_4_bit_wire_bytes": [1032.0],
+            "int8_4_bit_mean_average_precision": [0.45],
+            "int8_4_bit_lmmse_mse": [0.03],
             "outputs_error": [1e-6],
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import replace
 from typing import Any
@@ -10,18 +11,28 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import TensorProto
 
 from privprune.cells import Cell
 from privprune.errors import UserError
-from privprune.models import BlockNet, edge_of, embedder
+from privprune.models import BlockNet, edge_of, embedder, reseed
 from privprune.models.random_layers import RandomDropout
 from privprune.models.wire.gaussian import GaussianNoise
+from privprune.models.wire.laplace import LaplaceNoise
+from privprune.published import DEPLOYED_VARIANTS
 from privprune.randomness import Purpose, generator
 from privprune.settings import read
+from privprune.split_service.pair import model_hash
+from privprune.split_service.session import Session
+from privprune.training.batches import as_input
 from privprune.workflow import deploy
 from privprune.workflow.context import DataContext, NetworkSettings
 from privprune.workflow.deploy import DeployEntry, Deployment, deploy_cell
-from privprune.workflow.onnx_export import Session, export, without_random_layers
+from privprune.workflow.executorch_export import executorch_session, export_executorch, require_executorch
+from privprune.workflow.int8_export import quantise
+from privprune.workflow.inversion_targets import evenly_spaced
+from privprune.workflow.onnx_export import export, without_random_layers
+from privprune.workflow.quantised_halves import QuantisedNetwork, arriving, measure_variants
 
 Tiny = dict[str, Any]
 WHERE = "tiny: deploy.cut"
@@ -80,10 +91,104 @@ def test_costs_are_counted(deployed: Deployment) -> None:
     assert 0 <= facts["features_error"] < 1e-5 > facts["outputs_error"]
 
 
+def test_int8_is_the_same_network_roughly(context: DataContext, deployed: Deployment) -> None:
+    """The int8 edge takes and gives float32, stores a byte per weight, one scale per channel, and errs a little."""
+    images = as_input(context.dataset.images[:20]).numpy()
+    plain, int8 = (Session(deployed.files[name])(images) for name in ("edge.onnx", "edge_int8.onnx"))
+    assert int8.shape == plain.shape
+    assert 0 < abs(int8 - plain).max() < 0.1 * (plain.max() - plain.min())
+    assert deployed.metrics["int8_features_error"][0] > deployed.metrics["features_error"][0]
+    constants = {one.name: one for one in onnx.load_from_string(deployed.files["edge_int8.onnx"]).graph.initializer}
+    weights = [name for name, one in constants.items() if one.data_type == TensorProto.INT8 and len(one.dims) == 4]
+    assert weights
+    for name in weights:
+        (scale,) = constants[name.replace("_quantized", "_scale")].dims
+        assert scale == constants[name].dims[0]
+
+
+def test_quantising_again_gives_the_same_bytes(context: DataContext, tiny: Tiny, deployed: Deployment) -> None:
+    """The calibration draws nothing, and the file has no trace of where it was written."""
+    members = context.members(cell_of(context, tiny, "cut").manifest, 1)
+    calibration = as_input(context.dataset.images[evenly_spaced(members, 20)]).numpy()
+    assert quantise(deployed.files["edge.onnx"], calibration) == deployed.files["edge_int8.onnx"]
+    assert b"/tmp" not in deployed.files["edge_int8.onnx"]
+
+
+def test_every_variant_is_measured(deployed: Deployment) -> None:
+    """Two edges, each with 32, 8 and 4 bits on the wire: bytes by hand, accuracy, and the error of LMMSE."""
+    facts = {name: values[0] for name, values in deployed.metrics.items()}
+    sizes = {"": 4 * 32, "_8_bit": 32 + 8, "_4_bit": 16 + 8}  # the cut's 2 x 4 x 4 features, scale and offset
+    for edge in ("float32", "int8"):
+        for bits, size in sizes.items():
+            assert facts[f"{edge}{bits}_wire_bytes"] == size
+            assert 0 <= facts[f"{edge}{bits}_test_accuracy"] <= 1
+            assert 0 < facts[f"{edge}{bits}_lmmse_mse"] < 0.25
+    assert facts["float32_lmmse_mse"] != facts["int8_lmmse_mse"]
+    assert {f"{variant}_lmmse_mse" for variant in DEPLOYED_VARIANTS} < facts.keys()
+
+
+def test_rounding_comes_after_the_noise() -> None:
+    """What arrives is what was rounded: at most 16 values for each image."""
+    noise = GaussianNoise(0.3)
+    reseed(noise, 5)
+    features = np.zeros((2, 50), np.float32)
+    arrived = arriving(features, noise, 4)
+    assert all(2 < len(np.unique(one)) <= 16 for one in arrived)
+    assert np.array_equal(arriving(features, None, None), features)
+
+
+def test_the_error_is_that_of_the_attack(context: DataContext, tiny: Tiny) -> None:
+    """Features that are the image are inverted; features that are constant leave the mean image."""
+
+    def measured(edge: Any) -> float:
+        cell, chosen = cell_of(context, tiny, "dense"), entry(tiny).quantisation
+        settings = replace(chosen, wire_bits=(), known=60, features=64)
+        network = QuantisedNetwork(cell, 0, {"float32": edge}, lambda sent: sent.reshape(len(sent), -1), context)
+        return measure_variants(network, settings)["float32_lmmse_mse"]
+
+    images = context.dataset.images[:200].float() / 255
+    spread = float((images - images.mean(0)).square().mean())
+    assert measured(lambda images: images) < 0.3 * spread
+    assert 0.7 * spread < measured(lambda images: np.zeros((len(images), 3), np.float32)) < 1.5 * spread
+
+
+def test_the_pair_says_what_a_client_must_add(context: DataContext, tiny: Tiny, deployed: Deployment) -> None:
+    """The noise of its wire, the shapes, and the hash of both files; other chance is named."""
+    pair = deployed.pair
+    assert (pair.images, pair.features, pair.output) == ((1, 8, 8), (2, 4, 4), "logits")
+    assert pair.model == model_hash(deployed.files["edge.onnx"], deployed.files["cloud.onnx"])
+    wire = tiny["train"]["cut"]["network"]["cut"]["wire"]
+    assert (pair.noise, pair.left_out) == (wire["deviation"], ())
+    model = cell_of(context, tiny, "cut").models([0])[0]
+    edge = [(name, block) for name, block in model.named_children() if name != "wire"]
+    other = BlockNet([*edge[:1], ("wire", LaplaceNoise(0.1)), *edge[1:]])
+    assert deploy._random_layers(other) == (0.0, ("LaplaceNoise",))
+
+
+def test_executorch_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says how to install it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match=r"allowed false without ExecuTorch: uv sync --extra executorch$"):
+        require_executorch(f"{WHERE}.executorch")
+
+
+@pytest.mark.slow
+def test_executorch_computes_the_network(context: DataContext, tiny: Tiny) -> None:
+    """The file for phones gives the same features as PyTorch, and the same bytes each time."""
+    pytest.importorskip("executorch")
+    edge = without_random_layers(edge_of(cell_of(context, tiny, "cut").models([1])[0]))
+    images = torch.rand(3, 1, 8, 8) * 2 - 1
+    program = export_executorch(edge, images[:1])
+    run = executorch_session(program)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.cat([run(one) for one in images.split(1)]), edge(images), atol=1e-5, rtol=0)
+    assert export_executorch(edge, images[1:2]) == program
+
+
 def test_times_are_apart(deployed: Deployment) -> None:
     """Both halves have their milliseconds in both runtimes, and no metric depends on them."""
     times = [f"{half}_{runtime}_milliseconds" for half in ("edge", "cloud") for runtime in ("torch", "onnx_runtime")]
-    assert all(deployed.timings[name] > 0 for name in times)
+    assert all(deployed.timings[name] > 0 for name in (*times, "edge_onnx_runtime_int8_milliseconds"))
     assert not set(deployed.timings) & set(deployed.metrics)
 
 

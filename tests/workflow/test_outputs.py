@@ -15,12 +15,12 @@ from privprune.cells import Cell, load_cell
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.models.output.random_scores import RandomScoresSettings
 from privprune.settings import read
+from privprune.split_service.session import Session
 from privprune.suite.named_methods import modules_named
 from privprune.workflow import workers
 from privprune.workflow.attack import gather_evidence
 from privprune.workflow.context import DataContext
 from privprune.workflow.deploy import DeployEntry, deploy_cell
-from privprune.workflow.onnx_export import Session
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
