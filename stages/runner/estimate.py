@@ -119,7 +119,9 @@ def work(stage: str, suite: Suite) -> tuple[Kind, float] | None:
         network = _network(suite, entry)
         data = suite["datasets"][entry["data"]]
         about = DATASETS[data["name"]]
-        records = (data["limit"] or about.train_records) / (2 if network["protocol"] == "clean" else 1)
+        records = data["limit"] or about.train_records
+        if network["protocol"] == "clean":
+            records = data["protocols"]["clean"]["members"] or records / 2
         kind = (
             section,
             network["model"],
