@@ -1,4 +1,4 @@
-"""The command `privprune`: print the version, list the methods, check a suite.
+"""The command `privprune`: print the version, list the methods, check a suite, make it the one that runs.
 
 It trains nothing; experiments are run by DVC, see README.md. Modules are imported by the subcommand that needs them.
 """
@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 
 import privprune
 from privprune.errors import UserError
+from privprune.files import write_text
 from privprune.registry import Registry, use_plugins
 from privprune.yaml_file import load_yaml
+
+RUNNING = Path("params.yaml")  # the suite that DVC runs
 
 
 class Kind(NamedTuple):
@@ -49,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "methods":
             print_methods(options.suite)
+        elif options.command == "use":
+            use(options.suite)
         else:
             check(options.suite)
     except UserError as mistake:
@@ -97,6 +102,20 @@ def check(file: Path) -> None:
     print(f"{file}: valid, {len(suite.cells)} cells and {len(suite.attacks)} attack entries")
 
 
+def use(file: Path) -> None:
+    """Write params.yaml, the suite that runs, from a suite's file: with the same values, and without anchors.
+
+    Raises:
+        UserError: the suite has a mistake, or params.yaml cannot be written.
+
+    """
+    from privprune.suite.flat import flat  # noqa: PLC0415 (takes time that the other commands need not)
+
+    check(file)
+    write_text(RUNNING, flat(file))
+    print(f"{RUNNING}: written from {file}; now `uv run dvc repro`")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="privprune", description="Look up methods and check suites of privprune.")
     parser.add_argument("--version", action="version", version=f"privprune {privprune.__version__}")
@@ -107,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     checking = commands.add_parser("check", help="report the first mistake in a suite, before anything is trained")
     checking.add_argument("suite", type=Path, metavar="SUITE.yaml")
+    using = commands.add_parser("use", help="check a suite and write params.yaml from it, without anchors")
+    using.add_argument("suite", type=Path, metavar="SUITE.yaml")
     return parser
 
 
