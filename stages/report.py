@@ -9,7 +9,7 @@ from privprune.errors import UserError
 from privprune.files import read_json, write_text
 from privprune.plots import read_pictures
 from privprune.records import read_records
-from privprune.report import Matrix, Section, read_timings, write
+from privprune.report import Matrix, Section, read_timings, write, write_for_dvc
 from privprune.settings import at
 from privprune.tables import verdicts_csv
 from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
@@ -18,7 +18,7 @@ from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:
-    """Write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv` for the papers that the suite evaluates."""
+    """Write `reports/<suite>/index.html` and `verdicts.csv` for the papers that the suite evaluates, and DVC's files."""
     folder = REPORTS / suite
     named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
     if not named:
@@ -26,7 +26,9 @@ def main(suite: str) -> None:
     sections = [_section(folder, paper) for paper in sorted(named) if paper != CROSS]
     matrices = [_matrix(folder, name) for name in named if name == CROSS]
     write(suite, sections, matrices, read_timings(folder / "timings"), REPORTS)
-    write_text(folder / "verdicts.csv", verdicts_csv([section.evaluation for section in sections]))
+    evaluations = [section.evaluation for section in sections]
+    write_text(folder / "verdicts.csv", verdicts_csv(evaluations))
+    write_for_dvc(folder, evaluations, [record for section in sections for record in section.records])
 
 
 def _section(folder: Path, paper: str) -> Section:
