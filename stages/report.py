@@ -18,7 +18,7 @@ from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:
-    """Write `reports/<suite>/index.html` and `verdicts.csv` for the papers that the suite evaluates, and DVC's files."""
+    """Write `reports/<suite>/index.html` and `verdicts.csv` for the papers of the suite, and what DVC shows."""
     folder = REPORTS / suite
     named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
     if not named:

@@ -1,8 +1,8 @@
 """Copy a suite's records to MLflow: `python -m stages.track SUITE`.
 
 Cost: about 10 s for 60 runs into a new `mlflow.db`, 3 s if nothing is new. Nothing depends on what it writes:
-`mlflow.db` can be deleted at any time; this command writes it again completely. DVC sees `data/tracked/<suite>.json`, as
-the bytes of a database differ from run to run. If MLFLOW_TRACKING_URI names another store,
+`mlflow.db` can be deleted at any time; this command writes it again completely. DVC sees `data/tracked/<suite>.json`,
+as the bytes of a database differ from run to run. If MLFLOW_TRACKING_URI names another store,
 that one is filled too; a store that cannot be reached gives a warning. Needs MLflow, which is an extra.
 """
 

@@ -1,6 +1,6 @@
 """Files that DVC's own commands read: one file of metrics per cell, and the data behind its plots.
 
-`dvc metrics show` prints one line per file, so each cell has one. `dvc plots show` draws lists of points; the entries in
+`dvc metrics show` prints one line per file, so each cell has one. `dvc plots show` draws lists of points; entries in
 dvc.yaml name the folders, and the templates in `.dvc/plots` say what is drawn.
 """
 
@@ -29,7 +29,7 @@ OF_INVERSION = ("mse", "ssim")
 
 
 def write_for_dvc(folder: Path, evaluations: Iterable[Evaluation], records: Sequence[Record]) -> None:
-    """Write `metrics_of_cells/<paper>/<cell>.json` and `curves/<kind>/<paper>.json` below the folder of a suite's reports.
+    """Write `metrics_of_cells/<paper>/<cell>.json` and `curves/<kind>/<paper>.json` below a suite's reports.
 
     Args:
         folder: `reports/<suite>`.

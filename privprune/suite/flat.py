@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from privprune.errors import UserError
-from privprune.yaml_file import load_yaml
+from privprune.yaml_file import MOST_BYTES, load_yaml
 
 _WIDTH = 120  # characters of a line
 _SHORT = 110  # characters up to which a mapping that was written on one line stays there
@@ -33,13 +33,17 @@ def flat(file: Path) -> str:
     the section or entry that they were written for.
 
     Raises:
-        UserError: the file cannot be read as a suite, see `load_yaml`.
+        UserError: the file cannot be read as a suite, see `load_yaml`, or is too large without anchors.
 
     """
     content = load_yaml(file)
     lines = file.read_text(encoding="utf-8").splitlines()
     writer = _Writer(dict(_beside(lines)), dict(_above(lines)))
     text = "".join(f"{line}\n" for line in writer.mapping(YAML().load("\n".join(lines)), 0))
+    if len(text) > MOST_BYTES:
+        raise UserError(
+            f"{file}: found {len(text):,} bytes without anchors, allowed {MOST_BYTES:,}, copy it to params.yaml"
+        )
     if YAML(typ="safe").load(text) != content:
         raise UserError(f"{file}: could not be written without anchors, allowed plain keys and values")
     return text
@@ -150,15 +154,13 @@ def _scalar(value: Any) -> str:
     """Return a number as it was written, or a text with quotes where YAML needs them."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return _text(value) if isinstance(value, str) else _dumped(value)
+    if type(value) is int:
+        return str(value)
+    return _dumped(type(value), value, str(getattr(value, "__dict__", "")))
 
 
-@functools.cache
-def _text(value: str) -> str:
-    return _dumped(value)
-
-
-def _dumped(value: Any) -> str:
+@functools.lru_cache(maxsize=10_000)
+def _dumped(_kind: type, value: Any, _form: str) -> str:
     yaml, text = YAML(), io.StringIO()
     yaml.width = 10 * _WIDTH
     yaml.default_flow_style = True  # in a list on one line, quotes stand where they must
