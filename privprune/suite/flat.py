@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def _scalar(value: Any) -> str:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _dumped(_kind: type, value: Any, _form: str) -> str:
+def _dumped(_kind: Hashable, value: Any, _form: str) -> str:
     yaml, text = YAML(), io.StringIO()
     yaml.width = 10 * _WIDTH
     yaml.default_flow_style = True  # in a list on one line, quotes stand where they must
