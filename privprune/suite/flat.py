@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,11 +156,11 @@ def _scalar(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if type(value) is int:
         return str(value)
-    return _dumped(type(value), value, str(getattr(value, "__dict__", "")))
+    return _dumped(type(value).__name__, value, str(getattr(value, "__dict__", "")))
 
 
 @functools.lru_cache(maxsize=10_000)
-def _dumped(_kind: Hashable, value: Any, _form: str) -> str:
+def _dumped(_kind: str, value: Any, _form: str) -> str:
     yaml, text = YAML(), io.StringIO()
     yaml.width = 10 * _WIDTH
     yaml.default_flow_style = True  # in a list on one line, quotes stand where they must

@@ -119,11 +119,11 @@ def work(stage: str, suite: Suite) -> tuple[Kind, float] | None:
         network = _network(suite, entry)
         data = suite["datasets"][entry["data"]]
         about = DATASETS[data["name"]]
-        records = (data["limit"] or about.train_records) / (2 if network["protocol"] == "clean" else 1)
+        records = (data.get("limit") or about.train_records) / (2 if network["protocol"] == "clean" else 1)
         kind = (
             section,
             network["model"],
-            network["small_dense"] is None,
+            network.get("small_dense") is None,
             (about.channels, about.size),
             *_methods(entry),
         )
