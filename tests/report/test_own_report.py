@@ -55,5 +55,5 @@ def test_mistakes_are_found_before_training() -> None:
     twice = {**SECTION, "rows": [SECTION["rows"][0], SECTION["rows"][0]]}
     with pytest.raises(UserError, match="twice"):
         check_section({"own": twice}, CELLS, {}, {}, "suite.yaml")
-    with pytest.raises(UserError, match="suite.yaml: evaluate: found nothing"):
+    with pytest.raises(UserError, match=r"suite\.yaml: evaluate: found nothing"):
         check_something_evaluated({"evaluate": {}}, "suite.yaml")
