@@ -1,4 +1,4 @@
-"""The command `privprune`: print the version, list the methods, check a suite, serve and query a deployed network.
+"""The command `privprune`: methods, suites, and a deployed network that serves and is queried.
 
 It trains nothing; experiments are run by DVC, see README.md. Modules are imported by the subcommand that needs them.
 """
@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 import privprune
 from privprune.errors import UserError
+from privprune.files import write_text
 from privprune.registry import Registry, use_plugins
 from privprune.yaml_file import load_yaml
 
 _PORT = 8741  # of `serve` and `send`
+RUNNING = Path("params.yaml")  # the suite that DVC runs
 
 
 class Kind(NamedTuple):
@@ -91,10 +93,27 @@ def check(file: Path) -> None:
 
     """
     from privprune.suite.check import check_suite  # noqa: PLC0415 (imports torch, which the other commands need not)
+    from privprune.suite.evaluation import check_something_evaluated  # noqa: PLC0415 (as above)
 
     sys.path.insert(0, str(Path.cwd()))  # a suite's plugins may be in the working directory, as for `python -m`
-    suite = check_suite(load_yaml(file), str(file))
+    content = load_yaml(file)
+    suite = check_suite(content, str(file))
+    check_something_evaluated(content, str(file))
     print(f"{file}: valid, {len(suite.cells)} cells and {len(suite.attacks)} attack entries")
+
+
+def use(file: Path) -> None:
+    """Write params.yaml, the suite that runs, from a suite's file: with the same values, and without anchors.
+
+    Raises:
+        UserError: the suite has a mistake, or params.yaml cannot be written.
+
+    """
+    from privprune.suite.flat import flat  # noqa: PLC0415 (takes time that the other commands need not)
+
+    check(file)
+    write_text(RUNNING, flat(file))
+    print(f"{RUNNING}: written from {file}; now `uv run dvc repro`")
 
 
 def serve(folder: Path, host: str, port: int) -> None:
@@ -159,6 +178,7 @@ def _split_service(run: Callable[..., None], *arguments: Any) -> None:
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "methods": lambda given: print_methods(given.suite),
     "check": lambda given: check(given.suite),
+    "use": lambda given: use(given.suite),
     "serve": lambda given: _split_service(serve, given.folder, given.host, given.port),
     "send": lambda given: _split_service(send, given.folder, given.image, given.server, given.edge, given.dtype),
 }
@@ -176,6 +196,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     checking = commands.add_parser("check", help="report the first mistake in a suite, before anything is trained")
     checking.add_argument("suite", type=Path, metavar="SUITE.yaml")
+    using = commands.add_parser("use", help="check a suite and write params.yaml from it, without anchors")
+    using.add_argument("suite", type=Path, metavar="SUITE.yaml")
     serving = commands.add_parser("serve", help="answer features with the cloud's half of a deployed network")
     serving.add_argument("folder", type=Path, metavar="data/deployed/NAME")
     serving.add_argument("--host", default="127.0.0.1", help="address to listen to; by default this machine's alone")

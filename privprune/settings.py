@@ -1,4 +1,7 @@
-"""Read settings strictly into frozen dataclasses: all keys are required, and a mistake is reported in one line."""
+"""Read settings strictly into frozen dataclasses: a mistake is reported in one line, and no default hides a number.
+
+Every key is required but for those whose attribute has the default None: null is what most entries have there.
+"""
 
 from __future__ import annotations
 
@@ -103,20 +106,26 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
 
     """
     settings_class: Any = kind
-    hints, fields = _hints(settings_class), _fields(settings_class)
+    hints, fields, nullable = _hints(settings_class), _fields(settings_class), _nullable(settings_class)
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {shown(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{_key_shown(key)}: unknown key, allowed {_listed(fields)}")
-    for key in fields:
-        if key not in found:
-            raise UserError(f"{where}.{key}: missing, the keys are {_listed(fields)}")
-    values = {name: _value(hints[name], found[key], f"{where}.{key}") for key, name in fields.items()}
+    _check_missing([key for key, name in fields.items() if key not in found and name not in nullable], fields, where)
+    values = {name: _value(hints[name], found[key], f"{where}.{key}") for key, name in fields.items() if key in found}
     try:
         return kind(**values)
     except ValueError as broken:
         raise UserError(f"{where}: {broken}") from None
+
+
+def _check_missing(missing: list[str], fields: typing.Iterable[str], where: str) -> None:
+    """Raise a UserError that names all missing keys."""
+    if len(missing) == 1:
+        raise UserError(f"{where}.{missing[0]}: missing, the keys are {_listed(fields)}")
+    if missing:
+        raise UserError(f"{where}: {_listed(missing)} are missing, the keys are {_listed(fields)}")
 
 
 @functools.cache
@@ -131,6 +140,12 @@ def _fields(kind: Any) -> dict[str, str]:
     hints = _hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.init]
     return {_key(hints[name], name): name for name in names}
+
+
+@functools.cache
+def _nullable(kind: Any) -> frozenset[str]:
+    """Return the attributes that may be left out, which are those with the default null."""
+    return frozenset(field.name for field in dataclasses.fields(kind) if field.init and field.default is None)
 
 
 def _key(hint: Any, name: str) -> str:

@@ -6,6 +6,7 @@ import torch
 
 from privprune.files import write_json
 from privprune.suite.check import NO_CELL, check_suite
+from privprune.suite.evaluation import check_something_evaluated
 from privprune.yaml_file import load_yaml
 from stages.harness.code_lists import write_code_lists
 from stages.harness.records_stage import DATA, PARAMS, end, report_mistakes
@@ -16,6 +17,7 @@ def main() -> None:
     torch.set_num_threads(1)  # networks are small, and run on one image each
     suite = load_yaml(PARAMS)
     check_suite(suite, str(PARAMS))
+    check_something_evaluated(suite, str(PARAMS))
     write_json(DATA / "checked.json", {"checked": True})
     write_json(DATA / "models" / NO_CELL, {})
     write_code_lists(suite)

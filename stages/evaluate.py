@@ -1,6 +1,7 @@
 """Compare one paper's records with its printed numbers and claims: `python -m stages.evaluate PAPER`.
 
-`python -m stages.evaluate cross` puts the cells of all papers that were attacked under both threats into one matrix.
+`python -m stages.evaluate cross` puts the cells of all papers that were attacked under both threats into one matrix,
+`python -m stages.evaluate own` makes the tables of one's own experiments.
 Reads only records, so that every table can be made again from a clone, without cache, GPU or training.
 """
 
@@ -14,15 +15,19 @@ from privprune import published
 from privprune.files import write_json, write_text
 from privprune.records import Record, read_records
 from privprune.settings import at, read
-from privprune.tables import Table, build, build_cross, verdicts_csv, write
+from privprune.tables import Table, build, build_cross, build_own, verdicts_csv, write
 from privprune.verdicts import (
     CROSS,
+    OWN,
     CrossEvaluation,
     CrossSettings,
     EvaluateSettings,
     Evaluation,
+    OwnSettings,
     evaluate,
     evaluate_cross,
+    evaluate_own,
+    own_paper,
 )
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
@@ -33,7 +38,7 @@ def main(name: str) -> None:
     content = load_yaml(PARAMS)
     suite = str(at(content, "suite", file=str(PARAMS)))
     section = at(content, "evaluate", name, file=str(PARAMS))
-    (_cross if name == CROSS else _paper)(name, suite, section)
+    {CROSS: _cross, OWN: _own}.get(name, _paper)(name, suite, section)
 
 
 def _paper(name: str, suite: str, section: Mapping[str, Any]) -> None:
@@ -49,6 +54,13 @@ def _cross(name: str, suite: str, section: Mapping[str, Any]) -> None:
     evaluation = evaluate_cross(_records(suite, settings.reads), settings, suite)
     _write(name, evaluation, build_cross(evaluation), f"Every defence under both threats: {suite} suite")
     write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([]))  # no paper prints the matrix
+
+
+def _own(name: str, suite: str, section: Mapping[str, Any]) -> None:
+    settings = read(OwnSettings, section, f"{PARAMS}: evaluate.{name}")
+    evaluation = evaluate_own(_records(suite, settings.reads), settings, suite)
+    _write(name, evaluation, build_own(evaluation, own_paper(evaluation)), f"Own experiments: {suite} suite")
+    write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([evaluation]))
 
 
 def _records(suite: str, reads: str) -> list[Record]:

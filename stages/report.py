@@ -5,28 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from privprune import published
-from privprune.errors import UserError
 from privprune.files import read_json, write_text
 from privprune.plots import read_pictures
 from privprune.records import read_records
-from privprune.report import Matrix, Section, read_timings, write
+from privprune.report import Matrix, Own, Section, read_timings, write, write_for_dvc
 from privprune.settings import at
 from privprune.tables import verdicts_csv
-from privprune.verdicts import CROSS, CrossEvaluation, Evaluation
+from privprune.verdicts import CROSS, OWN, CrossEvaluation, Evaluation
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
 
 
 def main(suite: str) -> None:
-    """Write `reports/<suite>/index.html` and `reports/<suite>/verdicts.csv` for the papers that the suite evaluates."""
+    """Write `reports/<suite>/index.html` and `verdicts.csv` for the papers of the suite, and what DVC shows."""
     folder = REPORTS / suite
     named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
-    if not named:
-        raise UserError(f"{PARAMS}: evaluate: found nothing, allowed at least one paper")
-    sections = [_section(folder, paper) for paper in sorted(named) if paper != CROSS]
+    sections = [_section(folder, paper) for paper in sorted(named) if paper not in (CROSS, OWN)]
     matrices = [_matrix(folder, name) for name in named if name == CROSS]
-    write(suite, sections, matrices, read_timings(folder / "timings"), REPORTS)
-    write_text(folder / "verdicts.csv", verdicts_csv([section.evaluation for section in sections]))
+    own = [_own(folder) for name in named if name == OWN]
+    own_records = read_records(folder / "records" / OWN) if own else []
+    write(suite, sections, matrices, read_timings(folder / "timings"), REPORTS, own, own_records)
+    evaluations = [*(section.evaluation for section in sections), *(one.evaluation for one in own)]
+    records = [*(record for section in sections for record in section.records), *own_records]
+    write_text(folder / "verdicts.csv", verdicts_csv(evaluations))
+    write_for_dvc(folder, evaluations, records)
 
 
 def _section(folder: Path, paper: str) -> Section:
@@ -34,6 +36,11 @@ def _section(folder: Path, paper: str) -> Section:
     evaluation = Evaluation.from_json(read_json(path), str(path))
     records = read_records(folder / "records" / paper)
     return Section(published.load(paper), evaluation, records, read_pictures(folder / "figures" / paper))
+
+
+def _own(folder: Path) -> Own:
+    path = folder / "evaluations" / f"{OWN}.json"
+    return Own(Evaluation.from_json(read_json(path), str(path)), read_pictures(folder / "figures" / OWN))
 
 
 def _matrix(folder: Path, name: str) -> Matrix:

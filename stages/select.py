@@ -32,8 +32,20 @@ def main() -> None:
     file, name, table = sys.argv[1:]
     selection = report_mistakes(lambda: selected(load_yaml(Path(file)), file, load(name), table))
     comment = f"# {table} of {name}, cut out of {file}; the comments are there.\n"
-    report_mistakes(lambda: write_text(PARAMS, comment + yaml.safe_dump(selection, sort_keys=False, width=120)))
+    report_mistakes(lambda: write_text(PARAMS, comment + _text(selection)))
     print(f"{PARAMS}: {len(selection['attack'])} cells are attacked; now `uv run dvc repro`")
+
+
+class _WithoutAnchors(yaml.SafeDumper):
+    """Writes each value where it is used, so that a change of one key changes no other."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Return that nothing becomes an anchor."""
+        return True
+
+
+def _text(suite: Mapping[str, Any]) -> str:
+    return str(yaml.dump(suite, Dumper=_WithoutAnchors, sort_keys=False, width=120))
 
 
 def selected(suite: Mapping[str, Any], file: str, paper: Paper, table: str) -> dict[str, Any]:

@@ -125,6 +125,22 @@ def test_every_key_is_required(key: str) -> None:
     assert mistake(Everything, less) == f"suite.yaml: prune.x.{key}: missing, the keys are {KEYS}"
 
 
+@dataclass(frozen=True)
+class Mostly:
+    """Settings with a key that is null for most."""
+
+    epochs: int
+    rate: float
+    limit: int | None = None
+
+
+def test_what_is_null_for_most_may_be_left_out() -> None:
+    """A key whose default is null may be missing, and no other; all missing keys are reported at once."""
+    assert read(Mostly, {"epochs": 1, "rate": 0.5}, "") == Mostly(1, 0.5, None)
+    assert mistake(Mostly, {"epochs": 1}) == "suite.yaml: prune.x.rate: missing, the keys are epochs, rate, limit"
+    assert mistake(Mostly, {}) == "suite.yaml: prune.x: epochs, rate are missing, the keys are epochs, rate, limit"
+
+
 def test_a_long_value_is_cut_in_the_message() -> None:
     """The message is one line for any value."""
     line = mistake(Everything, {**GOOD, "from": ["a\nb"] * 1000})

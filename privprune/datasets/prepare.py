@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,8 +70,8 @@ class DatasetSettings:
 
     name: str
     accept: Accept
-    expected: Counts | None
-    limit: RecordCount | None
+    expected: Counts | None = field(default=None, kw_only=True)
+    limit: RecordCount | None = field(default=None, kw_only=True)
     targets: Annotated[int, Range(1, 1000)]
     shadows: Shadows
     protocols: dict[str, ProtocolSettings]

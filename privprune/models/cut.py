@@ -5,7 +5,7 @@ The cut of ResSFL (CVPR 2022) and CEM (CVPR 2025): a bottleneck of a few channel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import torch
@@ -42,7 +42,7 @@ class CutSettings:
     bottleneck: Width | None
     extra_convolution: bool
     wire: Annotated[WireSettings, OneOf(wire_settings)]
-    skip: SkipSettings | None
+    skip: SkipSettings | None = field(default=None, kw_only=True)
 
     @property
     def random(self) -> bool:

@@ -3,6 +3,7 @@
 from privprune.plots.cross import draw as draw_cross
 from privprune.plots.draw import draw
 from privprune.plots.drawing import Drawing, Picture
+from privprune.plots.own import draw as draw_own
 from privprune.plots.saving import picture, read_pictures, save, save_all
 
-__all__ = ["Drawing", "Picture", "draw", "draw_cross", "picture", "read_pictures", "save", "save_all"]
+__all__ = ["Drawing", "Picture", "draw", "draw_cross", "draw_own", "picture", "read_pictures", "save", "save_all"]

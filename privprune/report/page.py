@@ -15,6 +15,7 @@ from privprune.records import Record
 from privprune.report.headings import headings, marked
 from privprune.report.literature import literature_parts
 from privprune.report.matrices import Matrix, matrix_part
+from privprune.report.own import Own, own_part
 from privprune.report.papers import paper_view
 from privprune.report.run_summary import summary_lines
 from privprune.report.timings import Timings
@@ -67,7 +68,14 @@ class Section:
     pictures: Sequence[Picture]
 
 
-def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], timings: Timings) -> str:
+def render(
+    suite: str,
+    sections: Sequence[Section],
+    matrices: Sequence[Matrix],
+    timings: Timings,
+    own: Sequence[Own] = (),
+    own_records: Sequence[Record] = (),
+) -> str:
     """Return the page as HTML; the same input gives the same bytes, and the page loads nothing.
 
     Args:
@@ -75,25 +83,35 @@ def render(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], 
         sections: one per paper.
         matrices: the matrix of both threats, if the suite has one.
         timings: how long the stages took.
+        own: one's own experiments, if the suite has some.
+        own_records: their records.
 
     """
-    records = [record for section in sections for record in section.records]
+    records = [*(record for section in sections for record in section.records), *own_records]
     page = PageView(
         suite=suite,
-        lead=tuple(_lead(section) for section in sections),
+        lead=(*(_lead(section) for section in sections), *(_own_lead(one) for one in own)),
         summary=summary_lines(suite, records, timings),
         papers=tuple(
             paper_view(section.paper, section.evaluation, section.records, section.pictures, timings)
             for section in sections
         ),
-        matrices=tuple(matrix_part(matrix) for matrix in matrices),
+        matrices=(*(own_part(one) for one in own), *(matrix_part(matrix) for matrix in matrices)),
         literature=literature_parts((section.paper, section.evaluation) for section in sections),
         meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
     )
     return _templates.get_template("page.html.jinja").render(page=page)
 
 
-def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], timings: Timings, reports: Path) -> Path:
+def write(
+    suite: str,
+    sections: Sequence[Section],
+    matrices: Sequence[Matrix],
+    timings: Timings,
+    reports: Path,
+    own: Sequence[Own] = (),
+    own_records: Sequence[Record] = (),
+) -> Path:
     """Write `<reports>/<suite>/index.html`, completely or not at all, and return its path.
 
     Raises:
@@ -101,7 +119,7 @@ def write(suite: str, sections: Sequence[Section], matrices: Sequence[Matrix], t
 
     """
     path = reports / suite / "index.html"
-    write_text(path, render(suite, sections, matrices, timings))
+    write_text(path, render(suite, sections, matrices, timings, own, own_records))
     return path
 
 
@@ -115,6 +133,11 @@ def _lead(section: Section) -> str:
         f"{section.paper.short}: {_count(len(verdicts), 'printed number')} ({counted}) "
         f"and {_count(len(findings), 'claim')} ({claims})."
     )
+
+
+def _own_lead(own: Own) -> str:
+    attacks = {attack for cell in own.evaluation.cells for attack in (*cell.attacks, *cell.inversions)}
+    return f"Own experiments: {_count(len(own.evaluation.cells), 'cell')} under {_count(len(attacks), 'attack')}."
 
 
 def _count(number: int, what: str) -> str:

@@ -24,6 +24,7 @@ from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
 from privprune.suite.sizes import check_datasets, check_decoders
+from privprune.verdicts.own import OWN
 from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.deploy import DeployEntry
@@ -166,7 +167,7 @@ def _check_names(sections: Mapping[str, Any], file: str) -> None:
 
 def _check_papers(sections: Mapping[str, Any], file: str) -> None:
     """Check that each entry, which has been read, names a paper: one that nobody evaluates is a mistake of spelling."""
-    papers = published.names()
+    papers = (*published.names(), OWN)
     for section in WITH_PAPERS:
         for name, entry in sections[section].items():
             if entry["paper"] not in papers:

@@ -9,6 +9,7 @@ from privprune.pruning import PRUNING
 from privprune.published import Paper
 from privprune.settings import read
 from privprune.verdicts.cross import CROSS, CrossSettings
+from privprune.verdicts.own import OWN, OwnSettings
 from privprune.verdicts.settings import EvaluateSettings, check
 
 
@@ -34,7 +35,7 @@ def check_section(
         UserError: one line about the first mistake: file, key, found, allowed.
 
     """
-    names = (*published.names(), CROSS)
+    names = (*published.names(), OWN, CROSS)
     if not isinstance(section, Mapping):
         raise UserError(f"{file}: evaluate: found {shown(section)}, allowed a mapping of papers: {', '.join(names)}")
     for name, entry in section.items():
@@ -43,9 +44,26 @@ def check_section(
             raise UserError(f"{where}: unknown paper, allowed {', '.join(names)}")
         if name == CROSS:
             _check_cross(read(CrossSettings, entry, where), cells, membership, inversion, where, without_members)
+        elif name == OWN:
+            for number, row in enumerate(read(OwnSettings, entry, where).rows):
+                _check_cell(row.cell, cells, f"{where}.rows[{number}]")
         else:
             attacked = {"membership": membership, "inversion": inversion}[published.load(name).threat]
             _check_paper(read(EvaluateSettings, entry, where), name, cells, attacked, where)
+
+
+def check_something_evaluated(content: Mapping[str, object], file: str) -> None:
+    """Check that a suite that is to run has a page to write.
+
+    Raises:
+        UserError: its section `evaluate` is empty.
+
+    """
+    if not content["evaluate"]:
+        names = ", ".join((*published.names(), OWN, CROSS))
+        raise UserError(
+            f"{file}: evaluate: found nothing, allowed one or more of {names}; `{OWN}` is for cells of your own"
+        )
 
 
 def _check_paper(

@@ -6,6 +6,7 @@ from privprune.tables.cross import build_cross
 from privprune.tables.html import html
 from privprune.tables.latex import latex, latex_document
 from privprune.tables.markdown import markdown
+from privprune.tables.own import build_own
 from privprune.tables.table import Column, Table, TableCell
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "TableCell",
     "build",
     "build_cross",
+    "build_own",
     "comma_separated",
     "html",
     "latex",

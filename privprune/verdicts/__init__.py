@@ -12,12 +12,14 @@ from privprune.verdicts.gains import Gain
 from privprune.verdicts.matched import Matched
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
+from privprune.verdicts.own import OWN, OwnRow, OwnSettings, evaluate_own, own_paper
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.statistics import Estimate
 
 __all__ = [
     "CROSS",
     "FINDINGS",
+    "OWN",
     "VERDICTS",
     "AttackDifference",
     "AttackResult",
@@ -42,10 +44,14 @@ __all__ = [
     "Matched",
     "MeasuredCell",
     "NumberVerdict",
+    "OwnRow",
+    "OwnSettings",
     "RowSettings",
     "check",
     "checks_on",
     "evaluate",
     "evaluate_cross",
+    "evaluate_own",
     "failures",
+    "own_paper",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,10 +46,10 @@ class NetworkSettings:
     seeds: tuple[Seed, ...]
     shadows: Shadows
     reserve_reference: bool
-    small_dense: Annotated[int, Range(1, 100_000_000)] | None
-    pretrained: FileName | None
-    cut: CutSettings | None
-    reidentification: ReidentificationSettings | None
+    small_dense: Annotated[int, Range(1, 100_000_000)] | None = field(default=None, kw_only=True)
+    pretrained: FileName | None = field(default=None, kw_only=True)
+    cut: CutSettings | None = field(default=None, kw_only=True)
+    reidentification: ReidentificationSettings | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse combinations of settings that no experiment supports."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -77,8 +77,8 @@ class PruneEntry:
     origin: Annotated[str, Key("from")]
     method: Annotated[PruningSettings, OneOf(pruning_settings)]
     budget: BudgetSettings | None
-    search: SearchEntry | None
-    defence: AnyDefence | None
+    search: SearchEntry | None = field(default=None, kw_only=True)
+    defence: AnyDefence | None = field(default=None, kw_only=True)
     retrain: TrainingPlan
     keep_shadows: bool
     stack: Stack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +87,7 @@ class HardenEntry:
     paper: Name
     data: str
     origin: Annotated[str, Key("from")]
-    network: NetworkSettings | None
+    network: NetworkSettings | None = field(default=None, kw_only=True)
     defence: AnyDefence
     plan: TrainingPlan
     keep_shadows: bool

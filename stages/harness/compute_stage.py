@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import torch
 
 from privprune.errors import UserError
-from privprune.files import write_json
+from privprune.files import read_json, write_json
 from privprune.memory import keep_freed_memory
 from privprune.registry import use_plugins
 from privprune.settings import at, read
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 Entry = TypeVar("Entry")
+_DIGITS = 16  # of a record's fingerprint in its timing
 _READ: list[tuple[str, str, dict[str, Any]]] = []  # section, name and content of each entry that this process has read
 
 
@@ -133,13 +135,20 @@ def run(stage: Callable[[str], Path | tuple[Path, Mapping[str, float]] | None]) 
 
 
 def note_time(record: Path, seconds: float, more: Mapping[str, float]) -> None:
-    """Write how long a stage took to `reports/<suite>/timings/...`, beside its record in `records/`, and more times."""
-    parts = ["timings" if part == "records" else part for part in record.parts]
+    """Write how long a stage took to `reports/<suite>/timings/...`, beside its record in `records/`, and more times.
+
+    A timing that was written with the same record stays: a run that reproduces a record leaves git as it was.
+    """
+    target = Path(*("timings" if part == "records" else part for part in record.parts))
+    fingerprint = hashlib.sha256(record.read_bytes()).hexdigest()[:_DIGITS]
+    if target.is_file() and read_json(target).get("record") == fingerprint:
+        return
     timing = {
         "seconds": round(seconds, 1),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "record": fingerprint,
         **more,
     }
-    write_json(Path(*parts), timing)
+    write_json(target, timing)

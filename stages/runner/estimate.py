@@ -119,13 +119,13 @@ def work(stage: str, suite: Suite) -> tuple[Kind, float] | None:
         network = _network(suite, entry)
         data = suite["datasets"][entry["data"]]
         about = DATASETS[data["name"]]
-        records = data["limit"] or about.train_records
+        records = data.get("limit") or about.train_records
         if network["protocol"] == "clean":
             records = data["protocols"]["clean"]["members"] or records / 2
         kind = (
             section,
             network["model"],
-            network["small_dense"] is None,
+            network.get("small_dense") is None,
             (about.channels, about.size),
             *_methods(entry),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,3 +72,16 @@ def test_a_missing_gpu_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(UserError, match=r"params\.yaml: device: found cuda, allowed cpu or found"):
         compute_stage.device()
+
+
+def test_a_reproduced_record_keeps_its_timing(tmp_path: Path) -> None:
+    """A stage that writes the same record leaves the timing as it was; another record has a new one."""
+    record = tmp_path / "records" / "paper" / "train" / "cell.json"
+    timing = tmp_path / "timings" / "paper" / "train" / "cell.json"
+    record.parent.mkdir(parents=True)
+    seconds = []
+    for content, took in (("one", 1.0), ("one", 2.0), ("two", 3.0)):
+        record.write_text(content)
+        compute_stage.note_time(record, took, {})
+        seconds.append(json.loads(timing.read_text())["seconds"])
+    assert seconds == [1.0, 1.0, 3.0]

@@ -183,7 +183,7 @@ def test_every_stage_is_one_script_of_its_name() -> None:
     """Stage, script and section have one name, and the map stays short however many rows a table has."""
     for name, stage in STAGES.items():
         assert stage["cmd"].split()[:3] == ["python", "-m", f"stages.{name}"]
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 200
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 250
     assert "__pycache__/" in (ROOT / ".dvcignore").read_text().splitlines()
 
 

@@ -22,7 +22,7 @@ from privprune.yaml_file import load_yaml
 
 ENOUGH = "PRIVPRUNE_EXAMPLES"
 EXAMPLES = int(os.environ.get(ENOUGH, "300"))
-FILES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), *sorted(TINY.parent.glob("*.yaml"))]
+FILES = [*sorted((ROOT / "params").glob("*.yaml")), *sorted(TINY.parent.glob("*.yaml"))]
 CONTENT = {path: load_yaml(path) for path in FILES}
 Place = tuple[str | int, ...]
 

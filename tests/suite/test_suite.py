@@ -267,7 +267,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown paper": (
         put("evaluate/mia", {}),
-        f"evaluate.mia: unknown paper, allowed {', '.join(names())}, cross",
+        f"evaluate.mia: unknown paper, allowed {', '.join(names())}, own, cross",
     ),
 }
 
