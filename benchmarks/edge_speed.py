@@ -14,6 +14,7 @@ from benchmarks.measuring import Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
+from privprune.models.initialisation import initialise, xavier
 from privprune.models.resnet import resnet18_imagenet
 from privprune.split_service.session import Session
 from privprune.workflow.onnx_export import export
@@ -47,7 +48,13 @@ def edge(width: float, cut: str = CUT) -> BlockNet:
 
     Pruning by a mask would leave a different fraction of each layer; here it is the same for all layers.
     """
-    torch.manual_seed(0)
+    found = _edge(width, cut)
+    initialise(found, xavier, xavier, torch.Generator().manual_seed(0))
+    return found
+
+
+def _edge(width: float, cut: str) -> BlockNet:
+    """Build an edge whose weights have no values yet."""
     return split(resnet18_imagenet(Shape(3, 256, 10), width), cut)[0].eval()
 
 
@@ -56,7 +63,7 @@ def narrowed(cut: str = CUT) -> BlockNet:
 
     def parameters(width: float) -> int:
         with torch.device("meta"):  # counts parameters without allocating them
-            return count_parameters(edge(width, cut))
+            return count_parameters(_edge(width, cut))
 
     most = (1 - REMOVED) * parameters(1.0)
     channels = next(count for count in range(63, 0, -1) if parameters(count / 64) <= most)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
@@ -45,3 +46,9 @@ def test_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert f"one block, one image of 32 x 32, {runtime}: dense against 92." in result.measure
         assert result.value is not None
         assert result.value > 0
+
+
+def test_the_timed_edge_computes_numbers() -> None:
+    """Its weights have values: not-a-number would be computed at another speed, and compare with nothing."""
+    with torch.no_grad():
+        assert edge_speed.edge(0.25, "block2")(torch.rand(1, 3, 32, 32)).isfinite().all()
