@@ -46,6 +46,7 @@ def test_the_numbers_of_purposes_are_fixed() -> None:
         "RECOGNITION": 11,
         "VIEWS": 12,
         "OUTPUT": 13,
+        "DEPLOYMENT": 14,
     }
 
 

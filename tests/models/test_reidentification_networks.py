@@ -19,7 +19,7 @@ SETTINGS = ReidentificationSettings(identities=2, images=4, margin=0.3, triplet_
 
 def built(name: str, size: int, cut: int | None = None, channels: int = 3) -> BlockNet:
     """Build with a fixed generator."""
-    own = None if cut is None else CutSettings(cut, None, False, PlainSettings("plain"), None)
+    own = None if cut is None else CutSettings(cut, None, False, PlainSettings("plain"))
     chance = torch.Generator().manual_seed(0)
     return build(name, in_channels=channels, image_size=size, classes=3, generator=chance, cut=own)
 
