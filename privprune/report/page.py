@@ -129,10 +129,8 @@ def _lead(section: Section) -> str:
     findings = [claim.finding for claim in section.evaluation.claims]
     counted = ", ".join(f"{verdicts.count(kind)} {_WORDS.get(kind, kind)}" for kind in VERDICTS if kind in verdicts)
     claims = ", ".join(f"{findings.count(kind)} {kind}" for kind in dict.fromkeys(findings))
-    return (
-        f"{section.paper.short}: {_count(len(verdicts), 'printed number')} ({counted}) "
-        f"and {_count(len(findings), 'claim')} ({claims})."
-    )
+    told = f" and {_count(len(findings), 'claim')} ({claims})" if findings else ""
+    return f"{section.paper.short}: {_count(len(verdicts), 'printed number')} ({counted}){told}."
 
 
 def _own_lead(own: Own) -> str:
