@@ -61,10 +61,11 @@ class Clone:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start Python with some arguments, in a new process group."""
+    def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
+        """Start Python with some arguments and more variables of the environment, in a new process group."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
+        environment |= more
         environment.pop("MLFLOW_TRACKING_URI", None)
         return subprocess.Popen(  # noqa: S603 (our own Python)
             [sys.executable, *command],
@@ -494,7 +495,8 @@ class Machines:
         cache = str(self.head.folder / ".dvc" / "cache")
         clone.start("-m", "dvc", "cache", "dir", "--local", cache).communicate()
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
-        self.workers.append(clone.start("-m", "distributed.cli.dask_worker", self.address, *options))
+        often = {"PRIVPRUNE_CHECKPOINT_SECONDS": "0"}  # a checkpoint says that a stage is training
+        self.workers.append(clone.start("-m", "distributed.cli.dask_worker", self.address, *options, **often))
         self.clones.append(clone)
         return clone
 
@@ -541,7 +543,7 @@ def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Cl
     until = time.monotonic() + 200
     killed = None
     while killed is None and time.monotonic() < until and head.poll() is None:
-        busy = [number for number, one in enumerate(clones) if any((one.folder / "data/models").glob(".game-*"))]
+        busy = [number for number, one in enumerate(clones) if any((one.folder / "data/checkpoints").rglob("train-*"))]
         killed = busy[0] if busy else None
         time.sleep(0.002)
     assert killed is not None, head.communicate()[0]
