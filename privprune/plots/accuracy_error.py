@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from privprune.plots.marks import dash, entries, mark, printed, printed_entry
-from privprune.plots.panels import filled, write_beside
+from privprune.plots.panels import filled, rows_and_columns, write_beside
 from privprune.plots.series import Point
 from privprune.plots.style import TEXT_WIDTH, Look, journal, percent
 
@@ -47,8 +46,7 @@ class CurvePanel:
 
 def draw(panels: Sequence[CurvePanel], attack: str) -> Figure:
     """Draw one panel per printed figure; `attack` is the name of the attack whose error is on the x axis."""
-    columns = min(len(panels), _PER_ROW)
-    rows = ceil(len(panels) / columns)
+    rows, columns = rows_and_columns(panels, _PER_ROW)
     with journal():
         width = TEXT_WIDTH if columns > 1 else 0.72 * TEXT_WIDTH
         figure = Figure(figsize=(width, (2.7 if columns > 1 else 3.4) * rows + 0.75))

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from privprune.plots.marks import mark, size
-from privprune.plots.panels import filled, write_beside
+from privprune.plots.panels import filled, rows_and_columns, write_beside
 from privprune.plots.series import Point
 from privprune.plots.style import INK, MUTED, PAPER, TEXT_WIDTH, Look, journal, percent
 
@@ -57,8 +57,7 @@ class ThreatPanel:
 
 def draw(panels: Sequence[ThreatPanel]) -> Figure:
     """Draw the panels; marks are numbered, and the numbers are explained below with name and test accuracy."""
-    columns = min(len(panels), _PER_ROW)
-    rows = ceil(len(panels) / columns)
+    rows, columns = rows_and_columns(panels, _PER_ROW)
     names = max(len(panel.cells) for panel in panels)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, (3.3 + 0.14 * ceil(names / (3 - columns))) * rows + 0.45))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from privprune.plots.marks import dash, entries
-from privprune.plots.panels import filled
+from privprune.plots.panels import filled, rows_and_columns
 from privprune.plots.series import Band
 from privprune.plots.style import BAND_ALPHA, TEXT_WIDTH, Look, journal, power, two_lines
 
@@ -39,8 +38,7 @@ class HistoryPanel:
 
 def draw(panels: Sequence[HistoryPanel]) -> Figure:
     """Draw one panel per quantity, with one legend for the figure."""
-    columns = min(len(panels), _PER_ROW)
-    rows = ceil(len(panels) / columns)
+    rows, columns = rows_and_columns(panels, _PER_ROW)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 2.05 * rows + 0.75))
         axes = figure.subplots(rows, columns, squeeze=False)

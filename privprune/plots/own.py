@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.drawing import Drawing, file_name
-from privprune.plots.panels import filled
+from privprune.plots.panels import filled, rows_and_columns
 from privprune.plots.style import MUTED, TEXT_WIDTH, attack_label, journal, two_lines
 from privprune.verdicts import CellRole, Estimate, Evaluation, MeasuredCell
 
@@ -105,8 +104,7 @@ def _marks(roles: Sequence[CellRole], cells: Sequence[MeasuredCell], attack: str
 
 
 def _figure(panels: Sequence[OwnPanel]) -> Figure:
-    columns = min(len(panels), _PER_ROW)
-    rows = ceil(len(panels) / columns)
+    rows, columns = rows_and_columns(panels, _PER_ROW)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 2.3 * rows + 0.7))
         grid = figure.subplots(rows, columns, squeeze=False)

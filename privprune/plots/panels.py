@@ -1,6 +1,7 @@
 """What several figures do with their panels: fill a grid, and write text beside a mark."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
@@ -9,6 +10,12 @@ from matplotlib.patheffects import withStroke
 from privprune.plots.style import PAPER
 
 Panel = TypeVar("Panel")
+
+
+def rows_and_columns(panels: Sequence[Any], most: int) -> tuple[int, int]:
+    """Return how many rows and columns a grid needs for panels, with at most so many of them side by side."""
+    columns = min(len(panels), most)
+    return ceil(len(panels) / columns), columns
 
 
 def filled(grid: Any, panels: Sequence[Panel]) -> Iterator[tuple[Axes, Panel]]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import floor, log10
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from privprune.plots.panels import filled
+from privprune.plots.panels import filled, rows_and_columns
 from privprune.plots.series import Band
 from privprune.plots.style import MUTED, SHADE, TEXT_WIDTH, Look, journal, percent, two_lines
 
@@ -37,8 +37,7 @@ class RocPanel:
 
 def draw(panels: Sequence[RocPanel]) -> Figure:
     """Draw one square panel per attack, all cells in it, with one legend for the figure."""
-    columns = min(len(panels), _PER_ROW)
-    rows = ceil(len(panels) / columns)
+    rows, columns = rows_and_columns(panels, _PER_ROW)
     least = _floor(panels)
     with journal():
         figure = Figure(figsize=(TEXT_WIDTH, 1.95 * rows + 0.65))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from cut_toys import HostReads, cut_at, cut_ensemble, cut_step, cut_training, same_weights
+from games import GAME
 from toy import Toy
 
 from privprune.defences import DefenceContext, build_defence
@@ -24,17 +25,6 @@ from privprune.training.loop import Step
 
 MakeSetting = Callable[..., DefenceContext]
 RESIDUAL = CutSettings(3, None, extra_convolution=False, wire=PlainSettings("plain"), skip=None)
-GAME = {
-    "weight": 1.0,
-    "loss": "mse",
-    "threshold": 0.9,
-    "attack_steps": 1,
-    "learning_rate": 0.01,
-    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
-    "blocks": 0,
-    "width": 8,
-    "pretraining": None,
-}
 
 
 def lipschitz(**changed: Any) -> LipschitzSettings:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from cut_toys import cut_at, cut_ensemble, cut_step, cut_training
+from games import GAME
 from toy import Toy
 
 from privprune.defences import DefenceContext
@@ -15,23 +16,12 @@ from privprune.settings import read
 from privprune.training.ensemble import Ensemble
 
 MakeSetting = Callable[..., DefenceContext]
-GAME = {
-    "weight": 3.0,
-    "loss": "mse",
-    "threshold": 0.9,
-    "attack_steps": 1,
-    "learning_rate": 0.01,
-    "schedule": {"name": "constant", "milestones": [], "factor": 1.0},
-    "blocks": 0,
-    "width": 8,
-    "pretraining": None,
-    "relative": True,
-}
+RELATIVE = {**GAME, "weight": 3.0, "relative": True}
 
 
 def settings(**changed: Any) -> PatrolGameSettings:
     """Return settings with some changed."""
-    return read(PatrolGameSettings, {**GAME, **changed}, "game")
+    return read(PatrolGameSettings, {**RELATIVE, **changed}, "game")
 
 
 def judged(ensemble: Ensemble, context: DefenceContext) -> Any:

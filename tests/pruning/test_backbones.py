@@ -39,16 +39,21 @@ def network(name: str) -> tuple[BlockNet, tuple[int, int, int]]:
     return model.eval(), (3, size, size)
 
 
+def random_masks(parts: Removable, chance: torch.Generator) -> StructureMasks:
+    """Draw a mask in [0, 1] for each channel of each group and each block."""
+    return StructureMasks(
+        {group.name: torch.rand(group.channels, generator=chance) for group in parts.groups},
+        {block: torch.rand((), generator=chance) for block in parts.blocks},
+    )
+
+
 @every_edge
 def test_the_smaller_network_is_the_masked_one_to_rounding(name: str) -> None:
     """With random masks, those of what is removed at 0: logits agree to 1e-12 of their size in double precision."""
     model, shape = network(name)
     parts = removable(model, shape)
     chance = torch.Generator().manual_seed(2)
-    drawn = StructureMasks(
-        {group.name: torch.rand(group.channels, generator=chance) for group in parts.groups},
-        {block: torch.rand((), generator=chance) for block in parts.blocks},
-    )
+    drawn = random_masks(parts, chance)
     kept = at_threshold(drawn, 0.5, parts, WidthRules(4, 4, {}), spare=True)
     masks = StructureMasks(
         {group: mask * kept.channels[group] for group, mask in drawn.channels.items()},
@@ -88,10 +93,8 @@ def test_costs_and_structure_are_those_of_the_smaller_network(name: str) -> None
     model, shape = network(name)
     parts = removable(model, shape)
     chance = torch.Generator().manual_seed(3)
-    masks = StructureMasks(
-        {group.name: torch.rand(group.channels, generator=chance) for group in parts.groups},
-        {block: torch.ones(()) for block in parts.blocks},
-    )
+    channels = random_masks(parts, chance).channels
+    masks = StructureMasks(channels, {block: torch.ones(()) for block in parts.blocks})
     sent = wire_group(model, parts)
     assert sent is not None
     kept = at_threshold(masks, 0.6, parts, WidthRules(4, 4, {sent.name: 8}), spare=True)

@@ -35,6 +35,25 @@ class WireSettings(Protocol):
         ...
 
 
+class WithoutRandomness:
+    """What the settings of a wire say whose layer draws nothing, so that a repeated query sends the same."""
+
+    @property
+    def random(self) -> bool:
+        """Whether two queries with the same image differ: they do not."""
+        return False
+
+    @property
+    def noise_deviation(self) -> float:
+        """Standard deviation of the noise that is added to each feature: there is none."""
+        return 0.0
+
+    @property
+    def share(self) -> float:
+        """The share of each feature that is sent on average over repeated queries: all of what is sent once."""
+        return 1.0
+
+
 @dataclass(frozen=True)
 class WireMethod:
     """The declaration of a wire, `METHOD` in its file.

@@ -7,29 +7,14 @@ from typing import Literal
 
 from torch import nn
 
-from privprune.models.wire.method import WireMethod
+from privprune.models.wire.method import WireMethod, WithoutRandomness
 
 
 @dataclass(frozen=True)
-class PlainSettings:
+class PlainSettings(WithoutRandomness):
     """The features are sent unchanged."""
 
     name: Literal["plain"]
-
-    @property
-    def random(self) -> bool:
-        """Whether two queries with the same image differ, so that an attacker can average them."""
-        return False
-
-    @property
-    def noise_deviation(self) -> float:
-        """Standard deviation of the noise that is added to each feature."""
-        return 0.0
-
-    @property
-    def share(self) -> float:
-        """The share of each feature that is sent on average over repeated queries."""
-        return 1.0
 
 
 class Plain(nn.Identity):

@@ -12,30 +12,15 @@ from typing import Literal
 
 from torch import Tensor
 
-from privprune.models.wire.method import WireMethod
+from privprune.models.wire.method import WireMethod, WithoutRandomness
 from privprune.models.wire.reducing import ReducingWire
 
 
 @dataclass(frozen=True)
-class PooledSettings:
+class PooledSettings(WithoutRandomness):
     """The mean of each channel over its positions is sent; a vector is sent as it is."""
 
     name: Literal["pooled"]
-
-    @property
-    def random(self) -> bool:
-        """Whether two queries with the same image differ, so that an attacker can average them."""
-        return False
-
-    @property
-    def noise_deviation(self) -> float:
-        """Standard deviation of the noise that is added to each feature."""
-        return 0.0
-
-    @property
-    def share(self) -> float:
-        """The share of each value that is sent on average over repeated queries."""
-        return 1.0
 
 
 class Pooled(ReducingWire):

@@ -12,31 +12,16 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor, nn
 
-from privprune.models.wire.method import WireMethod
+from privprune.models.wire.method import WireMethod, WithoutRandomness
 from privprune.settings import Range
 
 
 @dataclass(frozen=True)
-class TopKSettings:
+class TopKSettings(WithoutRandomness):
     """The fraction `dropped` (rounded down) of each image's features, the smallest in magnitude, is sent as 0."""
 
     name: Literal["top_k"]
     dropped: Annotated[float, Range(0, 1, open_low=True, open_high=True)]
-
-    @property
-    def random(self) -> bool:
-        """Whether two queries with the same image differ, so that an attacker can average them."""
-        return False
-
-    @property
-    def noise_deviation(self) -> float:
-        """Standard deviation of the noise that is added to each feature."""
-        return 0.0
-
-    @property
-    def share(self) -> float:
-        """The share of each feature that is sent on average: 1, since a repeated query drops the same ones."""
-        return 1.0
 
 
 class TopK(nn.Module):
