@@ -158,8 +158,8 @@ def _curves(
     caption = (
         "Each mark is one cell: further right the attack errs more, further up the network is more useful. Bars are "
         "the attack's 95 % intervals and the range of the seeds in test accuracy; lines join the cells of one defence "
-        "in the order of what was varied. CEM helps where its line lies above and to the right of the same defence's "
-        "line without it, at equal accuracy."
+        "in the order of what was varied. CEM helps where its line, or its one mark, lies above and to the right of "
+        "the same defence's line without it, at equal accuracy."
     )
     if any(curve.printed for panel in panels for curve in panel.curves):
         caption += f" Crosses are read off the printed figure by eye (MSE to {printed.precision['mse']})."

@@ -43,7 +43,17 @@ def curve_panels(
         for figure in _figures(name, names) if len(points) > 1 else ():
             printed_points = printed.curves(figure).get(name, ())
             gathered.setdefault(figure, []).append(_curve(name, points, printed_points, paper))
+            gathered[figure] += _with_cem(name, names, cells, attack, paper)
     return [CurvePanel(title, tuple(gathered[figure])) for figure, title in _TITLES.items() if figure in gathered]
+
+
+def _with_cem(
+    name: str, names: Sequence[str], cells: Sequence[InversionCell], attack: str, paper: Paper
+) -> list[Curve]:
+    """Return the one cell of a defence with CEM, which is compared with its curve, where that has no curve itself."""
+    twins = [cell for cell in cells if cell.base == name and cell.cem and cell.in_tables]
+    points = [_point(cell, attack, "") for cell in twins] if f"{name}+cem" not in names else []
+    return [_curve(f"{name}+cem", (point,), (), paper) for point in points if point is not None]
 
 
 def _figures(name: str, names: Sequence[str]) -> list[str]:

@@ -262,10 +262,22 @@ def test_curves_go_to_their_printed_figure() -> None:
     )
 
     assert {panel.title[:2]: [curve.look.label for curve in panel.curves] for panel in found} == {
-        "4a": ["Noise_ARL", "Bottleneck"],
+        "4a": ["Noise_ARL", "Noise_ARL", "Bottleneck"],  # without CEM, and the one cell with it
         "4b": ["Bottleneck", CEM.controls["cem_lambda_32"]],
         "4c": [CEM.controls["later_cut"]],
     }
+
+
+def test_the_one_cell_with_cem_stands_beside_the_curve_it_is_compared_with() -> None:
+    """A defence's cell with CEM is a mark in the panel of its curve, unless CEM has a curve of its own there."""
+    records = inversion_records()
+    cells = inversion_cells(records, evaluate(records, CEM, SETTINGS, "demo"), CEM)
+    two = ("photos-none", "photos-resfl")
+    alone = curve_panels([("resfl", two)], cells, "decoder_train", CEM, NOTHING_PRINTED)
+    both = curve_panels([("resfl", two), ("resfl+cem", two)], cells, "decoder_train", CEM, NOTHING_PRINTED)
+
+    assert [(curve.cem, len(curve.points)) for curve in alone[0].curves] == [(False, 2), (True, 1)]
+    assert [(curve.cem, len(curve.points)) for curve in both[0].curves] == [(False, 2), (True, 2)]
 
 
 def test_cells_of_a_curve_are_called_by_what_was_varied() -> None:
