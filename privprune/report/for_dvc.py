@@ -13,19 +13,11 @@ from statistics import fmean
 from typing import Any
 
 from privprune.files import new_folder, write_json
-from privprune.published import INVERSIONS
 from privprune.records import MAKING, Record
-from privprune.verdicts import Evaluation, MeasuredCell
+from privprune.verdicts import Evaluation, MeasuredCell, headline_numbers
 from privprune.verdicts.cell_of_record import attacked_cell
 
 Points = list[dict[str, Any]]
-
-OF_A_CELL = (
-    "test_accuracy", "train_accuracy", "rank_1", "mean_average_precision", "epsilon", "weights_after", "edge_removed",
-    "edge_parameters", "edge_operations", "cloud_operations", "wire_bytes_float32",
-)  # fmt: skip
-OF_MEMBERSHIP = ("balanced_accuracy", "auc", "tpr_at_1_percent_fpr")
-OF_INVERSION = ("mse", "ssim")
 
 
 def write_for_dvc(folder: Path, evaluations: Iterable[Evaluation], records: Sequence[Record]) -> None:
@@ -39,27 +31,12 @@ def write_for_dvc(folder: Path, evaluations: Iterable[Evaluation], records: Sequ
     """
     evaluations = list(evaluations)
     with new_folder(folder / "metrics_of_cells") as unfinished:
-        for paper, cell in ((one.paper, cell) for one in evaluations for cell in one.cells):
-            write_json(unfinished / paper / f"{cell.cell}.json", metrics_of(cell))
+        for one in evaluations:
+            for cell, numbers in headline_numbers(one.cells).items():
+                write_json(unfinished / one.paper / f"{cell}.json", numbers)
     with new_folder(folder / "curves") as unfinished:
         for kind, paper, points in _all_curves(evaluations, records):
             _write_points(unfinished / kind / f"{paper}.json", points)
-
-
-def metrics_of(cell: MeasuredCell) -> dict[str, float]:
-    """Return the headline numbers of a cell, each the mean over seeds, under names of one level.
-
-    Accuracies and rates are in percent; errors of reconstruction are of pixels in [0, 1].
-    """
-    names = [*OF_A_CELL, *(f"{attack}_{measure}" for attack in INVERSIONS for measure in OF_INVERSION)]
-    metrics = {name: cell.numbers[name].mean for name in names if name in cell.numbers}
-    for attack, result in cell.attacks.items():
-        metrics |= {
-            f"{attack}_{measure}": result.measures[measure].mean
-            for measure in OF_MEMBERSHIP
-            if measure in result.measures
-        }
-    return {name: float(f"{value:.6g}") for name, value in metrics.items()}
 
 
 def _all_curves(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Iterator[tuple[str, str, Points]]:

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from privprune.errors import UserError
 from privprune.tracking.database import database, local_store, lock, usable
 from privprune.tracking.expected import expected_runs
 from privprune.tracking.runs import TrackedRun
-from privprune.tracking.store import FINGERPRINT, Store, StoredRun, describe, without_password
+from privprune.tracking.store import FINGERPRINT, Store, StoredRun, describe, fitting_tags, without_password
 
 LIVE = "privprune.live"
 KEY = "privprune.key"
 CURRENT = "privprune.current"
 OWNER = "privprune.filled_by"
+PARENT = "mlflow.parentRunId"  # below which run MLflow shows a run
+NAME = "mlflow.runName"
 
 
 @dataclass(frozen=True)
@@ -82,25 +85,41 @@ def fill(records_folder: Path, store_uri: str, root: Path) -> Filled:
         store = Store(store_uri)
         with lock(database(store_uri) or database(local_store(root)) or root, "filling"):
             experiment = store.experiment(suite)
-            owner = _owner(root)
-            stored = [run for run in store.runs(experiment) if OWNER in run.tags]
-            known = {run.tags[FINGERPRINT] for run in stored if FINGERPRINT in run.tags}
-            for old in stored:
-                if old.tags[OWNER] == owner:
-                    _update(store, old, set(runs))
-            missing = [run for fingerprint, run in runs.items() if fingerprint not in known]
-            live = _live_runs(store, suite) if missing else {}
-            around = {OWNER: owner, CURRENT: "true"} | _source(root)
-            for run in missing:
-                link = {"privprune.live_run": live[run.key]} if run.key in live else {}
-                _write(store, experiment, run, around | link)
-    return Filled(experiment, added=len(missing), found=len(runs) - len(missing))
+            added = _fill(store, experiment, suite, runs, root)
+    return Filled(experiment, added=added, found=len(runs) - added)
 
 
-def _write(store: Store, experiment: str, run: TrackedRun, around: dict[str, str]) -> None:
-    """Write one run, its fingerprint last."""
+def _fill(store: Store, experiment: str, suite: str, runs: Mapping[str, TrackedRun], root: Path) -> int:
+    """Write the runs that an experiment does not contain yet and return their number; runs: fingerprint -> run."""
+    owner = _owner(root)
+    stored = [run for run in store.runs(experiment) if OWNER in run.tags]
+    for old in stored:
+        if old.tags[OWNER] == owner:
+            _mark(store, old, set(runs))
+    known = {run.tags[FINGERPRINT]: run for run in stored if FINGERPRINT in run.tags}
+    missing = set(runs) - set(known)
+    live = _live_runs(store, suite) if missing else {}
+    around = {OWNER: owner, CURRENT: "true"} | _source(root)
+    identifiers: dict[str, str] = {}  # key -> run, which those below it name; runs of cells come first
+    for fingerprint, run in runs.items():
+        nesting = {PARENT: identifiers[run.parent]} if run.parent else {}
+        if fingerprint in missing:
+            link = {"privprune.live_run": live[run.key]} if run.key in live else {}
+            identifiers[run.key] = _write(store, experiment, run, around | link | nesting)
+            continue
+        old = known[fingerprint]
+        identifiers[run.key] = old.identifier
+        if old.tags[OWNER] == owner:
+            _tag(store, old, run.identity | nesting | {NAME: run.name})
+    return len(missing)
+
+
+def _write(store: Store, experiment: str, run: TrackedRun, around: dict[str, str]) -> str:
+    """Write one run, its fingerprint last, and return its identifier."""
     source = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"stages/{run.stage}.py"}
     note = {"mlflow.note.content": f"`dvc repro {run.stage}@{run.cell or run.paper}` makes what this run shows."}
+    if run.kind == "cell":  # no stage of its own
+        source, note = {}, {"mlflow.note.content": "All that was measured on this cell; its stages are nested below."}
     identifier = store.begin(
         experiment, run.name, run.identity | around | source | note | {KEY: run.key}, run.seconds or 0
     )
@@ -111,16 +130,22 @@ def _write(store: Store, experiment: str, run: TrackedRun, around: dict[str, str
     store.attach_pictures(identifier, run.pictures)
     store.end(identifier)
     store.tag(identifier, FINGERPRINT, run.fingerprint)
+    return identifier
 
 
-def _update(store: Store, run: StoredRun, expected: set[str]) -> None:
+def _mark(store: Store, run: StoredRun, expected: set[str]) -> None:
     """Remove an unfinished run; mark whether a finished one agrees with the present records."""
     if FINGERPRINT not in run.tags:
         store.remove(run.identifier)
         return
-    current = "true" if run.tags[FINGERPRINT] in expected else "false"
-    if run.tags.get(CURRENT) != current:
-        store.tag(run.identifier, CURRENT, current)
+    _tag(store, run, {CURRENT: "true" if run.tags[FINGERPRINT] in expected else "false"})
+
+
+def _tag(store: Store, run: StoredRun, tags: Mapping[str, str]) -> None:
+    """Set those of the tags that a run has not."""
+    for name, value in fitting_tags(tags).items():
+        if run.tags.get(name) != value:
+            store.tag(run.identifier, name, value)
 
 
 def _live_runs(store: Store, suite: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Tr
     panels = [*path.parent.glob(f"{escape(record.cell)}.*png"), *_panels(record, data_folder)]
     return TrackedRun(
         *place,
-        parameters=_parameters(record),
+        parameters=parameters_of(record),
         points=[*_record_points(record), *([MetricPoint("seconds", seconds)] if seconds is not None else [])],
         tags=_tags(record) | {name: _text(value) for name, value in timing.items() if name != "seconds"},
         data=(record.data["name"], record.data["fingerprint"]) if {"name", "fingerprint"} <= set(record.data) else None,
@@ -58,9 +58,9 @@ def _file(label: str) -> str:
     return re.sub(r"[^\w.-]", "_", label).lstrip(".")
 
 
-def _parameters(record: Record) -> dict[str, str]:
+def parameters_of(record: Record) -> dict[str, str]:
     """Return the suite's entry, flattened, and the other fields that determine the numbers."""
-    given = dict(_flat("", record.parameters))
+    given = dict(flat_settings("", record.parameters))
     around = {
         "data": record.data.get("name", ""),
         "model": record.model,
@@ -69,7 +69,7 @@ def _parameters(record: Record) -> dict[str, str]:
         "seeds": record.seeds,
         "shadows": record.shadows,
     }
-    return {name: _text(value) for name, value in (given | around).items()}
+    return given | {name: _text(value) for name, value in around.items()}
 
 
 def _tags(record: Record) -> dict[str, str]:
@@ -80,17 +80,17 @@ def _tags(record: Record) -> dict[str, str]:
     if record.phases:
         tags["phases"] = ", ".join(f"{phase['name']} {phase['epochs']}" for phase in record.phases)
     if record.checks:
-        tags["failed_checks"] = "; ".join(_failed(record)) or "none"
+        tags["failed_checks"] = "; ".join(failed_checks(record)) or "none"
     return tags
 
 
-def _failed(record: Record) -> Iterator[str]:
+def failed_checks(record: Record) -> Iterator[str]:
     """Return subject and name of each failed check."""
     for subject, checks in record.checks.items():
         yield from (f"{subject}: {one['name']}" for one in checks if not one["passed"])
 
 
-def _checks(record: Record) -> Iterator[MetricPoint]:
+def check_points(record: Record) -> Iterator[MetricPoint]:
     """Return for each check whether it passed, 1 or 0, and its measured number, where it could be computed."""
     for subject, checks in record.checks.items():
         for one in checks:
@@ -107,7 +107,7 @@ def _record_points(record: Record) -> Iterator[MetricPoint]:
     for attack, result in record.attacks.items():
         yield from _curves(f"{attack}.", result.get("history", {}), record.seeds)
         yield from _finals(f"{attack}/", result.get("metrics", {}), record.seeds)
-    yield from _checks(record)
+    yield from check_points(record)
     for step, candidate in enumerate(record.search, start=1):
         for name, value in candidate.items():
             values = _numbers(value)
@@ -137,6 +137,11 @@ def _finals(prefix: str, metrics: Mapping[str, Any], seeds: Sequence[int]) -> It
         yield from (MetricPoint(f"{prefix}{name}.{end}", bound) for end, bound in bounds.items() if bound is not None)
         for seed, value in _by_seed(values, seeds):
             yield MetricPoint(f"seeds/{prefix.replace('/', '.')}{name}.seed_{seed}", value)
+
+
+def flat_settings(prefix: str, content: Any) -> Iterator[tuple[str, str]]:
+    """Return the leaves of nested settings as texts, `method.ratio` for {method: {ratio: ...}}."""
+    yield from ((name, _text(value)) for name, value in _flat(prefix, content))
 
 
 def _flat(prefix: str, content: Any) -> Iterator[tuple[str, Any]]:

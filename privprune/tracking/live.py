@@ -104,7 +104,7 @@ class LiveRun:
         for run in store.runs(experiment):
             if run.running and run.tags.get(KEY) == self._tags[KEY]:
                 store.end(run.identifier, "KILLED")
-        self._run = store.begin(experiment, f"{self._tags['stage']}/{self._tags['cell']} (live)", self._tags)
+        self._run = store.begin(experiment, f"{self._tags['cell']}/{self._tags['stage']} (live)", self._tags)
         return store
 
 

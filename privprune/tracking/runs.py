@@ -30,6 +30,7 @@ class TrackedRun:
         data: name and fingerprint of the dataset, or None.
         artifacts: file -> folder inside the run, "" for its top.
         pictures: path inside the run -> bytes of a PNG that no file contains.
+        parent: key of the run that this one is nested below, "" for none.
         fingerprint: sha256 that changes exactly when the content or the key of the run changes.
         seconds: how long the stage took, None if unknown.
 
@@ -47,11 +48,20 @@ class TrackedRun:
     fingerprint: str
     seconds: float | None = None
     pictures: dict[str, bytes] = field(default_factory=dict)
+    parent: str = ""
 
     @property
     def name(self) -> str:
-        """Return the displayed name, for instance `train/digits-baseline`, or `plot/mia_pruning`."""
-        return f"{self.stage}/{self.cell or self.paper}"
+        """Return the displayed name: `digits-baseline` of a cell, `digits-baseline/train` or `mia_pruning/plot`.
+
+        Sorted by name, the stages of a cell follow it.
+        """
+        return self.cell if self.kind == "cell" else f"{self.cell or self.paper}/{self.stage}"
+
+    @property
+    def kind(self) -> str:
+        """Return what the run is of: a whole `cell`, one `stage` of it, or a `paper`, of which it judges or draws."""
+        return "cell" if self.stage == "cell" else "stage" if self.cell else "paper"
 
     @property
     def key(self) -> str:
@@ -61,7 +71,7 @@ class TrackedRun:
     @property
     def identity(self) -> dict[str, str]:
         """Return the tags to search runs by."""
-        names = {"suite": self.suite, "paper": self.paper, "stage": self.stage, "cell": self.cell}
+        names = {"kind": self.kind, "suite": self.suite, "paper": self.paper, "stage": self.stage, "cell": self.cell}
         return {name: value for name, value in names.items() if value} | self.tags
 
 

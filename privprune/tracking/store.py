@@ -104,8 +104,8 @@ class Store:
 
     def begin(self, experiment: str, name: str, tags: Mapping[str, str], seconds: float = 0) -> str:
         """Begin a run and return its identifier; seconds: how long ago the stage of the run began."""
-        fitting = {_fitting(tag): value[:TAG_LENGTH] for tag, value in tags.items()}
-        return str(self._client.create_run(experiment, int(1000 * (time.time() - seconds)), fitting, name).info.run_id)
+        began = int(1000 * (time.time() - seconds))
+        return str(self._client.create_run(experiment, began, fitting_tags(tags), name).info.run_id)
 
     def write(self, run: str, points: Sequence[MetricPoint], parameters: Mapping[str, str] | None = None) -> None:
         """Write points and parameters in as few batches as MLflow accepts."""
@@ -205,6 +205,11 @@ def _check_reachable(uri: str) -> None:
     port = PORTS.get(address.scheme.split("+")[0])
     if port is not None and address.hostname:
         socket.create_connection((address.hostname, address.port or port), SECONDS_TO_ANSWER).close()
+
+
+def fitting_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags under names and of lengths that MLflow accepts."""
+    return {_fitting(name): value[:TAG_LENGTH] for name, value in tags.items()}
 
 
 def _fitting(name: str) -> str:

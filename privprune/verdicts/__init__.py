@@ -9,6 +9,7 @@ from privprune.verdicts.comparisons import FINDINGS, ComparisonResult, Finding
 from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
 from privprune.verdicts.evaluation import CellRole, Evaluation, evaluate
 from privprune.verdicts.gains import Gain
+from privprune.verdicts.headlines import headline_numbers
 from privprune.verdicts.matched import Matched
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
@@ -53,5 +54,6 @@ __all__ = [
     "evaluate_cross",
     "evaluate_own",
     "failures",
+    "headline_numbers",
     "own_paper",
 ]

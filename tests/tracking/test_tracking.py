@@ -62,7 +62,7 @@ VERDICTS = (
     "tiny,mia_pruning,T1,MNIST,LeNet-5,baseline,nasr,attack_accuracy,67.0,51.5,50.5,52.5,3,not reproduced\n"
     "tiny,mia_pruning,T1,CIFAR-10,VGG16,baseline,nasr,attack_accuracy,61.99,,,,,not run\n"
 )
-RUNS = 5  # two stages of one cell, one of another, a judgement and its figures
+RUNS = 7  # two cells, two stages of one and one of the other, a judgement and its figures
 
 
 @pytest.fixture(scope="session")
@@ -140,7 +140,15 @@ def pairs(root: Path, table: str, name: str) -> dict[str, Any]:
     return dict(ask(root / "mlflow.db", query, name))
 
 
-ALL = ["attack/first", "evaluate/mia_pruning", "plot/mia_pruning", "train/first", "train/second"]
+ALL = [
+    "first",
+    "first/attack",
+    "first/train",
+    "mia_pruning/evaluate",
+    "mia_pruning/plot",
+    "second",
+    "second/train",
+]
 
 
 def test_a_second_fill_adds_nothing(root: Path) -> None:
@@ -164,14 +172,14 @@ def test_a_changed_record_is_one_new_run(root: Path) -> None:
     path = record_path(root / "reports", SUITE, "mia_pruning", "train", "first")
     before = path.read_bytes()
     current = (
-        "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = 'train/first' AND key = 'privprune.current'"
+        "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = 'first/train' AND key = 'privprune.current'"
     )
     record("train", "first", metrics={"test_accuracy": [0.25, 1.0]}).write(root / "reports")
     assert filled(root).added == 1
     assert sorted(ask(root / "mlflow.db", current)) == [("false",), ("true",)]
     path.write_bytes(before)
     assert filled(root).added == 0
-    assert names(root) == sorted([*ALL, "train/first"])
+    assert names(root) == sorted([*ALL, "first/train"])
     assert sorted(ask(root / "mlflow.db", current)) == [("false",), ("true",)]
 
 
@@ -188,7 +196,7 @@ def test_an_interrupted_fill_is_completed(root: Path, monkeypatch: pytest.Monkey
 
 def test_curves_are_complete(full: Path) -> None:
     """Mean and both seeds of every epoch are there, equal to the record's history to its six digits."""
-    of_run = "SELECT step, value FROM metrics JOIN runs USING (run_uuid) WHERE name = 'train/first'"
+    of_run = "SELECT step, value FROM metrics JOIN runs USING (run_uuid) WHERE name = 'first/train'"
     query = f"{of_run} AND key = ? ORDER BY step"
     for name, expected in {
         "epochs/loss": [sum(values) / 2 for values in LOSS],
@@ -202,7 +210,7 @@ def test_curves_are_complete(full: Path) -> None:
 
 def test_final_metrics_come_with_their_bounds(full: Path) -> None:
     """The mean, its interval where the record has one, and each seed; printed numbers and counts of verdicts."""
-    assert pairs(full, "latest_metrics", "attack/first") == {
+    assert pairs(full, "latest_metrics", "first/attack") == {
         "epochs/nasr.loss": 1.5,
         "epochs_by_seed/nasr.loss.seed_0": 1,
         "epochs_by_seed/nasr.loss.seed_7": 2,
@@ -212,8 +220,8 @@ def test_final_metrics_come_with_their_bounds(full: Path) -> None:
         "seeds/nasr.auc.seed_0": 0.5,
         "seeds/nasr.auc.seed_7": 0.7,
     }
-    assert pairs(full, "latest_metrics", "train/first")["test_accuracy"] == 0.75
-    judged = pairs(full, "latest_metrics", "evaluate/mia_pruning")
+    assert pairs(full, "latest_metrics", "first/train")["test_accuracy"] == 0.75
+    judged = pairs(full, "latest_metrics", "mia_pruning/evaluate")
     line = "T1/MNIST LeNet-5 baseline nasr attack_accuracy"
     assert [judged[line + end] for end in ("", ".low", ".high", ".published")] == [51.5, 50.5, 52.5, 67.0]
     assert (judged["numbers/not run"], judged["claims/supported"]) == (1, 3)
@@ -240,7 +248,7 @@ def test_checks_are_metrics_and_a_tag(tmp_path: Path) -> None:
 
 def test_parameters_are_flat_and_fit(full: Path) -> None:
     """Nested names get dots, lists stay whole, what MLflow does not take is cut or replaced."""
-    found = pairs(full, "params", "train/first")
+    found = pairs(full, "params", "first/train")
     assert found["plan.epochs"] == str(EPOCHS)
     assert found["plan.milestones"] == "[1, 2]"
     assert found["odd key_"] == "x" * 6000
@@ -250,7 +258,7 @@ def test_parameters_are_flat_and_fit(full: Path) -> None:
 def test_tags_name_the_run_and_its_commit(root: Path) -> None:
     """Inside git the checked out commit is a tag, outside there is none."""
     filled(root)
-    tags = pairs(root, "tags", "train/first")
+    tags = pairs(root, "tags", "first/train")
     expected = {"suite": SUITE, "paper": "mia_pruning", "stage": "train", "cell": "first", "data_fingerprint": "f" * 64}
     assert expected.items() <= tags.items()
     assert "mlflow.source.git.commit" not in tags
@@ -261,7 +269,7 @@ def test_tags_name_the_run_and_its_commit(root: Path) -> None:
     record("train", "second", shadows=1).write(root / "reports")
     filled(root)
     query = "SELECT value FROM tags JOIN runs USING (run_uuid) WHERE name = ? AND key = 'mlflow.source.git.commit'"
-    assert ask(root / "mlflow.db", query, "train/second") == [(commit.strip(),)]
+    assert ask(root / "mlflow.db", query, "second/train") == [(commit.strip(),)]
 
 
 def test_files_lie_in_the_checkout(root: Path) -> None:
@@ -386,10 +394,10 @@ def test_live_curves_are_linked_from_the_filled_run(root: Path) -> None:
     assert (status, experiment) == ("FINISHED", "tiny-live")
     query = "SELECT step, value FROM metrics WHERE key = ? ORDER BY step"
     assert ask(root / "mlflow.db", query, "targets/loss") == [(step, 2.0 * (step - 1)) for step in range(1, 31)]
-    assert pairs(root, "tags", "train/first (live)")["privprune.live"] == "true"
+    assert pairs(root, "tags", "first/train (live)")["privprune.live"] == "true"
     assert filled(root).added == RUNS
-    assert pairs(root, "tags", "train/first")["privprune.live_run"] == identifier
-    assert "privprune.live_run" not in pairs(root, "tags", "train/second")
+    assert pairs(root, "tags", "first/train")["privprune.live_run"] == identifier
+    assert "privprune.live_run" not in pairs(root, "tags", "second/train")
 
 
 def test_a_stage_that_fails_is_shown_as_failed(root: Path) -> None:
