@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
 LONGEST = 500  # characters of a message; lists of what is allowed can be longer
 _LONGEST_VALUE = 60  # characters of what was found
 
@@ -16,6 +22,66 @@ class UserError(Exception):
     def __init__(self, message: str) -> None:
         """Store the message, shortened, with characters that cannot be printed as their escapes."""
         super().__init__(_without_middle(printable(_without_middle(message))))  # escapes are longer
+
+
+@dataclass(frozen=True)
+class MissingAt:
+    """Keys that one mapping of a suite lacks.
+
+    Attributes:
+        where: the mapping, as `FILE: DOTTED.KEY`, or `FILE` for the whole.
+        missing: the keys that are not there.
+        allowed: all keys of such a mapping.
+
+    """
+
+    where: str
+    missing: tuple[str, ...]
+    allowed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the message about this place alone."""
+        keys = ", ".join(self.allowed) or "none"
+        if len(self.missing) == 1:
+            return f"{self.place(self.missing[0])}: missing, the keys are {keys}"
+        return f"{self.where}: {', '.join(self.missing)} are missing, the keys are {keys}"
+
+    def place(self, key: str) -> str:
+        """Return file and dotted place of one of the keys."""
+        return f"{self.where}{'.' if ': ' in self.where else ': '}{key}"
+
+
+class MissingKeysError(UserError):
+    """All keys that are missing in what was read, of which one message tells."""
+
+    def __init__(self, places: Sequence[MissingAt]) -> None:
+        """Store the places, and name every key of them."""
+        self.places = tuple(places)
+        super().__init__(str(places[0]) if len(places) == 1 else _all_missing(places))
+
+
+def _all_missing(places: Sequence[MissingAt]) -> str:
+    found = [place.place(key).partition(": ") for place in places for key in place.missing]
+    return f"{found[0][0]}: {len(found)} keys are missing: {', '.join(key for _, _, key in found)}"
+
+
+def together(reads: Iterable[Callable[[], Value]]) -> list[Value]:
+    """Read several parts, and raise the missing keys of all of them at once; any other mistake is raised when met.
+
+    Raises:
+        MissingKeysError: keys are missing in one or several parts.
+
+    """
+    values: list[Value] = []
+    places: list[MissingAt] = []
+    for read in reads:
+        try:
+            values.append(read())
+        except MissingKeysError as found:
+            places += found.places
+    if places:
+        raise MissingKeysError(places)
+    return values
 
 
 def shown(found: object) -> str:

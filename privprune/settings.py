@@ -12,9 +12,10 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import UserError, shortened, shown
+from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
 from privprune.names import FILES, NAMES, PRINTED, Rule
 
 Settings = TypeVar("Settings")
@@ -112,20 +113,19 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{_key_shown(key)}: unknown key, allowed {_listed(fields)}")
-    _check_missing([key for key, name in fields.items() if key not in found and name not in nullable], fields, where)
-    values = {name: _value(hints[name], found[key], f"{where}.{key}") for key, name in fields.items() if key in found}
+    missing = tuple(key for key, name in fields.items() if key not in found and name not in nullable)
+    own = [partial(_refuse_missing, MissingAt(where, missing, tuple(fields)))] if missing else []
+    given = {name: key for key, name in fields.items() if key in found}
+    reads = [partial(_value, hints[name], found[key], f"{where}.{key}") for name, key in given.items()]
+    values = dict(zip(given, together([*own, *reads]), strict=True))
     try:
         return kind(**values)
     except ValueError as broken:
         raise UserError(f"{where}: {broken}") from None
 
 
-def _check_missing(missing: list[str], fields: typing.Iterable[str], where: str) -> None:
-    """Raise a UserError that names all missing keys."""
-    if len(missing) == 1:
-        raise UserError(f"{where}.{missing[0]}: missing, the keys are {_listed(fields)}")
-    if missing:
-        raise UserError(f"{where}: {_listed(missing)} are missing, the keys are {_listed(fields)}")
+def _refuse_missing(place: MissingAt) -> typing.NoReturn:
+    raise MissingKeysError([place])
 
 
 @functools.cache
@@ -214,7 +214,9 @@ def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, 
     """Read `tuple[X, ...]`, which is a list in the file."""
     if not isinstance(found, list | tuple):
         raise UserError(f"{where}: found {shown(found)}, allowed a list")
-    return tuple(_value(arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
+    return tuple(
+        together(partial(_value, arguments[0], item, f"{where}[{position}]") for position, item in enumerate(found))
+    )
 
 
 def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, Any]:
@@ -223,7 +225,8 @@ def _mapping(arguments: tuple[Any, ...], found: Any, where: str) -> dict[str, An
         raise UserError(f"{where}: found {shown(found)}, allowed a mapping")
     for key in found:
         _value(arguments[0], key, f"{where}.{_key_shown(key)}: this name")
-    return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in found.items()}
+    reads = [partial(_value, arguments[1], item, f"{where}.{key}") for key, item in found.items()]
+    return dict(zip(map(str, found), together(reads), strict=True))
 
 
 _CHECKS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {

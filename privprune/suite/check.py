@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from privprune import published
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.prepare import DatasetSettings
-from privprune.errors import UserError, shortened, shown
+from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
 from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
-from privprune.settings import at, read
+from privprune.settings import read
 from privprune.suite.cuts import check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
-from privprune.suite.evaluation import check_section
+from privprune.suite.evaluation import check_section, read_section
 from privprune.suite.inversions import check_budgets, check_classes
 from privprune.suite.membership import check_membership
 from privprune.suite.methods import check_methods, check_surrogates
@@ -39,6 +40,9 @@ WITH_PAPERS = ("train", "prune", "harden", "attack", "recognise", "deploy")
 KEYS = (*SECTIONS, PLUGINS)
 DEVICES = ("found", "cpu", "cuda")  # `found`: the GPU if there is one, else the CPU
 NO_CELL = "None"  # what DVC makes of null; `check` writes a file of this name among the cells, see dvc.yaml
+_BEFORE_ATTACKS: dict[str, type[Any]] = {
+    "datasets": DatasetSettings, "train": TrainEntry, "prune": PruneEntry, "harden": HardenEntry,
+}  # fmt: skip
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -88,22 +92,28 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
         if key not in KEYS:
             raise UserError(f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join(KEYS)}")
     _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
-    sections = {name: at(content, name, file=file) for name in SECTIONS}
+    absent = tuple(name for name in SECTIONS if name not in content)
+    if absent:
+        raise MissingKeysError([MissingAt(file, absent, SECTIONS)])
+    sections = {name: content[name] for name in SECTIONS}
     if sections["device"] not in DEVICES:
         raise UserError(f"{file}: device: found {shown(sections['device'])}, allowed {', '.join(DEVICES)}")
     _check_names(sections, file)
+    datasets, *cells, attacks, recognitions, deployments, _ = together(
+        [
+            *(partial(_entries, kind, sections, section, file) for section, kind in _BEFORE_ATTACKS.items()),
+            partial(_attacks, sections, file),
+            partial(_entries, RecogniseEntry, sections, "recognise", file),
+            partial(_entries, DeployEntry, sections, "deploy", file),
+            partial(read_section, sections["evaluate"], file),
+        ]
+    )
     suite = Suite(
         name=str(sections["suite"]),
-        datasets=_entries(DatasetSettings, sections, "datasets", file),
-        cells={
-            **_entries(TrainEntry, sections, "train", file),
-            **_entries(PruneEntry, sections, "prune", file),
-            **_entries(HardenEntry, sections, "harden", file),
-        },
-        attacks=_attacks(sections, file),
+        datasets=datasets,
+        cells={name: entry for entries in cells for name, entry in entries.items()},
+        attacks=attacks,
     )
-    recognitions = _entries(RecogniseEntry, sections, "recognise", file)
-    deployments = _entries(DeployEntry, sections, "deploy", file)
     _check_papers(sections, file)
     check_datasets(suite.datasets, file)
     places = {cell: f"{file}: {_section_of(sections, cell)}.{cell}" for cell in suite.cells}
@@ -131,7 +141,8 @@ def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: s
     entries = sections[section]
     if not isinstance(entries, Mapping):
         raise UserError(f"{file}: {section}: found {shown(entries)}, allowed a mapping, {{}} where there is nothing")
-    return {name: read(kind, entry, f"{file}: {section}.{name}") for name, entry in entries.items()}
+    reads = [partial(read, kind, entry, f"{file}: {section}.{name}") for name, entry in entries.items()]
+    return dict(zip(entries, together(reads), strict=True))
 
 
 def _attacks(sections: Mapping[str, Any], file: str) -> dict[str, AttackEntry | InversionEntry]:
@@ -142,10 +153,14 @@ def _attacks(sections: Mapping[str, Any], file: str) -> dict[str, AttackEntry | 
     parts: dict[bool, dict[str, Any]] = {True: {}, False: {}}
     for name, entry in entries:
         parts[name in inverting][name] = entry
-    membership = _entries(
-        AttackEntry, {"attack": parts[False] if isinstance(content, Mapping) else content}, "attack", file
+    membership = {"attack": parts[False] if isinstance(content, Mapping) else content}
+    found = together(
+        [
+            partial(_entries, AttackEntry, membership, "attack", file),
+            partial(_entries, InversionEntry, {"attack": parts[True]}, "attack", file),
+        ]
     )
-    return {**membership, **_entries(InversionEntry, {"attack": parts[True]}, "attack", file)}
+    return {name: entry for entries in found for name, entry in entries.items()}
 
 
 def _section_of(sections: Mapping[str, Any], cell: str) -> str:

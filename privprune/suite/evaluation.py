@@ -1,10 +1,12 @@
 """Check the suite's section `evaluate` against the papers and the other sections, before anything is trained."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from privprune import published
 from privprune.defences import DEFENCES
-from privprune.errors import UserError, shown
+from privprune.errors import UserError, shown, together
 from privprune.pruning import PRUNING
 from privprune.published import Paper
 from privprune.settings import read
@@ -35,21 +37,37 @@ def check_section(
         UserError: one line about the first mistake: file, key, found, allowed.
 
     """
-    names = (*published.names(), OWN, CROSS)
-    if not isinstance(section, Mapping):
-        raise UserError(f"{file}: evaluate: found {shown(section)}, allowed a mapping of papers: {', '.join(names)}")
-    for name, entry in section.items():
+    for name, settings in read_section(section, file).items():
         where = f"{file}: evaluate.{name}"
-        if name not in names:
-            raise UserError(f"{where}: unknown paper, allowed {', '.join(names)}")
-        if name == CROSS:
-            _check_cross(read(CrossSettings, entry, where), cells, membership, inversion, where, without_members)
-        elif name == OWN:
-            for number, row in enumerate(read(OwnSettings, entry, where).rows):
+        if isinstance(settings, CrossSettings):
+            _check_cross(settings, cells, membership, inversion, where, without_members)
+        elif isinstance(settings, OwnSettings):
+            for number, row in enumerate(settings.rows):
                 _check_cell(row.cell, cells, f"{where}.rows[{number}]")
         else:
             attacked = {"membership": membership, "inversion": inversion}[published.load(name).threat]
-            _check_paper(read(EvaluateSettings, entry, where), name, cells, attacked, where)
+            _check_paper(settings, name, cells, attacked, where)
+
+
+def read_section(section: object, file: str) -> dict[str, CrossSettings | OwnSettings | EvaluateSettings]:
+    """Read the section `evaluate`, whose entries are named after papers.
+
+    Raises:
+        UserError: an entry of another name, or a mistake in one.
+
+    """
+    names = (*published.names(), OWN, CROSS)
+    if not isinstance(section, Mapping):
+        raise UserError(f"{file}: evaluate: found {shown(section)}, allowed a mapping of papers: {', '.join(names)}")
+    for name in section:
+        if name not in names:
+            raise UserError(f"{file}: evaluate.{name}: unknown paper, allowed {', '.join(names)}")
+    kinds: dict[str, type[Any]] = {CROSS: CrossSettings, OWN: OwnSettings}
+    reads = [
+        partial(read, kinds.get(name, EvaluateSettings), entry, f"{file}: evaluate.{name}")
+        for name, entry in section.items()
+    ]
+    return dict(zip(section, together(reads), strict=True))
 
 
 def check_something_evaluated(content: Mapping[str, object], file: str) -> None:

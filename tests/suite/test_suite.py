@@ -63,6 +63,17 @@ def normalised(suite: Suite) -> None:
     suite["harden"]["private"]["network"]["model"] = "resnet18"
 
 
+def many_missing(suite: Suite) -> None:
+    """Leave out a key in each of four places."""
+    for place in (
+        "datasets/digits/targets",
+        "harden/private/network/seeds",
+        "attack/base/seed",
+        "attack/base/resamples",
+    ):
+        drop(place)(suite)
+
+
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown section": (
         put("harden_more", {}),
@@ -73,7 +84,17 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "section missing": (
         drop("attack"),
-        "attack does not exist, allowed suite, device, datasets, train, prune, harden, recognise, deploy, evaluate",
+        (
+            "attack: missing, the keys are suite, device, datasets, train, prune, harden, attack, recognise, deploy, "
+            "evaluate"
+        ),
+    ),
+    "keys missing in many places": (
+        many_missing,
+        (
+            "4 keys are missing: datasets.digits.targets, harden.private.network.seeds, attack.base.resamples, "
+            "attack.base.seed"
+        ),
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
     "name of the suite": (put("suite", "a/b"), f"suite: found 'a/b', allowed {NAMES}"),
@@ -90,7 +111,14 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("train/base/network/modle", "x"),
         f"train.base.network.modle: unknown key, allowed {NETWORK}",
     ),
-    "key missing": (drop("train/base/network/seeds"), f"train.base.network.seeds: missing, the keys are {NETWORK}"),
+    "key missing": (
+        drop("harden/private/network/seeds"),
+        f"harden.private.network.seeds: missing, the keys are {NETWORK}",
+    ),
+    "key missing twice": (
+        drop("train/base/network/seeds"),
+        "2 keys are missing: train.base.network.seeds, harden.game.network.seeds",
+    ),
     "number as a text": (
         put("train/base/plan/optimiser/learning_rate", "5e-4"),
         "train.base.plan.optimiser.learning_rate: found '5e-4', allowed a number",
