@@ -12,7 +12,6 @@ import torch
 from small_pictures import picture, write, write_orl_faces
 from small_sets import dataset_settings
 
-from privprune.datasets import prepare
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.families import photo_reid, photos, vehicles
@@ -282,7 +281,7 @@ def test_an_incomplete_copy_may_be_taken_as_found(small: Path) -> None:
 def test_a_set_without_cameras_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader of identities that returns no cameras ends in one line."""
     without_cameras = replace(DATASETS["photo-reid"], read=DATASETS["digits"].read)
-    monkeypatch.setattr(prepare, "DATASETS", {"photo-reid": without_cameras})
+    monkeypatch.setattr("privprune.datasets.entry.DATASETS", {"photo-reid": without_cameras})
     with pytest.raises(UserError, match="dataset photo-reid: found no cameras, allowed one for each record"):
         fetch(dataset_settings(name="photo-reid"), tmp_path / "out", {}, tmp_path)
 
