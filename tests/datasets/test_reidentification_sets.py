@@ -15,7 +15,7 @@ from small_sets import dataset_settings
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.families import photo_reid, photos, vehicles
-from privprune.datasets.prepare import fetch, load_dataset, read_dataset
+from privprune.datasets.prepare import _check_identities, fetch, load_dataset, read_dataset
 from privprune.datasets.sources import Accept, Source
 from privprune.errors import UserError
 
@@ -314,7 +314,7 @@ def test_queries_of_one_camera_are_refused(cameras: list[int], refused: bool) ->
         queries=2,
     )
     if not refused:
-        prepare._check_identities("places", found)
+        _check_identities(found, "dataset places: ")
         return
     with pytest.raises(UserError, match=r"^dataset places: found one camera for every query, allowed at least two$"):
-        prepare._check_identities("places", found)
+        _check_identities(found, "dataset places: ")
