@@ -129,6 +129,12 @@ class OwnFormat:
 OWN_FORMATS = Registry("privprune.datasets.own", OwnFormat, "privprune.own_formats")
 
 
+def own_data_state(path: str) -> str:
+    """Return one line that says whether the user's own data is where an entry's `path` says."""
+    place = Path(path).expanduser()
+    return f"your own, {place}" if place.exists() else f"MISSING: {place}, the `path` of your own data"
+
+
 @contextlib.contextmanager
 def in_the_files() -> Iterator[None]:
     """Let a message about a file begin with the key that names the files."""

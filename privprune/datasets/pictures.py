@@ -56,8 +56,10 @@ def square_picture(path: Path, side: int, channels: int) -> Image.Image:
     """
     try:
         with Image.open(path, formats=_FORMATS) as opened:
-            white, orientation = white_of(opened), opened.getexif().get(ExifTags.Base.Orientation)
+            white = white_of(opened)
             opened.draft(None, (_SHARPER * side, _SHARPER * side))
+            opened.load()  # which turns TIFF files and takes the orientation away
+            orientation = opened.getexif().get(ExifTags.Base.Orientation)
             image = in_8_bits(opened, white)
             if orientation in _UPRIGHT:
                 image = image.transpose(_UPRIGHT[orientation])
@@ -81,9 +83,9 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _cropped(image: Image.Image, side: int) -> Image.Image:
     """Resize the largest central square."""
     shorter = min(image.size)
-    left, top = ((length - shorter) / 2 for length in image.size)
-    box = (left, top, left + shorter, top + shorter)
-    return image.resize((side, side), Image.Resampling.BILINEAR, box=box)
+    left, top = ((length - shorter) // 2 for length in image.size)
+    square = image.crop((left, top, left + shorter, top + shorter))  # first: the filter reaches beyond a `box`
+    return square.resize((side, side), Image.Resampling.BILINEAR)
 
 
 @contextlib.contextmanager

@@ -169,8 +169,9 @@ def _check_classes(dataset: Dataset, place: str) -> None:
     train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
     lacking = sorted(set(test.tolist()) - set(train.tolist()))
     if lacking:
+        first = dataset.class_names[lacking[0]] if dataset.class_names else lacking[0]
         raise UserError(
-            f"{place}found class {lacking[0]} in test and not in training, allowed classes of which training "
+            f"{place}found class {first} in test and not in training, allowed classes of which training "
             f"has a record ({len(lacking)} are missing among {dataset.official_train} training records)"
         )
 
