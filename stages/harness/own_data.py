@@ -15,7 +15,7 @@ LINKS = DATA / "own"
 
 
 def link_own_data(datasets: Mapping[str, DatasetSettings]) -> None:
-    """Write `data/own/<entry>`: a link to the user's file or folder, an empty file for a dataset of the catalogue.
+    """Write `data/own/<entry>`: a link to the user's file or folder, a line of text for a dataset of the catalogue.
 
     The stage `fetch` of each entry depends on it. DVC reads what a link points to, so that a file that is changed, new
     or gone makes `fetch` run again. In the output of `check` DVC sees the link alone, and the data as no part of it:
@@ -29,7 +29,7 @@ def link_own_data(datasets: Mapping[str, DatasetSettings]) -> None:
     with new_folder(LINKS) as unfinished:
         for name, settings in datasets.items():
             if not isinstance(settings, OwnSettings):
-                write_text(unfinished / name, "")
+                write_text(unfinished / name, f"{settings.name} is in the catalogue\n")
                 continue
             place = root / settings.location
             inside = place.is_relative_to(root)

@@ -116,12 +116,12 @@ def _read(settings: TableSettings) -> RawDataset:
     with in_the_files():
         check_complete(tables, [*used, settings.label])
     texts = [text for table in tables for text in table.columns[settings.label]]
-    train, test = _parts(tables, texts, settings.split)
-    with in_the_files():
-        vectors = encoded(tables, train, used, settings.categories or ())
     labels, names = class_numbers(texts)
     if len(names) > _MOST_CLASSES:
         raise UserError(f"label: found {len(names):,} classes in {settings.label}, allowed at most {_MOST_CLASSES:,}")
+    train, test = _parts(tables, texts, settings.split)
+    with in_the_files():
+        vectors = encoded(tables, train, used, settings.categories or ())
     check_classes(*(Counter(texts[record] for record in part) for part in (train, test)))
     check_bytes("columns", len(vectors), vectors.shape[1] * vectors.itemsize)
     order = np.concatenate([train, test])
