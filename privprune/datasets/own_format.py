@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,16 @@ class OwnSettings(DatasetSettings):
 
     @property
     def location(self) -> Path:
-        """The path, with the home folder written out."""
-        return Path(self.path).expanduser()
+        """The path, with the home folder written out.
+
+        Raises:
+            UserError: it is below the home folder of somebody who is not known.
+
+        """
+        try:
+            return Path(self.path).expanduser()
+        except RuntimeError:
+            raise UserError(f"path: found {self.path}, allowed ~/ for your own home folder") from None
 
     @functools.cached_property
     def info(self) -> DatasetInfo:
@@ -131,8 +140,8 @@ OWN_FORMATS = Registry("privprune.datasets.own", OwnFormat, "privprune.own_forma
 
 def own_data_state(path: str) -> str:
     """Return one line that says whether the user's own data is where an entry's `path` says."""
-    place = Path(path).expanduser()
-    return f"your own, {place}" if place.exists() else f"MISSING: {place}, the `path` of your own data"
+    there = os.path.exists(os.path.expanduser(path))  # noqa: PTH110, PTH111 (raise nothing, whatever the path)
+    return f"your own, {path}" if there else f"MISSING: {path}, the `path` of your own data"
 
 
 @contextlib.contextmanager

@@ -49,13 +49,15 @@ def read_table(path: Path, delimiter: str) -> Table:
     """
     reader = None
     try:
+        if not path.is_file():  # a device never ends
+            raise UserError(f"{path}: found no such file, allowed a table with the names of its columns first")
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
             names = [name.strip() for name in next(reader, [])]
             _check_names(names, path, delimiter)
             rows = [(reader.line_num, [value.strip() for value in row]) for row in reader if row]
     except OSError as failure:
-        raise UserError(f"{path}: found no file that can be read ({failure.strerror}), allowed a table") from None
+        raise UserError(f"{path}: could not be read, {failure.strerror}") from None
     except UnicodeDecodeError as failure:
         raise UserError(f"{path}: found bytes that are not UTF-8 ({failure.reason}), allowed UTF-8") from None
     except csv.Error as failure:

@@ -189,6 +189,20 @@ def test_a_picture_that_cannot_be_decoded_is_named_by_fetch(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("~nobody-of-this-name/x", "path: found ~nobody-of-this-name/x, allowed ~/ for your own home folder"),
+        ("/dev/null", "path: found /dev/null, allowed an existing folder of"),
+    ],
+)
+def test_a_path_of_nobody_and_a_device_are_refused(path: str, expected: str) -> None:
+    """Neither is a folder that could be listed."""
+    with pytest.raises(UserError) as refused:
+        _ = settings(Path(path), split=SPLIT).info
+    assert str(refused.value).startswith(expected)
+
+
 def test_more_than_memory_can_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records times pixels times channels, before an array of that size is asked for."""
     monkeypatch.setattr("privprune.datasets.own_format.MOST_BYTES", 1000)

@@ -132,7 +132,9 @@ def test_a_file_that_is_no_archive_is_refused_in_one_line(tmp_path: Path, conten
         path.write_bytes(content)
     with pytest.raises(UserError) as refused:
         _ = settings(path, split=SPLIT).info
-    assert str(refused.value).startswith(f"path: {path}: ")
+    assert str(refused.value).startswith(
+        f"path: found {path}, allowed" if content is None else f"path: {path}: not read"
+    )
     assert str(refused.value).isprintable()
 
 

@@ -185,7 +185,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_line_and_column(tmp_path: P
         (b"a,b,income\n1,caf\xe9,low\n", "found bytes that are not UTF-8 (invalid continuation byte), allowed UTF-8"),
         (b'a,b,income\n1,"open,low\n', "line 2: not readable as a table (unexpected end of data)"),
         (b"a,b,income\n1," + b"x" * 200_000 + b",low\n", "line 2: not readable as a table (field larger than"),
-        (None, "found no file that can be read (No such file or directory), allowed a table"),
+        (None, "found no such file, allowed a table with the names of its columns first"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path: Path, content: bytes | None, expected: str) -> None:
@@ -196,6 +196,12 @@ def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path: Path, content:
     with pytest.raises(UserError) as refused:
         _ = settings(path).info
     assert str(refused.value).startswith(f"path: {path}: {expected}")
+
+
+def test_a_device_is_no_table() -> None:
+    """It would be read without end."""
+    with pytest.raises(UserError, match="path: /dev/zero: found no such file, allowed a table"):
+        _ = settings(Path("/dev/zero")).info
 
 
 def test_a_class_that_only_test_has_is_refused(tmp_path: Path) -> None:

@@ -47,7 +47,10 @@ class FolderSettings(OwnSettings):
 
     def describe(self) -> DatasetInfo:
         """List the files, and draw the split; no file is opened."""
-        train, test = self._parts()
+        try:
+            train, test = self._parts()
+        except OSError as failure:
+            raise UserError(f"path: {failure.filename}: could not be read, {failure.strerror}") from None
         check_classes(_counts(train), _counts(test))
         records = [sum(map(len, part.values())) for part in (train, test)]
         check_bytes("size", sum(records), self.channels * self.size**2)

@@ -100,8 +100,6 @@ def _in_one_line(path: Path) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except FileNotFoundError:
-        raise UserError(f"path: {path}: the file is missing, allowed an NPZ file with {_LAYOUT}") from None
     except Exception as failure:  # archives from anywhere raise anything: BadZipFile, zlib.error, EOFError, ValueError
         reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UserError(f"path: {path}: not readable as an NPZ file ({reason}), allowed {_LAYOUT}") from failure
@@ -114,6 +112,8 @@ def _headers(path: Path) -> dict[str, _Header]:
         UserError: the file is missing or is not an NPZ file.
 
     """
+    if not path.is_file():
+        raise UserError(f"path: found {path}, allowed an NPZ file with {_LAYOUT}")
     found = {}
     with _in_one_line(path), zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
