@@ -15,6 +15,7 @@ from PIL import Image
 
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.entry_kinds import DATASET_ENTRY
+from privprune.datasets.own_format import own_data_state
 from privprune.datasets.prepare import fetch, load_dataset
 from privprune.errors import UserError
 from privprune.settings import read
@@ -201,6 +202,13 @@ def test_a_path_of_nobody_and_a_device_are_refused(path: str, expected: str) -> 
     with pytest.raises(UserError) as refused:
         _ = settings(Path(path), split=SPLIT).info
     assert str(refused.value).startswith(expected)
+
+
+def test_a_dry_run_says_whether_the_data_is_there(tmp_path: Path) -> None:
+    """In one line with the path, whatever it is."""
+    assert own_data_state(str(tmp_path)) == f"your own, {tmp_path}"
+    for path in (str(tmp_path / "gone"), "~nobody-of-this-name/x"):
+        assert own_data_state(path) == f"MISSING: {path}, the `path` of your own data"
 
 
 def test_more_than_memory_can_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
