@@ -20,7 +20,8 @@ from benchmarks.result import Result
 from benchmarks.throwaway import PipelineError, in_folder, make, python
 from benchmarks.training_speed import our_epoch, random_data
 from privprune.cores import cores
-from privprune.datasets.prepare import DatasetSettings, fetch
+from privprune.datasets.entry_kinds import DATASET_ENTRY
+from privprune.datasets.prepare import fetch
 from privprune.defences.cem.as_released import ClassClusters
 from privprune.settings import read
 from privprune.workflow.attack import attack_cell
@@ -196,7 +197,7 @@ def digits(folder: Path, size: Size, device: torch.device) -> DataContext:
         "shadows": shadows,
         "protocols": {"clean": protocol},
     }
-    fetch(read(DatasetSettings, settings, "digits"), folder, {}, folder.parent)
+    fetch(read(DATASET_ENTRY, settings, "digits"), folder, {}, folder.parent)
     return open_context(folder, device)
 
 

@@ -53,6 +53,7 @@ class Manifest:
         structures: the remaining channels and blocks of each network; None where none were removed.
         reidentification: losses and batches of re-identification networks, or None for classifiers.
         output: the layer behind each network, which a defence has put there; None for none.
+        widths: units of each hidden layer, or None for an architecture that has its own.
 
     """
 
@@ -72,6 +73,7 @@ class Manifest:
     structures: tuple[Structure, ...] | None
     reidentification: ReidentificationSettings | None
     output: OutputSettings | None
+    widths: tuple[int, ...] | None = None
 
     @property
     def targets(self) -> int:
@@ -107,8 +109,8 @@ class Manifest:
         """Build the architecture alone."""
         shape = {"in_channels": self.in_channels, "image_size": self.image_size, "classes": self.classes}
         if self.small_dense is not None:
-            return small_dense(self.model, self.small_dense, **shape, generator=generator)
-        return build(self.model, **shape, generator=generator, cut=self.cut)
+            return small_dense(self.model, self.small_dense, **shape, generator=generator, widths=self.widths)
+        return build(self.model, **shape, generator=generator, cut=self.cut, widths=self.widths)
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def _read_manifest(path: Path) -> Manifest:
         reidentification = None if losses is None else read(ReidentificationSettings, losses, where)
         output = None if content["output"] is None else read_output(content["output"], f"{path}: output")
         settings = {"seeds": tuple(content["seeds"]), "cut": cut, "reidentification": reidentification}
+        settings |= {} if content.get("widths") is None else {"widths": tuple(content["widths"])}
         return Manifest(**{**content, **settings, "structures": structures, "output": output})
     except (KeyError, TypeError):
         raise UserError(f"{path}: not a manifest of this version, run `dvc repro` to make it again") from None

@@ -40,6 +40,7 @@ KINDS = (
     Kind("output layers", "privprune.models.output", "OUTPUTS"),
     Kind("models", "privprune.models", "MODELS"),
     Kind("datasets", "privprune.datasets.catalogue", "DATASETS"),
+    Kind("formats of your own data", "privprune.datasets.own_format", "OWN_FORMATS"),
 )
 
 

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, TypeVar, Union
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union
 
 from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
 from privprune.names import FILES, NAMES, PRINTED, Rule
@@ -61,7 +61,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class OneOf:
+class OneOf(Generic[Settings]):
     """A settings class that is chosen by the mapping's key `name`, for instance among those of a registry.
 
     Attributes:
@@ -69,7 +69,7 @@ class OneOf:
 
     """
 
-    kinds: Callable[[], Mapping[str, type[Any]]]
+    kinds: Callable[[], Mapping[str, type[Settings]]]
 
 
 Name = Annotated[str, NAMES]
@@ -94,11 +94,11 @@ Resamples = Annotated[int, Range(1, 100_000)]  # of a bootstrap
 Stack = Annotated[int, Range(1, 1000)]  # networks that run as one
 
 
-def read(kind: type[Settings], found: object, where: str) -> Settings:
+def read(kind: type[Settings] | OneOf[Settings], found: object, where: str) -> Settings:
     """Build a settings dataclass from a mapping of a suite's file.
 
     Args:
-        kind: the frozen dataclass; its annotations define what is allowed.
+        kind: the frozen dataclass, whose annotations define what is allowed; or the choice of one by the key `name`.
         found: content of the file at this location.
         where: the location, as file and dotted key, for the message.
 
@@ -106,6 +106,8 @@ def read(kind: type[Settings], found: object, where: str) -> Settings:
         UserError: an unknown or missing key, a wrong type, a value out of range, or one that the dataclass refuses.
 
     """
+    if isinstance(kind, OneOf):
+        return _named(kind.kinds(), found, where)
     settings_class: Any = kind
     hints, fields, nullable = _hints(settings_class), _fields(settings_class), _nullable(settings_class)
     if not isinstance(found, Mapping):
@@ -168,7 +170,7 @@ def _annotated(arguments: tuple[Any, ...], found: Any, where: str) -> Any:
     hint, *extras = arguments
     for extra in extras:
         if isinstance(extra, OneOf):
-            return _named(extra.kinds(), found, where)
+            return read(extra, found, where)
     value = _value(hint, found, where)
     for extra in extras:
         if isinstance(extra, Range | Rule) and value not in extra:
@@ -192,7 +194,7 @@ def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
     return _named({name: kind for kind in kinds for name in _names(kind)}, found, where)
 
 
-def _named(kinds: Mapping[str, type[Any]], found: Any, where: str) -> Any:
+def _named(kinds: Mapping[str, type[Settings]], found: Any, where: str) -> Settings:
     """Read a mapping as the settings class that its key `name` chooses."""
     name = found.get("name") if isinstance(found, Mapping) else None
     if not isinstance(name, str) or name not in kinds:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.entry import CatalogueSettings
 from privprune.settings import OneOf, Range
 from privprune.suite.named_methods import registries
 from privprune.verdicts.cross import CrossSettings
@@ -21,7 +21,7 @@ from privprune.workflow.sparsity_search import SearchEntry
 from privprune.workflow.train import HardenEntry, TrainEntry
 
 ENTRIES = (
-    *(DatasetSettings, TrainEntry, PruneEntry, HardenEntry, SearchEntry),
+    *(CatalogueSettings, TrainEntry, PruneEntry, HardenEntry, SearchEntry),
     *(AttackEntry, InversionEntry, RecogniseEntry, DeployEntry, EvaluateSettings, CrossSettings),
 )
 METHODS = tuple(

@@ -30,8 +30,8 @@ class DatasetInfo:
 
     Attributes:
         name: its name in a suite.
-        channels: of its images, 1 (grey) or 3 (red, green, blue).
-        size: side of its images, in pixels.
+        channels: of its images, 1 (grey) or 3 (red, green, blue); where records are vectors, how many numbers each has.
+        size: side of its images, in pixels; 1 where records are vectors.
         classes: number of classes, or of training identities.
         train_records: number of training records of a complete copy; costs are estimated from it.
         identities: whether it is a re-identification set: labels are identities, the test records show others than the
@@ -39,6 +39,8 @@ class DatasetInfo:
         query_cameras: number of cameras that take the queries of a re-identification set; None where it is not known
             before the set is read.
         test_records: number of test records of a complete copy; None where it is not known before the set is read.
+        vectors: whether its records are vectors of numbers, such as the rows of a table; a network sees them as images
+            of one pixel, with a channel for each number.
         read: reads all of its records. It raises UserError where the files are missing or damaged.
         source: where it is obtained.
 
@@ -54,6 +56,7 @@ class DatasetInfo:
     identities: bool = False
     query_cameras: int | None = None
     test_records: int | None = None
+    vectors: bool = False
 
     @property
     def image_shape(self) -> ImageShape:

@@ -29,7 +29,8 @@ class Dataset:
     Attributes:
         name: of the dataset in the catalogue, e.g. `mnist`.
         images: uint8 [N, C, H, W]. For a set too large for one tensor these are `FolderImages`, which behave like one
-            under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor.
+            under `len`, `.shape`, `.device`, `.to` and indexing by an int64 tensor. Where records are vectors of D
+            numbers, these are float32 [N, D, 1, 1], scaled for a network as they are.
         labels: int64 [N], each in [0, classes), except the test records of a re-identification set.
         official_train: records [0, official_train) are the official training set, the others the official test set.
         classes: number of classes, or of training identities (K).
@@ -40,6 +41,7 @@ class Dataset:
             where records are not parts of a larger picture.
         cameras: int64 [N], the camera that took each record; None except in a re-identification set.
         queries: number of test records that are queries; 0 except in a re-identification set.
+        class_names: the name of each class in the order of the labels; () where classes have numbers alone.
 
     """
 
@@ -53,6 +55,7 @@ class Dataset:
     mosaic: Mosaic
     cameras: Tensor | None
     queries: int
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -67,6 +70,7 @@ class Dataset:
         mosaic: Mosaic = (),
         cameras: Tensor | None = None,
         queries: int = 0,
+        class_names: tuple[str, ...] = (),
     ) -> Dataset:
         """Build a dataset and its fingerprint; the arguments are the attributes of the class.
 
@@ -81,7 +85,9 @@ class Dataset:
             raise ValueError(f"{queries} queries, cameras {'missing' if cameras is None else 'given'}")
         fingerprint = _fingerprint(images, labels, cameras, queries)
         tensor = cast("Tensor", images)  # FolderImages behave like one
-        return cls(name, tensor, labels, official_train, classes, note, fingerprint, mosaic, cameras, queries)
+        return cls(
+            name, tensor, labels, official_train, classes, note, fingerprint, mosaic, cameras, queries, class_names
+        )
 
     @property
     def folder_images(self) -> FolderImages | None:
@@ -118,6 +124,7 @@ class Dataset:
             mosaic=tuple(tuple(record - dropped for record in row) for row in self.mosaic),
             cameras=None if self.cameras is None else self.cameras[selected],
             queries=self.queries,
+            class_names=self.class_names,
         )
 
     def save(self, folder: Path) -> None:
@@ -135,6 +142,7 @@ class Dataset:
             "mosaic": self.mosaic,
             "queries": self.queries,
             "side": files.side if files else None,
+            **({"class_names": self.class_names} if self.class_names else {}),
         }
         tensors |= {"labels": self.labels.contiguous()}
         tensors |= {} if self.cameras is None else {"cameras": self.cameras.contiguous()}
@@ -166,6 +174,7 @@ class Dataset:
                 mosaic=tuple(map(tuple, entries["mosaic"])),
                 cameras=cameras,
                 queries=entries["queries"],
+                class_names=tuple(entries.get("class_names", ())),
             )
             _check_mosaic(dataset.mosaic, dataset.official_train, len(dataset.labels))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as broken:

@@ -14,6 +14,8 @@ from PIL import Image
 from privprune.datasets.raw import Array
 from privprune.errors import UserError
 
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # tags of TIFF, and a value of the second
+
 
 def open_image(content: Path | bytes, name: object, mode: str) -> Image.Image:
     """Decode one image.
@@ -29,25 +31,43 @@ def open_image(content: Path | bytes, name: object, mode: str) -> Image.Image:
     """
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
-            return _in_8_bits(opened).convert(mode)
+            return in_8_bits(opened, white_of(opened)).convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as failure:
         reason = " ".join(str(failure).split())
         raise UserError(f"{name}: missing or not readable as an image ({reason})") from None
 
 
-def _in_8_bits(image: Image.Image) -> Image.Image:
-    """Return an image of 8 bits per channel; Pillow's own conversion would make all above 255 white.
+def white_of(image: Image.Image) -> int | None:
+    """Return the value of white in an image that Pillow has just opened; None where it has 8 bits per channel.
 
     Raises:
         ValueError: its channels have 32 bits, of which nothing says where white is.
 
     """
     if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]  # TIFF files have 12 bits too
+        return int(2**bits - 1)
+    if image.mode == "I" and image.format == "PPM":  # which Pillow scales to 16 bits
+        return 2**16 - 1
     if image.mode in ("I", "F"):
         raise ValueError(f"found 32 bits per channel ({image.mode}), allowed 8 or 16")
-    return image
+    return None
+
+
+def in_8_bits(image: Image.Image, white: int | None) -> Image.Image:
+    """Return an image of 8 bits per channel; Pillow's own conversion would make all above 255 white.
+
+    Args:
+        image: as it was opened, or turned.
+        white: what `white_of` returned when it was opened.
+
+    """
+    if white is None:
+        return image
+    values = np.asarray(image).astype(np.uint32)
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        values = white - values
+    return Image.fromarray(((values * 255 + white // 2) // white).astype(np.uint8))
 
 
 def pixels_of(image: Image.Image) -> Array:

@@ -1,110 +1,26 @@
-"""Prepare a dataset for a suite: read it, check it, draw its splits, and write what the stages read.
-
-An entry of a suite:
-
-    digits:
-      name: digits
-      accept: verified
-      expected: null
-      limit: null
-      targets: 3
-      shadows: 8
-      protocols:
-        clean:
-          seed: 0
-          members: null
-          reference: 75
-          selection: {members: 100, nonmembers: 75}
-          known: {members: 300, nonmembers: 300}
-          evaluation: {members: null, nonmembers: null}
-"""
+"""Prepare a dataset for a suite: read it, check it, draw its splits, and write what the stages read."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.catalogue import DATASETS, DatasetInfo
 from privprune.datasets.dataset import Dataset
+from privprune.datasets.entry import Counts, DatasetSettings
 from privprune.datasets.folder_images import FolderImages
-from privprune.datasets.pools import ProtocolSettings
+from privprune.datasets.own_format import OwnSettings
 from privprune.datasets.raw import ImageFiles
-from privprune.datasets.sources import Accept, Source
-from privprune.datasets.splits import PROTOCOLS, Extent, Split, split_roles
+from privprune.datasets.sources import Source
+from privprune.datasets.splits import Extent, Split, split_roles
 from privprune.errors import UserError
 from privprune.files import new_folder
-from privprune.settings import AtLeastOne, Range, RecordCount, Shadows
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Numbers of classes, training records and test records."""
-
-    classes: AtLeastOne
-    train: RecordCount
-    test: RecordCount
-
-
-@dataclass(frozen=True)
-class DatasetSettings:
-    """One entry of a suite's `datasets:`.
-
-    Attributes:
-        name: of the dataset in the catalogue.
-        accept: `verified` accepts only files with the official checksums; `as_found` accepts any copy, and a note in
-            every table says so.
-        expected: counts that a copy must have, or null where checksums verify it.
-        limit: number of official training records to use, evenly spaced, or null for all.
-        targets: number of splits for models whose results are reported, one per seed.
-        shadows: number of splits for shadow models, in complementary pairs.
-        protocols: `paper`, `clean` or both, with the sizes of their pools.
-
-    """
-
-    name: str
-    accept: Accept
-    expected: Counts | None = field(default=None, kw_only=True)
-    limit: RecordCount | None = field(default=None, kw_only=True)
-    targets: Annotated[int, Range(1, 1000)]
-    shadows: Shadows
-    protocols: dict[str, ProtocolSettings]
-
-    def __post_init__(self) -> None:
-        if self.name not in DATASETS:
-            raise ValueError(f"name: found {self.name}, allowed {', '.join(DATASETS)}")
-        for protocol, sizes in self.protocols.items():
-            if protocol not in PROTOCOLS:
-                raise ValueError(f"protocols: found {protocol}, allowed {', '.join(PROTOCOLS)}")
-            if protocol == "paper" and sizes.members is not None:
-                members = f"protocols.paper.members: found {sizes.members}"
-                raise ValueError(f"{members}, allowed null (every network trains on the whole training set)")
-
-    @property
-    def complete_train_records(self) -> int:
-        """Number of official training records, by the suite's own count or that of a complete copy."""
-        return DATASETS[self.name].train_records if self.expected is None else self.expected.train
-
-    @property
-    def train_records(self) -> int:
-        """Number of official training records that are used."""
-        return self.complete_train_records if self.limit is None else min(self.limit, self.complete_train_records)
-
-    @property
-    def test_records(self) -> int | None:
-        """Number of official test records, in the same way; None where it is not known before the set is read."""
-        return DATASETS[self.name].test_records if self.expected is None else self.expected.test
-
-    @property
-    def models(self) -> int:
-        """Number of half splits that are drawn, those of the targets first."""
-        return self.targets + self.shadows
 
 
 def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str], downloads: Path) -> None:
@@ -122,24 +38,35 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
             too small for the protocols.
 
     """
-    dataset = read_dataset(settings.name, Source.of(settings.accept, environment, downloads))
-    _check_counts(settings, dataset)
-    if DATASETS[settings.name].identities:
-        _check_identities(settings.name, dataset)
+    place = settings.place(folder.name)
+    dataset = _read(settings, settings.source(environment, downloads), place)
+    _check_counts(settings, dataset, place)
+    if settings.info.identities:
+        _check_identities(dataset, place)
     if settings.limit is not None:
         dataset = dataset.limited(settings.limit)
-    if not DATASETS[settings.name].identities:
-        _check_classes(settings.name, dataset)
+    if not settings.info.identities:
+        _check_classes(dataset, place)
     extent = Extent(dataset.official_train, len(dataset.labels), settings.targets, settings.shadows)
     try:
         labels = dataset.labels.numpy()
         roles = {name: split_roles(name, sizes, extent, labels) for name, sizes in settings.protocols.items()}
     except UserError as problem:
-        raise UserError(f"dataset {settings.name}: {problem}") from None
+        raise UserError(f"{place}{problem}") from None
     with new_folder(folder) as unfinished:
         dataset.save(unfinished)
         counts = np.array([dataset.official_train, settings.targets, settings.shadows])
         np.savez(unfinished / "splits.npz", allow_pickle=False, counts=counts, **roles)
+
+
+def _read(settings: DatasetSettings, source: Source, place: str) -> Dataset:
+    """Read all records; a message about the user's own data begins with its place in the suite."""
+    if not isinstance(settings, OwnSettings):
+        return _records(settings.info, source)
+    try:
+        return _records(settings.info, source)
+    except UserError as problem:
+        raise UserError(f"{place}{problem}") from None
 
 
 def read_dataset(name: str, source: Source) -> Dataset:
@@ -153,14 +80,18 @@ def read_dataset(name: str, source: Source) -> Dataset:
         UserError: files are missing and cannot be downloaded, or are damaged.
 
     """
-    raw = DATASETS[name].read(source)
+    return _records(DATASETS[name], source)
+
+
+def _records(info: DatasetInfo, source: Source) -> Dataset:
+    raw = info.read(source)
     images = raw.images
     if isinstance(images, ImageFiles):
         pixels: Tensor | FolderImages = FolderImages(images.root, images.files, side=images.side)
     else:
         pixels = _tensor(images)
     return Dataset.of(
-        name,
+        info.name,
         pixels,
         _tensor(raw.labels, np.int64),
         official_train=raw.official_train,
@@ -169,6 +100,7 @@ def read_dataset(name: str, source: Source) -> Dataset:
         mosaic=raw.mosaic,
         cameras=None if raw.cameras is None else _tensor(raw.cameras, np.int64),
         queries=raw.queries,
+        class_names=raw.class_names,
     )
 
 
@@ -218,15 +150,16 @@ def load_split(folder: Path, protocol: str, model_index: int) -> Split:
     return Split.of(roles[0 if protocol == "paper" else model_index], official_train)
 
 
-def _check_counts(settings: DatasetSettings, dataset: Dataset) -> None:
-    if settings.expected is None:
+def _check_counts(settings: DatasetSettings, dataset: Dataset, place: str) -> None:
+    expected = settings.expected_counts
+    if expected is None:
         return
     found = Counts(dataset.classes, dataset.official_train, len(dataset.labels) - dataset.official_train)
-    if found != settings.expected:
-        raise UserError(f"dataset {settings.name}: expected {_in_words(settings.expected)}, found {_in_words(found)}")
+    if found != expected:
+        raise UserError(f"{place}expected {_in_words(expected)}, found {_in_words(found)}")
 
 
-def _check_classes(name: str, dataset: Dataset) -> None:
+def _check_classes(dataset: Dataset, place: str) -> None:
     """Refuse test records of a class that no training record shows: no network can have learnt it.
 
     Raises:
@@ -236,13 +169,14 @@ def _check_classes(name: str, dataset: Dataset) -> None:
     train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
     lacking = sorted(set(test.tolist()) - set(train.tolist()))
     if lacking:
+        first = dataset.class_names[lacking[0]] if dataset.class_names else lacking[0]
         raise UserError(
-            f"dataset {name}: found class {lacking[0]} in test and not in training, allowed classes of which training "
+            f"{place}found class {first} in test and not in training, allowed classes of which training "
             f"has a record ({len(lacking)} are missing among {dataset.official_train} training records)"
         )
 
 
-def _check_identities(name: str, dataset: Dataset) -> None:
+def _check_identities(dataset: Dataset, place: str) -> None:
     """Refuse a re-identification set that cannot be ranked fairly.
 
     It needs cameras, more than one of them among the queries, a gallery with the identities of all queries, and other
@@ -253,16 +187,16 @@ def _check_identities(name: str, dataset: Dataset) -> None:
 
     """
     if dataset.cameras is None:
-        raise UserError(f"dataset {name}: found no cameras, allowed one for each record, with queries and a gallery")
+        raise UserError(f"{place}found no cameras, allowed one for each record, with queries and a gallery")
     cameras = dataset.cameras[dataset.official_train : dataset.official_train + dataset.queries]
     if len(cameras.unique()) < 2:
-        raise UserError(f"dataset {name}: found one camera for every query, allowed at least two")
+        raise UserError(f"{place}found one camera for every query, allowed at least two")
     train, test = dataset.labels[: dataset.official_train], dataset.labels[dataset.official_train :]
     lacking = sorted(set(test[: dataset.queries].tolist()) - set(test[dataset.queries :].tolist()))
     if lacking:
-        raise UserError(f"dataset {name}: the gallery lacks {len(lacking)} identities of queries, first {lacking[0]}")
+        raise UserError(f"{place}the gallery lacks {len(lacking)} identities of queries, first {lacking[0]}")
     if int(train.max()) >= dataset.classes or int(test.min()) < dataset.classes:
-        raise UserError(f"dataset {name}: found identities in train and test, allowed different ones")
+        raise UserError(f"{place}found identities in train and test, allowed different ones")
 
 
 def _in_words(counts: Counts) -> str:

@@ -38,7 +38,7 @@ class RawDataset:
     """Records of one dataset as they are read, the official training records first.
 
     Attributes:
-        images: uint8 [N, C, H, W], or N files.
+        images: uint8 [N, C, H, W], or N files; float32 [N, D, 1, 1] where records are vectors of D numbers.
         labels: integers [N] from 0. In a re-identification set these are identities: those of the training records are
             0 to K - 1, those of the test records are others, from K on.
         official_train: the first so many records are the official training set, the others the official test set.
@@ -49,6 +49,7 @@ class RawDataset:
         cameras: integers [N], the camera that took each record; None except in a re-identification set.
         queries: number of test records that are queries, which come before the gallery; 0 except in a
             re-identification set.
+        class_names: the name of each class in the order of the labels; () where classes have numbers alone.
 
     """
 
@@ -60,3 +61,4 @@ class RawDataset:
     mosaic: Mosaic = ()
     cameras: Array | Sequence[int] | None = None
     queries: int = 0
+    class_names: tuple[str, ...] = ()

@@ -13,11 +13,20 @@ from privprune.errors import UserError
 
 @dataclass(frozen=True)
 class Shape:
-    """Input and output of a network: square images of `image_size` pixels, `in_channels` channels, `classes` logits."""
+    """Input and output of a network, and what is between where the suite says it.
+
+    Attributes:
+        in_channels: of the images; of a vector, how many numbers it has.
+        image_size: side of the square images, in pixels; 1 where records are vectors.
+        classes: number of logits.
+        widths: units of each hidden layer; () for an architecture that has its own.
+
+    """
 
     in_channels: int
     image_size: int
     classes: int
+    widths: tuple[int, ...] = ()
 
 
 class BlockNet(nn.Sequential):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 from privprune.models.block_net import BlockNet, Shape, prunable
 from privprune.models.cut import WIRE, CutSettings, cut_network, input_shape
 from privprune.models.initialisation import allocate, initialise, xavier
@@ -22,6 +22,7 @@ def build(
     classes: int,
     generator: torch.Generator,
     cut: CutSettings | None = None,
+    widths: tuple[int, ...] | None = None,
 ) -> BlockNet:
     """Build a network with random weights.
 
@@ -32,15 +33,24 @@ def build(
         classes: number of logits.
         generator: of the CPU; the only source of randomness, so that equal generators give equal networks.
         cut: where it is cut into edge and cloud; None for a whole network.
+        widths: units of each hidden layer; None for an architecture that has its own.
 
     Raises:
-        UserError: unknown name, images that the network does not accept, or no such cut.
+        UserError: unknown name, images or widths that the network does not accept, or no such cut.
 
     """
-    return _build(name, Shape(in_channels, image_size, classes), 1.0, generator, cut)
+    return _build(name, Shape(in_channels, image_size, classes, widths or ()), 1.0, generator, cut)
 
 
-def blank(name: str, *, in_channels: int, image_size: int, classes: int, cut: CutSettings | None) -> BlockNet:
+def blank(
+    name: str,
+    *,
+    in_channels: int,
+    image_size: int,
+    classes: int,
+    cut: CutSettings | None,
+    widths: tuple[int, ...] | None = None,
+) -> BlockNet:
     """Build a network whose parameters are all zero, to inspect its layers and shapes; arguments as for `build`.
 
     The operating system provides memory for zeros only when they are overwritten, so this is fast and small.
@@ -49,13 +59,20 @@ def blank(name: str, *, in_channels: int, image_size: int, classes: int, cut: Cu
         UserError: as for `build`.
 
     """
-    model = _skeleton(name, Shape(in_channels, image_size, classes), 1.0, cut)
+    model = _skeleton(name, Shape(in_channels, image_size, classes, widths or ()), 1.0, cut)
     allocate(model, torch.zeros)
     return model
 
 
 def small_dense(
-    name: str, weights: int, *, in_channels: int, image_size: int, classes: int, generator: torch.Generator
+    name: str,
+    weights: int,
+    *,
+    in_channels: int,
+    image_size: int,
+    classes: int,
+    generator: torch.Generator,
+    widths: tuple[int, ...] | None = None,
 ) -> BlockNet:
     """Build a narrower network of the same family: the control for the claim that pruning is more than a smaller size.
 
@@ -66,12 +83,13 @@ def small_dense(
         image_size: height and width of the images, pixels.
         classes: number of logits.
         generator: as for `build`.
+        widths: as for `build`, of the whole network.
 
     Raises:
         UserError: as for `build`, or the number of weights is outside the range of all widths.
 
     """
-    shape = Shape(in_channels, image_size, classes)
+    shape = Shape(in_channels, image_size, classes, widths or ())
 
     def count(width: float) -> int:
         return count_weights(_skeleton(name, shape, width))
@@ -118,6 +136,9 @@ def _skeleton(name: str, shape: Shape, width: float, cut: CutSettings | None = N
         )
     if spec.in_channels not in (None, shape.in_channels):
         raise UserError(f"{name}: found images of {shape.in_channels} channels, allowed {spec.in_channels}")
+    if bool(shape.widths) != spec.widths:
+        found, allowed = list(shape.widths) or None, "units of each hidden layer, [64, 32]" if spec.widths else "null"
+        raise UserError(f"widths: found {shown(found)}, allowed {allowed} ({name})")
     with torch.device("meta"):
         whole = spec.builder(shape, width)
         if cut is None:

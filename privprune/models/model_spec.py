@@ -43,6 +43,8 @@ class ModelSpec:
         in_channels: the only number of channels that it takes, where there is only one.
         pretrained: torchvision's name of the same architecture, if its ImageNet weights can be loaded.
         known_counts: its sizes as known from elsewhere, for the tests.
+        vectors: whether it takes records that are vectors of numbers, images of one pixel, beside images.
+        widths: whether the suite says how many units its hidden layers have.
 
     """
 
@@ -55,3 +57,5 @@ class ModelSpec:
     in_channels: int | None = None
     pretrained: str | None = None
     known_counts: tuple[KnownCount, ...] = ()
+    vectors: bool = False
+    widths: bool = False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from privprune.errors import shortened
 from privprune.plots.style import attack_label, attack_order
 from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
 from privprune.report.view import SummaryLine
 from privprune.verdicts.cell_of_record import threat_of
+
+_LONGEST_CLASSES = 300  # characters; the record has all names
 
 
 def summary_lines(suite: str, records: Sequence[Record], timings: Timings) -> tuple[SummaryLine, ...]:
@@ -37,9 +40,11 @@ def data_notes(records: Iterable[Record]) -> tuple[str, ...]:
 
 
 def _data(record: Record) -> str:
-    """Return a dataset's name, the start of its fingerprint and its note."""
+    """Return a dataset's name, the start of its fingerprint, the names of its classes and its note."""
+    names = record.data.get("classes", "")
+    classes = f"; classes in the order of their numbers: {shortened(names, _LONGEST_CLASSES)}" if names else ""
     note = f"; {record.data['note']}" if record.data.get("note") else ""
-    return f"{record.data['name']} (sha256 {record.data['fingerprint'][:12]}\u2026){note}"
+    return f"{record.data['name']} (sha256 {record.data['fingerprint'][:12]}\u2026){classes}{note}"
 
 
 def _trained(cells: Sequence[Record]) -> str:

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 
 from privprune import published
-from privprune.datasets.catalogue import DATASETS
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.entry import DatasetSettings
+from privprune.datasets.entry_kinds import DATASET_ENTRY
 from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
 from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
-from privprune.settings import read
+from privprune.settings import OneOf, read
 from privprune.suite.cuts import check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section, read_section
@@ -25,6 +25,7 @@ from privprune.suite.methods import check_methods, check_surrogates
 from privprune.suite.reidentification import check_identities, check_training
 from privprune.suite.shapes import network_shapes
 from privprune.suite.sizes import check_datasets, check_decoders
+from privprune.suite.vectors import check_plans, check_takes_vectors, refuse_inversion
 from privprune.verdicts.own import OWN
 from privprune.workflow.attack_entry import AttackEntry
 from privprune.workflow.context import NetworkSettings
@@ -40,8 +41,8 @@ WITH_PAPERS = ("train", "prune", "harden", "attack", "recognise", "deploy")
 KEYS = (*SECTIONS, PLUGINS)
 DEVICES = ("found", "cpu", "cuda")  # `found`: the GPU if there is one, else the CPU
 NO_CELL = "None"  # what DVC makes of null; `check` writes a file of this name among the cells, see dvc.yaml
-_BEFORE_ATTACKS: dict[str, type[Any]] = {
-    "datasets": DatasetSettings, "train": TrainEntry, "prune": PruneEntry, "harden": HardenEntry,
+_BEFORE_ATTACKS: dict[str, type[Any] | OneOf[Any]] = {
+    "datasets": DATASET_ENTRY, "train": TrainEntry, "prune": PruneEntry, "harden": HardenEntry,
 }  # fmt: skip
 MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -137,7 +138,7 @@ def _load_plugins(names: object, where: str) -> None:
     use_plugins(names, where)
 
 
-def _entries(kind: type[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
+def _entries(kind: type[Any] | OneOf[Any], sections: Mapping[str, Any], section: str, file: str) -> dict[str, Any]:
     entries = sections[section]
     if not isinstance(entries, Mapping):
         raise UserError(f"{file}: {section}: found {shown(entries)}, allowed a mapping, {{}} where there is nothing")
@@ -197,6 +198,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     if not isinstance(entry, PruneEntry) and entry.network is not None:
         _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     check_training(entry, network, where)
+    check_plans(entry, suite.datasets[entry.data], where)
     check_methods(entry, suite.datasets[entry.data], network, where)
 
 
@@ -234,6 +236,7 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
         )
     if network.reserve_reference and not data.protocols[network.protocol].reference:
         raise UserError(f"{where}.reserve_reference: found true, but datasets.{name} keeps no reference records")
+    check_takes_vectors(data, network, name, where)
     shapes = network_shapes(data, network, where)
     check_identities(data, network, shapes.model, where)
     check_sides(network, shapes.model, where)
@@ -257,12 +260,13 @@ def _check_attack(suite: Suite, name: str, where: str) -> None:
 def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     """Check an entry's attacks against the features that its target's edge would send."""
     data, network = suite.datasets[entry.data], suite.network(entry.target)
+    refuse_inversion(data, entry.data, where)
     attacks = entry.built(where)
     try:
         sent = network_shapes(data, network, where).features(entry.cut)
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
-    check_features(attacks, sent, DATASETS[data.name].image_shape.image, where)
+    check_features(attacks, sent, data.info.image_shape.image, where)
     check_decoders(entry.inversions, sent, data, f"{where}.inversions")
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")
     check_classes(entry, network.reidentification is not None, where)

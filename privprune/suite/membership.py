@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from privprune.attacks.membership.checks.twice_the_budget import doubled
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.entry import DatasetSettings
 from privprune.errors import UserError, shown
 from privprune.suite.deployments import Entry
 from privprune.suite.sizes import check_odds, known_records
+from privprune.suite.vectors import check_queries
 from privprune.workflow.attack_entry import AttackEntry, ChosenAttack
 from privprune.workflow.context import NetworkSettings
 
@@ -58,6 +59,7 @@ def check_membership(suite: Cells, entry: AttackEntry, where: str) -> None:
         if chosen.method.needs_companion and entry.released_with is None:
             raise UserError(f"{place}: needs a second network, but released_with is null")
         _check_twice(entry, label, chosen, where)
+        check_queries(chosen, suite.datasets[entry.data], entry.data, place)
         _check_sizes(suite, entry, label, chosen, where)
     _check_companion(suite, entry, where)
 

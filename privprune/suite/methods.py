@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privprune.attacks.inversion import Inversion
-from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.entry import DatasetSettings
 from privprune.datasets.pools import half_of
-from privprune.datasets.prepare import DatasetSettings
 from privprune.defences import DEFENCES, DefendedCell, check_defence, surrogate_of
 from privprune.errors import UserError
 from privprune.pruning import PrunedCell, check_pruning, removal_method
@@ -69,7 +68,7 @@ def _defended(
         model=network.model,
         shapes=network_shapes(data, network, where),
         records=training_records(data, network),
-        classes=DATASETS[data.name].classes,
+        classes=data.info.classes,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from privprune.attacks.inversion import INVERSION_ATTACKS
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.own_format import OWN_FORMATS
 from privprune.defences import DEFENCES
 from privprune.lineage import lineage
 from privprune.models.catalogue import MODELS
@@ -75,4 +76,5 @@ def _modules(value: object) -> Iterator[str]:
 def registries() -> tuple[Registry[Any], ...]:
     """Return all registries of methods, including those that belong to a method, such as the forms of CEM's loss."""
     inner = [registry for method in DEFENCES.values() for registry in method.parts]
-    return (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, OUTPUTS, PRUNING, WIRES, *inner)
+    shared = (DATASETS, DEFENCES, INVERSION_ATTACKS, MEMBERSHIP_ATTACKS, MODELS, OUTPUTS, OWN_FORMATS, PRUNING, WIRES)
+    return (*shared, *inner)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from privprune.datasets.catalogue import DATASETS
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.entry import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import BlockNet, has_neck
 from privprune.training.loop import TrainingPlan
@@ -30,7 +29,7 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
 
     """
     settings = network.reidentification
-    if (settings is None) == DATASETS[data.name].identities:
+    if (settings is None) == data.info.identities:
         kind, allowed = ("identities", "its settings") if settings is None else ("classes", "null")
         raise UserError(
             f"{where}.reidentification: found {'null' if settings is None else 'settings'}, allowed {allowed} "
@@ -40,12 +39,12 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
         return
     if not has_neck(model) or network.small_dense is not None:
         raise UserError(f"{where}.model: found {network.model}, allowed with reidentification: a network with BNNeck")
-    cameras = DATASETS[data.name].query_cameras
+    cameras = data.info.query_cameras
     if cameras is not None and cameras < 2:
         raise UserError(
             f"{where}.reidentification: found one camera for every query ({data.name}), allowed a set with at least two"
         )
-    most = DATASETS[data.name].classes
+    most = data.info.classes
     if settings.identities > most:
         raise UserError(
             f"{where}.reidentification.identities: found {settings.identities}, allowed at most {most} ({data.name})"
@@ -65,7 +64,7 @@ def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: Networ
         return
     if entry.stack != 1:
         raise UserError(f"{where}.stack: found {entry.stack}, allowed 1 with network.reidentification")
-    for key, plan in _plans(entry):
+    for key, plan in plans_of(entry):
         if plan.batch != settings.batch:
             raise UserError(
                 f"{where}.{key}.batch: found {plan.batch}, allowed {settings.batch} "
@@ -75,7 +74,7 @@ def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: Networ
         raise UserError(f"{where}.search: found one, allowed null with network.reidentification")
 
 
-def _plans(entry: TrainEntry | HardenEntry | PruneEntry) -> Iterator[tuple[str, TrainingPlan]]:
+def plans_of(entry: TrainEntry | HardenEntry | PruneEntry) -> Iterator[tuple[str, TrainingPlan]]:
     """Yield the training phases of an entry by their keys."""
     if not isinstance(entry, PruneEntry):
         yield "plan", entry.plan

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from privprune.datasets.catalogue import DATASETS, ImageShape
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.catalogue import ImageShape
+from privprune.datasets.entry import DatasetSettings
 from privprune.errors import UserError
 from privprune.models import CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
@@ -31,7 +31,7 @@ def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) 
     """
     try:
         return _shapes(
-            network.model, network.small_dense, _with_plain_wire(network.cut), DATASETS[data.name].image_shape
+            network.model, network.widths, network.small_dense, _with_plain_wire(network.cut), data.info.image_shape
         )
     except UserError as refused:
         raise UserError(f"{where}: {refused}") from None
@@ -45,11 +45,15 @@ def _with_plain_wire(cut: CutSettings | None) -> CutSettings | None:
 
 
 @functools.cache
-def _shapes(model: str, narrow: int | None, cut: CutSettings | None, image: ImageShape) -> NetworkShapes:
+def _shapes(
+    model: str, widths: tuple[int, ...] | None, narrow: int | None, cut: CutSettings | None, image: ImageShape
+) -> NetworkShapes:
     """Build each architecture once: many cells have the same one, and the largest takes a second."""
     sizes = {"in_channels": image.channels, "image_size": image.size, "classes": image.classes}
     if narrow is not None:
-        return NetworkShapes(small_dense(model, narrow, **sizes, generator=torch.Generator()), image.image)
-    built = blank(model, **sizes, cut=cut)
+        return NetworkShapes(
+            small_dense(model, narrow, **sizes, generator=torch.Generator(), widths=widths), image.image
+        )
+    built = blank(model, **sizes, cut=cut, widths=widths)
     reseed(built, 0)  # blocks that are skipped at random cannot run without a seed
     return NetworkShapes(built, image.image)

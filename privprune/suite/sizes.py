@@ -9,9 +9,8 @@ from typing import Any
 from privprune.attacks.choice import read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.attacks.membership.method import KnownRecords
-from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.entry import DatasetSettings
 from privprune.datasets.pools import check_pools, evaluated_members
-from privprune.datasets.prepare import DatasetSettings
 from privprune.errors import UserError
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.sparsity_search import SearchEntry
@@ -35,6 +34,7 @@ def check_datasets(datasets: Mapping[str, DatasetSettings], file: str) -> None:
     """
     for name, data in datasets.items():
         where = f"{file}: datasets.{name}"
+        _check_own(data, where)
         if data.limit is not None and data.limit > data.complete_train_records:
             raise UserError(f"{where}.limit: found {data.limit}, allowed at most {data.complete_train_records}")
         records = data.train_records + (data.test_records or 0)
@@ -50,10 +50,18 @@ def check_datasets(datasets: Mapping[str, DatasetSettings], file: str) -> None:
                 raise UserError(f"{where}.{refused}") from None
 
 
+def _check_own(data: DatasetSettings, where: str) -> None:
+    """Look at the user's own data: what the suite is held against is known from its files."""
+    try:
+        _ = data.info
+    except UserError as refused:
+        raise UserError(f"{where}.{refused}") from None
+
+
 def known_records(data: DatasetSettings, network: NetworkSettings) -> KnownRecords:
     """Return what an attacker on a network knows, by the suite."""
     known = data.protocols[network.protocol].known
-    return KnownRecords(known.members, known.nonmembers, DATASETS[data.name].size)
+    return KnownRecords(known.members, known.nonmembers, data.info.size)
 
 
 def check_odds(odds: float, data: DatasetSettings, network: NetworkSettings, where: str) -> KnownRecords:
@@ -100,7 +108,7 @@ def check_search(search: SearchEntry, data: DatasetSettings, network: NetworkSet
     if fewest < _FEWEST_SEARCHED:
         raise UserError(f"{where}: found {fewest} selection records, allowed at least {_FEWEST_SEARCHED} of both kinds")
     method, settings = read_attack(MEMBERSHIP_ATTACKS, search.inference, f"{where}.inference")
-    known = KnownRecords((pool.members + 1) // 2, (pool.nonmembers + 1) // 2, DATASETS[data.name].size)
+    known = KnownRecords((pool.members + 1) // 2, (pool.nonmembers + 1) // 2, data.info.size)
     try:
         method.check(settings, known)
     except ValueError as refused:
@@ -123,7 +131,7 @@ def check_decoders(
 
     """
     pixels = math.prod(sent[1:]) if len(sent) == 3 else 1
-    image = DATASETS[data.name].size ** 2
+    image = data.info.size**2
     for label, settings in inversions.items():
         if "blocks" not in settings or "width" not in settings:
             continue

@@ -19,7 +19,7 @@ class TrainingData:
     """The training data of an ensemble: each member has its own records out of one set of images on the device.
 
     Attributes:
-        images: uint8 [records, channels, height, width].
+        images: uint8 [records, channels, height, width], or float32 [records, numbers, 1, 1] of a table.
         labels: int64 [records].
         indices: int64 [members, n], the records of each member.
 
@@ -31,7 +31,12 @@ class TrainingData:
 
 
 def as_input(images: Tensor) -> Tensor:
-    """Scale uint8 images in [0, 255] to float in [-1, 1], the input range of every network here."""
+    """Scale uint8 images in [0, 255] to float in [-1, 1], the input range of every network here.
+
+    Records of a table are float32 and scaled already; they are copied.
+    """
+    if images.is_floating_point():
+        return images.clone()
     return images.float().div_(127.5).sub_(1)
 
 

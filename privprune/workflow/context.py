@@ -22,6 +22,9 @@ from privprune.settings import FileName, Range, Seed, Shadows
 from privprune.training.batches import TrainingData
 from privprune.training.loop import TrainingPlan
 
+_MOST_LAYERS = 8
+HiddenUnits = tuple[Annotated[int, Range(1, 4096)], ...]
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -33,6 +36,7 @@ class NetworkSettings:
         seeds: one per target.
         shadows: number of shadow models, further networks on splits of their own, for attacks; `clean` only.
         reserve_reference: keep the reference records out of training, for defences that need non-members.
+        widths: units of each hidden layer of `mlp`; null for all other architectures, which have their own.
         small_dense: number of weights of a narrower network of the same family, a control for pruning; null for none.
         pretrained: file of torchvision's weights in `$PRIVPRUNE_DATA/weights` to start from; null to start from
             random weights.
@@ -46,6 +50,7 @@ class NetworkSettings:
     seeds: tuple[Seed, ...]
     shadows: Shadows
     reserve_reference: bool
+    widths: HiddenUnits | None = field(default=None, kw_only=True)
     small_dense: Annotated[int, Range(1, 100_000_000)] | None = field(default=None, kw_only=True)
     pretrained: FileName | None = field(default=None, kw_only=True)
     cut: CutSettings | None = field(default=None, kw_only=True)
@@ -55,6 +60,8 @@ class NetworkSettings:
         """Refuse combinations of settings that no experiment supports."""
         if not self.seeds or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: found {list(self.seeds)}, allowed at least one, all different")
+        if self.widths is not None and not 0 < len(self.widths) <= _MOST_LAYERS:
+            raise ValueError(f"widths: found {len(self.widths)} layers, allowed 1 to {_MOST_LAYERS}")
         if self.shadows and self.protocol == "paper":
             raise ValueError("shadows: found some with protocol paper, allowed 0 (every network has the same members)")
         if self.pretrained is not None and (self.small_dense is not None or self.model not in pretrained_models()):
@@ -115,6 +122,7 @@ class DataContext:
             structures=None,
             reidentification=settings.reidentification,
             output=None,
+            widths=settings.widths,
         )
 
     def training_data(self, manifest: Manifest, networks: Sequence[int]) -> TrainingData:
@@ -152,12 +160,13 @@ class DataContext:
         )
 
     def as_record(self) -> dict[str, str]:
-        """Describe the dataset for a record: its name in the suite, its source, fingerprint and note."""
+        """Describe the dataset for a record: its name in the suite, source, fingerprint, note, and names of classes."""
         return {
             "name": self.folder.name,
             "source": self.dataset.name,
             "fingerprint": self.dataset.fingerprint,
             "note": self.dataset.note,
+            **({"classes": ", ".join(self.dataset.class_names)} if self.dataset.class_names else {}),
         }
 
 

@@ -17,7 +17,7 @@ from privprune.errors import UserError
 from privprune.files import read_json, write_json
 from privprune.memory import keep_freed_memory
 from privprune.registry import use_plugins
-from privprune.settings import at, read
+from privprune.settings import OneOf, at, read
 from privprune.tracking import live
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, end, name_given, report_mistakes
@@ -40,12 +40,14 @@ _DIGITS = 16  # of a record's fingerprint in its timing
 _READ: list[tuple[str, str, dict[str, Any]]] = []  # section, name and content of each entry that this process has read
 
 
-def entry(kind: type[Entry] | Mapping[str, type[Entry]], section: str, name: str) -> tuple[str, Entry, dict[str, Any]]:
+def entry(
+    kind: type[Entry] | OneOf[Entry] | Mapping[str, type[Entry]], section: str, name: str
+) -> tuple[str, Entry, dict[str, Any]]:
     """Read the suite's name and one entry of it, as settings and as written.
 
     Args:
-        kind: the class of the settings; for a section with entries of several kinds, the class of each kind under the
-            key that only this kind has.
+        kind: the class of the settings; for a section with entries of several kinds, what chooses the class by the key
+            `name`, or the class of each kind under the key that only this kind has.
         section: of the suite.
         name: of the entry.
 

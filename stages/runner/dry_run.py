@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.datasets.catalogue import data_state
+from privprune.datasets.catalogue import DATASETS, data_state
+from privprune.datasets.own_format import OWN_FORMATS, own_data_state
 from privprune.datasets.sources import DataFolders, weights_state
 from privprune.errors import UserError
 from privprune.report.timings import duration
@@ -88,7 +89,7 @@ def data_needed(run_plan: RunPlan, suite: Mapping[str, Any], folders: DataFolder
         if stage in run_plan.dependencies:
             ready = "ready, fetched before" if stage not in run_plan.pending else None
             ready = "ready, in the cache" if stage in run_plan.cached else ready
-            state = ready or data_state(str(settings.get("name")), folders)[1]
+            state = ready or _state(settings, folders)
             lines.append(f"data: {name}, for {_users(run_plan, suite, name)} stages: {state}")
     files = {
         file
@@ -96,6 +97,14 @@ def data_needed(run_plan: RunPlan, suite: Mapping[str, Any], folders: DataFolder
         if f"train@{cell}" in run_plan.pending and (file := (entry.get("network") or {}).get("pretrained"))
     }
     return [*lines, *(f"weights: {file}: {weights_state(file, folders)[1]}" for file in sorted(files))]
+
+
+def _state(settings: Mapping[str, Any], folders: DataFolders) -> str:
+    """Say where a data set comes from: the user's own files, or what the catalogue says."""
+    name = str(settings.get("name"))
+    if name in OWN_FORMATS and name not in DATASETS:
+        return own_data_state(str(settings.get("path")))
+    return data_state(name, folders)[1]
 
 
 def _users(run_plan: RunPlan, suite: Mapping[str, Any], data: str) -> int:

@@ -103,7 +103,7 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"name": "svhn"}, "datasets.digits: name: found svhn, allowed cifar10, cifar100, digits, digits-r"),
+        ({"name": "svhn"}, "datasets.digits.name: found 'svhn', allowed cifar10, cifar100, digits, digits-r"),
         ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
         (
             {"protocols": {"paper": POOLS | {"members": 9}}},

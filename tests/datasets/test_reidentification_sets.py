@@ -12,11 +12,10 @@ import torch
 from small_pictures import picture, write, write_orl_faces
 from small_sets import dataset_settings
 
-from privprune.datasets import prepare
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.families import photo_reid, photos, vehicles
-from privprune.datasets.prepare import fetch, load_dataset, read_dataset
+from privprune.datasets.prepare import _check_identities, fetch, load_dataset, read_dataset
 from privprune.datasets.sources import Accept, Source
 from privprune.errors import UserError
 
@@ -282,7 +281,7 @@ def test_an_incomplete_copy_may_be_taken_as_found(small: Path) -> None:
 def test_a_set_without_cameras_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader of identities that returns no cameras ends in one line."""
     without_cameras = replace(DATASETS["photo-reid"], read=DATASETS["digits"].read)
-    monkeypatch.setattr(prepare, "DATASETS", {"photo-reid": without_cameras})
+    monkeypatch.setattr("privprune.datasets.entry.DATASETS", {"photo-reid": without_cameras})
     with pytest.raises(UserError, match="dataset photo-reid: found no cameras, allowed one for each record"):
         fetch(dataset_settings(name="photo-reid"), tmp_path / "out", {}, tmp_path)
 
@@ -315,7 +314,7 @@ def test_queries_of_one_camera_are_refused(cameras: list[int], refused: bool) ->
         queries=2,
     )
     if not refused:
-        prepare._check_identities("places", found)
+        _check_identities(found, "dataset places: ")
         return
     with pytest.raises(UserError, match=r"^dataset places: found one camera for every query, allowed at least two$"):
-        prepare._check_identities("places", found)
+        _check_identities(found, "dataset places: ")

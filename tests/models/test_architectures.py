@@ -62,6 +62,19 @@ def test_lenet5_is_the_textbooks() -> None:
     same_function(built("lenet5", 10, 28, 1), twin, images(28, 1))
 
 
+def test_mlp_is_the_textbooks() -> None:
+    """Linear layers of the given widths with ReLU between them, on a vector or on the pixels of an image."""
+    for channels, size in ((6, 1), (1, 4)):
+        generator = torch.Generator().manual_seed(3)
+        shape = {"in_channels": channels, "image_size": size, "classes": 3}
+        ours = build("mlp", **shape, generator=generator, widths=(16, 8))
+        twin = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels * size**2, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3)
+        )
+        assert ours.block_names == ("fc1", "fc2", "fc3")
+        same_function(ours, twin, images(size, channels))
+
+
 def test_four_layer_cnn_is_abadis() -> None:
     """Two 5 x 5 convolutions with pooling, two hidden linear layers, the output."""
     twin = nn.Sequential(

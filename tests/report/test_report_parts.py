@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +14,8 @@ from privprune.files import write_json
 from privprune.report import read_timings
 from privprune.report.figures import data_uri
 from privprune.report.headings import headings, marked
-from privprune.report.timings import duration
+from privprune.report.run_summary import summary_lines
+from privprune.report.timings import Timings, duration
 from privprune.tables import Column
 
 
@@ -51,6 +53,19 @@ def test_damaged_timing_is_a_clear_line(tmp_path: Path, content: str) -> None:
 def test_durations_read_well(seconds: float, words: str) -> None:
     """Seconds are rounded to what a reader needs, and 60 of anything become one of the next."""
     assert duration(seconds) == words
+
+
+def test_named_classes_stand_beside_their_data() -> None:
+    """In the order of their numbers, and cut off where there are very many; data without names has none."""
+    record = example_records()[0]
+
+    def shown_for(**data: str) -> str:
+        lines = summary_lines("s", [replace(record, data={**record.data, **data})], Timings({}, {}))
+        return next(line.texts[0] for line in lines if line.term == "Data")
+
+    assert "classes" not in shown_for()
+    assert "\u2026); classes in the order of their numbers: cat, dog" in shown_for(classes="cat, dog")
+    assert len(shown_for(classes="a class, " * 1000)) < 500
 
 
 def test_columns_of_one_quantity_share_a_heading() -> None:

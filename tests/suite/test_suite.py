@@ -11,7 +11,7 @@ from locations import ROOT, TINY
 from suite_changes import Suite, drop, put
 
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
-from privprune.datasets.catalogue import DATASETS
+from privprune.datasets.entry_kinds import dataset_kinds
 from privprune.defences import DEFENCES
 from privprune.errors import UserError
 from privprune.models import MODELS
@@ -23,7 +23,7 @@ from privprune.yaml_file import load_yaml
 SUITES = [ROOT / "params.yaml", *sorted((ROOT / "params").glob("*.yaml")), TINY]
 DEFENCE_NAMES = list(DEFENCES)
 CELLS = "base, cut, dense, pruned, removed, game, private, cut-cem"
-NETWORK = "model, protocol, seeds, shadows, reserve_reference, small_dense, pretrained, cut, reidentification"
+NETWORK = "model, protocol, seeds, shadows, reserve_reference, widths, small_dense, pretrained, cut, reidentification"
 
 
 def circle(suite: Suite) -> None:
@@ -129,7 +129,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "unknown source": (
         put("datasets/digits/name", "mnits"),
-        f"datasets.digits: name: found mnits, allowed {', '.join(DATASETS)}",
+        f"datasets.digits.name: found 'mnits', allowed {', '.join(dataset_kinds())}",
     ),
     "unknown dataset": (put("train/base/data", "digit"), "train.base.data: found 'digit', allowed digits"),
     "unknown model": (

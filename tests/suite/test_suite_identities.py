@@ -143,7 +143,7 @@ def test_one_camera_for_every_query_is_refused(monkeypatch: pytest.MonkeyPatch) 
     with_identities(suite)
     one = replace(DATASETS["photo-reid"], query_cameras=1)
     known = {**dict(DATASETS.items()), "photo-reid": one}
-    monkeypatch.setattr("privprune.suite.reidentification.DATASETS", known)
+    monkeypatch.setattr("privprune.datasets.entry.DATASETS", known)
     with pytest.raises(UserError) as failed:
         check_suite(suite, "tiny.yaml")
     assert str(failed.value) == (

@@ -19,7 +19,8 @@ import pytest
 import torchvision.datasets
 from torch import Tensor
 
-from privprune.datasets.prepare import DatasetSettings
+from privprune.datasets.entry import DatasetSettings
+from privprune.datasets.entry_kinds import DATASET_ENTRY
 from privprune.settings import read
 
 POOLS = {
@@ -43,7 +44,7 @@ def dataset_settings(**changed: Any) -> DatasetSettings:
         "shadows": 4,
         "protocols": {"paper": POOLS, "clean": POOLS},
     }
-    return read(DatasetSettings, complete | changed, "params.yaml: datasets.digits")
+    return read(DATASET_ENTRY, complete | changed, "params.yaml: datasets.digits")
 
 
 def md5(content: bytes) -> str:

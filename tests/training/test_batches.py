@@ -14,6 +14,15 @@ def test_input_is_scaled_to_plus_minus_one() -> None:
     assert images.tolist() == [0, 51, 255]
 
 
+def test_vectors_are_copied_as_they_are() -> None:
+    """Numbers of a table are scaled when they are fetched, and not again; what is done to the input is not kept."""
+    vectors = torch.tensor([-3.0, 0.0, 255.0])
+    given = as_input(vectors)
+    assert given.tolist() == [-3.0, 0.0, 255.0]
+    given.add_(1)
+    assert vectors.tolist() == [-3.0, 0.0, 255.0]
+
+
 @pytest.mark.parametrize("batch", [1, 32, 40, 96, 200])
 def test_an_epoch_has_every_record_once(toy: Toy, batch: int) -> None:
     """With any batch size, each member is given each of its records once per epoch."""

@@ -6,7 +6,8 @@ import pytest
 import torch
 from locations import TINY
 
-from privprune.datasets.prepare import DatasetSettings, fetch
+from privprune.datasets.entry_kinds import DATASET_ENTRY
+from privprune.datasets.prepare import fetch
 from privprune.settings import read
 from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.onnx_export import export
@@ -17,7 +18,7 @@ from privprune.yaml_file import load_yaml
 def context(tmp_path_factory: pytest.TempPathFactory) -> DataContext:
     """Return the tiny dataset with its splits."""
     folder = tmp_path_factory.mktemp("datasets") / "digits"
-    fetch(read(DatasetSettings, load_yaml(TINY)["datasets"]["digits"], "tiny"), folder, {}, folder.parent)
+    fetch(read(DATASET_ENTRY, load_yaml(TINY)["datasets"]["digits"], "tiny"), folder, {}, folder.parent)
     return open_context(folder, torch.device("cpu"))
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from privprune.cells import Cell, load_cell
-from privprune.datasets.prepare import DatasetSettings, fetch
+from privprune.datasets.entry_kinds import DATASET_ENTRY
+from privprune.datasets.prepare import fetch
 from privprune.metrics.reidentification import evaluate_ranking
 from privprune.models import embedder
 from privprune.settings import read
@@ -39,7 +40,7 @@ def places(tmp_path_factory: pytest.TempPathFactory, tiny: Tiny) -> DataContext:
     evaluation = {"members": None, "nonmembers": None}
     pools = {"seed": 1, "members": None, "reference": 0, "selection": POOL, "known": POOL, "evaluation": evaluation}
     changed = {"name": "photo-reid", "limit": 128, "protocols": {"paper": pools}}
-    fetch(read(DatasetSettings, {**tiny["datasets"]["digits"], **changed}, "tiny"), folder, {}, folder.parent)
+    fetch(read(DATASET_ENTRY, {**tiny["datasets"]["digits"], **changed}, "tiny"), folder, {}, folder.parent)
     return open_context(folder, torch.device("cpu"))
 
 
