@@ -4,6 +4,7 @@ The names here are those of the library's front door: `privprune.audit`, `privpr
 """
 
 from privprune.auditing.audit import audit, audit_scores
-from privprune.auditing.settings import AuditSettings
+from privprune.auditing.settings import AuditSettings, SplitSettings
+from privprune.auditing.split import audit_split
 
-__all__ = ["AuditSettings", "audit", "audit_scores"]
+__all__ = ["AuditSettings", "SplitSettings", "audit", "audit_scores", "audit_split"]

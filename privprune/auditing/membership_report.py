@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.auditing.page import AuditPage, Part, fold_of_checks
+from privprune.auditing.page import AuditPage, Part, fold_of_checks, not_run_parts
 from privprune.auditing.report import Report
 from privprune.auditing.results import AttackResult, MembershipResult, Rate
 from privprune.checks import Check
@@ -18,7 +18,7 @@ from privprune.plots.series import Band
 from privprune.plots.style import FEATURE_DEFENCES, Look
 from privprune.report.figures import figure_view
 from privprune.tables.checks import checks_in_words
-from privprune.tables.table import Table, TableCell, labels, numbers, row, texts
+from privprune.tables.table import Table, TableCell, labels, numbers, row
 from privprune.verdicts import CheckOf
 
 _LOOK = Look("This model", FEATURE_DEFENCES["bottleneck"].colour)
@@ -74,7 +74,7 @@ class MembershipReport(Report):
                     ("Each bound was declared before the audit. What could not be computed counts as failed.",),
                     folds=tuple(fold_of_checks(subject, checks) for subject, checks in self.checks().items() if checks),
                 ),
-                *_not_run(result),
+                *not_run_parts(result.not_run),
             ),
         )
 
@@ -229,17 +229,3 @@ def _exposed_table(result: MembershipResult) -> Table:
         ),
         notes=(),
     )
-
-
-def _not_run(result: MembershipResult) -> tuple[Part, ...]:
-    if not result.not_run:
-        return ()
-    table = Table(
-        name="not_run",
-        title="Attacks that the evidence does not allow",
-        caption="",
-        columns=(*labels("Attack"), *texts("Why")),
-        rows=tuple(row(label, why) for label, why in result.not_run.items()),
-        notes=(),
-    )
-    return (Part("not-run", "Not run", (), (table,)),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from privprune.checks import Check
 from privprune.report.checks import fold_of
 from privprune.report.view import FigureView, Fold
 from privprune.tables import Table, html
+from privprune.tables.table import labels, row, texts
 from privprune.verdicts import CheckOf
 
 _templates = jinja2.Environment(
@@ -70,6 +71,21 @@ def render(page: AuditPage) -> str:
     # The table's own template escapes all cells.
     tables = {table.name: Markup(html(table)) for part in page.parts for table in part.tables}  # noqa: S704
     return _templates.get_template("audit.html.jinja").render(page=page, tables=tables)
+
+
+def not_run_parts(not_run: Mapping[str, str]) -> tuple[Part, ...]:
+    """Return the part that says why attacks were not run, label -> why; none where all were."""
+    if not not_run:
+        return ()
+    table = Table(
+        name="not_run",
+        title="Attacks that were not run",
+        caption="",
+        columns=(*labels("Attack"), *texts("Why")),
+        rows=tuple(row(label, why) for label, why in not_run.items()),
+        notes=(),
+    )
+    return (Part("not-run", "Not run", (), (table,)),)
 
 
 def fold_of_checks(subject: str, checks: Sequence[Check]) -> Fold:
