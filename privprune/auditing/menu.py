@@ -101,7 +101,7 @@ INVERSIONS: Mapping[str, Mapping[str, object]] = MappingProxyType(
             "decoder": None,
             "restarts": 1,
             "steps": 500,
-            "learning_rate": 0.02,
+            "learning_rate": 0.05,
             "schedule": {**_CONSTANT, "name": "cosine"},
             "unit": "variance",
             "total_variation": 0.02,

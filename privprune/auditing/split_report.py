@@ -41,7 +41,7 @@ class SplitReport(Report):
 
     def numbers(self) -> Mapping[str, float]:
         """Return the measures of each attack with their intervals."""
-        found = {}
+        found: dict[str, float] = {}
         for attack in self.result.attacks:
             for metric in SHOWN:
                 interval = attack.measures[metric]
