@@ -147,3 +147,9 @@ def threat_model(edge: nn.Module, prepare: Prepare | None, images: Tensor, divid
     plain = threat(random=False)
     once, twice = (plain.features(known[:_PROBED]) for _ in range(2))
     return plain if torch.equal(once, twice) else threat(random=True)
+
+
+def has_gradient(threat: ThreatModel) -> bool:
+    """Return whether features have a gradient with respect to the image."""
+    image = torch.zeros(1, *threat.image_shape, device=threat.images.device, requires_grad=True)
+    return bool(threat.encoder(image).requires_grad)

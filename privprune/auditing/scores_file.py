@@ -59,7 +59,7 @@ def _npz(path: Path) -> Arrays:
     if path.suffix != ".npz" or not path.is_file():
         raise UserError(f"{path}: no such file, allowed one of .npz or .csv")
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as failure:
         raise UserError(f"{path}: cannot be read, allowed arrays of numbers as `numpy.savez` writes them") from failure

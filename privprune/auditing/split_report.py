@@ -21,6 +21,7 @@ from privprune.verdicts import CheckOf
 from privprune.workflow.panels import panel
 
 _SIDE = 64  # pixels of an image on the page, at least
+_GAP, _BETWEEN = 3, 160  # pixels around an image, and their grey
 _COLOURS = (1, 3)  # channels of images that can be shown
 
 
@@ -143,6 +144,7 @@ def _figures(result: SplitResult) -> tuple[FigureView, ...]:
     images = torch.cat([result.originals, *(one.images for one in attacks)])
     times = max(1, math.ceil(_SIDE / result.image_shape[2]))
     pixels = (images * 255).round().to(torch.uint8).repeat_interleave(times, 2).repeat_interleave(times, 3)
+    pixels = torch.nn.functional.pad(pixels, (_GAP, _GAP, _GAP, _GAP), value=_BETWEEN)
     places = torch.arange(len(images))
     rows = ", ".join(["the originals", *(_named(one) for one in attacks)])
     return (
