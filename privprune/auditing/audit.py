@@ -16,7 +16,7 @@ from privprune.auditing.queries import ask_about, changes_of, device_of, seeded
 from privprune.auditing.records import AuditedRecords, Records, check_classes, read_records
 from privprune.auditing.report import finish
 from privprune.auditing.scores_file import read_scores
-from privprune.auditing.settings import AuditSettings
+from privprune.auditing.settings import AuditSettings, check_seed
 from privprune.auditing.shadows import Train, check_shadows, train_shadows
 from privprune.errors import UserError, shown
 
@@ -61,6 +61,7 @@ def audit(
     settings = settings or AuditSettings()
     if not isinstance(model, nn.Module):
         raise UserError(f"model: found {shown(type(model).__name__)}, allowed a torch.nn.Module")
+    check_seed(seed)
     check_shadows(train, shadows)
     records = read_records(members, nonmembers)
     plan = _plan(records, settings, shadows)
@@ -99,6 +100,7 @@ def audit_scores(
 
     """
     settings = settings or AuditSettings()
+    check_seed(seed)
     answers = read_scores(path)
     known = known_records(answers.members, answers.nonmembers, settings, 0)
     plan = plan_attacks(settings.attacks, "none", known, shadows=answers.shadows is not None)

@@ -116,12 +116,15 @@ def ask_about(
     """Ask about records as they are, and changed.
 
     Returns:
-        logits float [n, classes], the same for each view, and whether the model had answered with probabilities.
+        logits float [n, classes], for each view logits as `Outputs.views` has them, and whether the model had answered
+        with probabilities.
 
     """
     plain = ask(model, inputs, batch, name)
     probabilities = are_probabilities(plain)
-    answers = {view: ask(model, changed(view, inputs, network, seed), batch, name) for view in views}
-    if not probabilities:
-        return plain, answers, False
-    return as_logits(plain), {view: as_logits(one) for view, one in answers.items()}, True
+    answers = {}
+    for view in views:
+        answer = ask(model, changed(view, inputs, network, seed), batch, name)
+        logits = as_logits(answer) if probabilities else answer
+        answers[view] = (logits - logits.amax(1, keepdim=True)).half()  # half the memory, exact to 0.1 % of its size
+    return as_logits(plain) if probabilities else plain, answers, probabilities

@@ -8,8 +8,10 @@ from typing import Any
 
 from privprune.auditing.menu import INVERSIONS, MEMBERSHIP
 from privprune.errors import UserError, shown
+from privprune.settings import Range
 
 _LEAST_RESAMPLES = 100  # a percentile of fewer is one of the few most extreme ones
+_SEEDS = Range(0, 2**32 - 1)
 Chosen = Mapping[str, Mapping[str, object]]  # label -> settings of an attack, whose key `attack` names the method
 
 
@@ -80,6 +82,12 @@ def as_record(settings: AuditSettings | SplitSettings) -> dict[str, Any]:
     """Return the settings as plain data for JSON."""
     plain = {one.name: getattr(settings, one.name) for one in fields(settings)}
     return {**plain, "attacks": {label: dict(chosen) for label, chosen in settings.attacks.items()}}
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what cannot seed a generator: UserError, one line."""
+    if type(seed) is not int or seed not in _SEEDS:
+        raise UserError(f"seed: found {shown(seed)}, allowed an integer of {_SEEDS}")
 
 
 def _check_shares(known: float, selection: float, kind: str) -> None:

@@ -17,7 +17,7 @@ from privprune.attacks.inversion.checks.twice_the_budget import unchanged_by_twi
 from privprune.auditing.edge import DividedImages, Prepare, divide_images, has_gradient, read_images, threat_model
 from privprune.auditing.queries import device_of, evaluating, seeded
 from privprune.auditing.report import finish
-from privprune.auditing.settings import SplitSettings
+from privprune.auditing.settings import SplitSettings, check_seed
 from privprune.auditing.split_report import SplitReport
 from privprune.auditing.split_results import InversionResult, SplitResult
 from privprune.checks import Check
@@ -75,6 +75,7 @@ def audit_split(
     settings = settings or SplitSettings()
     if not isinstance(edge, nn.Module):
         raise UserError(f"edge: found {shown(type(edge).__name__)}, allowed a torch.nn.Module")
+    check_seed(seed)
     planned = {label: _planned(label, written, settings) for label, written in settings.attacks.items()}
     planned = {MEAN_IMAGE: _planned(MEAN_IMAGE, {"attack": MEAN_IMAGE}, settings), **planned}
     pixels = read_images(images)

@@ -244,6 +244,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "one answer": ({"model": Answers(1)}, "model: answers 80 records with shape (80, 1)"),
     "answers of pixels": ({"model": Answers(3, 4)}, "model: answers 80 records with shape (80, 3, 4)"),
     "answers with NaN": ({"model": Answers(3, value=float("nan"))}, "model: answers with NaN or infinity"),
+    "a negative seed": ({"seed": -1}, "seed: found -1, allowed an integer of at least 0"),
     "odd shadows": ({"shadows": 5, "train": len}, "shadows: found 5, allowed 0, or an even number from 4"),
     "shadows without train": ({"shadows": 4}, "train: found None with 4 shadows"),
     "train without shadows": ({"train": len}, "shadows: found 0 with a function `train`"),

@@ -153,6 +153,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "integers": ({"edge": Edge(lambda given: given.long())}, "edge: sends torch.int64"),
     "another number": ({"edge": Edge(lambda given: given[:1].repeat(3, 1, 1, 1))}, "edge: sends 3 features of"),
     "NaN": ({"edge": Edge(lambda given: given / 0)}, "edge: sends NaN or infinity"),
+    "a seed that is no integer": ({"seed": 0.5}, "seed: found 0.5, allowed an integer"),
     "settings": (
         {"settings": replace(QUICK, attacks={"mine": {"attack": "no_such"}})},
         "attacks.mine.attack: found 'no_such'",
