@@ -88,6 +88,15 @@ def test_the_most_exposed_records_are_evaluated_members_in_order() -> None:
         assert one.label == int(members[1][one.record])
 
 
+def test_a_control_is_never_the_strongest_attack() -> None:
+    """Where the classes alone tell members, the control reaches most, and an attack is called the strongest."""
+    model, members, nonmembers = memorising()
+    apart = (nonmembers[0], torch.zeros_like(nonmembers[1])), (members[0], torch.ones_like(members[1]))
+    result = audit(model, *apart, settings=QUICK).result
+    assert result.attack("label_without_model").measured.metrics["auc"].mean == 1
+    assert result.strongest in ("gap", "loss")
+
+
 def test_a_rate_that_the_records_cannot_resolve_is_not_stated() -> None:
     """With n evaluated non-members a TPR is stated at false positive rates of 10 / n or more, here as in the record."""
     model, members, nonmembers = memorising(200)
@@ -138,6 +147,8 @@ def test_probabilities_are_taken_as_such() -> None:
     for attack in FEW:
         pair = [result.attack(attack).measured.metrics["auc"].mean for result in (one, other)]
         assert pair[0] == pytest.approx(pair[1], abs=1e-3)
+    pair = [result.attack("loss").scores.threshold for result in (one, other)]
+    assert pair[0] == pytest.approx(pair[1], rel=1e-2)
 
 
 def test_datasets_are_read_as_tensors() -> None:
