@@ -116,8 +116,13 @@ def _lead(result: MembershipResult, checks: tuple[CheckOf, ...]) -> tuple[str, .
             f"The strongest attack, {result.strongest}, tells members from other records with a balanced accuracy of "
             f"{accuracy} and an AUC of {area}; a guess reaches 0.50."
         ),
-        f"Checks: {checks_in_words(checks)}.",
+        f"Checks: {checks_in_words(checks)}; of the strongest attack, {_passed(checks, result.strongest)}.",
     )
+
+
+def _passed(checks: tuple[CheckOf, ...], label: str) -> str:
+    """Return how many checks of one attack passed, in words."""
+    return checks_in_words(one for one in checks if one.subject == label)
 
 
 def _facts(result: MembershipResult) -> tuple[tuple[str, tuple[str, ...]], ...]:

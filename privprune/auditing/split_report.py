@@ -90,13 +90,14 @@ def _lead(report: SplitReport) -> tuple[str, ...]:
     if result.strongest is None:
         return ("No attack could be run.",)
     error, mean = (result.attack(label).measures["mse"] for label in (result.strongest, "mean_image"))
+    own = [CheckOf("", result.strongest, one) for one in result.attack(result.strongest).checks]
     every = [CheckOf("", subject, one) for subject, checks in report.checks().items() for one in checks]
     return (
         (
             f"The strongest attack, {result.strongest}, reconstructs images with a mean squared error of "
             f"{_text('mse', error)}; the mean image, which needs no features, has {_text('mse', mean)}."
         ),
-        f"Checks: {checks_in_words(every)}.",
+        f"Checks: {checks_in_words(every)}; of the strongest attack, {checks_in_words(own)}.",
     )
 
 
