@@ -1,4 +1,4 @@
-"""The command `privprune`: methods, suites, and a deployed network that serves and is queried.
+"""The command `privprune`: methods, suites, audits, and a deployed network that serves and is queried.
 
 It trains nothing; experiments are run by DVC, see README.md. Modules are imported by the subcommand that needs them.
 """
@@ -117,6 +117,27 @@ def use(file: Path) -> None:
     print(f"{RUNNING}: written from {file}; now `uv run dvc repro`")
 
 
+def audit(scores: Path, out: Path, seed: int, name: str | None, mlflow: str | None) -> None:
+    """Attack a model for membership by its answers in a file; print the results, and write a page and a record.
+
+    Args:
+        scores: `.npz` or `.csv`, see docs/audit.md.
+        out: folder for `audit.html` and `audit.json`.
+        seed: of all random numbers.
+        name: of the model; None for the name of the file.
+        mlflow: name of an experiment; None for no run of MLflow.
+
+    Raises:
+        UserError: something in the file is missing or odd, or the folder cannot be written.
+
+    """
+    from privprune.auditing import audit_scores  # noqa: PLC0415 (imports torch, which other commands need not)
+
+    report = audit_scores(scores, seed=seed, name=name, mlflow=mlflow)
+    print(report)
+    print(f"\n{report.write(out)}: written")
+
+
 def serve(folder: Path, host: str, port: int) -> None:
     """Answer features that `send` or another client sends, until it is interrupted.
 
@@ -180,6 +201,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "methods": lambda given: print_methods(given.suite),
     "check": lambda given: check(given.suite),
     "use": lambda given: use(given.suite),
+    "audit": lambda given: audit(given.scores, given.out, given.seed, given.name, given.mlflow),
     "serve": lambda given: _split_service(serve, given.folder, given.host, given.port),
     "send": lambda given: _split_service(send, given.folder, given.image, given.server, given.edge, given.dtype),
 }
@@ -187,7 +209,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="privprune", description="Look up methods, check suites, and use deployed networks of privprune."
+        prog="privprune",
+        description="Look up methods, check suites, audit models, and use deployed networks.",
     )
     parser.add_argument("--version", action="version", version=f"privprune {privprune.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -199,6 +222,12 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("suite", type=Path, metavar="SUITE.yaml")
     using = commands.add_parser("use", help="check a suite and write params.yaml from it, without anchors")
     using.add_argument("suite", type=Path, metavar="SUITE.yaml")
+    auditing = commands.add_parser("audit", help="attack a model for membership by its answers in a file")
+    auditing.add_argument("scores", type=Path, metavar="SCORES.npz|csv")
+    auditing.add_argument("--out", type=Path, default=Path("audit"), help="folder of the page; by default %(default)s")
+    auditing.add_argument("--seed", type=int, default=0, help="of all random numbers; by default %(default)s")
+    auditing.add_argument("--name", help="of the model; by default that of the file")
+    auditing.add_argument("--mlflow", metavar="EXPERIMENT", help="make the audit a run of this experiment")
     serving = commands.add_parser("serve", help="answer features with the cloud's half of a deployed network")
     serving.add_argument("folder", type=Path, metavar="data/deployed/NAME")
     serving.add_argument("--host", default="127.0.0.1", help="address to listen to; by default this machine's alone")

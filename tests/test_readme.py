@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ import yaml
 from locations import ROOT
 from quoted_files import QUOTE, pages, with_current_quotes
 
-from privprune.attacks.membership import MEMBERSHIP_ATTACKS
+import privprune
+from privprune.auditing.menu import INVERSIONS
+from privprune.auditing.menu import MEMBERSHIP as MENU
+from privprune.auditing.scores_file import NAMES
 from privprune.datasets.families.photos import PHOTOGRAPHS
 
 PAGES = pages()
@@ -137,13 +141,32 @@ def test_the_example_of_the_library_runs() -> None:
     assert names["measured"].metrics["balanced_accuracy"].mean > 0.5
 
 
-def test_the_example_of_an_audit_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints a line for each attack that needs the three arrays alone, and some of them find members."""
+@pytest.mark.slow
+def test_the_examples_of_an_audit_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They print a line for each attack, write pages and records, and their attacks find members and images."""
+    monkeypatch.chdir(tmp_path)
     random_state = torch.get_rng_state()
     names: dict[str, Any] = {}
     exec(example("docs/audit.md", "audit"), names)  # noqa: S102 (our own page)
+    result = names["report"].result
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line]
+    assert set(MENU) <= set(lines)
+    assert set(result.not_run) == set()
+    assert result.attack(result.strongest).measured.metrics["auc"].low > 0.5
+    exec(example("docs/audit.md", "audit_split"), names)  # noqa: S102 (as above)
     torch.set_rng_state(random_state)
-    lines = capsys.readouterr().out.splitlines()
-    found = {line.split(":")[0]: float(re.findall(r"accuracy (0\.\d+)", line)[0]) for line in lines}
-    assert found.keys() == {name for name, method in MEMBERSHIP_ATTACKS.items() if method.logits_suffice}
-    assert max(found.values()) > 0.55
+    errors = {one.label: one.measures["mse"] for one in names["report"].result.attacks}
+    assert errors.keys() == {"mean_image", "lmmse", "decoder", "rmle"}
+    assert errors["lmmse"].high < errors["mean_image"].low / 2
+    for folder in ("audit", "audit_split"):
+        assert {file.name for file in (tmp_path / folder).iterdir()} == {"audit.html", "audit.json"}
+
+
+def test_the_page_on_audits_lists_what_a_file_has() -> None:
+    """Every array of a file of scores, every attack on features and every argument stands in docs/audit.md."""
+    page = text(Path("docs/audit.md"))
+    arguments = [*inspect.signature(privprune.audit).parameters, "prepare"]
+    for name in (*NAMES, *INVERSIONS, "mean_image", *arguments):
+        assert f"`{name}`" in page, name
