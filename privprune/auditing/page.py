@@ -90,4 +90,4 @@ def not_run_parts(not_run: Mapping[str, str]) -> tuple[Part, ...]:
 
 def fold_of_checks(subject: str, checks: Sequence[Check]) -> Fold:
     """Return the checks of a subject as a list to unfold, the failed ones first."""
-    return fold_of(subject, [CheckOf("", subject, one) for one in checks], with_cell=False)
+    return fold_of(subject, [CheckOf("", subject, one) for one in checks])

@@ -9,7 +9,8 @@ from privprune.plots.both_threats import ThreatMark, ThreatPanel
 from privprune.plots.conditions import conditions_of
 from privprune.plots.drawing import Drawing
 from privprune.plots.series import point_of
-from privprune.plots.style import attack_label, defence_identifier, feature_defence, row_look
+from privprune.plots.style import defence_identifier, feature_defence, row_look
+from privprune.published import attack_label, method_label
 from privprune.verdicts import CrossEvaluation
 from privprune.verdicts.cross import CrossLine
 
@@ -61,7 +62,7 @@ def _both(line: CrossLine, name: str, names: list[str], membership: str, inversi
     bases = [feature_defence(other)[0] for other in names]
     base, cem = feature_defence(name)
     return ThreatMark(
-        label=line.defence,
+        label=method_label(line.defence.lower()) or line.defence,
         look=row_look(base, bases),
         cem=cem,
         accuracy=point_of(line.cell.numbers["test_accuracy"], 0.01),

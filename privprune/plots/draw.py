@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privprune.plots import inversion, membership, patrol, printed
+from privprune.plots import answers, inversion, membership, patrol, printed
 from privprune.plots.drawing import Drawing
 from privprune.published import Paper
 from privprune.records import Record
@@ -20,6 +20,10 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
         paper: what the paper prints.
 
     """
+    return [*answers.draw(evaluation, paper), *_of_threat(records, evaluation, paper)]
+
+
+def _of_threat(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
     # Cells that were attacked under the other threat as well are shown in the figure of the cross matrix.
     if "patrol" in paper.defences:
         return patrol.draw(records, evaluation, paper)

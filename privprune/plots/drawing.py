@@ -20,6 +20,7 @@ class Drawing:
         alt: alternative text with the main numbers, for readers who cannot see the figure.
         figure: the figure.
         leads: whether it is shown above a paper's tables instead of among the other figures.
+        answers: the kind of figure that a question asks for, if it is shown beside an answer; else empty.
 
     """
 
@@ -29,6 +30,7 @@ class Drawing:
     alt: str
     figure: Figure
     leads: bool = False
+    answers: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Picture:
     """A drawing as SVG text: what a page needs of it.
 
     Attributes:
-        name, title, caption, alt, leads: as in `Drawing`.
+        name, title, caption, alt, leads, answers: as in `Drawing`.
         width, height: inches.
         svg: the picture.
 
@@ -50,6 +52,7 @@ class Picture:
     height: float
     svg: str
     leads: bool = False
+    answers: str = ""
 
 
 def file_name(parts: Iterable[str]) -> str:

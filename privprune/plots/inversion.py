@@ -13,9 +13,8 @@ from privprune.plots.histories import HistoryCurve, HistoryPanel
 from privprune.plots.inversion_cells import InversionCell, attack_names, inversion_cells, pairs, strongest
 from privprune.plots.printed_figures import PrintedFigures, load_figures
 from privprune.plots.series import band_over_seeds
-from privprune.plots.style import attack_label, words
 from privprune.plots.sweeps import curve_panels
-from privprune.published import Paper
+from privprune.published import Paper, attack_label, words
 from privprune.records import Record
 from privprune.verdicts import Evaluation
 from privprune.verdicts.theorem import bounded_errors

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -87,10 +87,16 @@ def inversion_cells(records: Sequence[Record], evaluation: Evaluation, paper: Pa
     for cell in known:
         base, cem = feature_defence(named[cell])
         look = feature_look(base, bases)
-        label = paper.defences.get(named[cell], defence_label(base, look, cem=cem))
+        label = paper.labels[named[cell]] if known_name(named[cell], paper) else defence_label(base, look, cem=cem)
+        look = replace(look, label=label.removesuffix("+CEM"))
         in_tables = cell in names and (named[cell] in paper.defences or base in FEATURE_DEFENCES)
         cells.append(InversionCell(cell, base, cem, label, look, in_tables, training[cell], attacks[cell]))
     return sorted(cells, key=lambda one: (order.get(one.base, len(order)), one.base, one.cem))
+
+
+def known_name(name: str, paper: Paper) -> bool:
+    """Whether the paper's file has a name for a defence or control."""
+    return name in paper.defences or name in paper.controls
 
 
 def _of_training(record: Record) -> str:

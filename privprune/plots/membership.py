@@ -21,7 +21,7 @@ from privprune.plots.membership_cells import (
     tradeoff_panels,
     training_columns,
 )
-from privprune.plots.style import attack_label
+from privprune.published import attack_label
 from privprune.records import Record
 from privprune.verdicts import Evaluation
 

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from privprune.plots.conditions import Conditions
 from privprune.plots.roc import RocPanel
 from privprune.plots.series import Band, Point, band_over_seeds, point_over_seeds
-from privprune.plots.style import DEFENCES, Look, attack_label, attack_order, defence_look
+from privprune.plots.style import DEFENCES, Look, attack_order, defence_look
 from privprune.plots.tradeoff import MEASURES, Measure, TradeoffMark, TradeoffSweep
 from privprune.plots.training_curves import Phase, TrainingColumn
 from privprune.plots.weight_histograms import Histogram
+from privprune.published import attack_label
 from privprune.records import MAKING, Record
 from privprune.verdicts import Evaluation
 from privprune.verdicts.cell_of_record import attack_records

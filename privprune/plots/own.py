@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.drawing import Drawing, file_name
 from privprune.plots.panels import filled, rows_and_columns
-from privprune.plots.style import MUTED, TEXT_WIDTH, attack_label, journal, two_lines
+from privprune.plots.style import MUTED, TEXT_WIDTH, journal, two_lines
+from privprune.published import attack_label
 from privprune.verdicts import CellRole, Estimate, Evaluation, MeasuredCell
 
 _PER_ROW = 3

@@ -5,7 +5,6 @@ from math import ceil
 from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
 
 from privprune.plots.style import PAPER
 
@@ -41,7 +40,7 @@ def write_beside(
     size: float,
     align: tuple[str, str] = ("left", "baseline"),
 ) -> None:
-    """Write text beside a mark, with an outline that keeps it legible over lines.
+    """Write text beside a mark, on a ground that keeps it legible over lines.
 
     Args:
         axes: the panel.
@@ -62,6 +61,6 @@ def write_beside(
         va=align[1],
         fontsize=size,
         color=colour,
-        path_effects=[withStroke(linewidth=2, foreground=PAPER)],
+        bbox={"boxstyle": "square,pad=0.05", "facecolor": PAPER, "alpha": 0.7, "edgecolor": "none"},
         zorder=4,
     )

@@ -11,8 +11,8 @@ from privprune.plots.conditions import Conditions, by_conditions, conditions_of
 from privprune.plots.drawing import Drawing
 from privprune.plots.scatter import ScatterMark, ScatterPanel
 from privprune.plots.series import Point, point_of
-from privprune.plots.style import Look, attack_label
-from privprune.published import Paper
+from privprune.plots.style import Look
+from privprune.published import Paper, attack_label
 from privprune.records import Record
 from privprune.verdicts import Estimate, Evaluation, MeasuredCell
 from privprune.verdicts.cell_of_record import attack_records

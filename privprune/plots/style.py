@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 
-from privprune.published import INVERSIONS
+from privprune.published import METHODS, words
 
 mpl.use("Agg")  # figures are written to files, never shown in a window
 
@@ -44,30 +44,30 @@ _DASHED: Dash = (0, (5, 2))
 _DOTTED: Dash = (0, (1.2, 1.6))
 _DASH_DOT: Dash = (0, (5, 1.6, 1.2, 1.6))
 DEFENCES: dict[str, Look] = {
-    "baseline": Look("Baseline", "#4d4d4d", "o"),
-    "mia_pruning": Look("MIA-Pruning", "#0067a5", "s"),
-    "min_max": Look("Min-Max", "#c8500a", "^"),
-    "mia_pruning+min_max": Look("MIA-Pruning & Min-Max", "#a3418c", "D"),
-    "dp": Look("DP-SGD", "#0b8062", "v"),
-    "dense_same_epochs": Look("Dense, same extra epochs", "#9a6b00", "X", _DASHED),
-    "random_mask": Look("Random mask", "#6b7a00", "P", _DOTTED),
-    "small_dense": Look("Small dense network", "#00808a", "p", _DASH_DOT),
-    "early_stop": Look("Early stop", "#b0305c", "*", _DASHED),
+    "baseline": Look(METHODS["baseline"], "#4d4d4d", "o"),
+    "mia_pruning": Look(METHODS["mia_pruning"], "#0067a5", "s"),
+    "min_max": Look(METHODS["min_max"], "#c8500a", "^"),
+    "mia_pruning+min_max": Look(METHODS["mia_pruning+min_max"], "#a3418c", "D"),
+    "dp": Look(METHODS["dp"], "#0b8062", "v"),
+    "dense_same_epochs": Look(METHODS["dense_same_epochs"], "#9a6b00", "X", _DASHED),
+    "random_mask": Look(METHODS["random_mask"], "#6b7a00", "P", _DOTTED),
+    "small_dense": Look(METHODS["small_dense"], "#00808a", "p", _DASH_DOT),
+    "early_stop": Look(METHODS["early_stop"], "#b0305c", "*", _DASHED),
 }
 # Defences of features. With CEM added a defence has the same colour and a filled marker.
 FEATURE_DEFENCES: dict[str, Look] = {
-    "none": Look("No defence", "#4d4d4d", "o"),
-    "bottleneck": Look("Bottleneck", "#0067a5", "s"),
-    "noise": Look("Noise", "#b0305c", "*"),
-    "distance_correlation": Look("DistCorr", "#c8500a", "^"),
-    "dropout": Look("Dropout", "#a3418c", "D"),
-    "patrol_as_in_cem": Look("PATROL as in CEM", "#0b8062", "v"),
-    "resfl": Look("ResSFL", "#9a6b00", "X"),
-    "noise_nopeek": Look("Noise_NoPeek", "#6b7a00", "P"),
-    "noise_arl": Look("Noise_ARL", "#00808a", "p"),
-    "top_k": Look("Top-k", "#5b5ea6", "h"),
-    "laplace": Look("Laplace noise", "#7b5141", "<"),
-    "local_dp": Look("Local DP", "#3a3a8c", ">"),
+    "none": Look(METHODS["none"], "#4d4d4d", "o"),
+    "bottleneck": Look(METHODS["bottleneck"], "#0067a5", "s"),
+    "noise": Look(METHODS["noise"], "#b0305c", "*"),
+    "distance_correlation": Look(METHODS["distance_correlation"], "#c8500a", "^"),
+    "dropout": Look(METHODS["dropout"], "#a3418c", "D"),
+    "patrol_as_in_cem": Look(METHODS["patrol_as_in_cem"], "#0b8062", "v"),
+    "resfl": Look(METHODS["resfl"], "#9a6b00", "X"),
+    "noise_nopeek": Look(METHODS["noise_nopeek"], "#6b7a00", "P"),
+    "noise_arl": Look(METHODS["noise_arl"], "#00808a", "p"),
+    "top_k": Look(METHODS["top_k"], "#5b5ea6", "h"),
+    "laplace": Look(METHODS["laplace"], "#7b5141", "<"),
+    "local_dp": Look(METHODS["local_dp"], "#3a3a8c", ">"),
 }
 _OTHER_NAMES = {  # other names in papers, released code and suites
     "no_defense": "none",
@@ -87,14 +87,6 @@ _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
     *("decoder", "large_decoder", "gan", "rmle", "deep_prior"),
 )
-_NAMES = {
-    "nasr": "Nasr",
-    "rahman": "Rahman",
-    "lira": "LiRA",
-    "rmia": "RMIA",
-    "lmmse": "LMMSE",
-    "gan": "GAN",
-}  # first words of labels
 
 # Light colour -> dark-screen colour: the same hues, with a contrast of at least 4.5:1 on the dark background.
 DARK: dict[str, str] = {
@@ -172,26 +164,10 @@ def _place(name: str, others: list[str] | None) -> int:
     return unknown.index(name)
 
 
-def attack_label(name: str) -> str:
-    """Return the label of an attack in figures: `lira_online_fixed` gives `LiRA online fixed`."""
-    kind, _, queries = name.rpartition("_") if name[-1:].isdigit() else (name, "", "")
-    if kind in INVERSIONS:
-        return f"{INVERSIONS[kind]} {queries}".strip()
-    first, _, rest = name.partition("_")
-    known = _NAMES.get(first)
-    return f"{known} {words(rest).lower()}".strip() if known else words(name)
-
-
 def attack_order(name: str) -> tuple[int, str]:
     """Return a key that sorts attacks: networks first, then rules on one output, then those with shadow models."""
     kinds = [place for place, kind in enumerate(_ATTACKS) if name == kind or name.startswith(f"{kind}_")]
     return (kinds[0] if kinds else len(_ATTACKS)), name
-
-
-def words(name: str) -> str:
-    """Return an identifier as words: `label_only` gives `Label only`."""
-    spaced = name.replace("_", " ").strip()
-    return spaced[:1].upper() + spaced[1:]
 
 
 def percent(rate: float, _: object = None) -> str:
@@ -267,5 +243,5 @@ _SETTINGS: Any = {  # Any, since matplotlib declares a type per key
     "lines.markersize": 4.5,
     "patch.linewidth": 0.6,
     "savefig.dpi": 150,
-    "svg.fonttype": "path",  # letters as outlines, so that the reader needs no font
+    "svg.fonttype": "none",  # words as text, see `classes` for the fonts
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
+from privprune.published.labels import METHODS, attack_label, method_label, words
 from privprune.published.literature import (
     LITERATURE,
     Literature,
@@ -29,6 +30,7 @@ from privprune.published.metric import (
 )
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
+from privprune.published.question import Clause, Question
 from privprune.settings import read
 from privprune.yaml_file import load_yaml
 
@@ -37,11 +39,13 @@ __all__ = [
     "DERIVED",
     "INVERSIONS",
     "INVERSION_MEASURES",
+    "METHODS",
     "METRICS",
     "NOT_AVAILABLE",
     "OF_THE_NETWORK",
     "OURS",
     "Claim",
+    "Clause",
     "Comparison",
     "Literature",
     "LiteratureClaim",
@@ -50,14 +54,18 @@ __all__ = [
     "PrintedRow",
     "PrintedTable",
     "PublishedNumber",
+    "Question",
     "QuotedGain",
     "Source",
     "Tolerance",
+    "attack_label",
     "load",
     "load_literature",
+    "method_label",
     "names",
     "read_literature",
     "read_paper",
+    "words",
 ]
 
 

@@ -5,8 +5,10 @@ from functools import cached_property
 from typing import Literal
 
 from privprune.published.claim import Claim
+from privprune.published.labels import method_label
 from privprune.published.metric import METRICS
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance, printed_value
+from privprune.published.question import Question
 
 OURS = "(ours)"  # suffix of data sets that the paper does not use: experiments of our own
 
@@ -120,6 +122,7 @@ class Paper:
         tables: the tables, in printed order.
         gains: average gains that the text quotes.
         claims: the claims, in the order of the report.
+        questions: what the report answers first, from the claims; empty for a paper without claims.
 
     """
 
@@ -141,6 +144,7 @@ class Paper:
     tables: tuple[PrintedTable, ...]
     gains: tuple[QuotedGain, ...]
     claims: tuple[Claim, ...]
+    questions: tuple[Question, ...]
 
     def __post_init__(self) -> None:
         """Refuse rows and claims with names that are not declared."""
@@ -162,6 +166,24 @@ class Paper:
                 raise ValueError(
                     f"claims: {claim.name}.unequal_epochs: found {', '.join(sorted(unknown))}, allowed {allowed}"
                 )
+        self._check_names()
+        self._check_questions()
+
+    def _check_names(self) -> None:
+        """Refuse another spelling of a method that has a name."""
+        for name, label in self.labels.items():
+            if label != (declared := method_label(name) or label):
+                raise ValueError(f"defences, controls: {name}: found {label!r}, allowed {declared!r}, its one name")
+
+    def _check_questions(self) -> None:
+        """Refuse clauses about claims that the file does not have, and words for more or fewer comparisons."""
+        compared = {claim.name: len(claim.comparisons) for claim in self.claims}
+        for clause in (clause for question in self.questions for clause in question.clauses):
+            if clause.claim not in compared:
+                raise ValueError(f"questions: found the claim {clause.claim}, allowed {', '.join(compared)}")
+            if len(clause.words) != compared[clause.claim]:
+                wanted = compared[clause.claim]
+                raise ValueError(f"questions: {clause.claim}: found {len(clause.words)} words, allowed {wanted}")
 
     def measured_as(self, metric: str) -> str:
         """Return the measured metric that a printed one is compared with."""

@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import quote
 
+from privprune.records import Record, record_path
 from privprune.report.view import Fold, Part
 from privprune.tables.checks import checks_in_words
 from privprune.verdicts import CheckOf, Evaluation, checks_on, failures
+from privprune.verdicts.cell_of_record import attacked_cell, deployed_cell
 from privprune.verdicts.checks.recorded import numbers_of
 
+_FAILED = 5  # at most, beside a claim
 _WORDS = (
     "What must hold before a number of a cell may support a verdict. Each number is the worst over the networks of the "
     "cell, each bound was declared before the run, and what could not be computed counts as failed."
 )
 
 
-def fold_of(title: str, checks: Sequence[CheckOf], *, with_cell: bool) -> Fold:
-    """Return checks as a folded list, the failed ones first; `with_cell` names the cell in every line."""
+def fold_of(title: str, checks: Sequence[CheckOf], links: tuple[tuple[str, str], ...] = ()) -> Fold:
+    """Return the checks of a cell as a folded list, the failed ones first."""
     failed = failures(checks)
     ordered = (*failed, *(one for one in checks if one.check.passed))
-    lines = tuple((_line(one, with_cell=with_cell), one.check.passed) for one in ordered)
-    return Fold(title, checks_in_words(checks), bool(failed), lines)
+    lines = tuple((_line(one, with_cell=False), one.check.passed) for one in ordered)
+    return Fold(title, checks_in_words(checks), bool(failed), lines, links)
 
 
-def checks_part(paper: str, evaluation: Evaluation) -> Part:
-    """Return the part of a paper's section that lists the checks of every cell."""
-    folds = tuple(fold_of(cell.cell, checks_on(cell), with_cell=False) for cell in evaluation.cells)
-    return Part(f"{paper}-checks", "Checks of every cell", _WORDS, (), (), folds)
+def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
+    """Return the checks behind a claim: the first failed ones, those of the comparison, and how many others passed."""
+    failed = failures(checks)
+    passed = [one for one in checks if one.check.passed]
+    of_comparison = [one for one in passed if not one.cell]
+    lines = [(_line(one, with_cell=True), one.check.passed) for one in (*failed[:_FAILED], *of_comparison)]
+    if further := len(failed[_FAILED:]):
+        lines.insert(_FAILED, (f"{further} more failed; they are listed with the cells, below", False))
+    if others := len(passed) - len(of_comparison):
+        lines.append((f"{others} of its cells passed; they are listed with the cells, below", True))
+    return Fold("Checks", checks_in_words(checks), bool(failed), tuple(lines))
+
+
+def checks_part(paper: str, evaluation: Evaluation, records: Iterable[Record]) -> Part:
+    """Return the part of a paper's section that lists the checks of every cell, with links to its records."""
+    links = record_links(records)
+    folds = tuple(fold_of(cell.cell, checks_on(cell), tuple(links.get(cell.cell, ()))) for cell in evaluation.cells)
+    return Part(f"{paper}-checks", "Checks and records of every cell", _WORDS, (), (), folds)
+
+
+def record_links(records: Iterable[Record]) -> dict[str, list[tuple[str, str]]]:
+    """Return cell -> stage and address of each of its records, relative to the page."""
+    links: dict[str, list[tuple[str, str]]] = {}
+    for record in records:
+        cell = {"attack": attacked_cell, "deploy": deployed_cell}.get(record.stage, _own_cell)(record)
+        path = record_path(Path(), "", record.paper, record.stage, record.cell)
+        links.setdefault(cell, []).append((f"{record.stage} {record.cell}", quote(path.as_posix())))
+    return links
+
+
+def _own_cell(record: Record) -> str:
+    return record.cell
 
 
 def _line(one: CheckOf, *, with_cell: bool) -> str:

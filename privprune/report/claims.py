@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from privprune.plots.style import attack_label
 from privprune.published import Paper
-from privprune.report.checks import fold_of
+from privprune.report.checks import fold_of_claim
 from privprune.report.view import ClaimView, Evidence
-from privprune.tables.claims import checks_behind, compared, unit_of
+from privprune.tables.checks import checks_in_words
+from privprune.tables.claims import attacked_by, checks_behind, compared, unit_of
 from privprune.tables.numbers_as_text import plain, signed, with_interval
 from privprune.tables.table import instead_of_its_data, measured_place, printed_place
 from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult
-from privprune.verdicts.fair_tests import VERSUS
 
 _HOLDS = {"at_most": "at most", "below": "below", "at_least": "at least", "above": "above"}
 _NO_CHOICE = (
@@ -25,7 +24,9 @@ def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
     """Return a claim as the page shows it."""
     asked = "" if claim.by == "paper" else " \N{EN DASH} tested as a referee would ask, not as the paper did"
     instead = instead_of_its_data(part.place for part in claim.parts)
+    evidence = tuple(_evidence(part, paper) for part in claim.parts)
     return ClaimView(
+        anchor=claim_anchor(paper.paper, claim.name),
         tested=_sentence(claim.tested),
         sentence=claim.sentence,
         section=_sentence(claim.section + asked),
@@ -33,11 +34,43 @@ def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
         style=claim.finding.replace(" ", "-"),
         attackers=_attackers(claim),
         measured_on=f"on {instead}" if instead else "",
-        evidence=tuple(_evidence(part, paper) for part in claim.parts),
+        headline=_headline(claim, paper),
+        summary=_summary(claim, evidence),
+        evidence=evidence,
         in_print=_in_print(claim),
-        checks=fold_of("Checks", checks_behind(claim), with_cell=True) if claim.parts else None,
+        checks=fold_of_claim(checks_behind(claim)) if claim.parts else None,
         note=" ".join(part for part in (_sentence(claim.note), *_epochs(claim, paper)) if part),
     )
+
+
+def claim_anchor(paper: str, claim: str) -> str:
+    """Return the anchor of a claim on the page."""
+    return f"{paper}-claim-{claim}"
+
+
+def _headline(claim: ClaimResult, paper: Paper) -> str:
+    """Return the first comparison that has the finding of the claim, with its number; empty where none was made."""
+    results = [result for part in claim.parts for result in part.comparisons]
+    telling = next((one for one in results if one.finding == claim.finding), results[0] if results else None)
+    if telling is None:
+        return ""
+    unit = unit_of(telling.comparison)
+    difference = telling.comparison.measure in ("difference", "matched")
+    number = with_interval(telling.mean, telling.low, telling.high, unit, difference=difference)
+    bound = (signed if difference else plain)(telling.comparison.bound, unit)
+    needed = f"needed {_HOLDS[telling.comparison.holds]} {bound}{_UNITS.get(unit, '') if difference else ''}"
+    return f"{compared(telling.comparison, paper)}: {number}; {needed}; {_seeds(telling.seeds)}"
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def _summary(claim: ClaimResult, evidence: tuple[Evidence, ...]) -> str:
+    """Return what stands folded below a claim."""
+    lines = sum(len(lines) for _, lines in evidence)
+    made = f"{lines} comparison{'' if lines == 1 else 's'}, checks: {checks_in_words(checks_behind(claim))}"
+    return f"The paper\N{RIGHT SINGLE QUOTATION MARK}s words, {made}"
 
 
 def _attackers(claim: ClaimResult) -> tuple[tuple[str, str, str], ...]:
@@ -72,7 +105,7 @@ def _comparison(result: ComparisonResult, paper: Paper) -> tuple[str, str, str]:
     write = signed if difference else plain
     measured = with_interval(result.mean, result.low, result.high, unit, difference=difference)
     words = [
-        f"{compared(result.comparison, paper, strongest=result.strongest)}{_by(result)}: {measured}",
+        f"{compared(result.comparison, paper, strongest=result.strongest)}{attacked_by(result)}: {measured}",
         f"needed {_HOLDS[result.comparison.holds]} {write(result.comparison.bound, unit)}{_UNITS.get(unit, '')}",
     ]
     if result.published is not None:
@@ -80,15 +113,6 @@ def _comparison(result: ComparisonResult, paper: Paper) -> tuple[str, str, str]:
     if result.reason:
         words.append(result.reason)
     return "; ".join(words), result.finding, result.finding.replace(" ", "-")
-
-
-def _by(result: ComparisonResult) -> str:
-    """Return the attack of a comparison in brackets; empty for none, or for one that the metric names."""
-    if not result.attack:
-        return ""
-    between = VERSUS if VERSUS in result.attack else ", "
-    names = between.join(attack_label(one) for one in result.attack.split(between))
-    return f" (strongest attack: {names})" if result.strongest else f" ({names})"
 
 
 def _in_print(claim: ClaimResult) -> str:

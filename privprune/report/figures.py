@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -13,7 +14,18 @@ _PIXELS_PER_INCH = 96  # of CSS
 _PLAIN = " !$'()*+,/:;=?@[]"  # needs no escape in a URI inside an attribute in double quotes
 
 
-def figure_view(picture: Picture) -> FigureView:
+_MAIN = (("published", "tradeoff", "figure4"), ("cloud",), ("cross",))  # of each: the first kind that there is
+
+
+def figure_views(pictures: Sequence[Picture]) -> tuple[FigureView, ...]:
+    """Return figures as the page shows them: the first of the main kinds open, all others folded."""
+    kinds = [picture.name.partition("-")[0] for picture in pictures]
+    main = [next((kind for kind in among if kind in kinds), "") for among in _MAIN]
+    firsts = {kinds.index(kind) for kind in main if kind}
+    return tuple(figure_view(picture, folded=place not in firsts) for place, picture in enumerate(pictures))
+
+
+def figure_view(picture: Picture, *, folded: bool = False) -> FigureView:
     """Return a figure as the page shows it."""
     return FigureView(
         anchor=f"figure-{picture.name}",
@@ -23,6 +35,7 @@ def figure_view(picture: Picture) -> FigureView:
         source=data_uri(picture.svg),
         width=round(picture.width * _PIXELS_PER_INCH),
         height=round(picture.height * _PIXELS_PER_INCH),
+        folded=folded,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from privprune.published import Paper, load_literature
+from privprune.report.table_views import table_view
 from privprune.report.view import Part
 from privprune.tables.literature import literature_table
 from privprune.verdicts import Evaluation
@@ -20,4 +21,7 @@ _WORDS = (
 def literature_parts(evaluated: Iterable[tuple[Paper, Evaluation]]) -> tuple[Part, ...]:
     """Return the section; none where no claim is about the evaluated papers."""
     results = judge_literature(load_literature(), evaluated)
-    return (Part("literature", "What other papers say", _WORDS, (literature_table(results),), ()),) if results else ()
+    if not results:
+        return ()
+    table = table_view(literature_table(results), "literature", "", ())
+    return (Part("literature", "What other papers say", _WORDS, (table,), ()),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from privprune.plots.drawing import Picture
 from privprune.report.figures import figure_view
+from privprune.report.table_views import table_view
 from privprune.report.view import Part
 from privprune.tables import build_cross
 from privprune.verdicts import CROSS, CrossEvaluation
@@ -29,4 +30,7 @@ class Matrix:
 def matrix_part(matrix: Matrix) -> Part:
     """Return the section."""
     figures = tuple(figure_view(picture) for picture in matrix.pictures)
-    return Part(CROSS, "Both threats at once", _WORDS, tuple(build_cross(matrix.evaluation)), figures)
+    tables = build_cross(matrix.evaluation)
+    names = {table.name for table in tables}
+    views = tuple(table_view(table, CROSS, f"tables/{CROSS}", names) for table in tables)
+    return Part(CROSS, "Both threats at once", _WORDS, views, figures)

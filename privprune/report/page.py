@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 
 from privprune.files import write_text
 from privprune.plots.drawing import Picture
 from privprune.published import Paper
 from privprune.records import Record
+from privprune.report.answers import answer_views, lead_sentence
 from privprune.report.headings import headings, marked
+from privprune.report.links import linked
 from privprune.report.literature import literature_parts
 from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.own import Own, own_part
@@ -20,6 +26,7 @@ from privprune.report.papers import paper_view
 from privprune.report.run_summary import summary_lines
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
+from privprune.tables.table import instead_of_its_data
 from privprune.verdicts import VERDICTS, Evaluation
 
 _templates = jinja2.Environment(
@@ -32,6 +39,9 @@ _templates = jinja2.Environment(
 )
 
 _templates.globals |= {"headings": headings, "marked": marked}
+_templates.filters |= {"linked": linked}
+_SCRIPT = (resources.files("privprune.report") / "templates" / "page.js").read_text(encoding="utf-8")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{}'"
 
 MEANINGS = {
     "reproduced": "Measured on the printed data, network and division of the records; the printed value lies within "
@@ -90,15 +100,22 @@ def render(
     records = [*(record for section in sections for record in section.records), *own_records]
     page = PageView(
         suite=suite,
-        lead=(*(_lead(section) for section in sections), *(_own_lead(one) for one in own)),
+        first=_first(sections, own),
+        answers=tuple(
+            answer for one in sections for answer in answer_views(one.evaluation, one.paper, list(one.pictures))
+        ),
+        counts=(*(_counts(section) for section in sections), *(_own_counts(one) for one in own)),
         summary=summary_lines(suite, records, timings),
         papers=tuple(
             paper_view(section.paper, section.evaluation, section.records, section.pictures, timings)
             for section in sections
         ),
-        matrices=(*(own_part(one) for one in own), *(matrix_part(matrix) for matrix in matrices)),
+        own=tuple(own_part(one, own_records) for one in own),
+        matrices=tuple(matrix_part(matrix) for matrix in matrices),
         literature=literature_parts((section.paper, section.evaluation) for section in sections),
         meanings=tuple((word, word.replace(" ", "-"), meaning) for word, meaning in MEANINGS.items()),
+        policy=_POLICY.format(base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()),
+        script=Markup(_SCRIPT),  # noqa: S704 (ours, without anything from records)
     )
     return _templates.get_template("page.html.jinja").render(page=page)
 
@@ -123,7 +140,26 @@ def write(
     return path
 
 
-def _lead(section: Section) -> str:
+def _first(sections: Sequence[Section], own: Sequence[Own]) -> tuple[str, ...]:
+    """Return the sentences of the first paragraph: the answers in a word each; counts where nothing is asked."""
+    answered = [sentence for one in sections if (sentence := lead_sentence(one.evaluation, one.paper))]
+    unasked = [_counts(one) for one in sections if not one.paper.questions]
+    return (*answered, *_stand_ins(sections), *unasked, *(_own_counts(one) for one in own))
+
+
+def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Return a sentence on the papers whose claims were tested on other data than theirs."""
+    claims = {one.paper.short: one.evaluation.claims for one in sections}
+    places = {paper: [part.place for claim in tested for part in claim.parts] for paper, tested in claims.items()}
+    elsewhere = [paper for paper, tested in places.items() if instead_of_its_data(tested)]
+    if not elsewhere:
+        return ()
+    were, s = ("was", "") if len(elsewhere) == 1 else ("were", "s")
+    where = f"not measured on the data of the paper{s}, which tests the method{s} and not the printed numbers"
+    return (f"{', '.join(elsewhere)} {were} {where}.",)
+
+
+def _counts(section: Section) -> str:
     """Return one sentence with the counts of verdicts of a paper."""
     verdicts = [one.verdict for one in section.evaluation.verdicts]
     findings = [claim.finding for claim in section.evaluation.claims]
@@ -133,7 +169,7 @@ def _lead(section: Section) -> str:
     return f"{section.paper.short}: {_count(len(verdicts), 'printed number')} ({counted}){told}."
 
 
-def _own_lead(own: Own) -> str:
+def _own_counts(own: Own) -> str:
     attacks = {attack for cell in own.evaluation.cells for attack in (*cell.attacks, *cell.inversions)}
     return f"Own experiments: {_count(len(own.evaluation.cells), 'cell')} under {_count(len(attacks), 'attack')}."
 

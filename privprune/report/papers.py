@@ -10,12 +10,13 @@ from privprune.records import Record
 from privprune.report.checks import checks_part
 from privprune.report.claims import claim_view
 from privprune.report.cloud import cloud_words
-from privprune.report.figures import figure_view
+from privprune.report.figures import figure_views
 from privprune.report.reruns import rerun_table
 from privprune.report.run_summary import data_notes
+from privprune.report.table_views import table_view
 from privprune.report.timings import Timings, deployed_times
-from privprune.report.view import PaperView, Part
-from privprune.tables import Table, build
+from privprune.report.view import PaperView, Part, TableView
+from privprune.tables import build
 from privprune.verdicts import VERDICTS, Evaluation
 
 # Anchor, title and tables (named as in `build`) of each part that follows the printed tables and the figures.
@@ -40,40 +41,55 @@ def paper_view(
 ) -> PaperView:
     """Return the section of one paper."""
     tables = {table.name: table for table in build(evaluation, paper, deployed_times(records, timings))}
+    views = {name: table_view(table, paper.paper, f"tables/{paper.paper}", tables) for name, table in tables.items()}
+    claims = tuple(claim_view(claim, paper) for claim in evaluation.claims)
     verdicts = [one.verdict for one in evaluation.verdicts]
     return PaperView(
         anchor=paper.paper,
         short=paper.short,
         title=paper.title,
         citation=paper.citation,
-        claims=tuple(claim_view(claim, paper) for claim in evaluation.claims),
+        files=_files(paper.paper),
+        claims=tuple(claim for claim in claims if claim.evidence),
+        not_run=tuple(claim for claim in claims if not claim.evidence),
         leading=_leading(paper, evaluation, pictures),
         tally=tuple((kind, kind.replace(" ", "-"), verdicts.count(kind)) for kind in VERDICTS),
-        overview=tables["overview"],
+        overview=views["overview"],
         parts=_parts(
             paper,
-            tables,
+            views,
             pictures,
-            rerun_table(evaluation, paper, records, timings),
-            checks_part(paper.paper, evaluation),
+            table_view(rerun_table(evaluation, paper, records, timings), paper.paper, "", ()),
+            checks_part(paper.paper, evaluation, records),
         ),
         data_notes=data_notes(records),
     )
 
 
+def _files(paper: str) -> tuple[tuple[str, str], ...]:
+    """Return what of a paper has files beside the page, and where."""
+    return (
+        ("verdicts (CSV)", f"verdicts/{paper}.csv"),
+        ("tables (Markdown)", f"tables/{paper}/all.md"),
+        ("tables (LaTeX)", f"tables/{paper}/all.tex"),
+        ("figures", f"figures/{paper}/"),
+        ("records", f"records/{paper}/"),
+    )
+
+
 def _leading(paper: Paper, evaluation: Evaluation, pictures: Sequence[Picture]) -> Part | None:
     """Return the part with the figures above the tables, None for a paper without such figures."""
-    figures = tuple(figure_view(picture) for picture in pictures if picture.leads)
+    figures = figure_views([picture for picture in pictures if picture.leads])
     if not figures:
         return None
     return Part(f"{paper.paper}-cloud", "What the cloud sees", cloud_words(evaluation, paper), (), figures)
 
 
 def _parts(
-    paper: Paper, tables: dict[str, Table], pictures: Sequence[Picture], rerun: Table, checks: Part
+    paper: Paper, tables: dict[str, TableView], pictures: Sequence[Picture], rerun: TableView, checks: Part
 ) -> tuple[Part, ...]:
     """Return the printed tables, the figures, the other tables, the checks, and the commands that run a row again."""
-    others = tuple(figure_view(picture) for picture in pictures if not picture.leads)
+    others = figure_views([picture for picture in pictures if not picture.leads and not picture.answers])
     elsewhere = {"claims", "overview", "checks", "literature", *(name for _, _, names in _FURTHER for name in names)}
     printed = tuple(table for name, table in tables.items() if name not in elsewhere)
     parts = [
@@ -81,7 +97,7 @@ def _parts(
         Part(f"{paper.paper}-figures", "Figures", "", (), others),
     ]
     for anchor, title, names in _FURTHER:
-        present = tuple(tables[name] for name in names if name in tables and tables[name].rows)
+        present = tuple(tables[name] for name in names if name in tables and tables[name].table.rows)
         parts.append(Part(f"{paper.paper}-{anchor}", title, "", present, ()))
     parts.append(checks)
     parts.append(Part(f"{paper.paper}-rerun", "Run a row again", _RERUN, (rerun,), ()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from privprune.errors import shortened
-from privprune.plots.style import attack_label, attack_order
+from privprune.plots.style import attack_order
+from privprune.published import attack_label
 from privprune.records import MAKING, Record
 from privprune.report.timings import Timings, duration
 from privprune.report.view import SummaryLine

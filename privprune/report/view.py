@@ -14,6 +14,30 @@ class SummaryLine:
 
 
 @dataclass(frozen=True)
+class TableView:
+    """A table on the page.
+
+    Attributes:
+        table: its content.
+        anchor: unique on the page.
+        csv: its file, relative to the page; empty for none.
+        folded: whether the reader has to unfold it.
+        summary: what is inside, for a folded one.
+        classes: of CSS: `wide` and `widest` by its columns, `big` if it can be sorted and filtered where scripts run.
+        notes: the summary of its folded notes; empty where they are not folded.
+
+    """
+
+    table: Table
+    anchor: str
+    csv: str
+    folded: bool
+    summary: str
+    classes: str
+    notes: str
+
+
+@dataclass(frozen=True)
 class FigureView:
     """A figure; the source is a data URI, so that the page loads no file; width and height are in CSS pixels."""
 
@@ -24,6 +48,7 @@ class FigureView:
     source: str
     width: int
     height: int
+    folded: bool = False
 
 
 Evidence = tuple[str, tuple[tuple[str, str, str], ...]]  # place; per comparison: text, finding, style
@@ -38,6 +63,7 @@ class Fold:
         summary: what stands beside the title while it is folded.
         failed: whether a line says that something failed.
         lines: text, and whether it says that something passed.
+        links: text and address of the records behind it.
 
     """
 
@@ -45,6 +71,7 @@ class Fold:
     summary: str
     failed: bool
     lines: tuple[tuple[str, bool], ...]
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +79,7 @@ class ClaimView:
     """A claim of a paper: what was tested, the paper's words, the verdict and the evidence.
 
     Attributes:
+        anchor: unique on the page.
         tested: the claim as numbers can decide it.
         sentence: the paper's words.
         section: the section that contains them, and whether a referee asks.
@@ -60,6 +88,8 @@ class ClaimView:
         attackers: the findings under the paper's attack and under the strongest, each with name, finding and style;
             empty for a claim that compares no attack.
         measured_on: says that the data are a stand-in or ours; empty where they are the paper's.
+        headline: the first number behind the verdict; empty where nothing was compared.
+        summary: what the folded evidence has.
         evidence: the comparisons of each place.
         in_print: whether the paper's own numbers satisfy it; empty where they do not decide it.
         checks: what the verdict rests on; None where nothing was compared.
@@ -67,6 +97,7 @@ class ClaimView:
 
     """
 
+    anchor: str
     tested: str
     sentence: str
     section: str
@@ -74,10 +105,58 @@ class ClaimView:
     style: str
     attackers: tuple[tuple[str, str, str], ...]
     measured_on: str
+    headline: str
+    summary: str
     evidence: tuple[Evidence, ...]
     in_print: str
     checks: Fold | None
     note: str
+
+
+@dataclass(frozen=True)
+class AnswerPiece:
+    """A piece of an answer's sentence: its text, and the finding that it ends with, linked to the claim.
+
+    Attributes:
+        text: words and numbers.
+        finding: the finding behind them.
+        style: CSS class of the finding.
+        claim: anchor of the claim.
+
+    """
+
+    text: str
+    finding: str
+    style: str
+    claim: str
+
+
+@dataclass(frozen=True)
+class AnswerView:
+    """A question with its answer, as the page begins.
+
+    Attributes:
+        anchor: unique on the page.
+        paper: the short name of the paper.
+        question: as a reader asks it.
+        word: the answer in a word or a few.
+        style: CSS class of the finding behind that word.
+        subject: the begin of the sentence.
+        pieces: the rest of the sentence.
+        facts: term and text of what the answer rests on: seeds and data, attackers, what would decide it.
+        figure: the one figure; None where nothing was measured that it could show.
+
+    """
+
+    anchor: str
+    paper: str
+    question: str
+    word: str
+    style: str
+    subject: str
+    pieces: tuple[AnswerPiece, ...]
+    facts: tuple[tuple[str, str], ...]
+    figure: FigureView | None
 
 
 @dataclass(frozen=True)
@@ -87,7 +166,7 @@ class Part:
     anchor: str
     title: str
     words: str
-    tables: tuple[Table, ...]
+    tables: tuple[TableView, ...]
     figures: tuple[FigureView, ...]
     folds: tuple[Fold, ...] = ()
 
@@ -101,7 +180,9 @@ class PaperView:
         short: its name in the contents.
         title: its title.
         citation: authors and venue.
+        files: text and address of its files, relative to the page.
         claims: with their verdicts.
+        not_run: the claims without a cell.
         leading: figures that stand above verdicts and tables; None for a paper without.
         tally: per verdict its style and the count of printed numbers.
         overview: the same counts per printed table.
@@ -114,22 +195,45 @@ class PaperView:
     short: str
     title: str
     citation: str
+    files: tuple[tuple[str, str], ...]
     claims: tuple[ClaimView, ...]
+    not_run: tuple[ClaimView, ...]
     leading: Part | None
     tally: tuple[tuple[str, str, int], ...]
-    overview: Table
+    overview: TableView
     parts: tuple[Part, ...]
     data_notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class PageView:
-    """The whole page."""
+    """The whole page.
+
+    Attributes:
+        suite: name of the suite.
+        first: the first paragraph: the answers in a word each.
+        answers: the questions with their answers.
+        counts: the counts of verdicts, a sentence per paper.
+        summary: what was run.
+        papers: a section per paper.
+        own: one's own experiments.
+        matrices: both threats at once.
+        literature: what other papers say.
+        meanings: the verdicts in words: word, style, meaning.
+        policy: what the page may load and run.
+        script: makes tables sortable, and opens what is folded before the page is printed.
+
+    """
 
     suite: str
-    lead: tuple[str, ...]
+    first: tuple[str, ...]
+    answers: tuple[AnswerView, ...]
+    counts: tuple[str, ...]
     summary: tuple[SummaryLine, ...]
     papers: tuple[PaperView, ...]
+    own: tuple[Part, ...]
     matrices: tuple[Part, ...]
     literature: tuple[Part, ...]
     meanings: tuple[tuple[str, str, str], ...]
+    policy: str
+    script: str

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from privprune.metrics.membership import always_member_accuracy
-from privprune.published import Paper
+from privprune.published import Paper, attack_label
 from privprune.published.metric import Unit
 from privprune.tables.notes import DIFFERENCES, INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, plain, seeds, with_interval
@@ -47,7 +47,7 @@ def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Pape
     measured = [estimate(result.measures.get(name), unit) for name, (_, unit) in MEASURES.items()]
     names = dict.fromkeys(paper.labels[role.name] for role in evaluation.roles if role.cell == cell.cell)
     records = f"{result.members:,} + {result.nonmembers:,}"
-    return row(cell.cell, "; ".join(names), attack, *measured, records, seeds(len(cell.seeds)))
+    return row(cell.cell, "; ".join(names), attack_label(attack), *measured, records, seeds(len(cell.seeds)))
 
 
 def _resolution(cells: Sequence[MeasuredCell]) -> list[str]:
@@ -94,7 +94,7 @@ def _difference(by_measure: dict[str, AttackDifference], paper: Paper) -> tuple[
         cells.append(text)
     pair = f"{paper.labels[one.of]} {MINUS} {paper.labels[one.against]}"
     place = f"{printed_place(one.place.dataset, one.place.model)}: {measured_place(one.place)}"
-    return row(place, pair, one.attack, *cells, seeds(one.seeds))
+    return row(place, pair, attack_label(one.attack), *cells, seeds(one.seeds))
 
 
 def base_rates_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -132,7 +132,7 @@ def _replay(role: CellRole, evaluation: Evaluation, paper: Paper) -> tuple[Table
         printed_place(place.dataset, place.model),
         paper.labels[role.name],
         measured_place(place),
-        role.attack or ABSENT,
+        attack_label(role.attack) if role.attack else ABSENT,
         ", ".join(printed) or ABSENT,
         *(estimate(measures.get(name), "percent") for name in _REPLAYS),
     )

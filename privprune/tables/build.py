@@ -68,6 +68,8 @@ def build(
 def write(tables: Sequence[Table], title: str, folder: Path) -> None:
     """Write each table as Markdown, LaTeX and CSV, and all of them as one Markdown page and one LaTeX document.
 
+    The labels of the LaTeX tables begin with the folder's name, which is the paper's.
+
     Raises:
         UserError: the folder cannot be written to.
 
@@ -75,8 +77,8 @@ def write(tables: Sequence[Table], title: str, folder: Path) -> None:
     with new_folder(folder) as place:
         for table in tables:
             (place / f"{table.name}.md").write_text(markdown(table), encoding="utf-8")
-            (place / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
+            (place / f"{table.name}.tex").write_text(latex(table, folder.name), encoding="utf-8")
             (place / f"{table.name}.csv").write_text(comma_separated(table), encoding="utf-8")
         page = "\n".join([f"# {escape(title)}\n", *(markdown(table) for table in tables)])
         (place / "all.md").write_text(page, encoding="utf-8")
-        (place / "all.tex").write_text(latex_document(tables, title), encoding="utf-8")
+        (place / "all.tex").write_text(latex_document(tables, title, folder.name), encoding="utf-8")

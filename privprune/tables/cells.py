@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privprune.published import Paper
+from privprune.published import Paper, attack_label
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, printed_place, row
@@ -89,7 +89,10 @@ def sweep_table(evaluation: Evaluation) -> Table:
             row("Measured on", *(measured_on(cell) for cell in cells)),
             row("Seeds", *(seeds(len(cell.seeds)) for cell in cells)),
             *(row(heading(metric), *(_value(cell, metric, None) for cell in cells)) for metric in shown),
-            *(row(f"Attack {one} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells)) for one in attacks),
+            *(
+                row(f"Attack: {attack_label(one)} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells))
+                for one in attacks
+            ),
         ),
         notes=(*INTERVALS, *data_notes(cells)),
     )

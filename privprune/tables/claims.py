@@ -1,6 +1,6 @@
 """The paper's claims with their verdicts, and the comparisons behind them."""
 
-from privprune.published import INVERSION_MEASURES, METRICS, Comparison, Paper
+from privprune.published import INVERSION_MEASURES, METRICS, Comparison, Paper, attack_label
 from privprune.published.metric import Unit
 from privprune.tables.checks import checks_in_words
 from privprune.tables.notes import DIFFERENCES, data_notes
@@ -20,6 +20,7 @@ from privprune.tables.table import (
     verdict,
 )
 from privprune.verdicts import CheckOf, ClaimPart, ClaimResult, ComparisonResult, Evaluation
+from privprune.verdicts.fair_tests import VERSUS
 from privprune.verdicts.statistics import SEEDS_ONLY
 from privprune.verdicts.strongest import measure_of
 
@@ -130,7 +131,9 @@ def attacked_by(result: ComparisonResult) -> str:
     """Return which attack a comparison is under, in brackets; empty for one without, or that the metric names."""
     if not result.attack:
         return ""
-    return f" (strongest attack: {result.attack})" if result.strongest else f" (attack {result.attack})"
+    between = VERSUS if VERSUS in result.attack else ", "
+    names = between.join(attack_label(one) for one in result.attack.split(between))
+    return f" (strongest attack: {names})" if result.strongest else f" ({names})"
 
 
 def unit_of(comparison: Comparison) -> Unit:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privprune.published import INVERSION_MEASURES, INVERSIONS, METRICS
+from privprune.published import INVERSION_MEASURES, METRICS, attack_label, method_label
 from privprune.published.metric import Unit
 from privprune.tables.checks import checks_in_words
 from privprune.tables.notes import INTERVALS, data_notes
@@ -30,9 +30,11 @@ def build_cross(evaluation: CrossEvaluation) -> tuple[Table, ...]:
 def _matrix(evaluation: CrossEvaluation, data: str) -> Table:
     lines = [line for line in evaluation.lines if line.cell.data == data]
     useful = utilities(line.cell for line in lines)
-    membership = [f"{attack}: {title}" for attack in evaluation.membership for title, _ in _MEMBERSHIP.values()]
+    membership = [
+        f"{attack_label(attack)}: {title}" for attack in evaluation.membership for title, _ in _MEMBERSHIP.values()
+    ]
     inversion = [
-        f"{INVERSIONS.get(attack, attack)}: {INVERSION_MEASURES[measure][0]}"
+        f"{attack_label(attack)}: {INVERSION_MEASURES[measure][0]}"
         for attack in evaluation.inversion
         for measure in _INVERSION
     ]
@@ -77,7 +79,7 @@ def _line(line: CrossLine, evaluation: CrossEvaluation, useful: Sequence[str]) -
     ]
     attacks = (*(evaluation.membership if line.membership_possible else ()), *evaluation.inversion)
     return row(
-        line.defence,
+        method_label(line.defence.lower()) or line.defence,
         cell.cell,
         f"{cell.model}, {cell.protocol}",
         *(estimate(cell.numbers.get(one), "percent") for one in useful),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privprune.published import INVERSION_MEASURES, INVERSIONS, Paper
+from privprune.published import INVERSION_MEASURES, Paper, attack_label
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row
@@ -66,7 +66,7 @@ def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Pape
     return row(
         cell.cell,
         _method(cell, evaluation, paper),
-        INVERSIONS.get(attack, attack),
+        attack_label(attack),
         *(estimate(cell.numbers.get(f"{attack}_{name}"), INVERSION_MEASURES[name][1]) for name in _MEASURES),
         *_numbers(cell, _BESIDE),
         f"{result.known:,} / {result.scored:,}",

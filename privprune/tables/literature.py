@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privprune.published import METRICS
+from privprune.published import METRICS, attack_label
 from privprune.tables.claims import compared, unit_of
 from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, row, texts, verdict
@@ -53,7 +53,7 @@ def _evidence(one: LiteratureResult, part: ClaimPart, result: ComparisonResult) 
     number = with_interval(result.mean, result.low, result.high, unit, difference=difference)
     needed = f"needed {_HOLDS[comparison.holds]} {write(comparison.bound, unit)}"
     attack = one.attack(part, result)
-    details = [needed, *([f"attack {attack}"] if attack else []), f"cells {', '.join(one.cells(part, result))}"]
+    details = [needed, *([attack_label(attack)] if attack else []), f"cells {', '.join(one.cells(part, result))}"]
     counted = seeds(result.seeds)
     details.append(counted if result.seeds == 1 else f"{counted} seeds")
     where = measured_place(part.place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from privprune.published import INVERSIONS, Paper
+from privprune.published import INVERSIONS, Paper, attack_label
 from privprune.tables.attacks import attacks_table
 from privprune.tables.checks import checks_table
 from privprune.tables.edge import deployment_table
@@ -41,7 +41,7 @@ def utility_table(evaluation: Evaluation) -> Table:
     attacks = dict.fromkeys(attack for cell in evaluation.cells for attack in cell.attacks)
     inversions = [f"{attack}_{name}" for attack in INVERSIONS for name in ("mse", "ssim")]
     columns: list[tuple[str, Value]] = _measured(evaluation.cells, _UTILITY)
-    columns += [(f"{attack} (%)", _accuracy_of(attack)) for attack in attacks]
+    columns += [(f"{attack_label(attack)} (%)", _accuracy_of(attack)) for attack in attacks]
     columns += _measured(evaluation.cells, inversions)
     return _table(
         evaluation,

@@ -1,5 +1,6 @@
 """Verdicts on published numbers and claims, from the records of a suite."""
 
+from privprune.verdicts.answers import Answer, ClauseAnswer, PartAnswer, answers
 from privprune.verdicts.attack_results import AttackResult, AttackRun, InversionResult
 from privprune.verdicts.checks import CheckOf, checks_on, failures
 from privprune.verdicts.claim_parts import ClaimPart
@@ -22,6 +23,7 @@ __all__ = [
     "FINDINGS",
     "OWN",
     "VERDICTS",
+    "Answer",
     "AttackDifference",
     "AttackResult",
     "AttackRun",
@@ -29,6 +31,7 @@ __all__ = [
     "CheckOf",
     "ClaimPart",
     "ClaimResult",
+    "ClauseAnswer",
     "ComparisonPlace",
     "ComparisonResult",
     "ControlSettings",
@@ -47,7 +50,9 @@ __all__ = [
     "NumberVerdict",
     "OwnRow",
     "OwnSettings",
+    "PartAnswer",
     "RowSettings",
+    "answers",
     "check",
     "checks_on",
     "evaluate",

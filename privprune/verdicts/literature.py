@@ -94,7 +94,8 @@ def judge_literature(
 def _judge(
     source: Source, claim: LiteratureClaim, paper: Paper, groups: tuple[ComparisonGroup, ...]
 ) -> LiteratureResult:
-    alone = replace(paper, tables=(), gains=(), claims=(claim.claim,))  # a paper with this claim, which prints nothing
+    # a paper with this claim, which prints nothing
+    alone = replace(paper, tables=(), gains=(), claims=(claim.claim,), questions=())
     (result,) = judge_claims(alone, [group for group in groups if _testable(claim, group)])
     missing = () if result.parts else _missing(claim, paper, groups)
     return LiteratureResult(source, claim, paper, result, groups, missing)

@@ -102,6 +102,7 @@ def own_paper(evaluation: Evaluation) -> Paper:
         tables=(),
         gains=(),
         claims=(),
+        questions=(),
     )
 
 

@@ -107,7 +107,7 @@ def test_main_figure_shows_every_cell_with_its_numbers(drawings: dict[str, Drawi
 
     assert sum(len(axes.images) for axes in leading.figure.axes) == len(CELLS) + 1
     assert [name for name, drawing in drawings.items() if drawing.leads] == ["cloud-decoder_train"]
-    assert {"No_defense", "Bottleneck", "ResSFL+CEM", "Original", "Without CEM", "With CEM"} <= set(texts)
+    assert {"No defence", "Bottleneck", "ResSFL+CEM", "Original", "Without CEM", "With CEM"} <= set(texts)
     assert texts[texts.index("ResSFL+CEM") + 1 :][:3] == [
         "MSE 0.0167 [0.0159, 0.0175]",
         "SSIM 0.666 [0.656, 0.676]",
@@ -116,10 +116,10 @@ def test_main_figure_shows_every_cell_with_its_numbers(drawings: dict[str, Drawi
 
 
 def test_every_kind_of_figure_is_drawn(drawings: dict[str, Drawing]) -> None:
-    """Reconstructions come first, then entropy and bound, curves, training, attacks, and the printed rows."""
+    """The answer comes first, then reconstructions, entropy and bound, curves, training, attacks, printed rows."""
     kinds = ["cloud-decoder_train", "cloud-rmle", "figure3", "figure4", "training", "attacks", "published-cem"]
 
-    assert list(drawings) == kinds
+    assert list(drawings) == ["answer-error_at_accuracy", *kinds]
     assert all(drawing.alt and drawing.caption for drawing in drawings.values())
 
 
@@ -136,7 +136,8 @@ def test_nothing_is_drawn_of_cells_that_were_not_inverted() -> None:
     records = [record for record in inversion_records() if record.stage != "attack"]
     evaluation = evaluate(inversion_records(), CEM, SETTINGS, "demo")
 
-    assert [one.name for one in draw(records, evaluation, CEM)] == ["published-cem"]
+    found = [one.name.partition("-")[0] for one in draw(records, evaluation, CEM)]
+    assert found == ["answer", "published"]  # both are drawn from the evaluation
 
 
 def test_a_cell_without_partner_leaves_its_place_free() -> None:
@@ -162,9 +163,9 @@ def test_a_variant_of_cem_is_with_cem_but_no_partner_of_a_photograph() -> None:
     found = {one.name.removesuffix("-photos-photos_cnn-paper"): one for one in draw(records, evaluation, CEM)}
     shown = found["cloud-decoder_train"].figure.texts
 
-    assert (cell.label, cell.cem, cell.in_tables) == ("CEM, other form", True, False)
+    assert (cell.label, cell.cem, cell.in_tables) == ("CEM in its other form", True, False)
     assert (cell.number("conditional_entropy").value, 0.0123) in filled(found["figure3"].figure.axes[0])  # type: ignore[union-attr]
-    assert "CEM, other form" in [text.get_text() for text in found["figure3"].figure.legends[0].get_texts()]
+    assert "CEM in its other form" in [text.get_text() for text in found["figure3"].figure.legends[0].get_texts()]
     assert not any("other form" in text.get_text() for text in shown)
 
 
@@ -219,8 +220,8 @@ def test_features_without_noise_have_no_place_in_the_figure_of_the_bound() -> No
     found = draw(records, evaluate(inversion_records(), CEM, SETTINGS, "demo"), CEM)
     drawing = next(one for one in found if one.name.startswith("figure3"))
 
-    assert "does not apply to features without noise: No_defense." in drawing.caption
-    assert "No_defense" not in drawing.alt
+    assert "does not apply to features without noise: No defence." in drawing.caption
+    assert "No defence" not in drawing.alt
     assert all(np.isfinite(axes.get_xlim()).all() for axes in drawing.figure.axes)
 
 

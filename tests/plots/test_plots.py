@@ -190,21 +190,24 @@ def drawings() -> dict[str, Drawing]:
 
 
 def test_every_kind_of_figure_is_drawn_from_records(drawings: dict[str, Drawing]) -> None:
-    """One run on one dataset gives the six kinds, in the order of the report, with words beside each."""
+    """One run on one dataset gives the answer and the six kinds, in the order of the report, with words beside each."""
     kinds = ["published-mia_pruning", "figure2", "figure3", "tradeoff", "roc", "roc-controls"]
 
-    assert list(drawings) == kinds
+    assert list(drawings) == ["answer-attack_at_accuracy", *kinds]
     assert all(drawing.alt and drawing.caption for drawing in drawings.values())
 
 
 @pytest.mark.parametrize("kind", ["figure2", "figure3", "tradeoff", "published-mia_pruning"])
 def test_every_colour_has_a_dark_counterpart(drawings: dict[str, Drawing], kind: str) -> None:
     """A picture has a rule for dark screens for each of its colours."""
-    picture = svg(drawings[kind].figure, kind).partition("</style>")[2]
-    used = set(re.findall(r"(?:fill|stroke): (#[0-9a-f]{6})", picture))
+    picture = svg(drawings[kind].figure, kind)
+    light, _, dark = picture.partition("</style>")[0].partition("@media (prefers-color-scheme: dark)")
+    used = set(re.findall(r"(?:fill|stroke):(#[0-9a-f]{6})", light))
 
     assert len(used) > 3
     assert used <= set(DARK)
+    assert set(re.findall(r"(?:fill|stroke):(#[0-9a-f]{6})", dark)) == {DARK[colour] for colour in used}
+    assert "style=" not in picture.partition("</style>")[2]
 
 
 def test_sweep_is_labelled_with_the_ratio_that_was_reached(drawings: dict[str, Drawing]) -> None:

@@ -75,7 +75,7 @@ def test_matrix_has_a_section_of_its_own(page: Page) -> None:
     ids = [one.attributes["id"] for one in page.all("h2") if "id" in one.attributes]
     lines = rows(page, "Every defence under both threats")
 
-    assert ids == ["run", "cem", "cross", "reading"]
+    assert ids == ["cem-answer", "run", "cem", "cross", "reading"]
     assert [line.split("  ")[0] for line in lines] == ["No defence", "ResSFL+CEM"]
     assert "#cross" in {one.attributes["href"] for one in page.all("a")}
     assert "figure-cross" in {one.attributes.get("id") for one in page.all("figure")}
@@ -112,8 +112,8 @@ def test_photographs_are_part_of_the_page(page: Page) -> None:
 
 
 def test_kinds_of_attack_are_told_apart(page: Page) -> None:
-    """At the top stands which attacks asked for membership and which rebuilt images."""
-    facts = " ".join(next(page.all("dl")).text.split())
+    """Below the answers stands which attacks asked for membership and which rebuilt images."""
+    facts = " ".join(next(one for one in page.all("dl") if one.attributes["class"] == "facts").text.split())
 
     assert "Membership attacks RMIA" in facts
     assert "Inversion attacks Decoder (train), rMLE" in facts

@@ -7,6 +7,7 @@ from example_records import SETTINGS, example_records
 
 from privprune.errors import UserError
 from privprune.plots import draw_own, picture
+from privprune.published import attack_label
 from privprune.report import Own, Timings, render
 from privprune.settings import read
 from privprune.suite.evaluation import check_section, check_something_evaluated
@@ -32,7 +33,7 @@ def test_every_attack_stands_beside_utility(evaluation: Evaluation) -> None:
     """The first table has one line per row with free names, and a column for each attack on any cell."""
     table = build_own(evaluation, own_paper(evaluation))[0]
     assert [line[1].text for line in table.rows] == [f"Way {number}" for number in range(len(CELLS))]
-    assert {f"{attack} (%)" for cell in evaluation.cells for attack in cell.attacks} <= {
+    assert {f"{attack_label(attack)} (%)" for cell in evaluation.cells for attack in cell.attacks} <= {
         column.title for column in table.columns
     }
 

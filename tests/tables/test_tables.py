@@ -139,7 +139,7 @@ def test_row_shows_published_measured_and_verdict() -> None:
 
 def test_stand_in_and_single_seed_are_said() -> None:
     """A row on other data names the data, and a single seed is written `one seed`."""
-    found = found_row(table(example(), "table_2"), "MNIST, LeNet-5", "DP")
+    found = found_row(table(example(), "table_2"), "MNIST, LeNet-5", "DP-SGD")
     assert found["Notes"] == "stand-in: data set digits"
     assert found["Test accuracy: verdict"] == "stand-in data"
     assert found["Seeds"] == "one seed"
@@ -199,7 +199,7 @@ def test_all_attacks_on_all_cells_are_shown() -> None:
     """There is one line per cell and attack, with the number of attacked records."""
     one = table(example(), "attacks")
     assert [(cells[0].text, cells[2].text) for cells in one.rows] == [
-        ("base", "nasr"), ("base", "gap"), ("dense", "nasr"), ("dp", "nasr"),
+        ("base", "Nasr"), ("base", "Gap"), ("dense", "Nasr"), ("dp", "Nasr"),
     ]  # fmt: skip
     assert found_row(one, "base")["Members + non-members"] == "5,000 + 5,000"
 
@@ -292,6 +292,22 @@ def test_latex_is_escaped(text: str, escaped: str) -> None:
     assert escape_latex(text) == escaped
 
 
+def test_latex_tables_have_labels_of_their_own() -> None:
+    """In all tables of two papers no label stands twice, though tables of both have the same name."""
+    both = [latex(one, paper) for paper in ("first", "second") for one in build(example(), PAPER)]
+    labels_ = re.findall(r"\\label\{([^}]*)\}", "".join(both))
+    assert len(labels_) == len(set(labels_)) >= len(both)
+
+
+def test_a_long_latex_table_is_divided_and_loses_no_row() -> None:
+    """Each part fits a page and a column, has the headings, and the parts have all rows in their order."""
+    rows = tuple(row(f"row {number}", "words " * 30) for number in range(100))
+    text = latex(Table("long", "Long", "", (*labels("Name"), *texts("A heading of many words")), rows, ()))
+    assert re.findall(r"^(row \d+) &", text, flags=re.MULTILINE) == [f"row {number}" for number in range(100)]
+    assert text.count(r"\toprule") == text.count(r"max width=\linewidth") == text.count(r"\label{") > 5
+    assert r"\shortstack[l]{A heading of \\ many words}" in text
+
+
 def test_latex_uses_booktabs() -> None:
     """A table has booktabs' rules and one line of cells per row."""
     text = latex(nasty())
@@ -313,11 +329,11 @@ def test_files_are_the_same_bytes_each_time(tmp_path: Path) -> None:
     """Each table is written as Markdown, LaTeX and CSV, and the same evaluation gives the same bytes."""
     tables = build(example(), PAPER)
     for folder in ("first", "second"):
-        write(tables, "MIA-Pruning, suite demo", tmp_path / folder)
-    written = {path.name: path.read_bytes() for path in (tmp_path / "first").iterdir()}
+        write(tables, "MIA-Pruning, suite demo", tmp_path / folder / "mia_pruning")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "first" / "mia_pruning").iterdir()}
     names = [*(one.name for one in tables), "all"]
     assert set(written) == {f"{name}.{ending}" for name in names for ending in ("md", "tex", "csv")} - {"all.csv"}
-    assert written == {path.name: path.read_bytes() for path in (tmp_path / "second").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in (tmp_path / "second" / "mia_pruning").iterdir()}
 
 
 def test_unwritable_folder_is_told(tmp_path: Path) -> None:

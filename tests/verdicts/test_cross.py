@@ -34,10 +34,10 @@ def test_the_matrix_shows_the_fixed_attacks_per_data_set() -> None:
     titles = [column.title for column in tables[0].columns]
     found = dict(zip(titles, (cell.text for cell in line), strict=True))
     assert found["Defence"] == "No defence"
-    assert found["nasr: balanced accuracy (%)"] == "60.00 [59.00, 61.00]"
+    assert found["Nasr: balanced accuracy (%)"] == "60.00 [59.00, 61.00]"
     assert found["Decoder (train): MSE"] == "0.01000 [0.00990, 0.01010]"
     assert found["Edge parameters"] == "85,256"
-    assert not any("gap" in title or "rMLE" in title for title in titles)
+    assert not any("Gap" in title or "rMLE" in title for title in titles)
     assert evaluation.summary() == {"cells": {"cifar10": 1, "photos": 1}}
     again = CrossEvaluation.from_json(json.loads(json.dumps(evaluation.to_json(), allow_nan=False)), "cross.json")
     assert again == evaluation

@@ -58,7 +58,7 @@ def test_a_claim_without_its_cells_is_not_run_and_says_what_is_missing() -> None
     found = judged([*made("base", 0.60), *made("hamp", 0.55)], baseline="base", hamp="hamp")
     assert finding(found, "relaxloss_protects") == "not run"
     assert found["relaxloss_protects"].missing == ("RelaxLoss",)
-    assert found["no_defence_beats_tuned_dp"].missing == ("DP at several strengths",)
+    assert found["no_defence_beats_tuned_dp"].missing == ("DP-SGD at several strengths",)
     assert found["sparsity_and_error_go_together"].missing == ("MIA-Pruning at several strengths",)
     assert finding(found, "hamp_protects") == "supported"
     assert found["hamp_protects"].missing == ()
@@ -120,7 +120,7 @@ def test_the_table_says_who_says_what_and_on_which_cells() -> None:
     assert found[2].startswith("Removing the weights")  # our words, not a quotation
     assert found[4] == "contradicted"
     assert "MIA-Pruning − Baseline: −5.00" in found[5]  # noqa: RUF001 (the minus sign of the tables)
-    assert "(needed > −0.50; attack nasr; cells strong, base; 3 seeds): contradicted" in found[5]  # noqa: RUF001 (same)
+    assert "(needed > −0.50; Nasr; cells strong, base; 3 seeds): contradicted" in found[5]  # noqa: RUF001 (same)
     lacking = row_of(table, "2507.16872", "An attack on the dense")
     assert lacking[4] == "not run"
     assert lacking[6] == "no cell of this suite for MIA-Pruning, released together with the dense network"
