@@ -11,10 +11,10 @@ from privprune.tables.table import ABSENT
 _BIG = 12  # rows from which on a table can be sorted and filtered
 _WIDE, _WIDEST = 9, 17  # columns up to which a table fits a screen, and a page
 _FOLDED = {
-    *("attacks", "base_rates", "comparisons", "every_attack", "features", "inversions", "literature", "overview"),
-    *("quantisation", "rerun", "search"),
+    *("attacks", "base_rates", "comparisons", "controls", "curves", "every_attack", "features", "gains", "inversions"),
+    *("literature", "overview", "quantisation", "rerun", "search"),
 }
-_FOLDED_WHEN_BIG = {"controls", "curves", "gains", "matched", "sweep"}
+_FOLDED_WHEN_BIG = {"matched", "sweep"}
 _SEEDS = "Seeds"
 _ABOUT = {  # begin or part of a note -> what the summary of folded notes calls it
     "(a)": "marks",
