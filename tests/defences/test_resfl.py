@@ -165,7 +165,7 @@ def test_the_settings_can_be_read_from_a_suite() -> None:
     }
     assert read(ResSflSettings, found, "suite.yaml").schedule.milestones == (60, 150, 240, 260)
     for key in found:
-        with pytest.raises(UserError, match=rf"suite.yaml.{key}: missing"):
+        with pytest.raises(UserError, match=rf"suite.yaml: {key}: missing"):
             read(ResSflSettings, {name: value for name, value in found.items() if name != key}, "suite.yaml")
 
 
