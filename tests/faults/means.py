@@ -1,0 +1,125 @@
+"""Means of making faults that touch nothing but the process that they are for, and what it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+KIB = 1024
+NOBODY = 65534  # the user without rights, on Linux
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+
+def limited(kind: int, value: int) -> Callable[[], None]:
+    """Return what sets a limit of the process: a `RLIMIT_*`, and its value."""
+    return lambda: resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
+
+
+def on_cores(cores: set[int]) -> Callable[[], None]:
+    """Return what lets the process use these cores alone."""
+    return lambda: os.sched_setaffinity(0, cores)
+
+
+def as_if_on(number: int) -> Callable[[], None]:
+    """Return what lets a forked Python believe that it may use so many cores."""
+    return lambda: setattr(os, "sched_getaffinity", lambda _: set(range(number)))
+
+
+def used(folder: Path) -> int:
+    """Return how many bytes of a disk the files of a folder take, in its blocks."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*")) if folder.exists() else 0
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A folder on a small disk of its own, in memory, which only those see who enter its mount namespace.
+
+    Attributes:
+        folder: where the disk is mounted.
+        holder: the process that keeps the namespace.
+
+    """
+
+    folder: Path
+    holder: subprocess.Popen[str]
+
+    def enter(self, working: Path) -> None:
+        """Let this process see the disk, and work in a folder."""
+        for kind in ("mnt",) if os.geteuid() == 0 else ("user", "mnt"):
+            descriptor = os.open(f"/proc/{self.holder.pid}/ns/{kind}", os.O_RDONLY)
+            if _LIBRARY.setns(descriptor, 0):
+                raise OSError(ctypes.get_errno(), "setns")
+        os.chdir(working)  # the system has changed it
+
+    def grow(self) -> None:
+        """Let the disk have as much space as is needed."""
+        entered = ["nsenter", f"--target={self.holder.pid}", *([] if os.geteuid() == 0 else ["--user"]), "--mount"]
+        subprocess.run([*entered, "mount", "-o", "remount,size=1g", self.folder], check=True)  # noqa: S603
+
+    def copy(self) -> None:
+        """Put what is on the disk into the folder that everybody sees."""
+        inside = Path(f"/proc/{self.holder.pid}/root{self.folder}")
+        shutil.rmtree(self.folder)
+        shutil.copytree(inside, self.folder, symlinks=True)
+
+
+_MOUNT = """
+set -e
+mount -t tmpfs -o size="$2",mode=777 none "$3"
+cp -a "$1"/. "$3"
+mount --bind "$3" "$1"
+echo mounted
+exec sleep 100000
+"""
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, free: int, scratch: Path) -> Iterator[SmallDisk]:
+    """Mount a small disk over a folder, with the same content, for those who enter it.
+
+    Args:
+        folder: which is there.
+        free: bytes that are free on the disk.
+        scratch: an empty folder beside.
+
+    Raises:
+        PermissionError: this machine lets us not mount anything.
+
+    """
+    size = used(folder) + 4 * KIB * (1 + sum(1 for _ in folder.rglob("*"))) + max(4 * KIB, free)
+    scratch.mkdir(parents=True, exist_ok=True)
+    alone = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--mount"]
+    command = [*alone, "sh", "-c", _MOUNT, "sh", str(folder), str(size), str(scratch)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
+    try:
+        assert holder.stdout is not None
+        said = holder.stdout.readline()
+        if said != "mounted\n":
+            raise PermissionError(said.strip())
+        yield SmallDisk(folder, holder)
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def faketime(days: int) -> dict[str, str] | None:
+    """Return the environment in which the clock is so many days ahead; None where libfaketime is not there."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        return None
+    return {"LD_PRELOAD": str(found[0]), "FAKETIME": f"{days:+d}d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+def age(folder: Path, days: int) -> None:
+    """Give all files of a folder times that are so many days ahead."""
+    when = time.time() + 86_400 * days
+    for path in folder.rglob("*"):
+        os.utime(path, (when, when), follow_symlinks=False)
