@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from stages.harness.out_of_memory import report_exception
+from stages.harness.out_of_space import report_exception
 
 # Importing torch makes a million objects that live until the end: each search of them for garbage takes 0.1 s.
 gc.set_threshold(50_000, 20, 100)

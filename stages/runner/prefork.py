@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
-from stages.harness.out_of_memory import report_exception
+from stages.harness.out_of_space import report_exception
 from stages.runner import dvc_adapter
 
 _COMMAND = re.compile(r"python -m (?P<module>stages\.\w+)(?P<arguments>( [\w.:/-]+)*)")

@@ -16,6 +16,7 @@ from tests.support.clones import FORKED, ROOT, Clone
 
 SUITE = ROOT / "tests" / "suites" / "faults.yaml"
 RESULTS = ("data", "reports")
+TEMPORARY, WHOLE = "the temporary folder", "the whole clone"
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -93,23 +94,33 @@ class Bench:
 
     Attributes:
         kills: how many of each kind.
+        places: where a disk is full.
         sizes: the parts of the space that a run needs which a full disk leaves free.
+        addresses: limits of the address space, in GB; torch alone takes about 3.
         random: draws the moments of kills.
         seconds: how long an undisturbed run takes.
         expected: what it makes, path -> checksum.
 
     """
 
-    def __init__(self, folder: Path, *, kills: int, seed: int, sizes: tuple[float, ...] = (0.0, 0.3, 0.7)) -> None:
-        self.folder, self.kills, self.sizes, self.random = folder, kills, sizes, random.Random(seed)
+    places: tuple[str, ...] = ("data", "reports", ".dvc/cache", TEMPORARY, WHOLE)
+    sizes: tuple[float, ...] = (0.0, 0.3, 0.7)
+    addresses: tuple[float, ...] = (0.5, 1.0, 2.0, 2.8, 3.0, 3.2, 3.4, 4.0)
+
+    def __init__(self, folder: Path, *, kills: int, seed: int) -> None:
+        self.folder, self.kills, self.random = folder, kills, random.Random(seed)
         self._made = 0
-        self.template = Clone.fresh(folder / "template", SUITE)
+        self.template = self.make_template()
         self.reference = self.fresh()
         began = time.monotonic()
         ended = self.run(self.reference)
         self.seconds = time.monotonic() - began
         assert ended.status == 0, ended.output
         self.expected = self.reference.contents(*RESULTS)
+
+    def make_template(self) -> Clone:
+        """Make the clone of which all others are copies."""
+        return Clone.fresh(self.folder / "template", SUITE)
 
     def fresh(self, below: str = "") -> Clone:
         """Return a clone without outputs, in a new folder, where wanted in a folder of a given name below that."""
@@ -122,17 +133,18 @@ class Bench:
 
     def start(self, clone: Clone, around: Around = UNDISTURBED) -> Running:
         """Start a run."""
-        return self._started(clone, around, "-m", "dvc", "repro")
+        return self.started(clone, around, "-m", "dvc", "repro")
 
     def finish(self, clone: Clone, around: Around = UNDISTURBED) -> Ended:
         """Run what is left, in the same way but with stages that are forked, which is faster."""
-        return _ended(self._started(clone, around, "-c", FORKED, "repro"))
+        return _ended(self.started(clone, around, "-c", FORKED, "repro"))
 
     def run(self, clone: Clone, around: Around = UNDISTURBED) -> Ended:
         """Run to the end."""
         return _ended(self.start(clone, around))
 
-    def _started(self, clone: Clone, around: Around, *command: str) -> Running:
+    def started(self, clone: Clone, around: Around, *command: str) -> Running:
+        """Start Python with some arguments."""
         return clone.start(*command, prepare=around.prepare, python=around.python, **around.environment)
 
     def difference(self, clone: Clone) -> str:
@@ -142,7 +154,7 @@ class Bench:
         different = [path for path in paths if found.get(path) != self.expected.get(path)]
         return f"{len(different)} of {len(paths)} files differ: {different[0]}" if different else ""
 
-    def judged(self, fault: str, done: str, clone: Clone, ended: Ended, around: Around = UNDISTURBED) -> Outcome:
+    def judged(self, fault: str, done: str, clone: Clone, ended: Ended, again: Ended | None = None) -> Outcome:
         """Judge a run under a fault: it ran through, or said why not in one line; and what is left leads to the same.
 
         Args:
@@ -150,14 +162,14 @@ class Bench:
             done: what was done.
             clone: the one in which the run ended.
             ended: how.
-            around: of the run that does what is left: without the fault.
+            again: how the next run ended, without the fault, if it was there already.
 
         """
         expected = "same bytes, or one line and then the same bytes"
         said = "ran through" if ended.status == 0 else self.told(ended, clone)
         if ended.has_traceback or (ended.status != 0 and not ended.line):
             return Outcome(fault, done, expected, f"{said}; no clear line", passed=False)
-        again = ended if ended.status == 0 else self.finish(clone, around)
+        again = ended if ended.status == 0 else again or self.finish(clone)
         if again.status != 0:
             return Outcome(fault, done, expected, f"{said}; then again {self.told(again, clone)}", passed=False)
         different = self.difference(clone)

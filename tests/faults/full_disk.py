@@ -6,17 +6,15 @@ import functools
 import resource
 from collections.abc import Iterator
 
-from tests.faults.bench import Around, Bench, Outcome
+from tests.faults.bench import TEMPORARY, WHOLE, Around, Bench, Outcome
 from tests.faults.means import KIB, limited, small_disk, used
 
 FAULT = "disk full"
-PLACES = ("data", "reports", ".dvc/cache", "the temporary folder", "the whole clone")
-_TEMPORARY = PLACES[3]
 
 
 def disks(bench: Bench) -> Iterator[Outcome]:
     """Fill a disk at each place, with several parts of the needed space free; the second run has enough."""
-    for place in PLACES:
+    for place in bench.places:
         for part in bench.sizes:
             yield _full(bench, place, part)
 
@@ -24,11 +22,11 @@ def disks(bench: Bench) -> Iterator[Outcome]:
 def _full(bench: Bench, place: str, part: float) -> Outcome:
     clone = bench.fresh()
     scratch = clone.folder.parent
-    inside = {_TEMPORARY: scratch / "temporary", PLACES[4]: clone.folder}.get(place, clone.folder / place)
+    inside = {TEMPORARY: scratch / "temporary", WHOLE: clone.folder}.get(place, clone.folder / place)
     inside.mkdir(parents=True, exist_ok=True)
-    free = int(part * (used(bench.reference.folder / (place if place in PLACES[:3] else "data"))))
+    free = int(part * (used(bench.reference.folder / ("data" if place in (TEMPORARY, WHOLE) else place))))
     done = f"{place}: {free // KIB} KiB free, on a disk of its own (tmpfs in a mount namespace)"
-    temporary = {"TMPDIR": str(inside)} if place == _TEMPORARY else {}
+    temporary = {"TMPDIR": str(inside)} if place == TEMPORARY else {}
     try:
         with small_disk(inside, free, scratch / "disk") as disk:
             around = Around(environment=temporary, prepare=functools.partial(disk.enter, clone.folder))
@@ -38,7 +36,7 @@ def _full(bench: Bench, place: str, part: float) -> Outcome:
             disk.copy()
     except PermissionError as refused:
         return Outcome(FAULT, f"{place} on a disk of its own", "", f"not at hand: {refused}", passed=None)
-    outcome = bench.judged(FAULT, done, clone, ended if ended.status else again)
+    outcome = bench.judged(FAULT, done, clone, ended, again)
     bench.remove(clone)
     return outcome
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import shutil
@@ -20,17 +21,24 @@ _LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 def limited(kind: int, value: int) -> Callable[[], None]:
     """Return what sets a limit of the process: a `RLIMIT_*`, and its value."""
-    return lambda: resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
+    return functools.partial(resource.setrlimit, kind, (value, resource.getrlimit(kind)[1]))
 
 
 def on_cores(cores: set[int]) -> Callable[[], None]:
     """Return what lets the process use these cores alone."""
-    return lambda: os.sched_setaffinity(0, cores)
+    return functools.partial(os.sched_setaffinity, 0, cores)
 
 
-def as_if_on(number: int) -> Callable[[], None]:
-    """Return what lets a forked Python believe that it may use so many cores."""
-    return lambda: setattr(os, "sched_getaffinity", lambda _: set(range(number)))
+def as_if_on(number: int) -> None:
+    """Let this Python believe that it may use so many cores."""
+    os.sched_getaffinity = lambda _: set(range(number))
+
+
+def become(user: int) -> None:
+    """Let this process be another user's, without any right of root; for a Python that has all its modules already."""
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
 
 
 def used(folder: Path) -> int:
@@ -44,31 +52,32 @@ class SmallDisk:
 
     Attributes:
         folder: where the disk is mounted.
-        holder: the process that keeps the namespace.
+        holder: number of the process that keeps the namespace.
 
     """
 
     folder: Path
-    holder: subprocess.Popen[str]
+    holder: int
 
     def enter(self, working: Path) -> None:
         """Let this process see the disk, and work in a folder."""
         for kind in ("mnt",) if os.geteuid() == 0 else ("user", "mnt"):
-            descriptor = os.open(f"/proc/{self.holder.pid}/ns/{kind}", os.O_RDONLY)
+            descriptor = os.open(f"/proc/{self.holder}/ns/{kind}", os.O_RDONLY)
             if _LIBRARY.setns(descriptor, 0):
                 raise OSError(ctypes.get_errno(), "setns")
         os.chdir(working)  # the system has changed it
 
     def grow(self) -> None:
         """Let the disk have as much space as is needed."""
-        entered = ["nsenter", f"--target={self.holder.pid}", *([] if os.geteuid() == 0 else ["--user"]), "--mount"]
+        entered = ["nsenter", f"--target={self.holder}", *([] if os.geteuid() == 0 else ["--user"]), "--mount"]
         subprocess.run([*entered, "mount", "-o", "remount,size=1g", self.folder], check=True)  # noqa: S603
 
     def copy(self) -> None:
         """Put what is on the disk into the folder that everybody sees."""
-        inside = Path(f"/proc/{self.holder.pid}/root{self.folder}")
-        shutil.rmtree(self.folder)
-        shutil.copytree(inside, self.folder, symlinks=True)
+        outside = self.folder.with_name(f"{self.folder.name}-copied")
+        shutil.copytree(Path(f"/proc/{self.holder}/root{self.folder}"), outside, symlinks=True)
+        shutil.rmtree(self.folder)  # which ends the mount
+        outside.rename(self.folder)
 
 
 _MOUNT = """
@@ -104,7 +113,7 @@ def small_disk(folder: Path, free: int, scratch: Path) -> Iterator[SmallDisk]:
         said = holder.stdout.readline()
         if said != "mounted\n":
             raise PermissionError(said.strip())
-        yield SmallDisk(folder, holder)
+        yield SmallDisk(folder, holder.pid)
     finally:
         holder.kill()
         holder.communicate()

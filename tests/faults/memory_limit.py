@@ -15,13 +15,12 @@ from tests.faults.bench import Around, Bench, Ended, Outcome, Running
 from tests.faults.means import limited
 
 FAULT = "memory limit"
-_SIZES = (0.5, 1.0, 2.0, 2.8, 3.0, 3.2, 3.4, 4.0)  # GB of addresses; torch alone takes about 3
 _STAGE = re.compile(r"-m stages\.(train|prune)")
 
 
 def addresses(bench: Bench) -> Iterator[Outcome]:
     """Limit the address space (`ulimit -v`)."""
-    for size in _SIZES:
+    for size in bench.addresses:
         clone = bench.fresh()
         ended = bench.run(clone, Around(prepare=limited(resource.RLIMIT_AS, int(size * 10**9))))
         yield bench.judged(FAULT, f"{size} GB of addresses (RLIMIT_AS)", clone, ended)

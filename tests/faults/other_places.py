@@ -35,7 +35,7 @@ def another_user(bench: Bench) -> Iterator[Outcome]:
             subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", outside], check=True)  # noqa: S603, S607
         around = _as_nobody({"HOME": str(home), "TMPDIR": str(temporary)})
         done = f"as nobody, with its own HOME and TMPDIR, in a clone of {'its own' if own else 'root'}"
-        yield bench.judged(fault, done, clone, bench.run(clone, around), around if own else Around())
+        yield bench.judged(fault, done, clone, bench.run(clone, around))
         bench.remove(clone)
 
 
@@ -69,7 +69,7 @@ def home_and_temporary_folder(bench: Bench) -> Iterator[Outcome]:
 
 
 def odd_path(bench: Bench) -> Iterator[Outcome]:
-    """Run where the clone, its home and its temporary folder lie below a folder with spaces, umlauts, `&` and an emoji."""
+    """Run below a folder with spaces, umlauts, `&` and an emoji; so are the home and the temporary folder."""
     clone = bench.fresh(ODD)
     elsewhere = clone.folder.parent / "Übergang"
     elsewhere.mkdir()

@@ -13,9 +13,9 @@ from tests.faults.bench import Outcome
 _HEAD = """# Reliability
 
 What came of faults, each in a fresh clone of the repository with the suite `tests/suites/faults.yaml`. Written by
-`python -m tests.faults` ([what it does](../docs/troubleshooting.md#faults-that-were-tried)), never by hand. CI tries each
-kind in miniature (`tests/faults/test_faults.py`). "The same bytes" means that no file in `data/` and `reports/` differs
-from that of an undisturbed run, but for the page and the times of stages.
+`python -m tests.faults` ([what it does](../docs/troubleshooting.md#faults-that-were-tried)), never by hand. CI tries
+each kind in miniature (`tests/faults/test_faults.py`). "The same bytes" means that no file in `data/` and `reports/`
+differs from that of an undisturbed run, but for the page and the times of stages.
 
 {summary}
 
