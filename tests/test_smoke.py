@@ -1,4 +1,4 @@
-"""What the smoke run checks: a number that breaks its bound is seen. The run itself is tested in parts by `tests/stages`."""
+"""What the smoke run checks: a number that breaks its bound is seen. `tests/stages` tests the run, in parts."""
 
 from __future__ import annotations
 

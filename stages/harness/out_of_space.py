@@ -26,7 +26,7 @@ def report_exception(kind: type[BaseException], raised: BaseException, trace: Tr
 
     Takes the arguments of `sys.excepthook`.
     """
-    line = missing_space(raised)
+    line = missing_space(raised) or damaged_module(raised)
     if line:
         print(f"error: {line}", file=sys.stderr)
     else:
@@ -45,3 +45,16 @@ def missing_space(raised: BaseException) -> str:
         return f"disk: {where}: {raised.strerror or _NO_TEMPORARY_FOLDER}, allowed one with free space"
     below = raised.__cause__ or raised.__context__
     return missing_space(below) if below is not None else ""
+
+
+def damaged_module(raised: BaseException) -> str:
+    """Say in one line which compiled module is damaged, if that is why an import failed.
+
+    Python up to 3.13 leaves half a file where a disk is full as it compiles a module, and can never import that again.
+    """
+    trace = raised.__traceback__ if isinstance(raised, EOFError) else None
+    file = ""
+    while trace is not None:
+        file = trace.tb_frame.f_locals.get("bytecode_path") or file  # of importlib, which does not name it otherwise
+        trace = trace.tb_next
+    return f"{file}: damaged, as a full disk leaves it; remove it and run again" if file else ""

@@ -145,7 +145,12 @@ class Bench:
 
     def started(self, clone: Clone, around: Around, *command: str) -> Running:
         """Start Python with some arguments."""
-        return clone.start(*command, prepare=around.prepare, python=around.python, **around.environment)
+        # A write that a fault cuts short leaves half a compiled module, which breaks every later Python that reads it.
+        # So none is written to the environment, which others share, or to a clone.
+        compiled = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": ""}
+        return clone.start(
+            *command, prepare=around.prepare, python=around.python, **(dict(around.environment) | compiled)
+        )
 
     def difference(self, clone: Clone) -> str:
         """Say in which files the results of a clone differ from those of an undisturbed run; nothing where in none."""

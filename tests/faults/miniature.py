@@ -92,6 +92,7 @@ def _run(
     printing: Connection,
 ) -> NoReturn:
     os.setsid()
+    sys.dont_write_bytecode = True  # a write that a fault cuts short would leave half a module in the environment
     for stream in (1, 2):
         os.dup2(printing.fileno(), stream)
     printing.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
+import py_compile
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -49,6 +52,23 @@ def test_a_bug_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     for raised in (RuntimeError("a bug"), FileNotFoundError(errno.ENOENT, "No such file or directory", "x")):
         assert missing_space(raised) == ""
         assert type(raised).__name__ in reported(raised, capsys)
+
+
+def test_a_damaged_compiled_module_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a compiled module, which a full disk leaves, is one line with its path; another end of file is a bug."""
+    source = tmp_path / "half_written.py"
+    source.write_text("x = 1\n")
+    compiled = Path(py_compile.compile(str(source), doraise=True) or "")
+    compiled.write_bytes(compiled.read_bytes()[:-10])
+    spec = importlib.util.spec_from_file_location("half_written", source)
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(EOFError) as raised:
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert reported(raised.value, capsys) == (
+        f"error: {compiled}: damaged, as a full disk leaves it; remove it and run again\n"
+    )
+    assert "EOFError" in reported(EOFError("a bug"), capsys)
 
 
 def test_a_stage_without_memory_for_torch_says_so() -> None:
