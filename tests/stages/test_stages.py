@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from clones import Clone, Machines, ignored
 from locations import ROOT, TINY
@@ -422,6 +423,14 @@ def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
     assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
     assert "Traceback" not in output
     assert machines.head.contents("data", "reports") == before
+
+
+def test_a_cluster_listens_to_its_own_machine_alone(machines: Machines) -> None:
+    """Scheduler and workers, started as the documentation says for one machine, listen on loopback only."""
+    for process in machines.processes:
+        connections = psutil.Process(process.pid).net_connections()
+        listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
 
 
 def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = ("tests", "reports", "docs")  # of the tracked files; no stage reads them
 _TEMPORARY = ("timings", "index.html")  # the page shows how long stages took
+_LOOPBACK = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")  # the second is for HTTP, not only a dashboard
 
 # DVC whose stages are forked from a process that has imported torch once, as those of `stages.parallel` are
 FORKED = """
@@ -117,8 +118,7 @@ class Machines:
 
     def __init__(self, head: Clone, folder: Path) -> None:
         self.head, self._folder = head, folder
-        listening = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        self._scheduler = head.start("-m", "distributed.cli.dask_scheduler", *listening)
+        self._scheduler = head.start("-m", "distributed.cli.dask_scheduler", "--port", "0", *_LOOPBACK)
         assert self._scheduler.stdout is not None
         told = iter(self._scheduler.stdout.readline, "")
         self.address = next(found[1] for line in told if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
@@ -144,14 +144,19 @@ class Machines:
         self.workers[number] = self._worker(number)
 
     def _worker(self, number: int) -> subprocess.Popen[str]:
-        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
+        options = ("--nthreads", "1", "--no-nanny", "--death-timeout", "60", *_LOOPBACK)
         often = {"PRIVPRUNE_CHECKPOINT_SECONDS": "0"}  # a checkpoint says that a stage is training
         command, log = ("-m", "distributed.cli.dask_worker", self.address, *options), self._folder / f"{number}.log"
         return self.clones[number].start(*command, log=log, **often)
 
+    @property
+    def processes(self) -> list[subprocess.Popen[str]]:
+        """All processes, the scheduler's last."""
+        return [*self.workers, self._scheduler]
+
     def end(self) -> None:
         """End all processes that still run."""
-        for process in (*self.workers, self._scheduler):
+        for process in self.processes:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
