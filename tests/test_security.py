@@ -31,7 +31,7 @@ def test_documented_services_name_their_address() -> None:
 def test_the_server_listens_to_this_machine_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """`privprune serve` without `--host` listens to 127.0.0.1."""
     taken: list[str] = []
-    monkeypatch.setattr("privprune.command_line.serve", lambda folder, host, port: taken.append(host))
+    monkeypatch.setattr("privprune.command_line.serve", lambda _, host, __: taken.append(host))
     monkeypatch.setattr("sys.argv", ["privprune", "serve", "folder"])
     main()
     assert taken == ["127.0.0.1"]

@@ -41,7 +41,7 @@ def missing_space(raised: BaseException) -> str:
     ):
         return "memory: too little for this stage, allowed a higher limit (`ulimit -v`) or fewer stages at once"
     if isinstance(raised, OSError) and (raised.errno in _NO_DISK or _NO_TEMPORARY_FOLDER in words):
-        where = raised.filename or "the temporary folder (TMPDIR)"
+        where = raised.filename or "data/, reports/ or the temporary folder (TMPDIR)"  # the system does not say which
         return f"disk: {where}: {raised.strerror or _NO_TEMPORARY_FOLDER}, allowed one with free space"
     below = raised.__cause__ or raised.__context__
     return missing_space(below) if below is not None else ""

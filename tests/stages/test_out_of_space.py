@@ -37,14 +37,14 @@ def test_what_means_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_what_means_disk_is_one_line_with_the_place(capsys: pytest.CaptureFixture[str]) -> None:
-    """The file is named, or else the temporary folder."""
+    """The file is named, or else the folders where stages write."""
     named = reported(OSError(errno.ENOSPC, "No space left on device", "/tmp/x"), capsys)  # noqa: S108 (nothing is made)
     assert named == "error: disk: /tmp/x: No space left on device, allowed one with free space\n"
     for raised in (
         OSError(errno.EFBIG, "File too large"),
         FileNotFoundError("No usable temporary directory found in x"),
     ):
-        assert reported(raised, capsys).startswith("error: disk: the temporary folder (TMPDIR): ")
+        assert reported(raised, capsys).startswith("error: disk: data/, reports/ or the temporary folder (TMPDIR): ")
 
 
 def test_a_bug_keeps_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

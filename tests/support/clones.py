@@ -15,7 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _LEFT_OUT = ("tests", "reports", "docs")  # of the tracked files; no stage reads them
 _TEMPORARY = ("timings", "index.html")  # the page shows how long stages took
-_LOOPBACK = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")  # the second is for HTTP, not only a dashboard
+_LOOPBACK = (
+    "--host",
+    "127.0.0.1",
+    "--dashboard-address",
+    "127.0.0.1:0",
+)  # the second is for HTTP, not only a dashboard
 
 # DVC whose stages are forked from a process that has imported torch once, as those of `stages.parallel` are
 FORKED = """
