@@ -25,10 +25,10 @@ def _full(bench: Bench, place: str, part: float) -> Outcome:
     inside = {TEMPORARY: scratch / "temporary", WHOLE: clone.folder}.get(place, clone.folder / place)
     inside.mkdir(parents=True, exist_ok=True)
     free = int(part * (used(bench.reference.folder / ("data" if place in (TEMPORARY, WHOLE) else place))))
-    done = f"{place}: {free // KIB} KiB free, on a disk of its own (tmpfs in a mount namespace)"
     temporary = {"TMPDIR": str(inside)} if place == TEMPORARY else {}
     try:
         with small_disk(inside, free, scratch / "disk") as disk:
+            done = f"{place}: {disk.free // KIB} KiB free, on a disk of its own (tmpfs in a mount namespace)"
             around = Around(environment=temporary, prepare=functools.partial(disk.enter, clone.folder))
             ended = bench.run(clone, around)
             disk.grow()

@@ -67,6 +67,12 @@ class SmallDisk:
                 raise OSError(ctypes.get_errno(), "setns")
         os.chdir(working)  # the system has changed it
 
+    @property
+    def free(self) -> int:
+        """How many bytes are free on it."""
+        state = os.statvfs(f"/proc/{self.holder}/root{self.folder}")
+        return state.f_bavail * state.f_frsize
+
     def grow(self) -> None:
         """Let the disk have as much space as is needed."""
         entered = ["nsenter", f"--target={self.holder}", *([] if os.geteuid() == 0 else ["--user"]), "--mount"]
@@ -103,7 +109,7 @@ def small_disk(folder: Path, free: int, scratch: Path) -> Iterator[SmallDisk]:
         PermissionError: this machine lets us not mount anything.
 
     """
-    size = used(folder) + 4 * KIB * (1 + sum(1 for _ in folder.rglob("*"))) + max(4 * KIB, free)
+    size = used(folder) + max(4 * KIB, free)
     scratch.mkdir(parents=True, exist_ok=True)
     alone = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--mount"]
     command = [*alone, "sh", "-c", _MOUNT, "sh", str(folder), str(size), str(scratch)]

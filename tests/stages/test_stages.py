@@ -428,8 +428,10 @@ def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
 def test_a_cluster_listens_to_its_own_machine_alone(machines: Machines) -> None:
     """Scheduler and workers, started as the documentation says for one machine, listen on loopback only."""
     for process in machines.processes:
-        connections = psutil.Process(process.pid).net_connections()
-        listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+        listening, until = set[str](), time.monotonic() + 60
+        while not listening and time.monotonic() < until:  # a worker needs seconds to begin
+            connections = psutil.Process(process.pid).net_connections()
+            listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}
 
 

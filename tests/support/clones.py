@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -77,17 +78,19 @@ class Clone:
             more: variables of the environment.
 
         """
-        return subprocess.Popen(  # noqa: S603 (our own Python)
-            [*python, *command],
-            cwd=self.folder,
-            env=self.environment(more),
-            stdout=subprocess.PIPE if log is None else log.open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="backslashreplace",
-            start_new_session=True,
-            preexec_fn=prepare,  # noqa: PLW1509 (nothing here has threads)
-        )
+        with contextlib.ExitStack() as opened:
+            printed = subprocess.PIPE if log is None else opened.enter_context(log.open("a"))
+            return subprocess.Popen(  # noqa: S603 (our own Python)
+                [*python, *command],
+                cwd=self.folder,
+                env=self.environment(more),
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="backslashreplace",
+                start_new_session=True,
+                preexec_fn=prepare,  # noqa: PLW1509 (nothing here has threads)
+            )
 
     def repro(self, *targets: str, status: int = 0, forked: bool = True) -> tuple[list[str], str]:
         """Run `dvc repro` with forked or new processes; returns the stages that were run, and the output."""
