@@ -101,12 +101,12 @@ def worker(bench: Bench) -> Iterator[Outcome]:
 def _forget(head: Clone, *workers: Clone) -> None:
     """Remove all that was made, in the clones and in the cache that they share."""
     for folder in (clone.folder for clone in (head, *workers)):
-        for name in ("reports", "data", "mlflow.db", "dvc.lock", ".dvc/cache", ".dvc/tmp"):
-            for path in (folder / name).iterdir() if name == "data" else [folder / name]:
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                elif path.name != ".gitignore":
-                    path.unlink(missing_ok=True)
+        made = [folder / name for name in ("reports", "mlflow.db", "dvc.lock", ".dvc/cache", ".dvc/tmp")]
+        for path in (*made, *(folder / "data").glob("*")):  # leaves the hidden file there, which is git's
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _head_under_kills(bench: Bench, machines: Machines, most: int) -> tuple[int, Ended]:
