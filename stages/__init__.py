@@ -1,6 +1,11 @@
 """The stages of the workflow, one small script each; `dvc.yaml` says what each reads and writes."""
 
 import gc
+import sys
+
+from stages.harness.out_of_space import report_exception
 
 # Importing torch makes a million objects that live until the end: each search of them for garbage takes 0.1 s.
 gc.set_threshold(50_000, 20, 100)
+
+sys.excepthook = report_exception  # memory can be missing for the import of torch already, before a stage begins

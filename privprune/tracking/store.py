@@ -188,7 +188,7 @@ def _make(path: Path) -> None:
 
     with usable(path):
         if path.exists():
-            with contextlib.closing(sqlite3.connect(path, SECONDS_TO_ANSWER)) as connection:
+            with contextlib.closing(sqlite3.connect(path, timeout=SECONDS_TO_ANSWER)) as connection:
                 connection.execute("SELECT count(*) FROM sqlite_master")
             return
         for left_by_a_killed_process in path.parent.glob(f"{path.name}.new-*"):

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import torch
 
 from privprune.cores import cores
+from privprune.errors import UserError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -43,7 +44,7 @@ def run_in_workers(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[R
 
     Raises:
         Exception: the first exception that a job raised; the remaining workers are terminated.
-        RuntimeError: a worker was killed.
+        UserError: a worker was killed.
 
     """
     workers = _number_of_workers(len(jobs))
@@ -95,9 +96,7 @@ def _collect(connections: Sequence[Connection], jobs: int) -> list[Any]:
             try:
                 kind, number, content = connection.recv()
             except EOFError:
-                raise RuntimeError(
-                    "a worker process ended before its work was done: killed, or out of memory"
-                ) from None
+                raise UserError("a worker process ended before its work was done: killed, or out of memory") from None
             if kind == "done":
                 waiting.remove(connection)
             elif kind == "error":

@@ -21,11 +21,11 @@ import re
 import runpy
 import signal
 import sys
-import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from stages.harness.out_of_space import report_exception
 from stages.runner import dvc_adapter
 
 _COMMAND = re.compile(r"python -m (?P<module>stages\.\w+)(?P<arguments>( [\w.:/-]+)*)")
@@ -96,8 +96,8 @@ def _run_stage(module: str, arguments: list[str], folder: str, environment: Mapp
         status = ended.code
         if isinstance(status, str):
             print(status, file=sys.stderr)
-    except BaseException:  # noqa: BLE001 (Python too prints any exception that reaches the end of a program)
-        traceback.print_exc()
+    except BaseException as raised:  # noqa: BLE001 (Python too prints any exception that reaches the end of a program)
+        report_exception(type(raised), raised, raised.__traceback__)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else int(status is not None))

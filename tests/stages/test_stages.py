@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
-from locations import ROOT
+from clones import Clone, Machines, ignored
+from locations import ROOT, TINY
 
 from privprune.records import read_records
 from privprune.verdicts import VERDICTS
@@ -45,81 +45,10 @@ HEADER = (
 )
 
 
-# DVC whose stages are forked from a process that has imported torch once, as those of `stages.parallel` are
-FORKED = """
-import sys
-from dvc.cli import main
-from stages.runner import prefork
-prefork.install()
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-class Clone:
-    """A folder with the tracked files, the tiny suite and a repository of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
-        """Start Python with some arguments and more variables of the environment, in a new process group."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
-        environment |= more
-        environment.pop("MLFLOW_TRACKING_URI", None)
-        return subprocess.Popen(  # noqa: S603 (our own Python)
-            [sys.executable, *command],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def repro(self, *targets: str, status: int = 0, forked: bool = True) -> tuple[list[str], str]:
-        """Run `dvc repro` with forked or new processes; returns the stages that were run, and the output."""
-        process = self.start(*(("-c", FORKED) if forked else ("-m", "dvc")), "repro", *targets)
-        output, _ = process.communicate()
-        assert process.returncode == status, output
-        return re.findall(r"Running stage '(\S+)'", output), output
-
-    def change(self, old: str, new: str) -> None:
-        """Change one value of the suite."""
-        path = self.folder / "params.yaml"
-        text = path.read_text()
-        assert text.count(old) == 1
-        path.write_text(text.replace(old, new))
-
-    def copy(self, folder: Path) -> Clone:
-        """Copy the clone, including all outputs."""
-        shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("site"))
-        return Clone(folder)
-
-    def contents(self, *below: str) -> dict[str, str]:
-        """Return path -> checksum of all files that must not depend on time or folder."""
-        files = [path for part in below for path in (self.folder / part).rglob("*") if path.is_file()]
-        return {
-            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in files
-            if "timings" not in path.parts and path.name != "index.html"
-        }
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """Return a fresh clone after a complete `dvc repro`."""
-    folder = tmp_path_factory.mktemp("clone") / "privprune"
-    git = shutil.which("git") or "git"
-    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 (git itself)
-    for name in listed.splitlines():
-        if name.split("/")[0] not in ("tests", "reports", "docs") and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    shutil.copyfile(ROOT / "tests" / "suites" / "tiny.yaml", folder / "params.yaml")
-    subprocess.run([git, "init", "-q"], cwd=folder, check=True)  # noqa: S603 (git itself)
-    made = Clone(folder)
+    made = Clone.fresh(tmp_path_factory.mktemp("clone") / "privprune", TINY)
     run, _ = made.repro()
     assert sorted(run) == sorted(EVERYTHING)
     return made
@@ -262,11 +191,6 @@ def test_tables_come_from_the_records_alone(clone: Clone, tmp_path: Path) -> Non
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert copy.contents(*folders) == clone.contents(*folders)
-
-
-def ignored(folder: str, names: list[str], gone: list[Path]) -> list[str]:
-    """Return the names in a folder that are among the paths to leave out."""
-    return [name for name in names if Path(folder) / name in gone]
 
 
 def test_a_mistake_in_the_suite_is_reported_before_anything_runs(clone: Clone, tmp_path: Path) -> None:
@@ -473,41 +397,6 @@ def test_an_inversion_killed_before_its_record_changes_no_byte(clone: Clone, tmp
     assert copy.contents(*below) == clone.contents(*below)
 
 
-class Machines:
-    """A scheduler and workers, each in a clone of its own, with the cache of the head."""
-
-    def __init__(self, head: Clone, folder: Path) -> None:
-        self.head, self._folder = head, folder
-        self._scheduler = head.start("-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
-        assert self._scheduler.stdout is not None
-        told = iter(self._scheduler.stdout.readline, "")
-        self.address = next(found[1] for line in told if (found := re.search(r"Scheduler at:\s+(tcp://\S+)", line)))
-        self.clones: list[Clone] = []
-        self.workers: list[subprocess.Popen[str]] = []
-
-    def add(self) -> Clone:
-        """Start a worker in a fresh clone without outputs, with the suite and the cache of the head."""
-        made = [self.head.folder / name for name in ("data", "mlflow.db", "reports")]
-        place = self._folder / f"worker{len(self.workers)}"
-        left_out = [self.head.folder / ".dvc" / "cache", *made]
-        shutil.copytree(self.head.folder, place, ignore=lambda folder, names: ignored(folder, names, left_out))
-        clone = Clone(place)
-        cache = str(self.head.folder / ".dvc" / "cache")
-        clone.start("-m", "dvc", "cache", "dir", "--local", cache).communicate()
-        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60")
-        often = {"PRIVPRUNE_CHECKPOINT_SECONDS": "0"}  # a checkpoint says that a stage is training
-        self.workers.append(clone.start("-m", "distributed.cli.dask_worker", self.address, *options, **often))
-        self.clones.append(clone)
-        return clone
-
-    def end(self) -> None:
-        """End all processes that still run."""
-        for process in (*self.workers, self._scheduler):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-
 @pytest.fixture(scope="module")
 def machines(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """Return a scheduler with two workers; in the clone of its head one cell is stale."""
@@ -534,6 +423,16 @@ def test_a_worker_with_other_code_is_refused(machines: Machines) -> None:
     assert re.search(r"^error: .*found other code.*$", output, re.MULTILINE), output
     assert "Traceback" not in output
     assert machines.head.contents("data", "reports") == before
+
+
+def test_a_cluster_listens_to_its_own_machine_alone(machines: Machines) -> None:
+    """Scheduler and workers, started as the documentation says for one machine, listen on loopback only."""
+    for process in machines.processes:
+        listening, until = set[str](), time.monotonic() + 60
+        while not listening and time.monotonic() < until:  # a worker needs seconds to begin
+            connections = psutil.Process(process.pid).net_connections()
+            listening = {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}
 
 
 def test_a_worker_that_is_killed_changes_no_byte(machines: Machines, changed: Clone) -> None:

@@ -104,7 +104,7 @@ def test_a_failing_job_ends_all(on_cores: Callable[[int], None], cores: int) -> 
 
 
 def test_a_worker_that_vanishes_is_reported(on_cores: Callable[[int], None]) -> None:
-    """A worker that is killed, or leaves without a word, ends the work with a clear error."""
+    """A worker that is killed, or leaves without a word, ends the work with one line."""
     on_cores(2)
     for end in (lambda: os._exit(3), lambda: os.kill(os.getpid(), signal.SIGKILL)):
 
@@ -113,7 +113,7 @@ def test_a_worker_that_vanishes_is_reported(on_cores: Callable[[int], None]) -> 
                 end()
             return number
 
-        with pytest.raises(RuntimeError, match="a worker process ended before its work was done: killed, or out of"):
+        with pytest.raises(UserError, match="a worker process ended before its work was done: killed, or out of"):
             workers.run_in_workers(work, range(4))
         assert multiprocessing.active_children() == []
 
