@@ -16,6 +16,7 @@ from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
 from privprune.verdicts.own import OWN, OwnRow, OwnSettings, evaluate_own, own_paper
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
+from privprune.verdicts.so_far import so_far
 from privprune.verdicts.statistics import Estimate
 
 __all__ = [
@@ -61,4 +62,5 @@ __all__ = [
     "failures",
     "headline_numbers",
     "own_paper",
+    "so_far",
 ]
