@@ -30,7 +30,7 @@ from stages.runner import dvc_adapter
 from stages.runner.cluster import check_cache, cluster
 from stages.runner.dry_run import Costs, data_needed, describe, machine_needed
 from stages.runner.estimate import estimate
-from stages.runner.lock_holders import lock_holders
+from stages.runner.lock_holders import lock_holders, remove_damaged_notes
 from stages.runner.plan import RunPlan, plan, seconds_before
 from stages.runner.resources import FreeResources, device_kind, resources_of_this_machine
 from stages.runner.worker_pool import process_pool, reproduce
@@ -78,6 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
     busy = [] if arguments.dry_run else lock_holders()
     if busy:
         raise UserError(f"{busy[0]} runs stages in this folder: wait for it or end it, and run again")
+    remove_damaged_notes()
     status = _dvc_repro("--single-item", "check", quiet=True)
     if status:
         return status

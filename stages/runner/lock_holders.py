@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 
 _LOCKS = Path(".dvc/tmp/rwlock")
+_BEING_WRITTEN = 0.5  # seconds after which notes that cannot be read are damaged, not being written
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,26 @@ def lock_holders(root: Path = Path()) -> list[Holder]:
         return []
     holders = [_holder(process, command) for process, command in noted.items() if process != os.getpid()]
     return sorted((one for one in holders if one is not None), key=lambda one: (one.since, one.process))
+
+
+def remove_damaged_notes(root: Path = Path()) -> bool:
+    """Remove DVC's notes of who runs stages, if they are damaged; returns whether they were.
+
+    DVC writes them in place: a `kill -9` at that moment leaves an empty file, with which every later command of DVC
+    fails. Whoever writes them now has ended half a second later.
+    """
+    for remaining in (True, False):
+        try:
+            json.loads((root / _LOCKS).read_text(encoding="utf-8"))
+        except ValueError:
+            if remaining:
+                time.sleep(_BEING_WRITTEN)
+        except OSError:
+            return False
+        else:
+            return False
+    (root / _LOCKS).unlink(missing_ok=True)
+    return True
 
 
 def _entries(content: Mapping[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ from tests.support.clones import FORKED, ROOT, Clone
 SUITE = ROOT / "tests" / "suites" / "faults.yaml"
 RESULTS = ("data", "reports")
 TEMPORARY, WHOLE = "the temporary folder", "the whole clone"
+_DAMAGED_NOTES = "Unable to read RWLock-file"  # then docs/troubleshooting.md says to remove that file
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -98,6 +99,7 @@ class Bench:
         sizes: the parts of the space that a run needs which a full disk leaves free.
         addresses: limits of the address space, in GB; torch alone takes about 3.
         random: draws the moments of kills.
+        repaired: how often `.dvc/tmp/rwlock` had to be removed, as docs/troubleshooting.md says.
         seconds: how long an undisturbed run takes.
         expected: what it makes, path -> checksum.
 
@@ -109,7 +111,7 @@ class Bench:
 
     def __init__(self, folder: Path, *, kills: int, seed: int) -> None:
         self.folder, self.kills, self.random = folder, kills, random.Random(seed)
-        self._made = 0
+        self._made = self.repaired = 0
         self.template = self.make_template()
         self.reference = self.fresh()
         began = time.monotonic()
@@ -137,11 +139,19 @@ class Bench:
 
     def finish(self, clone: Clone, around: Around = UNDISTURBED) -> Ended:
         """Run what is left, in the same way but with stages that are forked, which is faster."""
-        return _ended(self.started(clone, around, "-c", FORKED, "repro"))
+        return self.again(clone, _ended(self.started(clone, around, "-c", FORKED, "repro")), around)
 
     def run(self, clone: Clone, around: Around = UNDISTURBED) -> Ended:
         """Run to the end."""
         return _ended(self.start(clone, around))
+
+    def again(self, clone: Clone, ended: Ended, around: Around = UNDISTURBED) -> Ended:
+        """Do what docs/troubleshooting.md says where a kill has left DVC's notes damaged, and run again."""
+        if _DAMAGED_NOTES not in ended.output:
+            return ended
+        (clone.folder / ".dvc" / "tmp" / "rwlock").unlink()
+        self.repaired += 1
+        return self.run(clone, around)
 
     def started(self, clone: Clone, around: Around, *command: str) -> Running:
         """Start Python with some arguments."""

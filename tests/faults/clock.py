@@ -28,7 +28,8 @@ def between(bench: Bench) -> Iterator[Outcome]:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
         around = Around(environment=back)
-        yield bench.judged(FAULT, f"by {_DAYS} days, at half of a run (libfaketime)", clone, bench.run(clone, around))
+        ended = bench.again(clone, bench.run(clone, around), around)
+        yield bench.judged(FAULT, f"by {_DAYS} days, at half of a run (libfaketime)", clone, ended)
         yield _changed(bench, around)
     bench.remove(clone)
 

@@ -23,7 +23,7 @@ def clones(bench: Bench) -> Iterator[Outcome]:
             time.sleep(bench.random.uniform(0.3, 1.0) * bench.seconds)
             os.killpg(runs[0].pid, signal.SIGKILL)
         ended = [Ended(run.returncode or 0, output) for run, (output, _) in ((run, run.communicate()) for run in runs)]
-        ended[0] = bench.run(first) if killed else ended[0]
+        ended[0] = bench.again(first, bench.run(first)) if killed else ended[0]
         for clone, end, which in zip((first, second), ended, ("one of two", "the other"), strict=True):
             done = f"{which} at once" + (", the first killed and started again" if killed else "")
             yield bench.judged(FAULT, done, clone, end)

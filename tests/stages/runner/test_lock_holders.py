@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from privprune.errors import UserError
 from stages import parallel
-from stages.runner.lock_holders import Holder, lock_holders
+from stages.runner.lock_holders import Holder, lock_holders, remove_damaged_notes
 
 
 def noted(root: Path, content: object) -> Path:
@@ -70,3 +71,35 @@ def test_stages_side_by_side_do_not_start_beside_another_run(monkeypatch: pytest
     )
     with pytest.raises(UserError, match=line):
         parallel._run(parallel._parser().parse_args([]))
+
+
+@pytest.mark.parametrize("content", ["", '{"write": {', "\x00" * 20])
+def test_notes_that_a_kill_has_left_damaged_are_removed(tmp_path: Path, content: str) -> None:
+    """Notes that are no JSON are removed, for DVC makes them anew."""
+    notes = tmp_path / ".dvc" / "tmp" / "rwlock"
+    notes.parent.mkdir(parents=True)
+    notes.write_text(content)
+    assert remove_damaged_notes(tmp_path)
+    assert not notes.exists()
+
+
+def test_notes_that_can_be_read_stay(tmp_path: Path) -> None:
+    """Those of a process that may run stay, and so does a folder without any."""
+    assert not remove_damaged_notes(tmp_path)
+    notes = tmp_path / ".dvc" / "tmp" / "rwlock"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("{}")
+    assert not remove_damaged_notes(tmp_path)
+    assert notes.read_text() == "{}"
+
+
+def test_notes_that_are_being_written_stay(tmp_path: Path) -> None:
+    """Who writes them now has half a second to end."""
+    notes = tmp_path / ".dvc" / "tmp" / "rwlock"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("")
+    writer = threading.Timer(0.1, notes.write_text, ["{}"])
+    writer.start()
+    assert not remove_damaged_notes(tmp_path)
+    writer.join()
+    assert notes.read_text() == "{}"
