@@ -27,7 +27,7 @@ def test_a_whole_suite_stays_whole() -> None:
 def test_what_has_no_record_is_left_out_and_the_rest_is_the_same(stage: str) -> None:
     """Without one record of a cell, its row and its point of a curve go; every other number is as before."""
     records = [one for one in example_records() if (one.cell, one.stage) != ("digits-mia_pruning", stage)]
-    with pytest.raises(UserError, match="no record of .*digits-mia_pruning"):
+    with pytest.raises(UserError, match=r"no record of .*digits-mia_pruning"):
         evaluate(records, PAPER, SETTINGS, "demo")
     left = so_far(SETTINGS, records, PAPER.threat)
     assert [row.defence for row in left.rows] == ["baseline", "min_max", "mia_pruning+min_max", "dp"]
@@ -41,7 +41,8 @@ def test_what_has_no_record_is_left_out_and_the_rest_is_the_same(stage: str) -> 
 
 def test_curves_of_one_cell_are_left_out() -> None:
     """A curve needs two cells."""
-    records = [one for one in example_records() if one.cell not in {"digits-4x", "digits-8x", "digits-32x", "digits-2x"}]
+    others = {"digits-2x", "digits-4x", "digits-8x", "digits-32x"}
+    records = [one for one in example_records() if one.cell not in others]
     assert so_far(SETTINGS, records, PAPER.threat).curves == ()
 
 
