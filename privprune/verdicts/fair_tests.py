@@ -86,9 +86,14 @@ def _sides(comparison: Comparison, group: ComparisonGroup) -> list[_Side]:
         named = [(comparison.of[0], cell) for cell in group.along(comparison.of[0])]
     else:
         named = [(name, group.cells[name].cell) for name in comparison.names if name in group.cells]
-    attack = {one.cell.cell: one.attack for one in group.cells.values()}
-    once = {cell.cell: _Side(name, cell, attack.get(cell.cell)) for name, cell in reversed(named)}
+    once = {cell.cell: _Side(name, cell, _attack(name, cell, group)) for name, cell in reversed(named)}
     return list(reversed(once.values()))
+
+
+def _attack(name: str, cell: MeasuredCell, group: ComparisonGroup) -> str | None:
+    """Return the attack of a role of a cell, which may have roles with other attacks; on a curve, of its first one."""
+    roles = [one for one in (group.cells.get(name), *group.cells.values()) if one and one.cell.cell == cell.cell]
+    return roles[0].attack if roles else None
 
 
 def _metrics(comparison: Comparison) -> tuple[str, ...]:

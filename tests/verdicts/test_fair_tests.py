@@ -14,6 +14,7 @@ from privprune.published import load
 from privprune.records import Record
 from privprune.verdicts import (
     ClaimResult,
+    ControlSettings,
     EvaluateSettings,
     Evaluation,
     NumberVerdict,
@@ -143,6 +144,16 @@ def test_both_sides_meet_the_same_attacker(settings: dict[str, Any], finding: st
     assert found.finding == finding
     if settings.get("fit"):
         assert "differ in fit.epochs" in found.parts[0].comparisons[0].reason
+
+
+def test_a_cell_is_attacked_as_its_role_says() -> None:
+    """Where a cell stands for a row and for a control with another attack, a claim is about the attack of its own."""
+    both = {"nasr": LOWER[1], "lira": LOWER[1]}
+    records = with_settings(pair(attacks=both), "lira", {"shadows": 8})
+    rows = (RowSettings(*MNIST, "baseline", "base", "nasr"), RowSettings(*MNIST, "mia_pruning", "pruned", "nasr"))
+    control = ControlSettings(*MNIST, "released_together", "pruned", "lira")
+    evaluation = evaluate(records, load("mia_pruning"), EvaluateSettings("mia_pruning", rows, (control,), ()), "test")
+    assert claim(evaluation, "lower_than_baseline").papers_attack == "supported"
 
 
 def test_settings_that_a_record_does_not_contain_are_no_equal_budget() -> None:
