@@ -81,7 +81,8 @@ def _attack(place: ComparisonPlace, evaluation: Evaluation, paper: Paper) -> tup
         ChartSeries(replace(defence_look(name), label=paper.labels[name]), _marks(alone, name, _utility, found))
         for name in _NAMED
     ]
-    along = [cell for _, cell in cells if cell.cell in swept]
+    by_name = {cell.cell: cell for _, cell in cells}
+    along = [by_name[name] for name in swept if name in by_name]  # in the order of the curve, as they are joined
     joined = shown([_mark(cell, _utility, found, _ratio(cell)) for cell in along])
     if joined:
         look = replace(defence_look(_SWEPT), label=f"{paper.labels[_SWEPT]}, sweep")
