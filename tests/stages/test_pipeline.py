@@ -242,4 +242,14 @@ def test_the_keys_that_are_read_are_declared(stage: str) -> None:
     """A stage's `params` are the keys of the suite that its script looks up, and nothing else reads the suite."""
     assert read_keys(stage) == set(STAGES[stage].get("params", []))
     readers = {path.stem for path in (ROOT / "stages").rglob("*.py") if "privprune.yaml_file" in imports(path)}
-    assert readers <= {"check", "evaluate", "plot", "report", "compute_stage", "parallel", "estimate", "select"}
+    assert readers <= {
+        "check",
+        "evaluate",
+        "plot",
+        "report",
+        "compute_stage",
+        "parallel",
+        "estimate",
+        "select",
+        "so_far",
+    }
