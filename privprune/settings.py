@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -244,7 +245,7 @@ _CHECKS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
 def _scalar(hint: Any, found: Any, where: str) -> Any:
     if hint is Any or hint is object:
         return found
-    if hint is float and isinstance(found, int) and not isinstance(found, bool):
+    if hint is float and isinstance(found, int) and not isinstance(found, bool) and abs(found) <= sys.float_info.max:
         return float(found)
     exact = isinstance(found, hint) and isinstance(found, bool) == (hint is bool)
     if not exact or (hint is float and not math.isfinite(found)):

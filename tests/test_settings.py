@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, read
+from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Real, Range, at, read
 
 
 @dataclass(frozen=True)
 class Circle:
     name: Literal["circle"]
-    radius: Positive
+    radius: Real
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Everything:
     origin: Annotated[str, Key("from")]
     epochs: Count
     batch: AtLeastOne
-    rate: Positive
+    rate: Real
     share: Fraction
     open: Annotated[float, Range(0, 1, open_low=True, open_high=True)]
     fast: bool
@@ -70,6 +70,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"rate": "5e-4"}, ".rate: found '5e-4', allowed a number"),
     ({"rate": float("nan")}, ".rate: found nan, allowed a number"),
     ({"rate": float("inf")}, ".rate: found inf, allowed a number"),
+    ({"rate": 10**400}, f".rate: found 1{'0' * 56}..., allowed a number"),
+    ({"rate": -(10**400)}, f".rate: found -1{'0' * 55}..., allowed a number"),
     ({"rate": False}, ".rate: found False, allowed a number"),
     ({"rate": 0}, ".rate: found 0, allowed at least 1e-12 and at most 1,000,000"),
     ({"share": 1.01}, ".share: found 1.01, allowed at least 0 and at most 1"),
