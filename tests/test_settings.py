@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Real, Range, at, read
+from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, read
 
 
 @dataclass(frozen=True)
 class Circle:
     name: Literal["circle"]
-    radius: Real
+    radius: Positive
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Everything:
     origin: Annotated[str, Key("from")]
     epochs: Count
     batch: AtLeastOne
-    rate: Real
+    rate: Positive
     share: Fraction
     open: Annotated[float, Range(0, 1, open_low=True, open_high=True)]
     fast: bool
