@@ -44,4 +44,4 @@ def test_free_names_of_a_suite_stay_text() -> None:
     own = Own(evaluation, [picture(one) for one in draw_own(evaluation)])
     page = render(SCRIPT, [], [], Timings({}), [own], example_records())
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # the one of the page itself, which sorts and filters
