@@ -42,8 +42,12 @@ def main(name: str) -> None:
 
 
 def _paper(name: str, suite: str, section: Mapping[str, Any]) -> None:
+    evaluate_paper(name, suite, read(EvaluateSettings, section, f"{PARAMS}: evaluate.{name}"))
+
+
+def evaluate_paper(name: str, suite: str, settings: EvaluateSettings) -> None:
+    """Evaluate one paper of a suite and write what `main` says."""
     printed = published.load(name)
-    settings = read(EvaluateSettings, section, f"{PARAMS}: evaluate.{name}")
     evaluation = evaluate(_records(suite, settings.reads), printed, settings, suite)
     _write(name, evaluation, build(evaluation, printed), f"{printed.short}: {suite} suite")
     write_text(REPORTS / suite / "verdicts" / f"{name}.csv", verdicts_csv([evaluation]))

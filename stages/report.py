@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from privprune import published
@@ -18,8 +19,12 @@ from stages.harness.records_stage import PARAMS, REPORTS, run
 
 def main(suite: str) -> None:
     """Write `reports/<suite>/index.html` and `verdicts.csv` for the papers of the suite, and what DVC shows."""
+    report_on(suite, list(at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))))
+
+
+def report_on(suite: str, named: Sequence[str]) -> None:
+    """Write the same for some of the papers, each of which has been evaluated and plotted."""
     folder = REPORTS / suite
-    named = at(load_yaml(PARAMS), "evaluate", file=str(PARAMS))
     sections = [_section(folder, paper) for paper in sorted(named) if paper not in (CROSS, OWN)]
     matrices = [_matrix(folder, name) for name in named if name == CROSS]
     own = [_own(folder) for name in named if name == OWN]

@@ -7,17 +7,11 @@ yet, which the page then calls `not run`. It writes where the stages write; DVC 
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from privprune import published
 from privprune.errors import UserError
-from privprune.files import write_text
 from privprune.records import read_records
 from privprune.settings import at, read
 from privprune.verdicts import CROSS, OWN, EvaluateSettings, so_far
@@ -35,22 +29,17 @@ def main() -> None:
     """
     content = load_yaml(PARAMS)
     suite = str(at(content, "suite", file=str(PARAMS)))
-    sections = {name: entry for name, entry in _sections(content, suite).items() if entry["rows"] or entry["controls"]}
-    if not sections:
+    found = _with_records(content, suite)
+    if not found:
         raise UserError(f"{REPORTS / suite / 'records'}: found no cell that {PARAMS} evaluates, run `dvc repro` first")
-    with tempfile.TemporaryDirectory() as folder:
-        for name in (REPORTS.name, "data"):
-            (Path(folder) / name).symlink_to(Path(name).resolve())
-        write_text(Path(folder) / PARAMS, json.dumps({**content, "evaluate": sections}))  # JSON is YAML
-        os.chdir(folder)
-        for name in sections:
-            evaluate.main(name)
-            plot.main(name)
-        report.main(suite)
+    for paper, settings in found.items():
+        evaluate.evaluate_paper(paper, suite, settings)
+        plot.main(paper)
+    report.report_on(suite, list(found))
 
 
-def _sections(content: Mapping[str, Any], suite: str) -> dict[str, dict[str, Any]]:
-    """Return paper -> its section, as far as there are records; sections that are about no paper are left out."""
+def _with_records(content: Mapping[str, Any], suite: str) -> dict[str, EvaluateSettings]:
+    """Return paper -> its settings as far as there are records, without papers of which there are none."""
     found = {}
     for name, entry in at(content, "evaluate", file=str(PARAMS)).items():
         folder = REPORTS / suite / "records" / name
@@ -59,7 +48,8 @@ def _sections(content: Mapping[str, Any], suite: str) -> dict[str, dict[str, Any
         settings = read(EvaluateSettings, entry, f"{PARAMS}: evaluate.{name}")
         left = so_far(settings, read_records(folder), published.load(name).threat)
         print(f"{name}: {len(left.cells)} of {len(settings.cells)} cells")
-        found[name] = asdict(left)
+        if left.cells:
+            found[name] = left
     return found
 
 

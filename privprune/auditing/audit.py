@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -12,7 +13,7 @@ from privprune.auditing.answers import Answers, sizes_of
 from privprune.auditing.membership import attack_model
 from privprune.auditing.membership_report import MembershipReport
 from privprune.auditing.plan import Plan, plan_attacks
-from privprune.auditing.queries import ask_about, changes_of, device_of, seeded
+from privprune.auditing.queries import ask_about, changes_of, device_of, in_words, seeded
 from privprune.auditing.records import AuditedRecords, Records, check_classes, read_records
 from privprune.auditing.report import finish
 from privprune.auditing.scores_file import read_scores
@@ -69,10 +70,9 @@ def audit(
         answers = _answers(model, records, plan, settings, seed)
     if train is not None:
         trained = train_shadows(train, shadows, records, plan.shadow_views, seed, settings.batch, model)
-        check_shadow_classes([one.shape[1] for one in trained.logits], answers.outputs.logits.shape[1])
-        answers = Answers(answers.outputs, answers.members, trained, answers.probabilities)
-    source = f"a {type(model).__name__} of {sum(value.numel() for value in model.parameters()):,} parameters"
-    return finish(MembershipReport(attack_model(answers, plan, settings, seed, name, source)), mlflow)
+        _check_shadow_classes([one.shape[1] for one in trained.logits], answers.outputs.logits.shape[1])
+        answers = replace(answers, shadows=trained)
+    return finish(MembershipReport(attack_model(answers, plan, settings, seed, name, in_words(model))), mlflow)
 
 
 def audit_scores(
@@ -102,13 +102,13 @@ def audit_scores(
     settings = settings or AuditSettings()
     check_seed(seed)
     answers = read_scores(path)
-    known = known_records(answers.members, answers.nonmembers, settings, 0)
+    known = _known_records(answers.members, answers.nonmembers, settings, 0)
     plan = plan_attacks(settings.attacks, "none", known, shadows=answers.shadows is not None)
     found = attack_model(answers, plan, settings, seed, path.stem if name is None else name, f"answers in {path.name}")
     return finish(MembershipReport(found), mlflow)
 
 
-def check_shadow_classes(found: list[int], allowed: int) -> None:
+def _check_shadow_classes(found: list[int], allowed: int) -> None:
     """Refuse shadow models that answer with other classes than the model: UserError, one line."""
     for number, classes in enumerate(found):
         if classes != allowed:
@@ -117,11 +117,11 @@ def check_shadow_classes(found: list[int], allowed: int) -> None:
 
 def _plan(records: AuditedRecords, settings: AuditSettings, shadows: int) -> Plan:
     side = records.inputs.shape[-1] if records.inputs.dim() == 4 else 0
-    known = known_records(records.members, records.nonmembers, settings, side)
+    known = _known_records(records.members, records.nonmembers, settings, side)
     return plan_attacks(settings.attacks, changes_of(records.inputs), known, shadows=bool(shadows))
 
 
-def known_records(members: int, nonmembers: int, settings: AuditSettings, side: int) -> KnownRecords:
+def _known_records(members: int, nonmembers: int, settings: AuditSettings, side: int) -> KnownRecords:
     """Return what the attacker knows; `side` is that of the images, 0 where there are none."""
     return KnownRecords(sizes_of(members, settings)[0], sizes_of(nonmembers, settings)[0], side)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privprune.datasets.tables import read_table
 from privprune.errors import UserError, shown
 
 _ANSWER = re.compile(r"(?:shadow_(\d+)_)?(logit|probability)_(\d+)")
@@ -57,21 +58,12 @@ def _table(path: Path) -> tuple[list[str], NDArray[Any]]:
     """Return the names of the columns, and the numbers, float64 [records, columns]."""
     if path.suffix != ".csv" or not path.is_file():
         raise UserError(f"{path}: no such file, allowed one of .npz or .csv")
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            header = [name.strip() for name in lines.readline().strip().split(",")]
-            rows = [line.strip().split(",") for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError) as failure:
-        raise UserError(f"{path}: cannot be read, allowed a text file of comma separated values") from failure
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise UserError(f"{path}: found the column {shown(twice)} twice, allowed once")
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise UserError(f"{path}: line {number}: found {len(row)} values, allowed {len(header)}, one per column")
-    if not rows:
-        raise UserError(f"{path}: found no records, allowed one line each below the names of the columns")
-    return header, np.array([[_number(value, path, number) for value in row] for number, row in enumerate(rows, 2)])
+    table = read_table(path, ",")
+    numbers = [
+        [_number(text, path, line) for text, line in zip(texts, table.lines, strict=True)]
+        for texts in table.columns.values()
+    ]
+    return list(table.columns), np.array(numbers).T
 
 
 def _number(value: str, path: Path, line: int) -> float:

@@ -44,6 +44,11 @@ def device_of(model: nn.Module) -> torch.device:
     return next((value.device for value in (*model.parameters(), *model.buffers())), torch.device("cpu"))
 
 
+def in_words(model: nn.Module) -> str:
+    """Return the class of a model and how many parameters it has."""
+    return f"a {type(model).__name__} of {sum(value.numel() for value in model.parameters()):,} parameters"
+
+
 def changes_of(inputs: Tensor) -> Changes:
     """Return how inputs [n, ...] can be changed before a model is asked; those that are no numbers, not at all."""
     if not inputs.is_floating_point():

@@ -13,7 +13,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from privprune.errors import UserError, shown
 
 Records: TypeAlias = "tuple[Tensor, Tensor] | Dataset[Any]"  # inputs and labels, or a dataset of such pairs
-_FEWEST = 20  # members, and non-members: a tenth of them is two records for the choice of the strongest attack
+FEWEST = 20  # members, and non-members: a tenth of them is two records for the choice of the strongest attack
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def _read(records: Any, name: str) -> tuple[Tensor, Tensor]:
     """Return inputs [n, ...] and labels int64 [n]."""
     inputs, labels = _dataset(records, name) if isinstance(records, Dataset) else _pair(records, name)
     check_labels(labels, len(inputs), name)
-    if len(labels) < _FEWEST:
-        raise UserError(f"{name}: found {len(labels)} records, allowed at least {_FEWEST}")
+    if len(labels) < FEWEST:
+        raise UserError(f"{name}: found {len(labels)} records, allowed at least {FEWEST}")
     if inputs.is_floating_point() and not bool(inputs.isfinite().all()):
         raise UserError(f"{name}: found inputs that are not finite, allowed numbers")
     return inputs.detach().cpu(), labels.detach().cpu().long()

@@ -19,14 +19,13 @@ from privprune.attacks.membership import Outputs, Shadows
 from privprune.auditing.answers import Answers
 from privprune.auditing.comma_separated import read_columns
 from privprune.auditing.queries import are_probabilities, as_logits
-from privprune.auditing.records import check_classes, check_labels
+from privprune.auditing.records import FEWEST, check_classes, check_labels
 from privprune.auditing.shadows import LEAST
 from privprune.errors import UserError, shown
 
 Arrays = Mapping[str, NDArray[Any]]
 ANSWERS = ("logits", "probabilities")
 NAMES = (*ANSWERS, "labels", "members", "shadow_logits", "shadow_probabilities", "shadow_members")
-_FEWEST = 20  # members, and non-members, as for `audit`
 
 
 def read_scores(path: Path) -> Answers:
@@ -46,8 +45,8 @@ def read_scores(path: Path) -> Answers:
     members = _flags(arrays["members"], (len(labels),), f"{path}: members")
     counts = (int(members.sum()), int((~members).sum()))
     for name, count in zip(("members", "non-members"), counts, strict=True):
-        if count < _FEWEST:
-            raise UserError(f"{path}: members: found {count} {name}, allowed at least {_FEWEST}")
+        if count < FEWEST:
+            raise UserError(f"{path}: members: found {count} {name}, allowed at least {FEWEST}")
     order = torch.cat([members.nonzero()[:, 0], (~members).nonzero()[:, 0]])
     labels = labels.long()[order]
     outputs = Outputs(answers[order], labels, torch.arange(len(labels)))

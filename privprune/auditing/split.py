@@ -15,7 +15,7 @@ from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionA
 from privprune.attacks.inversion.checks.not_beaten import not_beaten_by
 from privprune.attacks.inversion.checks.twice_the_budget import unchanged_by_twice_the_budget
 from privprune.auditing.edge import DividedImages, Prepare, divide_images, has_gradient, read_images, threat_model
-from privprune.auditing.queries import device_of, evaluating, seeded
+from privprune.auditing.queries import device_of, evaluating, in_words, seeded
 from privprune.auditing.report import finish
 from privprune.auditing.settings import SplitSettings, check_seed
 from privprune.auditing.split_report import SplitReport
@@ -93,7 +93,7 @@ def audit_split(
         name=name,
         seed=seed,
         settings=settings,
-        source=f"a {type(edge).__name__} of {sum(value.numel() for value in edge.parameters()):,} parameters",
+        source=in_words(edge),
         image_shape=tuple(pixels.shape[1:]),
         feature_shape=feature_shape,
         random=threat.random,

@@ -91,7 +91,7 @@ def _piece(clause: ClauseAnswer, paper: Paper) -> AnswerPiece:
     """Return the numbers of the part that has the clause's finding, and how the other parts came out."""
     telling = next((one for one in clause.parts if one.finding == clause.finding), clause.parts[0])
     written = [
-        words.format(number=_number(result), of=_label(result.comparison.of[0], paper), against=_against(result, paper))
+        words.format(number=_number(result), of=paper.labels[result.comparison.of[0]], against=_against(result, paper))
         for words, result in zip(clause.clause.words, _results(telling), strict=True)
     ]
     others = Counter(one.finding for one in clause.parts if one is not telling)
@@ -120,12 +120,8 @@ def _number(result: ComparisonResult) -> str:
     return f"{number}{sign}{bracket}{interval}"
 
 
-def _label(name: str, paper: Paper) -> str:
-    return paper.labels[name]
-
-
 def _against(result: ComparisonResult, paper: Paper) -> str:
-    return _label(result.comparison.against, paper) if result.comparison.against else ""
+    return paper.labels[result.comparison.against] if result.comparison.against else ""
 
 
 def _facts(answer: Answer, evaluation: Evaluation, paper: Paper) -> list[tuple[str, str]]:
@@ -181,7 +177,7 @@ def _open(one: PartAnswer, paper: Paper) -> str:
         return ""
     reasons = [(result, result.reason) for result in one.shown if result.reason and result.finding != "supported"]
     return "; ".join(
-        f"{_against(result, paper) or _label(result.comparison.of[0], paper)}: {why}" for result, why in reasons
+        f"{_against(result, paper) or paper.labels[result.comparison.of[0]]}: {why}" for result, why in reasons
     )
 
 

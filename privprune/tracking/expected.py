@@ -8,10 +8,10 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.files import read_json
 from privprune.records import read_records
-from privprune.tracking.from_cells import CELL, cell_of, runs_of_cells
+from privprune.tracking.from_cells import cell_of, runs_of_cells
 from privprune.tracking.from_records import run_of_record
 from privprune.tracking.from_reports import run_of_figures, run_of_verdicts
-from privprune.tracking.runs import TrackedRun, key
+from privprune.tracking.runs import CELL, TrackedRun, key
 from privprune.verdicts import CROSS, Evaluation
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.tracking.database import database, local_store, lock, usable
 from privprune.tracking.expected import expected_runs
-from privprune.tracking.runs import TrackedRun
+from privprune.tracking.runs import CELL, TrackedRun
 from privprune.tracking.store import FINGERPRINT, Store, StoredRun, describe, fitting_tags, without_password
 
 LIVE = "privprune.live"
@@ -118,7 +118,7 @@ def _write(store: Store, experiment: str, run: TrackedRun, around: dict[str, str
     """Write one run, its fingerprint last, and return its identifier."""
     source = {"mlflow.source.type": "LOCAL", "mlflow.source.name": f"stages/{run.stage}.py"}
     note = {"mlflow.note.content": f"`dvc repro {run.stage}@{run.cell or run.paper}` makes what this run shows."}
-    if run.kind == "cell":  # no stage of its own
+    if run.kind == CELL:  # no stage of its own
         source, note = {}, {"mlflow.note.content": "All that was measured on this cell; its stages are nested below."}
     identifier = store.begin(
         experiment, run.name, run.identity | around | source | note | {KEY: run.key}, run.seconds or 0

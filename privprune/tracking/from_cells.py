@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from privprune.records import MAKING, Record
-from privprune.tracking.from_records import check_points, failed_checks, flat_settings, parameters_of
-from privprune.tracking.runs import MetricPoint, TrackedRun, canonical, fingerprint_of, key
+from privprune.tracking.from_records import check_points, data_of, failed_checks, flat_settings, parameters_of
+from privprune.tracking.runs import CELL, MetricPoint, TrackedRun, canonical, fingerprint_of, key
 from privprune.verdicts import Evaluation, headline_numbers
 from privprune.verdicts.cell_of_record import attacked_cell, deployed_cell
-
-CELL = "cell"  # the stage of such a run, as the tags say
 
 
 def cell_of(record: Record) -> str:
@@ -61,13 +59,12 @@ def _run(made: Record, about: list[Record], numbers: Mapping[str, float], role: 
     tags = {"failed_checks": "; ".join(failed) or "none", "role": role or "none"}
     place = (made.suite, made.paper, CELL, made.cell)
     content = canonical([[(point.name, point.value) for point in points], parameters, tags])
-    data = (made.data["name"], made.data["fingerprint"]) if {"name", "fingerprint"} <= set(made.data) else None
     return TrackedRun(
         *place,
         parameters=parameters,
         points=points,
         tags=tags,
-        data=data,
+        data=data_of(made),
         artifacts={},
         fingerprint=fingerprint_of(key(*place), content),
     )

@@ -32,12 +32,18 @@ def run_of_record(record: Record, reports_folder: Path, data_folder: Path) -> Tr
         parameters=parameters_of(record),
         points=[*_record_points(record), *([MetricPoint("seconds", seconds)] if seconds is not None else [])],
         tags=_tags(record) | {name: _text(value) for name, value in timing.items() if name != "seconds"},
-        data=(record.data["name"], record.data["fingerprint"]) if {"name", "fingerprint"} <= set(record.data) else None,
+        data=data_of(record),
         artifacts={path: ""} | dict.fromkeys(sorted(panels), "panels"),
         fingerprint=fingerprint_of(key(*place), canonical(content)),
         seconds=seconds,
         pictures={f"panels/{_file(label)}.png": _decoded(panel, path) for label, panel in record.panels.items()},
     )
+
+
+def data_of(record: Record) -> tuple[str, str] | None:
+    """Return name and fingerprint of the dataset, None for a record without."""
+    found = (record.data.get("name", ""), record.data.get("fingerprint", ""))
+    return found if all(found) else None
 
 
 def _panels(record: Record, data_folder: Path) -> Iterable[Path]:

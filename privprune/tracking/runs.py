@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+CELL = "cell"  # what stands as the stage of the run of a whole cell
+
 
 @dataclass(frozen=True)
 class MetricPoint:
@@ -56,12 +58,12 @@ class TrackedRun:
 
         Sorted by name, the stages of a cell follow it.
         """
-        return self.cell if self.kind == "cell" else f"{self.cell or self.paper}/{self.stage}"
+        return self.cell if self.kind == CELL else f"{self.cell or self.paper}/{self.stage}"
 
     @property
     def kind(self) -> str:
         """Return what the run is of: a whole `cell`, one `stage` of it, or a `paper`, of which it judges or draws."""
-        return "cell" if self.stage == "cell" else "stage" if self.cell else "paper"
+        return CELL if self.stage == CELL else "stage" if self.cell else "paper"
 
     @property
     def key(self) -> str:

@@ -181,7 +181,7 @@ def test_probabilities_and_logits_give_the_same_ranking(tmp_path: Path) -> None:
 
 CSV = {
     "an unknown column": ("label,member,logit_0,logit_1,loss\n0,1,1,2,3\n", "found the column 'loss'"),
-    "a column twice": ("label,label,member,logit_0,logit_1\n0,0,1,1,2\n", "found the column 'label' twice"),
+    "a column twice": ("label,label,member,logit_0,logit_1\n0,0,1,1,2\n", "line 1: found the column 'label' twice"),
     "a class left out": ("label,member,logit_0,logit_2\n0,1,1,2\n", "logit_1: missing"),
     "a value too few": ("label,member,logit_0,logit_1\n0,1,1\n", "line 2: found 3 values, allowed 4"),
     "a word": ("label,member,logit_0,logit_1\n0,yes,1,2\n", "line 2: found 'yes', allowed a number, true or false"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from contrast import contrast
+from locations import ROOT
 from test_report import HOSTILE, Page, page, rows, written
 
 from privprune.published import METHODS, attack_label, load, method_label, names
@@ -138,7 +139,7 @@ def test_a_method_is_called_by_its_name_everywhere_on_the_page(written: str) -> 
     assert not {"nasr", "DP", "No_defense", "Early stop"} & cells
 
 
-@pytest.mark.parametrize("path", sorted(Path("reports").glob("*/index.html")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*/index.html")), ids=lambda path: path.parent.name)
 def test_pages_in_git_are_small(path: Path) -> None:
     """A page takes at most 1.5 MB, its pictures included."""
     assert path.stat().st_size < MEGABYTES * 1e6

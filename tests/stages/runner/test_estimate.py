@@ -105,10 +105,10 @@ def test_the_device_is_that_of_the_suite(
 
 
 def test_the_paper_suite_has_no_estimate_of_years() -> None:
-    """From the laptop suite, measured on a CPU, some stages have one, under a year in all, and none on a GPU."""
+    """What the suites measured on a CPU says of it is under a year in all, and nothing of a GPU."""
     seconds, machines = estimated(PAPER.parents[1], SUITE, *STAGES)
-    assert machines == ["laptop on a CPU with 2 cores"]
-    assert 0 < sum(seconds.values()) < 365 * 24 * 3600
+    assert all(machine.endswith(" on a CPU with 2 cores") for machine in machines)
+    assert sum(seconds.values()) < 365 * 24 * 3600
     assert estimated(PAPER.parents[1], SUITE, *STAGES, device=lambda: "cuda") == ({}, [])
 
 
