@@ -153,7 +153,7 @@ class _PlainConstructor(SafeConstructor):
             raise _refused(node, f"found {_quoted(node)}, allowed a number of at most {_LONGEST_NUMBER} characters")
         try:
             return super().construct_object(node, deep=deep)
-        except (ValueError, KeyError):  # `0x_`, `!!int x`, `!!bool x`
+        except (ValueError, LookupError):  # `0x_`, `!!int x`, `!!bool x`, `!!int ""`
             raise _refused(node, f"found {_quoted(node)}, allowed {_NUMBERS.get(node.tag, 'another value')}") from None
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:

@@ -1,9 +1,13 @@
 """Reading YAML files as plain data, and the line in which each mistake is reported."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from locations import ROOT, TINY
 
 from privprune import yaml_file
@@ -66,6 +70,10 @@ PLACED = {  # what the parser or the constructor stumbles over -> the message be
     "no integer": ("b: 1\na: !!int x", "found 'x', allowed an integer in line 2, column 4"),
     "no float": ("a: !!float x", "found 'x', allowed a number in line 1, column 4"),
     "no boolean": ("a: !!bool x", "found 'x', allowed true or false in line 1, column 4"),
+    "empty integer": ('a: !!int ""', "found '', allowed an integer in line 1, column 4"),
+    "empty float": ('a: !!float ""', "found '', allowed a number in line 1, column 4"),
+    "empty boolean": ('a: !!bool ""', "found '', allowed true or false in line 1, column 4"),
+    "sign without digits": ("a: !!int +", "found '+', allowed an integer in line 1, column 4"),
     "no digits": ("a: 0x_", "found '0x_', allowed an integer in line 1, column 4"),
     "point without digits": ("a: ._", "found '._', allowed a number in line 1, column 4"),
     "long integer": ("a: " + "9" * 5000, f"found '{'9' * 56}..., allowed a number of at most 100 characters in line 1"),
@@ -105,6 +113,23 @@ def test_whatever_yaml_can_say_ends_in_one_line_within_a_second(kind: str, tmp_p
     assert str(refused.value).startswith(f"{path}: not readable as YAML, {line}")
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) <= 500
+
+
+SCALARS = st.text("+-_.:0179abefinoxNE ", max_size=6) | st.text(max_size=4)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    tag=st.sampled_from(("!!int ", "!!float ", "!!bool ", "!!null ", "!!str ", "!!seq ", "!!map ", "")), text=SCALARS
+)
+def test_any_text_behind_any_tag_is_a_value_or_one_line(tag: str, text: str, tmp_path_factory: Any) -> None:
+    """No text that a tag calls a number, true, false, null or a container ends in a traceback."""
+    path = Path(tmp_path_factory.getbasetemp()) / "tagged.yaml"
+    path.write_text(f"a: {tag}{json.dumps(text)}\n")
+    try:
+        assert list(load_yaml(path)) == ["a"]
+    except UserError as refused:
+        assert str(refused).startswith(f"{path}: not readable as YAML, ")
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
