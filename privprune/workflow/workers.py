@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
@@ -73,7 +74,7 @@ def _run_forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
     connections, processes = [], []
     for _ in range(workers):
         receiving, sending = context.Pipe(duplex=False)
-        process = context.Process(target=_serve, args=(work, jobs, next_job, sending), daemon=True)
+        process = context.Process(target=_serve, args=(work, jobs, next_job, sending, os.getpid()), daemon=True)
         process.start()
         sending.close()
         connections.append(receiving)
@@ -106,10 +107,12 @@ def _collect(connections: Sequence[Connection], jobs: int) -> list[Any]:
     return results
 
 
-def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], next_job: Any, connection: Connection) -> None:
+def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], next_job: Any, connection: Connection, parent: int) -> None:
     """Take jobs and send their results, until no job is left."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before
+            return
     torch.set_num_threads(1)
     try:
         while True:

@@ -24,6 +24,7 @@ PARAMS = Path("params.yaml")
 DATA = Path("data")
 REPORTS = Path("reports")
 END_WITH_PARENT = "PRIVPRUNE_END_WITH_PARENT"  # set where stages run side by side, see `end_with_parent`
+_DVC_STAGE = "DVC_STAGE"  # set by DVC for the commands of stages
 
 Result = TypeVar("Result")
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -45,8 +46,12 @@ def end() -> NoReturn:
 
 
 def end_with_parent() -> None:
-    """Where `END_WITH_PARENT` is set, let the system end this process when its parent ends, for whatever reason."""
-    if os.environ.get(END_WITH_PARENT) and sys.platform == "linux":
+    """Let the system end this process with its parent, however that ends, where DVC or `stages.parallel` is that.
+
+    Left behind, it would go on beside the stage that the next `dvc repro` starts, in the same folders.
+    """
+    of_another = os.environ.get(END_WITH_PARENT) or os.environ.get(_DVC_STAGE)
+    if of_another and sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 

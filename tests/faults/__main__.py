@@ -32,6 +32,7 @@ KINDS: dict[str, Callable[[Bench], Iterator[Outcome]]] = {
     "files": full_disk.files,
     "disk": full_disk.disks,
     "serial": kills.serial,
+    "leader": kills.leader,
     "parallel": kills.side_by_side,
     "cluster": kills.worker,
     "reader": suite_reader.mutated,

@@ -18,6 +18,7 @@ SUITE = ROOT / "tests" / "suites" / "faults.yaml"
 RESULTS = ("data", "reports")
 TEMPORARY, WHOLE = "the temporary folder", "the whole clone"
 _DAMAGED_NOTES = "Unable to read RWLock-file"  # then docs/troubleshooting.md says to remove that file
+_LONGEST = 200  # characters of what a run said; its end says why
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -196,7 +197,8 @@ class Bench:
         said = ended.line or lines[-1]
         for folder in (clone.folder, clone.folder.resolve(), self.folder):
             said = said.replace(f"{folder}/", "")
-        return f"status {ended.status}, `{re.sub('[`|]', '/', said)[:160]}`"
+        said = re.sub(r"\b[0-9a-f]{64}\b", "<digest>", re.sub("[`|]", "/", said))
+        return f"status {ended.status}, `{said if len(said) <= _LONGEST else f'{said[:60]}...{said[63 - _LONGEST :]}'}`"
 
 
 def _ended(process: Running) -> Ended:

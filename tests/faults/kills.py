@@ -27,6 +27,11 @@ def serial(bench: Bench) -> Iterator[Outcome]:
     yield _killed(bench, "`dvc repro`, with its stage", lambda clone: bench.start(clone, _OFTEN))
 
 
+def leader(bench: Bench) -> Iterator[Outcome]:
+    """Kill the process of DVC alone: the stage that it has started must end by itself."""
+    yield _killed(bench, "`dvc repro`, without its stage", lambda clone: bench.start(clone, _OFTEN), alone=True)
+
+
 def side_by_side(bench: Bench) -> Iterator[Outcome]:
     """Kill the process that runs stages side by side, alone: what it has started must end by itself."""
 
