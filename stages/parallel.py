@@ -25,6 +25,7 @@ from privprune.datasets.sources import DataFolders
 from privprune.errors import UserError
 from privprune.report.timings import duration
 from privprune.yaml_file import load_yaml
+from stages.harness.kept_lock import restore_lock
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, report_mistakes
 from stages.runner import dvc_adapter
 from stages.runner.cluster import check_cache, cluster
@@ -79,6 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if busy:
         raise UserError(f"{busy[0]} runs stages in this folder: wait for it or end it, and run again")
     remove_damaged_notes()
+    restore_lock()
     status = _dvc_repro("--single-item", "check", quiet=True)
     if status:
         return status

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from privprune.errors import UserError
+from stages.harness.kept_lock import keep_lock
 
 PARAMS = Path("params.yaml")
 DATA = Path("data")
@@ -66,6 +67,8 @@ def report_mistakes(work: Callable[[], Result]) -> Result:
     """Do the work of a stage and return its result; a UserError is printed in one line and ends it with status 1."""
     end_with_parent()
     try:
+        if os.environ.get(_DVC_STAGE):
+            keep_lock()
         return work()
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)

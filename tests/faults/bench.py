@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from stages.harness.kept_lock import restore_lock
 from tests.support.clones import FORKED, ROOT, Clone
 
 SUITE = ROOT / "tests" / "suites" / "faults.yaml"
 RESULTS = ("data", "reports")
 TEMPORARY, WHOLE = "the temporary folder", "the whole clone"
-_DAMAGED_NOTES = "Unable to read RWLock-file"  # then docs/troubleshooting.md says to remove that file
+# What a run says of files that `kill -9` has cut off -> what docs/troubleshooting.md says to do
+_REPAIRS: dict[str, Callable[[Path], object]] = {
+    "Unable to read RWLock-file": lambda clone: (clone / ".dvc" / "tmp" / "rwlock").unlink(),
+    "'./dvc.lock' validation failed": restore_lock,
+    "error: dvc.lock: found a file that is cut off": restore_lock,
+}
 _LONGEST = 200  # characters of what a run said; its end says why
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -100,7 +106,7 @@ class Bench:
         sizes: the parts of the space that a run needs which a full disk leaves free.
         addresses: limits of the address space, in GB; torch alone takes about 3.
         random: draws the moments of kills.
-        repaired: how often `.dvc/tmp/rwlock` had to be removed, as docs/troubleshooting.md says.
+        repaired: how often a file of DVC had to be repaired, as docs/troubleshooting.md says.
         seconds: how long an undisturbed run takes.
         expected: what it makes, path -> checksum.
 
@@ -147,10 +153,11 @@ class Bench:
         return _ended(self.start(clone, around))
 
     def again(self, clone: Clone, ended: Ended, around: Around = UNDISTURBED) -> Ended:
-        """Do what docs/troubleshooting.md says where a kill has left DVC's notes damaged, and run again."""
-        if _DAMAGED_NOTES not in ended.output:
+        """Do what docs/troubleshooting.md says where a kill has cut off a file of DVC, and run again."""
+        said = [sign for sign in _REPAIRS if ended.status and sign in ended.output]
+        if not said:
             return ended
-        (clone.folder / ".dvc" / "tmp" / "rwlock").unlink()
+        _REPAIRS[said[0]](clone.folder)
         self.repaired += 1
         return self.run(clone, around)
 

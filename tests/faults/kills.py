@@ -65,7 +65,7 @@ def _killed(bench: Bench, what: str, start: Callable[[Clone], Running], *, alone
     where = ", ".join(f"{stage} {count}" for stage, count in during.most_common())
     by_hand = bench.repaired - repaired
     found = problem or f"same bytes each of the {compared} times that a run reached its end"
-    found += f"; {by_hand} times after `rm .dvc/tmp/rwlock`, as docs/troubleshooting.md says" if by_hand else ""
+    found += f"; {by_hand} times after a file of DVC was repaired, as docs/troubleshooting.md says" if by_hand else ""
     return Outcome(FAULT, f"{what}, killed {kills} times (during: {where})", EXPECTED, found, passed=not problem)
 
 
