@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -51,11 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; None for those of this process.
 
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # without UTF-8: escapes, not an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         COMMANDS[options.command](options)
+        sys.stdout.flush()
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever reads what is printed, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 

@@ -1,6 +1,7 @@
 """The stages of the workflow, one small script each; `dvc.yaml` says what each reads and writes."""
 
 import gc
+import io
 import sys
 
 from stages.harness.out_of_space import report_exception
@@ -8,6 +9,9 @@ from stages.harness.records_stage import end_with_parent
 
 # Importing torch makes a million objects that live until the end: each search of them for garbage takes 0.1 s.
 gc.set_threshold(50_000, 20, 100)
+
+if isinstance(sys.stdout, io.TextIOWrapper):  # without UTF-8: escapes, not an error
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 end_with_parent()  # before torch is imported, which takes seconds
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -97,3 +98,31 @@ def test_a_mistake_is_one_line(
     assert printed.err.startswith(f"error: {file}: ")
     assert printed.err.count("\n") == 1
     assert not printed.out
+
+
+PRINTING = """
+import sys
+from privprune import command_line
+command_line.COMMANDS["methods"] = lambda _: print("\\U0001f332" * 100_000)
+sys.exit(command_line.main(["methods"]))
+"""
+
+
+@pytest.mark.parametrize("code", [PRINTING, "import stages; print('\\U0001f332')"], ids=["command", "stage"])
+def test_a_terminal_without_a_sign_gets_its_escape(code: str) -> None:
+    """Where standard output cannot encode a name, the command and the stages print an escape and go on."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False, cwd=ROOT)  # noqa: S603
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(rb"\U0001f332")
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command() -> None:
+    """`privprune methods | head -1` prints no traceback."""
+    command = [sys.executable, "-c", PRINTING]
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    assert (running.stderr.read(), running.wait()) == (b"", 1)
+    running.stderr.close()

@@ -84,7 +84,12 @@ def read_dataset(name: str, source: Source) -> Dataset:
 
 
 def _records(info: DatasetInfo, source: Source) -> Dataset:
-    raw = info.read(source)
+    try:
+        raw = info.read(source)
+    except OSError as failure:
+        if failure.filename is None:
+            raise
+        raise UserError(f"{failure.filename}: could not be read, {failure.strerror}") from failure
     images = raw.images
     if isinstance(images, ImageFiles):
         pixels: Tensor | FolderImages = FolderImages(images.root, images.files, side=images.side)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from privprune.datasets.catalogue import DATASETS, data_state
-from privprune.datasets.prepare import read_dataset
+from privprune.datasets.prepare import _records, read_dataset
+from privprune.datasets.raw import RawDataset
 from privprune.datasets.sources import DataFolders, Source, weights_file, weights_state
 from privprune.errors import UserError
 
@@ -76,3 +81,31 @@ def test_the_new_folder_of_weights_comes_first(tmp_path: Path) -> None:
         path.parent.mkdir()
         path.touch()
     assert weights_file(tmp_path, "net.pth") == new
+
+
+FAILURES = (PermissionError(errno.EACCES, "x"), OSError(errno.EIO, "x"), NotADirectoryError(errno.ENOTDIR, "x"))
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda one: errno.errorcode[one.errno])
+def test_what_the_disk_refuses_is_said_in_one_line(tmp_path: Path, failure: OSError) -> None:
+    """A file or a folder of a set that cannot be read, whatever the system says of it, is named."""
+    assert failure.errno is not None
+    words = os.strerror(failure.errno)
+
+    def refuse(_: Source) -> RawDataset:
+        raise type(failure)(failure.errno, words, "data/some file")
+
+    with pytest.raises(UserError, match=f"^data/some file: could not be read, {words}$"):
+        _records(replace(DATASETS["digits"], read=refuse), Source((tmp_path,), tmp_path, "as_found"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "imagenet", "orl-faces", "veri776"])
+def test_a_folder_without_the_right_to_read_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    """The system's own refusal, where the tests are not root's."""
+    folder = tmp_path / DATASETS[name].source.paths[0]
+    folder.mkdir(parents=True)
+    folder.chmod(0)
+    with pytest.raises(UserError, match=re.escape(str(folder))):
+        read_dataset(name, Source((tmp_path,), tmp_path, "as_found"))
+    folder.chmod(0o755)
