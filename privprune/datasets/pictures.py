@@ -23,7 +23,7 @@ SUFFIXES = {  # of Pillow's formats
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
 }
-_FORMATS = (*SUFFIXES, "MPO")  # MPO: JPEG files of phones, with a second picture behind the first
+_FORMATS = tuple(SUFFIXES)  # JPEG reads the MPO files of phones, with a second picture behind the first, too
 _SHARPER = 2  # a JPEG file may be decoded at half or less of its size, as long as that is so many times the record's
 _BACKGROUND = "white"
 _UPRIGHT = {  # orientation of the EXIF data -> what makes the picture upright
