@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def local_store(root: Path) -> str:
 def database(uri: str) -> Path | None:
     """Return the file of a SQLite store, None for other stores."""
     match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
-    return Path(unquote(match[1])).resolve() if match else None
+    return Path(os.path.realpath(unquote(match[1]))) if match else None  # `resolve` fails where links are a circle
 
 
 @contextlib.contextmanager
@@ -70,6 +71,8 @@ def usable(path: Path | None) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    if path is not None and path.is_dir():
+        raise UserError(f"{path}: found a folder, allowed MLflow's database: move the folder away, and run again")
     try:
         yield
     except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as failure:

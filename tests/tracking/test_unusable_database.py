@@ -87,6 +87,34 @@ def test_a_database_that_can_be_made_again_may_be_removed(kind: str, root: Path)
     assert path.exists()
 
 
+PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (Path.mkdir, "{}: found a folder, allowed MLflow's database: move the folder away, and run again"),
+    "a link to nowhere": (
+        lambda path: path.symlink_to(path.parent / "no" / "mlflow.db"),
+        "{}/no/mlflow.db.lock: could not be written, No such file or directory",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_what_is_no_file_in_its_place_is_said(kind: str, root: Path) -> None:
+    """A folder and a link to nowhere end in one line, too."""
+    path = root / "mlflow.db"
+    path.unlink()
+    put, line = PLACES[kind]
+    put(path)
+    with pytest.raises(UserError) as told:
+        fill(root / "reports" / "tiny" / "records", local_store(root), root)
+    assert str(told.value) == line.format(path if "nowhere" not in kind else root)
+
+
+def test_a_link_to_itself_is_replaced(root: Path) -> None:
+    """It holds nothing, and does not end in a traceback."""
+    (root / "mlflow.db").unlink()
+    (root / "mlflow.db").symlink_to("mlflow.db")
+    assert fill(root / "reports" / "tiny" / "records", local_store(root), root).added
+
+
 def test_a_locked_database_is_not_to_be_removed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program writes to it."""
     monkeypatch.setattr("privprune.tracking.store.SECONDS_TO_ANSWER", 0)
