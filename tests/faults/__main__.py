@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[[Bench], Iterator[Outcome]]] = {
     "odd-path": other_places.odd_path,
     "home": other_places.home_and_temporary_folder,
     "user": other_places.another_user,
+    "line-ends": other_places.line_ends,
     "environment": interpreters.environment,
     "cores": interpreters.cores,
     "python": interpreters.versions,

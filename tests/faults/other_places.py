@@ -1,4 +1,4 @@
-"""Another user, a home and a temporary folder elsewhere, and a path that is not plain."""
+"""Another user, a home and a temporary folder elsewhere, line ends of Windows, and a path that is not plain."""
 
 from __future__ import annotations
 
@@ -66,6 +66,22 @@ def home_and_temporary_folder(bench: Bench) -> Iterator[Outcome]:
         ended = bench.run(clone, Around(environment=environment))
         yield bench.judged("HOME and TMPDIR", f"HOME={home}, TMPDIR={temporary}", clone, ended)
         bench.remove(clone)
+
+
+def line_ends(bench: Bench) -> Iterator[Outcome]:
+    """Run in a git clone with `core.autocrlf=true`, which turns line ends into those of Windows where it may."""
+    origin = bench.fresh("origin")
+    folder = origin.folder.parent.parent / "clone" / "privprune"
+    git = shutil.which("git") or "git"
+    for command in (
+        ("-C", origin.folder, "add", "--all"),
+        ("-C", origin.folder, "-c", "user.name=x", "-c", "user.email=x", "commit", "--quiet", "--message", "x"),
+        ("clone", "--quiet", "-c", "core.autocrlf=true", origin.folder, folder),
+    ):
+        subprocess.run([git, *command], check=True)  # noqa: S603 (git itself)
+    clone = Clone(folder)
+    yield bench.judged("line ends", "in a git clone with `core.autocrlf=true`", clone, bench.run(clone))
+    bench.remove(origin)
 
 
 def odd_path(bench: Bench) -> Iterator[Outcome]:
