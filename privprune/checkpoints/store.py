@@ -25,6 +25,7 @@ from urllib.parse import quote
 import torch
 
 from privprune.checkpoints.state import capture, restore
+from privprune.errors import UserError
 from privprune.files import write_bytes
 
 Result = TypeVar("Result")
@@ -67,8 +68,7 @@ class Checkpoints:
             result: Result = stored[0]
             return result
         result = work()
-        if self.folder is not None and self._is_long:
-            self._write(part, (result,))
+        if self.folder is not None and self._is_long and self._write(part, (result,)):
             shutil.rmtree(self.within(part).path, ignore_errors=True)
         return result
 
@@ -128,11 +128,17 @@ class Checkpoints:
         content_read: tuple[Any, ...] = torch.load(io.BytesIO(content[_DIGEST:]), weights_only=False)
         return content_read
 
-    def _write(self, name: str, content: tuple[Any, ...]) -> None:
+    def _write(self, name: str, content: tuple[Any, ...]) -> bool:
+        """Store something; returns whether that was possible. Without it the work goes on, and a kill costs more."""
         buffer = io.BytesIO()
         torch.save(content, buffer)
         written = buffer.getvalue()
-        write_bytes(self._file(name), hashlib.sha256(written).digest() + written)
+        try:
+            write_bytes(self._file(name), hashlib.sha256(written).digest() + written)
+        except UserError as refused:
+            logging.getLogger(__name__).warning("warning: %s; the work goes on without this checkpoint", refused)
+            return False
+        return True
 
 
 def _quoted(name: str) -> str:

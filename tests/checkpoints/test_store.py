@@ -11,6 +11,7 @@ from interruption import KilledError
 
 from privprune.checkpoints import store as module
 from privprune.checkpoints.store import NONE, Checkpoints, checkpoints_in
+from privprune.errors import UserError
 
 
 class Stage:
@@ -146,3 +147,23 @@ def test_a_failed_stage_resumes(tmp_path: Path) -> None:
     with pytest.raises(IndexError):
         stage(1, [])
     assert stage(2, [0]) == 1
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stage goes on to its end, says so in one line, and keeps what was stored before."""
+    stage = Stage(tmp_path / "stage")
+    stage.run(killed_at="part/one 2")
+    stored = stage.files()
+
+    def full(target: Path, _: bytes) -> None:
+        raise UserError(f"{target}: could not be written, No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_bytes", full)
+        assert stage.run(killed_at="two 1") == [*ALL[2:3], *ALL[3:4]]
+        assert stage.files() == stored
+        assert caplog.messages[0].endswith("No space left on device; the work goes on without this checkpoint")
+        assert stage.run() == ALL[2:]
+    assert not stage.folder.exists()
