@@ -35,7 +35,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     with _write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        temporary = temporary_folder(target)
         try:
             yield temporary
             temporary.chmod(0o755)
@@ -44,6 +44,41 @@ def new_folder(target: Path) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def temporary_folder(target: Path) -> Path:
+    """Make an empty folder beside the target, named after it and this process; the caller moves or removes it.
+
+    What killed processes have left of the same target is removed.
+    """
+    _remove_leftovers(target)
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}.{os.getpid()}-", dir=target.parent))
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files and folders of a target whose process has ended, as `kill -9` leaves them."""
+    temporary = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(-\w+)?")
+    for path in target.parent.iterdir():
+        found = temporary.fullmatch(path.name)
+        if found is None or _runs(int(found[1])):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process runs; on Windows, where asking would end it, True."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # it is another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def write_text(target: Path, text: str) -> None:
@@ -65,6 +100,7 @@ def write_bytes(target: Path, content: bytes) -> None:
     """
     with _write_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
         temporary = target.parent / f".{target.name}.{os.getpid()}"
         try:
             temporary.write_bytes(content)

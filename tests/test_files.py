@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,29 @@ def test_a_place_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
             assert str(raised.value).startswith(f"{place}: could not be written, ")
     assert listing(tmp_path) == {"file": b""}
     shutil.rmtree(closed)
+
+
+@pytest.fixture
+def ended() -> int:
+    """Return the number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nobody is asked whether it runs")
+@pytest.mark.parametrize("write", [lambda target: write_bytes(target, b"new"), lambda target: filled(target, b"new")])
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, ended: int, write: Callable[[Path], None]) -> None:
+    """Half of a cell or of a file does not stay on the disk; what others write at this moment stays."""
+    left = (f".cell.{ended}", f".cell.{ended}-a1b2c3_4", f".cell.{10**30}")
+    stay = (f".cell.{os.getppid()}", f".cell-b.{ended}", f"cell.{ended}", f".cell.{ended}.json", ".cell.notes")
+    for name in (*left, *stay):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_bytes(b"half")
+    (tmp_path / f".cell.{ended}").rename(tmp_path / "folder")
+    (tmp_path / f".cell.{ended}").write_bytes(b"half")
+    write(tmp_path / "cell")
+    assert {path.name for path in tmp_path.iterdir()} == {"cell", "folder", *stay}
 
 
 def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import contextlib
 import http.client
 import shutil
 import socket
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from privprune.datasets.sources import DATA_VARIABLE
 from privprune.errors import UserError
+from privprune.files import temporary_folder
 
 STALLED = 60.0  # seconds without a byte after which a server is given up
 
@@ -38,7 +38,7 @@ def downloading(name: str, address: str, terms: str, layout: str, target: Path) 
     partial = None
     try:
         target.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target))
+        partial = temporary_folder(target / name)
         yield partial
         (target / layout).parent.mkdir(parents=True, exist_ok=True)
         (partial / layout).replace(target / layout)
