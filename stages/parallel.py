@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
     change of the suite or of the code makes stale.
 
     Raises:
-        UserError: another process runs stages in this folder.
+        UserError: another process runs stages in this folder, or the suite cannot be read.
 
     """
     busy = [] if arguments.dry_run else lock_holders()
@@ -81,11 +81,11 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{busy[0]} runs stages in this folder: wait for it or end it, and run again")
     remove_damaged_notes()
     restore_lock()
+    suite = load_yaml(PARAMS)  # before DVC reads it: its words for what is no YAML name no line
     status = _dvc_repro("--single-item", "check", quiet=True)
     if status:
         return status
     run_plan = plan(arguments.targets)
-    suite = load_yaml(PARAMS)
     earlier = seconds_before(list(run_plan.dependencies), str(suite.get("suite")), REPORTS)
     if arguments.dry_run:
         _print_dry_run(run_plan, suite, earlier, arguments.jobs)

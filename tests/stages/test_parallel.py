@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from privprune.errors import UserError
 from stages import parallel
 from stages.runner import worker_pool
 from stages.runner.resources import FreeResources
@@ -174,3 +176,14 @@ def test_zero_jobs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parallel._parser().parse_args(["--jobs", "0"])
     assert "found '0', allowed 1 or more" in capsys.readouterr().err
+
+
+def test_a_suite_that_is_no_yaml_is_refused_before_dvc_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC would end in words of its own, or never; the line names line and column."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parallel, "_dvc_repro", lambda *_, **__: pytest.fail("DVC was asked"))
+    Path("params.yaml").write_text("suite: 2024-13-45\n")
+    with pytest.raises(UserError, match=r"^params\.yaml: not readable as YAML, .* in line 1, column 8$"):
+        parallel._run(parallel._parser().parse_args([]))
