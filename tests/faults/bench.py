@@ -21,7 +21,7 @@ TEMPORARY, WHOLE = "the temporary folder", "the whole clone"
 # What a run says of files that `kill -9` has cut off -> what docs/troubleshooting.md says to do
 _REPAIRS: dict[str, Callable[[Path], object]] = {
     "Unable to read RWLock-file": lambda clone: (clone / ".dvc" / "tmp" / "rwlock").unlink(),
-    "'./dvc.lock' validation failed": restore_lock,
+    "'./dvc.lock' ": restore_lock,  # validation failed, or is invalid
     "error: dvc.lock: found a file that is cut off": restore_lock,
 }
 _LONGEST = 200  # characters of what a run said; its end says why
