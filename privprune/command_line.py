@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as `head`, has enough; nothing is left to write at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 1
@@ -134,8 +138,9 @@ def audit(scores: Path, out: Path, seed: int, name: str | None, mlflow: str | No
     from privprune.auditing import audit_scores  # noqa: PLC0415 (imports torch, which other commands need not)
 
     report = audit_scores(scores, seed=seed, name=name, mlflow=mlflow)
+    path = report.write(out)
     print(report)
-    print(f"\n{report.write(out)}: written")
+    print(f"\n{path}: written")
 
 
 def serve(folder: Path, host: str, port: int) -> None:

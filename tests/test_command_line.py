@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -73,6 +74,16 @@ def test_all_kinds_of_methods_are_listed(capsys: pytest.CaptureFixture[str]) -> 
     named = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("  ")}
     for name in ("cem", "soft_mask", "lira", "decoder", "gaussian", "lenet5", "digits"):
         assert named[name], name
+
+
+def test_a_reader_may_have_enough() -> None:
+    """Where nobody reads on, as after `| head -1`, the command ends well and prints no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "privprune.command_line", "methods"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)  # noqa: S603 (our own code)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_valid_suite(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
