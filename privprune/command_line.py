@@ -59,11 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         COMMANDS[options.command](options)
         sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as `head`, has enough; nothing is left to write at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as mistake:
         print(f"error: {mistake}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # whoever reads what is printed, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 
@@ -142,8 +141,9 @@ def audit(scores: Path, out: Path, seed: int, name: str | None, mlflow: str | No
     from privprune.auditing import audit_scores  # noqa: PLC0415 (imports torch, which other commands need not)
 
     report = audit_scores(scores, seed=seed, name=name, mlflow=mlflow)
+    path = report.write(out)
     print(report)
-    print(f"\n{report.write(out)}: written")
+    print(f"\n{path}: written")
 
 
 def serve(folder: Path, host: str, port: int) -> None:

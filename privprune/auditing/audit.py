@@ -76,7 +76,7 @@ def audit(
 
 
 def audit_scores(
-    path: Path,
+    path: str | Path,
     *,
     settings: AuditSettings | None = None,
     seed: int = 0,
@@ -99,6 +99,7 @@ def audit_scores(
         UserError: one line that begins with the file.
 
     """
+    path = Path(path)
     settings = settings or AuditSettings()
     check_seed(seed)
     answers = read_scores(path)

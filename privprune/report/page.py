@@ -22,6 +22,7 @@ from privprune.report.links import linked
 from privprune.report.literature import literature_parts
 from privprune.report.matrices import Matrix, matrix_part
 from privprune.report.own import Own, own_part
+from privprune.report.own_answers import own_sentences
 from privprune.report.papers import paper_view
 from privprune.report.run_summary import summary_lines
 from privprune.report.timings import Timings
@@ -141,10 +142,11 @@ def write(
 
 
 def _first(sections: Sequence[Section], own: Sequence[Own]) -> tuple[str, ...]:
-    """Return the sentences of the first paragraph: the answers in a word each; counts where nothing is asked."""
+    """Return the sentences of the first paragraph: the answers in short; counts where nothing is asked."""
     answered = [sentence for one in sections if (sentence := lead_sentence(one.evaluation, one.paper))]
     unasked = [_counts(one) for one in sections if not one.paper.questions]
-    return (*answered, *_stand_ins(sections), *unasked, *(_own_counts(one) for one in own))
+    ours = [sentence for one in own for sentence in own_sentences(one.evaluation)]
+    return (*answered, *_stand_ins(sections), *unasked, *ours)
 
 
 def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:

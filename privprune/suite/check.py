@@ -94,10 +94,8 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
             raise UserError(f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join(KEYS)}")
     _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
     absent = tuple(name for name in SECTIONS if name not in content)
-    if absent:
-        raise MissingKeysError([MissingAt(file, absent, SECTIONS)])
-    sections = {name: content[name] for name in SECTIONS}
-    if sections["device"] not in DEVICES:
+    sections = {name: content.get(name, "suite" if name == "suite" else {}) for name in SECTIONS}
+    if "device" in content and sections["device"] not in DEVICES:
         raise UserError(f"{file}: device: found {shown(sections['device'])}, allowed {', '.join(DEVICES)}")
     _check_names(sections, file)
     datasets, *cells, attacks, recognitions, deployments, _ = together(
@@ -106,7 +104,7 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
             partial(_attacks, sections, file),
             partial(_entries, RecogniseEntry, sections, "recognise", file),
             partial(_entries, DeployEntry, sections, "deploy", file),
-            partial(read_section, sections["evaluate"], file),
+            partial(_evaluation, absent, sections, file),
         ]
     )
     suite = Suite(
@@ -130,6 +128,13 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     identities = [cell for cell in suite.cells if suite.network(cell).reidentification is not None]
     check_section(sections["evaluate"], list(suite.cells), membership, inversion, file, identities)
     return suite
+
+
+def _evaluation(absent: tuple[str, ...], sections: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """Read `evaluate`, of a suite that has all its sections; else tell which it lacks, beside other missing keys."""
+    if absent:
+        raise MissingKeysError([MissingAt(file, absent, SECTIONS)])
+    return dict(read_section(sections["evaluate"], file))
 
 
 def _load_plugins(names: object, where: str) -> None:

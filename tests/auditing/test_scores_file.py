@@ -81,7 +81,7 @@ def test_a_file_gives_the_results_of_its_model(tmp_path: Path, kind: str) -> Non
         "shadow_logits": np.stack([answers(one, inputs) for one in trained])[:, mixed],
         "shadow_members": halves(len(labels), 4, 0).numpy()[:, mixed],
     }
-    of_file = audit_scores(write(tmp_path, kind, arrays), settings=SETTINGS).as_record()
+    of_file = audit_scores(str(write(tmp_path, kind, arrays)), settings=SETTINGS).as_record()
     assert of_model["attacks"].keys() == ATTACKS.keys()
     assert of_file["attacks"].keys() == ATTACKS.keys() - {"label_only_noisy"}
     for label in of_file["attacks"]:

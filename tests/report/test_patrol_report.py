@@ -64,7 +64,11 @@ def test_only_one_number_is_known_and_it_is_second_hand() -> None:
     assert "second-hand" in PATROL.numbers[0].flags[0]
     texts = [text for row in PATROL.rows for text in row.numbers.values()]
     assert texts.count(NOT_AVAILABLE) == len(texts) - 1
-    assert {row.dataset: len(row.numbers) for row in PATROL.rows} == {VEHICLES[0]: 5, CLASSES[0]: 4}
+    assert {row.dataset: len(row.numbers) for row in PATROL.rows} == {
+        VEHICLES[0]: 5,
+        "Photographs (ours)": 5,
+        CLASSES[0]: 4,
+    }
 
 
 def test_unknown_numbers_have_no_verdict(evaluation: Evaluation) -> None:

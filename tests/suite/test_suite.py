@@ -74,6 +74,13 @@ def many_missing(suite: Suite) -> None:
         drop(place)(suite)
 
 
+def sections_missing_too(suite: Suite) -> None:
+    """Leave out sections beside them."""
+    many_missing(suite)
+    for section in ("suite", "deploy", "evaluate"):
+        drop(section)(suite)
+
+
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown section": (
         put("harden_more", {}),
@@ -94,6 +101,13 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         (
             "4 keys are missing: datasets.digits.targets, harden.private.network.seeds, attack.base.resamples, "
             "attack.base.seed"
+        ),
+    ),
+    "keys and sections missing": (
+        sections_missing_too,
+        (
+            "7 keys are missing: datasets.digits.targets, harden.private.network.seeds, attack.base.resamples, "
+            "attack.base.seed, suite, deploy, evaluate"
         ),
     ),
     "section empty": (put("train", None), "train: found None, allowed a mapping, {} where there is nothing"),
