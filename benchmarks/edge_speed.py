@@ -1,15 +1,20 @@
-"""The edge of ResNet-18, dense and with 92 % of its parameters removed, on one thread in PyTorch and ONNX Runtime."""
+"""The edge of ResNet-18, dense and with 92 % of its parameters less, on one thread in PyTorch and ONNX Runtime.
+
+Two edges with random weights, of which one is narrowed alike in all layers; then, where the laptop suite has run, two
+that were trained, of which one was pruned by its masks (`benchmarks.trained_edges`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchmarks import trained_edges
 from benchmarks.measuring import Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.models import BlockNet, count_parameters
@@ -31,16 +36,20 @@ RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
 
 @dataclass(frozen=True)
 class Size:
-    """Size of the measurement: block after which the network is cut, image side in pixels, images per round, rounds."""
+    """Size of the measurement: block after which the network is cut, image side in pixels, images per round, rounds.
+
+    And that of the trained edges.
+    """
 
     cut: str
     pixels: int
     images: int
     rounds: int
+    trained: trained_edges.Size = field(default=trained_edges.FULL, kw_only=True)
 
 
 FULL = Size(CUT, pixels=256, images=10, rounds=9)
-QUICK = Size("block1", pixels=32, images=1, rounds=1)  # the exporter's time grows with the blocks
+QUICK = Size("block1", pixels=32, images=1, rounds=1, trained=trained_edges.QUICK)  # exporting takes longer by blocks
 
 
 def edge(width: float, cut: str = CUT) -> BlockNet:
@@ -72,10 +81,15 @@ def narrowed(cut: str = CUT) -> BlockNet:
 
 @on_one_thread
 def measure(size: Size) -> list[Result]:
-    """Compare the two edges on one thread."""
+    """Compare the two edges with random weights, then the two trained ones, on one thread."""
+    return [*_synthetic(size), *trained_edges.measure(size.trained)]
+
+
+def _synthetic(size: Size) -> list[Result]:
+    """Compare the dense edge with the narrowed one, both with random weights."""
     image = torch.rand(1, 3, size.pixels, size.pixels) * 2 - 1
-    edges = {"dense": edge(1.0, size.cut), "pruned": narrowed(size.cut)}
-    left = count_parameters(edges["pruned"]) / count_parameters(edges["dense"])
+    edges = {"dense": edge(1.0, size.cut), "narrowed": narrowed(size.cut)}
+    left = count_parameters(edges["narrowed"]) / count_parameters(edges["dense"])
     example = image.expand(2, -1, -1, -1)
     files = run_in_workers(  # forked: the exporter leaves a state that would crash later workers of this process
         lambda name: export(edges[name], example, ("images", "features"), OPSET), list(edges)
@@ -88,7 +102,7 @@ def measure(size: Size) -> list[Result]:
     times = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
     results = [_result(timing, runtime, 1 - left, size, times) for runtime in RUNTIMES]
     if any(result.reached == "no" for result in results):
-        missed = top_operators(sides["pruned, torch"])
+        missed = top_operators(sides["narrowed, torch"])
         results = [replace(one, note=f"{one.note}; {missed}") if one.reached == "no" else one for one in results]
     return results
 
@@ -108,11 +122,11 @@ def _often(run: Callable[[Any], object], image: object, images: int) -> None:
 
 
 def _result(timing: Timing, runtime: str, removed: float, size: Size, times: str) -> Result:
-    """Return how many times faster the pruned edge is in one runtime."""
-    dense, pruned = f"dense, {runtime}", f"pruned, {runtime}"
+    """Return how many times faster the narrowed edge is in one runtime."""
+    dense, narrow = f"dense, {runtime}", f"narrowed, {runtime}"
     measured = (
-        f"ResNet-18's edge of {BLOCKS[size.cut]}, one image of {size.pixels} x {size.pixels}, {RUNTIMES[runtime]}: "
-        f"dense against {100 * removed:.1f} % of the parameters removed"
+        f"ResNet-18's edge of {BLOCKS[size.cut]}, random weights, one image of {size.pixels} x {size.pixels}, "
+        f"{RUNTIMES[runtime]}: dense against uniformly narrowed, {100 * removed:.1f} % fewer parameters"
     )
-    note = f"{timing.spread(pruned, dense)}; an image: {times}; one thread"
-    return Result(NAME, measured, timing.times_faster(pruned, dense), "times", AIM, "higher", note)
+    note = f"{timing.spread(narrow, dense)}; an image: {times}; one thread"
+    return Result(NAME, measured, timing.times_faster(narrow, dense), "times", AIM, "higher", note)

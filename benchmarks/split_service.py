@@ -94,7 +94,7 @@ def exported(size: Size) -> Exported:
     jobs = [(edge, torch.from_numpy(images), ("images", "features")), (cloud, features, ("features", "logits"))]
     onnx_edge, onnx_cloud = run_in_workers(lambda job: export(*job, OPSET), jobs)
     shapes = (tuple(images.shape[1:]), tuple(features.shape[1:]))
-    pair = Pair(FORMAT, model_hash(onnx_edge, onnx_cloud), *shapes, "logits", 0.0, ())
+    pair = Pair(FORMAT, model_hash(onnx_edge, onnx_cloud), {}, *shapes, "logits", 0.0, ())
     return Exported(onnx_edge, quantise(onnx_edge, images), onnx_cloud, pair)
 
 

@@ -118,10 +118,11 @@ def client_of(folder: Path, server: str, *, int8: bool) -> Client:
     """Return a client with the edge of a deployed network, in int8 or in float32.
 
     Raises:
-        UserError: the folder has no deployed network, or the address is not one.
+        UserError: the folder has no deployed network, or files of several, or the address is not one.
 
     """
-    return Client(load_half(folder, EDGE_INT8_FILE if int8 else EDGE_FILE), load_pair(folder), server)
+    pair = load_pair(folder)
+    return Client(load_half(folder, EDGE_INT8_FILE if int8 else EDGE_FILE, pair), pair, server)
 
 
 def read_image(file: Path, shape: tuple[int, ...]) -> Array:

@@ -22,7 +22,8 @@ class Pair:
 
     Attributes:
         format: version of this file and of the messages.
-        model: SHA-256 of both halves, in hexadecimal digits.
+        model: SHA-256 of both float32 halves, in hexadecimal digits.
+        files: name of each ONNX file -> its SHA-256, in hexadecimal digits.
         images: (C, H, W) of an image.
         features: shape of an image's features.
         output: what the cloud returns.
@@ -33,6 +34,7 @@ class Pair:
 
     format: Annotated[int, Count]
     model: str
+    files: dict[str, str]
     images: tuple[AtLeastOne, ...]
     features: tuple[AtLeastOne, ...]
     output: Literal["logits", "embedding"]
@@ -42,6 +44,11 @@ class Pair:
     def as_json(self) -> dict[str, object]:
         """Return the content of `pair.json`."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def file_hash(content: bytes) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def model_hash(edge: bytes, cloud: bytes) -> str:
@@ -65,11 +72,11 @@ def load_pair(folder: Path) -> Pair:
     return pair
 
 
-def load_half(folder: Path, name: str) -> Session:
+def load_half(folder: Path, name: str, pair: Pair) -> Session:
     """Load one of the ONNX files of a deployed network.
 
     Raises:
-        UserError: it is missing, or is not an ONNX file.
+        UserError: it is missing, is not the file that the pair was written with, or is not an ONNX file.
 
     """
     file = folder / name
@@ -77,6 +84,9 @@ def load_half(folder: Path, name: str) -> Session:
         content = file.read_bytes()
     except OSError as broken:
         raise UserError(f"{file}: {broken.strerror or 'cannot be read'}") from None
+    if (found := file_hash(content)) != pair.files.get(name):
+        wanted = pair.files.get(name, "none of this name")
+        raise UserError(f"{file}: found a file of SHA-256 {found}, allowed {wanted} ({PAIR_FILE} beside it)")
     try:
         return Session(content)
     except Exception:  # noqa: BLE001 (ONNX Runtime raises exceptions of its own, which it does not export)

@@ -117,10 +117,11 @@ def serve_folder(folder: Path, address: tuple[str, int]) -> Server:
     """Return a server for the cloud of a deployed network, which listens once `serve_forever` is called.
 
     Raises:
-        UserError: the folder has no deployed network, or the address cannot be listened to.
+        UserError: the folder has no deployed network, or files of several, or the address cannot be listened to.
 
     """
-    return Server(address, {message.PATH: answers_of(load_half(folder, CLOUD_FILE), load_pair(folder))})
+    pair = load_pair(folder)
+    return Server(address, {message.PATH: answers_of(load_half(folder, CLOUD_FILE, pair), pair)})
 
 
 def answers_of(cloud: Session, pair: Pair) -> Answer:

@@ -17,7 +17,7 @@ from privprune.models.random_layers import RandomDropout, RandomLayer
 from privprune.models.reidentification import NECK
 from privprune.models.wire.gaussian import GaussianNoise
 from privprune.settings import Count, Name, Positive, Range, Repeats
-from privprune.split_service.pair import CLOUD_FILE, EDGE_FILE, EDGE_INT8_FILE, FORMAT, Pair, model_hash
+from privprune.split_service.pair import CLOUD_FILE, EDGE_FILE, EDGE_INT8_FILE, FORMAT, Pair, file_hash, model_hash
 from privprune.split_service.session import Session
 from privprune.training.batches import as_input
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
@@ -131,9 +131,10 @@ def deploy_cell(entry: DeployEntry, cell: Cell, context: DataContext, where: str
     int8, int8_metrics, runs = _in_int8(entry, cell, context, halves)
     phone, phone_metrics, phone_runs = _for_phones(entry, edge, where) if entry.executorch else ({}, {}, {})
     metrics = {**costs(halves), **errors, **int8_metrics, **phone_metrics}
+    files = {EDGE_FILE: edge.onnx, EDGE_INT8_FILE: int8, CLOUD_FILE: cloud.onnx, **phone}
     return Deployment(
-        files={EDGE_FILE: edge.onnx, EDGE_INT8_FILE: int8, CLOUD_FILE: cloud.onnx, **phone},
-        pair=_pair(cell, entry, halves),
+        files=files,
+        pair=_pair(cell, entry, halves, files),
         metrics={name: [float(value)] for name, value in metrics.items()},
         timings=timings(halves, {**runs, **phone_runs}, entry.repeats),
     )
@@ -197,13 +198,14 @@ def _check_errors(errors: Mapping[str, float], tolerance: float, runtime: str, w
             )
 
 
-def _pair(cell: Cell, entry: DeployEntry, halves: Mapping[str, Half]) -> Pair:
-    """Describe two halves for a client and a server."""
+def _pair(cell: Cell, entry: DeployEntry, halves: Mapping[str, Half], files: Mapping[str, bytes]) -> Pair:
+    """Describe two halves and their files for a client and a server."""
     edge, cloud = halves[EDGE], halves[CLOUD]
     noise, left_out = _random_layers(cell.models([entry.network])[0].eval())
     return Pair(
         format=FORMAT,
         model=model_hash(edge.onnx, cloud.onnx),
+        files={name: file_hash(content) for name, content in files.items()},
         images=tuple(edge.inputs.shape[1:]),
         features=tuple(edge.outputs.shape[1:]),
         output=_output_name(cell),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from privprune.split_service.pair import CLOUD_FILE, EDGE_FILE, EDGE_INT8_FILE, PAIR_FILE, Pair, model_hash
+from privprune.split_service.pair import CLOUD_FILE, EDGE_FILE, EDGE_INT8_FILE, PAIR_FILE, Pair, file_hash, model_hash
 from privprune.split_service.server import Server, serve_folder
 
 IMAGES, FEATURES = (3, 2, 2), (4, 1, 3)
@@ -46,9 +46,11 @@ def write() -> Write:
 
     def written(folder: Path, **changed: object) -> Pair:
         edge, cloud = half("features", "images", np.eye(12), FEATURES), half("logits", "features", np.eye(12), (12,))
+        files = {EDGE_FILE: edge, EDGE_INT8_FILE: edge, CLOUD_FILE: cloud}
         facts = {
             "format": 1,
             "model": model_hash(edge, cloud),
+            "files": {name: file_hash(content) for name, content in files.items()},
             "images": IMAGES,
             "features": FEATURES,
             "output": "logits",
@@ -57,7 +59,7 @@ def write() -> Write:
         }
         pair = Pair(**{**facts, **changed})  # type: ignore[arg-type]
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in ((EDGE_FILE, edge), (EDGE_INT8_FILE, edge), (CLOUD_FILE, cloud)):
+        for name, content in files.items():
             (folder / name).write_bytes(content)
         (folder / PAIR_FILE).write_text(json.dumps(pair.as_json()), encoding="utf-8")
         return pair

@@ -18,7 +18,7 @@ from privprune.errors import UserError
 from privprune.split_service.client import Client, client_of, read_image
 from privprune.split_service.codec import DTYPES
 from privprune.split_service.message import request_of
-from privprune.split_service.pair import PAIR_FILE, Pair, load_pair
+from privprune.split_service.pair import PAIR_FILE, Pair, file_hash, load_pair
 from privprune.split_service.server import Server
 
 Write = Callable[..., Pair]
@@ -204,6 +204,14 @@ def wrong_file(folder: Path) -> None:
     (folder / PAIR_FILE).write_text(json.dumps({**content, "format": 2}), encoding="utf-8")
 
 
+def no_onnx(folder: Path) -> None:
+    """Put text in place of the cloud, and its hash in the description."""
+    (folder / "cloud.onnx").write_bytes(b"x")
+    content = json.loads((folder / PAIR_FILE).read_text(encoding="utf-8"))
+    files = {**content["files"], "cloud.onnx": file_hash(b"x")}
+    (folder / PAIR_FILE).write_text(json.dumps({**content, "files": files}), encoding="utf-8")
+
+
 @pytest.mark.usefixtures("pair")
 @pytest.mark.parametrize(
     ("change", "line"),
@@ -211,7 +219,11 @@ def wrong_file(folder: Path) -> None:
         (lambda folder: (folder / PAIR_FILE).unlink(), "pair.json: not found"),
         (wrong_file, "format: found 2, allowed 1"),
         (lambda folder: (folder / "cloud.onnx").unlink(), "cloud.onnx: No such file"),
-        (lambda folder: (folder / "cloud.onnx").write_bytes(b"x"), "cloud.onnx: found a file that ONNX Runtime cannot"),
+        (
+            lambda folder: (folder / "cloud.onnx").write_bytes(b"x"),
+            "cloud.onnx: found a file of SHA-256 2d711642b726b0",
+        ),
+        (no_onnx, "cloud.onnx: found a file that ONNX Runtime cannot"),
     ],
 )
 def test_a_folder_without_a_network_is_refused(
@@ -223,6 +235,18 @@ def test_a_folder_without_a_network_is_refused(
     told = capsys.readouterr().err
     assert line in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.usefixtures("pair")
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_half_of_another_network_is_not_used(tmp_path: Path, write: Write, int8: bool) -> None:
+    """A file that is not the one the pair was written with is refused before an image is read, whatever its shapes."""
+    write(tmp_path / "other")
+    name = "edge_int8.onnx" if int8 else "edge.onnx"
+    content = (tmp_path / "other" / name).read_bytes()
+    (tmp_path / "other" / name).write_bytes(content.replace(b"features", b"outgoing"))
+    with pytest.raises(UserError, match=rf"{name}: found a file of SHA-256 [0-9a-f]{{64}}, allowed [0-9a-f]{{64}} "):
+        client_of(tmp_path / "other", "http://127.0.0.1:1", int8=int8)
 
 
 @pytest.mark.usefixtures("pair")

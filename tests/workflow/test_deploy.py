@@ -22,7 +22,7 @@ from privprune.models.wire.laplace import LaplaceNoise
 from privprune.published import DEPLOYED_VARIANTS
 from privprune.randomness import Purpose, generator
 from privprune.settings import read
-from privprune.split_service.pair import model_hash
+from privprune.split_service.pair import file_hash, model_hash
 from privprune.split_service.session import Session
 from privprune.training.batches import as_input
 from privprune.workflow import deploy
@@ -153,10 +153,11 @@ def test_the_error_is_that_of_the_attack(context: DataContext, tiny: Tiny) -> No
 
 
 def test_the_pair_says_what_a_client_must_add(context: DataContext, tiny: Tiny, deployed: Deployment) -> None:
-    """The noise of its wire, the shapes, and the hash of both files; other chance is named."""
+    """The noise of its wire, the shapes, the hash of both halves and of each file; other chance is named."""
     pair = deployed.pair
     assert (pair.images, pair.features, pair.output) == ((1, 8, 8), (2, 4, 4), "logits")
     assert pair.model == model_hash(deployed.files["edge.onnx"], deployed.files["cloud.onnx"])
+    assert pair.files == {name: file_hash(content) for name, content in deployed.files.items()}
     wire = tiny["train"]["cut"]["network"]["cut"]["wire"]
     assert (pair.noise, pair.left_out) == (wire["deviation"], ())
     model = cell_of(context, tiny, "cut").models([0])[0]
