@@ -23,6 +23,11 @@ from privprune.verdicts import CheckOf
 
 _LOOK = Look("This model", FEATURE_DEFENCES["bottleneck"].colour)
 _MODEL = "the model and its records"
+_FIRST_SIZE = (3.4, 3.0)  # inches
+_BANDS = (
+    "Bands are 95 % intervals over records. In the grey area the false positive rate is less than one evaluated "
+    "non-member."
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class MembershipReport(Report):
             kind="membership",
             title=f"Membership audit: {result.name}",
             lead=_lead(result, _all_checks(self)),
+            figure=figure_view(picture(_strongest_curve(result))) if result.strongest else None,
             facts=_facts(result),
             parts=(
                 Part("attacks", "Attacks", (), (_attacks_table(result),), (figure_view(picture(_curves(result))),)),
@@ -180,21 +186,32 @@ def _attacks_table(result: MembershipResult) -> Table:
     )
 
 
+def _panel(attack: AttackResult) -> roc.RocPanel:
+    band = Band(*(tuple(attack.measured.roc[name]) for name in ("fpr", "tpr", "low", "high")))
+    return roc.RocPanel(attack.label.replace("_", " "), ((_LOOK, band),), attack.measured.records["nonmembers"])
+
+
+def _strongest_curve(result: MembershipResult) -> Drawing:
+    """Return the figure of the first screen: the curve of the strongest attack."""
+    (strongest,) = (one for one in result.attacks if one.label == result.strongest)
+    figure = roc.draw([_panel(strongest)])
+    figure.set_size_inches(*_FIRST_SIZE)
+    return Drawing(
+        name="strongest",
+        title="ROC curve of the strongest attack",
+        caption=_BANDS,
+        alt=f"{strongest.label} AUC {strongest.measured.metrics['auc'].mean:.2f}",
+        figure=figure,
+    )
+
+
 def _curves(result: MembershipResult) -> Drawing:
-    panels = [
-        roc.RocPanel(
-            one.label.replace("_", " "),
-            ((_LOOK, Band(*(tuple(one.measured.roc[name]) for name in ("fpr", "tpr", "low", "high")))),),
-            one.measured.records["nonmembers"],
-        )
-        for one in _ordered(result)
-    ]
+    panels = [_panel(one) for one in _ordered(result)]
     alt = "; ".join(f"{one.label} AUC {one.measured.metrics['auc'].mean:.2f}" for one in _ordered(result))
     return Drawing(
         name="roc",
         title="ROC curves",
-        caption="Bands are 95 % intervals over records. In the grey area the false positive rate is less than one "
-        "evaluated non-member.",
+        caption=_BANDS,
         alt=alt,
         figure=roc.draw(panels),
     )

@@ -54,6 +54,7 @@ class AuditPage:
         kind: of the audit; the template `reading_<kind>` says how to read the page.
         title: names the audited model.
         lead: sentences with the result.
+        figure: beside them, on the first screen; None where nothing can be shown.
         facts: a term and its texts, each on a line of its own: what was audited.
         parts: in the order of the page.
 
@@ -62,6 +63,7 @@ class AuditPage:
     kind: Literal["membership", "split"]
     title: str
     lead: tuple[str, ...]
+    figure: FigureView | None
     facts: tuple[tuple[str, tuple[str, ...]], ...]
     parts: tuple[Part, ...]
 

@@ -61,9 +61,10 @@ class SplitReport(Report):
             kind="split",
             title=f"Audit of features: {result.name}",
             lead=_lead(self),
+            figure=_figure(result),
             facts=_facts(result),
             parts=(
-                Part("attacks", "Attacks", (), (_table(result),), _figures(result)),
+                Part("attacks", "Attacks", (), (_table(result),)),
                 Part(
                     "checks",
                     "Checks",
@@ -136,11 +137,11 @@ def _table(result: SplitResult) -> Table:
     )
 
 
-def _figures(result: SplitResult) -> tuple[FigureView, ...]:
+def _figure(result: SplitResult) -> FigureView | None:
     """Return the reconstructions that are shown: the originals in the first row, then a row per attack."""
     columns = len(result.originals)
     if not columns or result.image_shape[0] not in _COLOURS:
-        return ()
+        return None
     attacks = sorted(result.attacks, key=lambda attack: (attack.control, attack.selection))
     images = torch.cat([result.originals, *(one.images for one in attacks)])
     times = max(1, math.ceil(_SIDE / result.image_shape[2]))
@@ -148,16 +149,14 @@ def _figures(result: SplitResult) -> tuple[FigureView, ...]:
     pixels = torch.nn.functional.pad(pixels, (_GAP, _GAP, _GAP, _GAP), value=_BETWEEN)
     places = torch.arange(len(images))
     rows = ", ".join(["the originals", *(_named(one) for one in attacks)])
-    return (
-        FigureView(
-            anchor="figure-reconstructions",
-            title="Scored images and their reconstructions",
-            caption=f"Rows from above: {rows}.",
-            alt=f"{columns} images and their reconstructions; {rows}",
-            source=f"data:image/png;base64,{panel(pixels, places, places.view(-1, columns))}",
-            width=columns * pixels.shape[3],
-            height=(1 + len(attacks)) * pixels.shape[2],
-        ),
+    return FigureView(
+        anchor="figure-reconstructions",
+        title="Scored images and their reconstructions",
+        caption=f"Rows from above: {rows}.",
+        alt=f"{columns} images and their reconstructions; {rows}",
+        source=f"data:image/png;base64,{panel(pixels, places, places.view(-1, columns))}",
+        width=columns * pixels.shape[3],
+        height=(1 + len(attacks)) * pixels.shape[2],
     )
 
 

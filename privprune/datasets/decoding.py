@@ -33,8 +33,21 @@ def open_image(content: Path | bytes, name: object, mode: str) -> Image.Image:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as opened:
             return in_8_bits(opened, white_of(opened)).convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as failure:
-        reason = " ".join(str(failure).split())
-        raise UserError(f"{name}: missing or not readable as an image ({reason})") from None
+        raise no_image(name, failure) from None
+
+
+def no_image(name: object, failure: Exception) -> UserError:
+    """Return the refusal of a file that could not be decoded: whether it is there, and what is wrong with it.
+
+    Args:
+        name: of the file.
+        failure: what opening or decoding it raised.
+
+    """
+    if isinstance(failure, FileNotFoundError):
+        return UserError(f"{name}: the image is missing")
+    reason = " ".join(str(failure).split()) or type(failure).__name__
+    return UserError(f"{name}: not readable as an image ({reason})")
 
 
 def white_of(image: Image.Image) -> int | None:

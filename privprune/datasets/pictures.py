@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from privprune.datasets.decoding import in_8_bits, white_of
+from privprune.datasets.decoding import in_8_bits, no_image, white_of
 from privprune.errors import UserError
 
 SUFFIXES = {  # of Pillow's formats
@@ -68,8 +68,7 @@ def square_picture(path: Path, side: int, channels: int) -> Image.Image:
         most = f"{Image.MAX_IMAGE_PIXELS:,}"
         raise UserError(f"{path}: found a picture of more than {most} pixels, allowed at most these") from None
     except Exception as failure:  # files from anywhere raise anything: EOFError, struct.error, KeyError
-        reason = " ".join(str(failure).split()) or type(failure).__name__
-        raise UserError(f"{path}: missing or not readable as an image ({reason})") from failure
+        raise no_image(path, failure) from failure
 
 
 def _opaque(image: Image.Image) -> Image.Image:

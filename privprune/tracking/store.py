@@ -238,5 +238,12 @@ def describe(failure: BaseException) -> str:
 
 
 def without_password(uri: str) -> str:
-    """Return an address without user name and password."""
-    return re.sub(r"//[^/@]*@", "//", uri)
+    """Return an address without user name, password and options, in which drivers of databases take passwords, too."""
+    begin, slashes, rest = uri.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    port = authority.rpartition("@")[2].partition(":")[2]
+    if "@" not in authority and port and not port.isdecimal() and not authority.startswith("["):
+        shown = rest.rpartition("@")[2]  # the password has a sign that should have been escaped: `me:a/b@host`
+    else:
+        shown = authority.rpartition("@")[2] + rest[len(authority) :]
+    return begin + slashes + re.split(r"[?#]", shown, maxsplit=1)[0]

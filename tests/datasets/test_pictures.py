@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from privprune.datasets.decoding import open_image
 from privprune.datasets.pictures import SUFFIXES, square_picture, without_warnings
 from privprune.errors import UserError
 
@@ -205,6 +206,16 @@ def test_a_file_that_is_no_picture_is_refused_in_one_line(tmp_path: Path, name: 
     bomb = "found a picture of more than 89,478,485 pixels, allowed at most these"
     assert (bomb in line) == (name in ("bomb.png", "large.png"))
     assert ("cannot identify image file" in line) or name not in ("empty.png", "text.jpg")
+    assert "missing" not in line.removeprefix(f"{path}: ").partition(" (")[0]
+
+
+def test_a_file_is_called_missing_only_where_it_is(tmp_path: Path) -> None:
+    """A path without a file says so, and nothing of images that cannot be read."""
+    path = tmp_path / "gone.png"
+    for refused in (lambda: decoded(path), lambda: open_image(path, path, "RGB")):
+        with pytest.raises(UserError) as told:
+            refused()
+        assert str(told.value) == f"{path}: the image is missing"
 
 
 def test_a_format_that_runs_programs_is_not_opened(tmp_path: Path) -> None:

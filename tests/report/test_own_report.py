@@ -91,6 +91,8 @@ def test_a_page_without_papers_speaks_of_no_verdicts(evaluation: Evaluation) -> 
     """Title, contents and explanations of a page without papers have no verdicts and nothing published."""
     page = render("demo", [], [], Timings({}), [Own(evaluation, [])], example_records())
     assert "<h1>Measured: the demo suite</h1>" in page
+    assert "papers on pruning" not in page
+    assert "s own</p>" in page
     assert "How to read the verdicts" not in page
     assert "What each verdict means" not in page
     assert "verdicts.csv" not in page

@@ -53,6 +53,16 @@ def test_verdicts_stand_out_from_their_ground(text: str, ground: str, dark: bool
     assert contrast(found[text], found[f"{ground}-tint"]) >= 4.5
 
 
+def test_a_picture_does_not_hide_the_shadow_that_says_it_scrolls() -> None:
+    """Where pictures may be wider than the screen they lie below the shadows, as tables do, beside what covers them."""
+    narrow = re.findall(r"@media screen and \(max-width: 44rem\) \{\n(.*?)\n\}", CSS, re.DOTALL)
+    (rule,) = re.findall(r"figure \.scroll img \{(.*?)\}", "".join(narrow))
+    (size,) = re.findall(r"figure \.scroll \{ background-size: (\S+) 100%", "".join(narrow))
+
+    assert "position: relative; z-index: -1" in rule
+    assert f"padding: 0 {size};" in rule
+
+
 def test_answers_stand_before_everything_else(page: Page) -> None:
     """Question, answer and figure are in the header, above contents, what was run, and counts of verdicts."""
     places = {one.attributes.get("class", one.tag): number for number, one in reversed(list(enumerate(page.elements)))}

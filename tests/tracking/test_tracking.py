@@ -478,3 +478,12 @@ def test_addresses_are_shown_without_passwords() -> None:
     """User and password go, the rest stays."""
     assert without_password("https://me:secret@host:5000/a@b") == "https://host:5000/a@b"
     assert without_password("sqlite:////a/mlflow.db") == "sqlite:////a/mlflow.db"
+    assert without_password("http://[::1]:5000/a@b") == "http://[::1]:5000/a@b"
+
+
+@pytest.mark.parametrize("password", ["secret", "se@cret", "se@cre@t", "se/cret", "se?cret", "se#cret", "se:cret"])
+def test_no_part_of_a_password_is_shown(password: str) -> None:
+    """Whatever signs it contains, escaped or not, and where it stands: before the host, or among the options."""
+    for address in (f"http://me:{password}@host:5000/a", f"postgresql://host/b?user=me&password={password}"):
+        shown = without_password(address)
+        assert not any(part in shown for part in ("se", "cre", "me:")), shown
