@@ -151,8 +151,9 @@ def test_a_folder_that_went_away_is_reported(tmp_path: Path, copy: Path) -> None
     first, second = (tmp_path / "users" / "imagenet" / found.images.files[index] for index in (0, 1))
     first.unlink()
     second.write_bytes(second.read_bytes()[:100])
-    for index, path in enumerate((first, second)):
-        with pytest.raises(UserError, match=f"{path}: not readable as an image"):
+    whys = (f"{first}: the image is missing", f"{second}: not readable as an image")
+    for index, why in enumerate(whys):
+        with pytest.raises(UserError, match=why):
             found.images[torch.tensor([index])]
     shutil.rmtree(tmp_path / "users")
     with pytest.raises(UserError, match="the folder of the images is gone"):
