@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from privprune.tables.notes import data_notes
-from privprune.tables.table import ABSENT, Table, TableCell, labels, numbers, row, texts
+from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row, texts
 from privprune.verdicts import CheckOf, Evaluation, checks_on, failures
 
 PASSED, FAILED = "passed", "failed"
@@ -37,12 +37,12 @@ def checks_table(evaluation: Evaluation) -> Table:
         "effect, the attacker attacks. Each number is the worst over the cell's targets; each bound was declared "
         "before the run.",
         columns=(
-            *labels("Cell", "Of", "Check"),
+            *labels("Cell", "Measured on", "Of", "Check"),
             *numbers("Measured", "Needed"),
             *labels("Result"),
             *texts("Meaning"),
         ),
-        rows=tuple(_row(one) for cell in evaluation.cells for one in checks_on(cell)),
+        rows=tuple(_row(one, measured_on(cell)) for cell in evaluation.cells for one in checks_on(cell)),
         notes=(
             "A number that could not be computed counts as failed, and so does a record that is older than checks.",
             *data_notes(evaluation.cells),
@@ -50,10 +50,11 @@ def checks_table(evaluation: Evaluation) -> Table:
     )
 
 
-def _row(one: CheckOf) -> tuple[TableCell, ...]:
+def _row(one: CheckOf, where: str) -> tuple[TableCell, ...]:
     check = one.check
     return row(
         one.cell,
+        where,
         one.subject,
         check.name,
         "not computed" if check.measured is None else f"{check.measured:.{_DIGITS}g}",

@@ -100,9 +100,9 @@ def ablation_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str, Mapping[str, float]]) -> Table:
     """Return sizes and costs of the exported halves, and times where `timings` (cell -> name -> value) has any."""
-    lines = [(name, cell) for name, cell in _lines(evaluation, paper) if "edge_file_bytes" in cell.numbers]
+    lines = [(name, cell) for name, cell in _lines(evaluation, paper) if "edge_file_bytes" in cell.deployed]
     cells = [cell for _, cell in lines]
-    shown = _measured(cells, _DEPLOYED)
+    shown = [metric for metric in _DEPLOYED if any(metric in cell.deployed for cell in cells)]
     timed = [name for name in _TIMED if any(name in timings.get(cell.cell, {}) for cell in cells)]
     return Table(
         name="deployment",
@@ -119,7 +119,7 @@ def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str,
                 measured_on(cell),
                 _name(name, paper),
                 cell.cell,
-                *_values(cell, shown),
+                *(estimate(cell.deployed.get(metric), METRICS[metric].unit) for metric in shown),
                 *(_time(timings.get(cell.cell, {}).get(one), _TIMED[one][1]) for one in timed),
             )
             for name, cell in lines

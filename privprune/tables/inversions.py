@@ -24,6 +24,7 @@ _CURVE = (
     "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
     "decoder_train_ssim", "conditional_entropy", "mse_bound",
 )  # fmt: skip
+_COST = ("edge_parameters", "edge_operations_removed")  # of pruned edges: without it, strength has no price
 
 
 def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -36,7 +37,7 @@ def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
         "signal-to-noise ratio and structural similarity (below is safer), and Theorem 1's bound on the error with one "
         "query.",
         columns=(
-            *labels("Cell", "Method", "Attack"),
+            *labels("Measured on", "Cell", "Method", "Attack"),
             *numbers(*(INVERSION_MEASURES[name][0] for name in _MEASURES), *(heading(one) for one in _BESIDE)),
             *numbers("Images known / scored", "Seeds"),
         ),
@@ -64,6 +65,7 @@ def _method(cell: MeasuredCell, evaluation: Evaluation, paper: Paper) -> str:
 def _attack(cell: MeasuredCell, attack: str, evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
     result = cell.inversions[attack]
     return row(
+        measured_on(cell),
         cell.cell,
         _method(cell, evaluation, paper),
         attack_label(attack),
@@ -87,14 +89,14 @@ def features_table(evaluation: Evaluation, paper: Paper) -> Table:
         title="What is sent, and what it bounds",
         caption="Numbers sent per image, parameters of edge and cloud, and the entropies behind Theorems 1 and 2.",
         columns=(
-            *labels("Cell", "Method", "Network"),
+            *labels("Measured on", "Cell", "Method"),
             *numbers(*(heading(one) for one in (*useful, *_FEATURES)), "Seeds"),
         ),
         rows=tuple(
             row(
+                measured_on(cell),
                 cell.cell,
                 _method(cell, evaluation, paper),
-                cell.model,
                 *_numbers(cell, (*useful, *_FEATURES)),
                 seeds(len(cell.seeds)),
             )
@@ -120,20 +122,22 @@ def curves_table(evaluation: Evaluation, paper: Paper) -> Table:
         if (cell := evaluation.cell(name)).inversions
     ]
     useful = utilities(cell for _, cell in lines)
+    pruned = any(_COST[-1] in cell.numbers for _, cell in lines)
+    shown = (*useful, *_CURVE, *(_COST if pruned else ()))
     return Table(
         name="curves",
         title="Defences at growing strength",
         caption="The cells behind the comparisons at the same accuracy, in the order of each curve.",
         columns=(
             *labels("Measured on", "Curve of", "Cell"),
-            *numbers(*(heading(one) for one in (*useful, *_CURVE)), "Seeds"),
+            *numbers(*(heading(one) for one in shown), "Seeds"),
         ),
         rows=tuple(
             row(
                 measured_on(cell),
                 paper.labels.get(curve.name, ABSENT),
                 cell.cell,
-                *_numbers(cell, (*useful, *_CURVE)),
+                *_numbers(cell, shown),
                 seeds(len(cell.seeds)),
             )
             for curve, cell in lines

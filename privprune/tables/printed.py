@@ -6,7 +6,19 @@ from privprune.published import METRICS, NOT_AVAILABLE, Paper, PrintedRow, Print
 from privprune.tables.checks import checks_in_words, failed_in_words
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, seeds, with_interval
-from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, numbers, printed_place, row, texts, verdict
+from privprune.tables.table import (
+    ABSENT,
+    Column,
+    Table,
+    TableCell,
+    labels,
+    measured_on,
+    numbers,
+    printed_place,
+    row,
+    texts,
+    verdict,
+)
 from privprune.verdicts import VERDICTS, Evaluation, MeasuredCell, NumberVerdict
 
 _OF_THE_PAPER = "Published beside measured, with the 95 % interval and a verdict per number."
@@ -52,6 +64,7 @@ def printed_table(evaluation: Evaluation, paper: Paper, table: PrintedTable) -> 
         columns=(
             *labels("Data and model", "Method"),
             *_columns(table, unknown),
+            *(labels("Measured on") if unknown else ()),
             *numbers("Seeds"),
             *labels("Checks"),
             *texts("Notes"),
@@ -122,7 +135,14 @@ def _row(
     flags = [] if "row" not in printed.flags or printed.numbers.keys() - unknown else [printed.flags["row"]]
     notes = "; ".join([*flags, *_notes(tuple(by_metric.values()), evaluation)]) or ABSENT
     checks = checks_in_words(check for one in by_metric.values() for check in one.checks)
-    return row(place, paper.defences[printed.defence], *cells, seeds(count), checks, notes)
+    where = (_measured_on(by_metric.values(), instead, evaluation),) if unknown else ()
+    return row(place, paper.defences[printed.defence], *cells, *where, seeds(count), checks, notes)
+
+
+def _measured_on(verdicts: Iterable[NumberVerdict], instead: MeasuredCell | None, evaluation: Evaluation) -> str:
+    """Return data, network and protocol of all that a row shows; numbers without a verdict have no note about them."""
+    cells = [evaluation.cell(one.cell) for one in verdicts if one.cell] + ([] if instead is None else [instead])
+    return "; ".join(dict.fromkeys(measured_on(cell) for cell in cells)) or ABSENT
 
 
 def _stands_for(printed: PrintedRow, evaluation: Evaluation) -> MeasuredCell | None:

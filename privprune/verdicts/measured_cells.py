@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from privprune.checks import Check
@@ -20,6 +20,7 @@ from privprune.verdicts.cell_of_record import attacked_cell, threat_of
 from privprune.verdicts.record_metrics import (
     ADDING_STAGES,
     added_numbers,
+    deployed_numbers,
     inversion_numbers,
     maker_numbers,
     with_derived,
@@ -79,6 +80,7 @@ class MeasuredCell:
         search: candidates of Algorithm 1's outer loop, where the cell's sparsity was chosen by it.
         bounded: errors of inversion that the bound on MSE is about, see `theorem.bounded_errors`.
         checks: `network`, `defence`, `pruning` or `bound` -> its checks; None where the record is older than checks.
+        deployed: what was measured of its exported network alone; empty where none was exported.
         lineage: the trainings that lead to it, the first one first and its own last; None where the record of one is
             missing.
 
@@ -100,6 +102,7 @@ class MeasuredCell:
     bounded: tuple[str, ...] = ()
     checks: dict[str, tuple[Check, ...]] | None = None
     lineage: tuple[TrainingStage, ...] | None = None
+    deployed: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def cut_down(self) -> str:
@@ -175,7 +178,7 @@ def gather(
     names = tuple(expected)
     records = list(records)
     made, attacked = _by_stage(records, set(names))
-    added = added_numbers(records)
+    added, deployed = added_numbers(records), deployed_numbers(records)
     missing = [f"train, prune or harden of {cell}" for cell in names if cell not in made]
     missing += [
         f"{_WANTED[kind]} of {cell}" for kind, cells in needed.items() for cell in cells if (cell, kind) not in attacked
@@ -187,13 +190,16 @@ def gather(
     stages = training_stages(records)
     makers = {record.cell: record for record in records if record.stage in MAKING}
     return {
-        cell: _measured(
-            made[cell],
-            last_training(made[cell], makers),
-            attacked.get((cell, "membership")),
-            attacked.get((cell, "inversion")),
-            added.get(cell, {}),
-            stages[cell],
+        cell: replace(
+            _measured(
+                made[cell],
+                last_training(made[cell], makers),
+                attacked.get((cell, "membership")),
+                attacked.get((cell, "inversion")),
+                added.get(cell, {}),
+                stages[cell],
+            ),
+            deployed=deployed.get(cell, {}),
         )
         for cell in names
     }

@@ -174,6 +174,16 @@ def added_numbers(records: Iterable[Record]) -> dict[str, dict[str, Estimate]]:
     return added
 
 
+def deployed_numbers(records: Iterable[Record]) -> dict[str, dict[str, Estimate]]:
+    """Return cell -> metric -> estimate of the one network that was exported; the first record of a cell counts."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for record in records:
+        if record.stage == "deploy":
+            for cell, numbers in _deployed(record).items():
+                found.setdefault(cell, numbers)
+    return found
+
+
 def _recognised(record: Record) -> dict[str, dict[str, Estimate]]:
     recognised: dict[str, dict[str, Estimate]] = {}
     for name, result in record.attacks.items():

@@ -10,6 +10,7 @@ from verdict_records import cell_records
 from privprune.published import load
 from privprune.tables import Table, build, verdicts_csv
 from privprune.tables.checks import checks_in_words, failed_in_words
+from privprune.tables.table import measured_on
 from privprune.verdicts import Evaluation, checks_on
 
 PAPER = load("mia_pruning")
@@ -33,8 +34,10 @@ def evaluation() -> Evaluation:
 
 
 def test_every_check_of_every_cell_has_a_line(evaluation: Evaluation) -> None:
-    """Cell, subject, name, measured, bound and result stand in the table of checks."""
-    found = [[cell.text for cell in cells] for cells in table(evaluation, "checks").rows]
+    """Cell, subject, name, measured, bound and result stand in the table of checks, with what they were measured on."""
+    rows = [[cell.text for cell in cells] for cells in table(evaluation, "checks").rows]
+    found = [[line[0], *line[2:]] for line in rows]
+    assert {line[1] for line in rows} == {measured_on(cell) for cell in evaluation.cells}
     assert len(found) == 6
     assert ["pruned", "nasr", "looks at the model", "0", "at least 0.5", "failed", "a made-up share"] in found
     assert ["base", "network", "works", "1", "at least 0.5", "passed", "a made-up share"] in found
