@@ -102,7 +102,7 @@ class MeasuredCell:
     bounded: tuple[str, ...] = ()
     checks: dict[str, tuple[Check, ...]] | None = None
     lineage: tuple[TrainingStage, ...] | None = None
-    deployed: Mapping[str, Estimate] = field(default_factory=dict)
+    deployed: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def cut_down(self) -> str:
