@@ -104,6 +104,8 @@ def _sides(edges: Mapping[str, TrainedEdge], size: Size) -> dict[str, Callable[[
     """Return functions that compute the features of some images, one after another, for each edge and precision."""
     pixels = photograph(size.pixels)
     images = np.stack([as_given(np.roll(pixels, shift, axis=1)) for shift in _SHIFTS])
+    if next(edges["dense"].module.parameters()).shape[1] == 1:  # a network of grey images
+        images = images.mean(1, keepdims=True)
     example = torch.from_numpy(images[:2])
     files = run_in_workers(  # forked: the exporter leaves a state that would crash later workers of this process
         lambda kind: export(edges[kind].module, example, ("images", "features"), OPSET), list(edges)
