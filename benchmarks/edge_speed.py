@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 from benchmarks import trained_edges
 from benchmarks.measuring import Timing, by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
+from benchmarks.trained_edges import AIM, OPSET, REMOVED, often
 from privprune.models import BlockNet, count_parameters
 from privprune.models.block_net import Shape, split
 from privprune.models.initialisation import initialise, xavier
@@ -26,11 +26,8 @@ from privprune.workflow.onnx_export import export
 from privprune.workflow.workers import run_in_workers
 
 NAME = "edge-speed"
-AIM = 3.0
-REMOVED = 0.92  # of the edge's parameters, PATROL's "up to 92 %"
 CUT = "block5"
 BLOCKS = {CUT: "five blocks", "block1": "one block"}
-OPSET = 20
 RUNTIMES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
 
 
@@ -96,8 +93,8 @@ def _synthetic(size: Size) -> list[Result]:
     )
     sides: dict[str, Callable[[], object]] = {}
     for (name, model), file in zip(edges.items(), files, strict=True):
-        sides[f"{name}, torch"] = partial(_often, _in_torch(model), image, size.images)
-        sides[f"{name}, onnx"] = partial(_often, Session(file), image.numpy(), size.images)
+        sides[f"{name}, torch"] = partial(often, partial(_in_torch(model), image), size.images)
+        sides[f"{name}, onnx"] = partial(often, partial(Session(file), image.numpy()), size.images)
     timing = by_turns(sides, size.rounds)
     times = "; ".join(f"{side} {1000 * timing.median(side) / size.images:.1f} ms" for side in sides)
     results = [_result(timing, runtime, 1 - left, size, times) for runtime in RUNTIMES]
@@ -114,11 +111,6 @@ def _in_torch(model: nn.Module) -> Callable[[Tensor], Tensor]:
             return features
 
     return run
-
-
-def _often(run: Callable[[Any], object], image: object, images: int) -> None:
-    for _ in range(images):
-        run(image)
 
 
 def _result(timing: Timing, runtime: str, removed: float, size: Size, times: str) -> Result:

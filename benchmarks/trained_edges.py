@@ -31,7 +31,7 @@ NAME = "edge-speed"  # its rows stand with those of the synthetic edges
 CELLS = {"dense": "orl-none", "pruned": "orl-patrol"}
 AIM = 3.0  # dense against pruned, where the pruned one has lost 92 % of its parameters
 AIM_OF_INT8 = 1.0  # no slower than float32
-REMOVED = 0.92
+REMOVED = 0.92  # of the edge's parameters, PATROL's "up to 92 %"
 OPSET = 20
 _SHIFTS = range(0, 16, 2)  # pixels, of the copies of a photograph that set the ranges of int8
 
@@ -113,11 +113,12 @@ def _sides(edges: Mapping[str, TrainedEdge], size: Size) -> dict[str, Callable[[
     sides: dict[str, Callable[[], object]] = {}
     for kind, file in zip(edges, files, strict=True):
         for precision, content in (("float32", file), ("int8", quantise(file, images))):
-            sides[f"{kind}, {precision}"] = partial(_often, partial(Session(content), images[:1]), size.images)
+            sides[f"{kind}, {precision}"] = partial(often, partial(Session(content), images[:1]), size.images)
     return sides
 
 
-def _often(work: Callable[[], object], times: int) -> None:
+def often(work: Callable[[], object], times: int) -> None:
+    """Do the same work several times."""
     for _ in range(times):
         work()
 
