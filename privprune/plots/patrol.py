@@ -123,7 +123,7 @@ def _gallery(conditions: Conditions, cells: Sequence[PatrolCell], attacks: dict[
         "The original, which never leaves the device, and what an attacker in the cloud rebuilt from what was sent, by "
         f"one and the same attack ({name}), trained anew against each network, which it knows. MSE and SSIM (zero "
         "padding) are means over seeds and all scored images with 95 % intervals. Recognised: by an independent "
-        "network."
+        "network. Shown are the first images of each record."
     )
     texts = "; ".join(f"{panel.label}: {', '.join(panel.numbers)}" for panel in panels)
     alt = f"A photograph and {len(panels)} reconstructions by the attack {name}. {texts}."
