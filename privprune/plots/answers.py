@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from privprune.plots import answer_chart, patrol
+from privprune.plots import answer_chart
 from privprune.plots.answer_chart import AnswerChart, ChartLine, ChartMark, ChartSeries, shown
+from privprune.plots.cell_names import cell_names
 from privprune.plots.conditions import Conditions, conditions_of
 from privprune.plots.drawing import Drawing
+from privprune.plots.patrol_looks import looks
 from privprune.plots.series import point_of
 from privprune.plots.style import NEUTRAL, Look, defence_look, feature_defence
 from privprune.published import Paper, Question, attack_label
@@ -131,7 +133,8 @@ def _edge(place: ComparisonPlace, evaluation: Evaluation, paper: Paper) -> tuple
     size = _of("edge_parameters")
     cells = [(name, cell) for name, cell in _cells(place, evaluation) if size(cell) and _of(_ERROR)(cell)]
     series = [
-        ChartSeries(patrol.look(name, paper), _marks(cells, name, size, _of(_ERROR), _percent)) for name in _EDGES
+        ChartSeries(look, _marks(cells, name, size, _of(_ERROR), _percent))
+        for name, look in looks(_EDGES, paper).items()
     ]
     series.append(_background(cells, _EDGES, size, _of(_ERROR)))
     series = [one for one in series if one.marks]
@@ -155,9 +158,8 @@ _CHARTS: Mapping[str, _Maker] = {"attack at accuracy": _attack, "error at accura
 def _cells(place: ComparisonPlace, evaluation: Evaluation) -> list[tuple[str, MeasuredCell]]:
     """Return the cells of a place, each once and with its first name: rows and controls, then those of curves."""
     names = {role.cell: role.name for role in reversed(evaluation.roles) if role.place == place}
-    for curve in evaluation.curves:
-        for cell in curve.cells:
-            names.setdefault(cell, curve.name)
+    everywhere = cell_names(evaluation)
+    names |= {cell: everywhere[cell] for cell in evaluation.sweep if cell not in names}
     cells = [(name, evaluation.cell(cell)) for cell, name in names.items()]
     there = place.data, place.protocol
     order = list(dict.fromkeys(names.values()))
