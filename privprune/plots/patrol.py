@@ -10,6 +10,7 @@ from privprune.plots.cell_names import cell_names
 from privprune.plots.cloud import ReconstructionPanel
 from privprune.plots.conditions import Conditions, by_conditions, conditions_of
 from privprune.plots.drawing import Drawing
+from privprune.plots.edge_cost import COST, cost_words
 from privprune.plots.patrol_looks import CUTS, SMALLER, looks
 from privprune.plots.scatter import ScatterMark, ScatterPanel
 from privprune.plots.series import Point, point_of
@@ -18,6 +19,7 @@ from privprune.published import Paper, attack_label
 from privprune.records import Record
 from privprune.verdicts import Estimate, Evaluation, MeasuredCell
 from privprune.verdicts.cell_of_record import attack_records
+from privprune.verdicts.edge_operations import OPERATIONS
 
 _ATTACK = "decoder_train"
 _ERROR = f"{_ATTACK}_mse"
@@ -117,24 +119,20 @@ def _utility(cells: Sequence[PatrolCell]) -> str:
 
 
 def _tradeoff(conditions: Conditions, cells: Sequence[PatrolCell], evaluation: Evaluation) -> list[Drawing]:
-    """Draw error and recognition against utility, and error against the size of the edge."""
+    """Draw error and recognition against utility, and error and utility against the operations of the edge."""
     utility = f"{_utility(cells)} (%)"
     charts = [
         _chart("Error at utility", utility, _MSE, _utility_of, _of(_ERROR), cells, evaluation),
         _chart(
             "Recognised at utility", utility, _RECOGNISED, _utility_of, _of(f"{_ATTACK}_recognised"), cells, evaluation
         ),
-        _chart(
-            "Error at size of the edge", "Edge parameters", _MSE, _of("edge_parameters"), _of(_ERROR), cells, evaluation
-        ),
-        _chart(
-            "Utility at size of the edge", "Edge parameters", utility, _of("edge_parameters"), _utility_of, cells,
-            evaluation,
-        ),
-    ]  # fmt: skip
+        _chart("Error at operations of the edge", COST, _MSE, _operations, _of(_ERROR), cells, evaluation),
+        _chart("Utility at operations of the edge", COST, utility, _operations, _utility_of, cells, evaluation),
+    ]
     caption = (
-        f"{_WORDS} A method helps where its mark lies above the others at equal utility, or at equal size of the edge: "
-        "an error alone can be bought with either. Marks further right in the lower panels need a larger device."
+        f"{_WORDS} A method helps where its mark lies above the others at equal utility, or at equal operations of the "
+        "edge: an error alone can be bought with either. Marks further right in the lower panels make the device "
+        f"compute more. {cost_words([(one.look.label, one.cell) for one in cells])}"
     )
     title = f"Privacy against utility and cost on {conditions.words}"
     return _scatter("tradeoff", title, conditions, charts, caption)
@@ -180,6 +178,9 @@ def _of(metric: str) -> _Value:
     return lambda one: one.cell.numbers.get(metric)
 
 
+_operations = _of(OPERATIONS)
+
+
 def _chart(
     title: str, x: str, y: str, of_x: _Value, of_y: _Value, cells: Sequence[PatrolCell], evaluation: Evaluation
 ) -> ScatterPanel:
@@ -189,7 +190,7 @@ def _chart(
     joined = [along for along in known if len(along) > 1]
     curves = tuple(tuple(marks[cell] for cell in along) for along in joined)
     alone = tuple(mark for cell, mark in marks.items() if not any(cell in along for along in joined))
-    return ScatterPanel(title, x, y, "log" if "parameters" in x else "linear", alone, curves)
+    return ScatterPanel(title, x, y, "log" if x == COST else "linear", alone, curves)
 
 
 def _mark(one: PatrolCell, x: Estimate | None, y: Estimate | None) -> ScatterMark | None:

@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.marks import dash, mark, size
-from privprune.plots.panels import filled, write_beside
+from privprune.plots.panels import count_on_log_axis, filled, write_beside
 from privprune.plots.series import Point
-from privprune.plots.style import NEUTRAL, PAPER, TEXT_WIDTH, Look, count, journal
+from privprune.plots.style import NEUTRAL, PAPER, TEXT_WIDTH, Look, journal
 
 _PER_ROW = 2
 _POINTS = 72  # of an inch
@@ -70,7 +70,10 @@ def draw(panels: Sequence[ScatterPanel], fillings: tuple[str, str]) -> Figure:
 
 def _panel(axes: Axes, panel: ScatterPanel) -> None:
     """Draw one panel."""
-    axes.set_xscale("log" if panel.scale == "log" else "linear")
+    if panel.scale == "log":
+        count_on_log_axis(axes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=panel.scale == "count"))
     for curve in panel.curves:
         last = curve[-1]  # a curve may start at the undefended network
         places = [one.x.value for one in curve], [one.y.value for one in curve]
@@ -84,11 +87,6 @@ def _panel(axes: Axes, panel: ScatterPanel) -> None:
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    if panel.scale == "log":
-        axes.xaxis.set_major_formatter(FuncFormatter(count))
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda _, __: ""))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=panel.scale == "count"))
 
 
 def _legend_columns(labels: Sequence[str]) -> int:

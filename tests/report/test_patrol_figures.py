@@ -49,7 +49,8 @@ def test_figures_show_every_cell(drawings: dict[str, Drawing]) -> None:
     assert sum(len(axes.images) for axes in gallery.axes) == len(CELLS)  # the original, and no second strength of noise
     assert "Recognised 30.0 %" in {text.get_text() for text in gallery.texts}
     assert [axes.get_title(loc="left") for axes in drawings["tradeoff"].figure.axes] == [
-        *("Error at utility", "Recognised at utility", "Error at size of the edge", "Utility at size of the edge"),
+        *("Error at utility", "Recognised at utility"),
+        *("Error at operations of the edge", "Utility at operations of the edge"),
     ]
 
 
@@ -63,6 +64,21 @@ def test_marks_lie_where_the_cells_are(drawings: dict[str, Drawing]) -> None:
     assert places(first) == {(100 * values[0], values[1]) for values in CELLS.values()}
     assert len(full) == sum(values[-1] == "prune" for values in CELLS.values())
     assert np.asarray(joined.get_xydata()).tolist() == [[1, 0.001], [2, 0.002]]
+
+
+def test_cost_is_what_the_edge_computes(drawings: dict[str, Drawing]) -> None:
+    """Each network lies at its own operations, exported or not; where none of its kind was counted, it is named."""
+    third = drawings["tradeoff"].figure.axes[2]
+    dense, least = 2e6, 2e6 * (1 - 0.93)
+    known = {name: values for name, values in CELLS.items() if not name.startswith("reid-blocks")}
+    expected = {(least if name.startswith("reid-patrol") else dense * (1 - values[3]), values[1])
+                for name, values in known.items()}  # fmt: skip
+
+    assert np.array(sorted(places(third))) == pytest.approx(np.array(sorted(expected)))
+    uncounted = "No defence, 1 block on the edge (reid-blocks1), No defence, 2 blocks on the edge (reid-blocks2)."
+    for kind in ("tradeoff", "answer"):
+        assert drawings[kind].caption.endswith(f"Not counted and not shown: {uncounted}")
+        assert "multiply-accumulates" in drawings[kind].figure.axes[-1].get_xlabel()
 
 
 def test_a_cell_where_a_curve_begins_stays_itself(evaluation: Evaluation, drawings: dict[str, Drawing]) -> None:
