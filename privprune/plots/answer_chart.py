@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.marks import BAR_ALPHA, size
-from privprune.plots.panels import write_beside
+from privprune.plots.panels import count_on_log_axis, write_beside
 from privprune.plots.series import Point
-from privprune.plots.style import MUTED, PAPER, Dash, Look, count, journal
+from privprune.plots.style import MUTED, PAPER, Dash, Look, journal
 
 WIDTH, HEIGHT = 3.9, 2.75  # inches, without the legend
 _PER_LINE = 2  # entries of the legend side by side
@@ -87,10 +87,7 @@ def _prepare(axes: Axes, chart: AnswerChart) -> None:
     axes.margins(x=0.12, y=0.08)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     if chart.scale == "log":
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
-        axes.xaxis.set_major_formatter(FuncFormatter(count))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        count_on_log_axis(axes)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     if chart.guess is not None:

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from privprune.plots import answer_chart, patrol
+from privprune.plots import answer_chart
 from privprune.plots.answer_chart import AnswerChart, ChartLine, ChartMark, ChartSeries, shown
+from privprune.plots.cell_names import cell_names
 from privprune.plots.conditions import Conditions, conditions_of
 from privprune.plots.drawing import Drawing
+from privprune.plots.edge_cost import COST, cost_words
+from privprune.plots.patrol_looks import looks
 from privprune.plots.series import point_of
 from privprune.plots.style import NEUTRAL, Look, defence_look, feature_defence
 from privprune.published import Paper, Question, attack_label
 from privprune.verdicts import ComparisonPlace, Estimate, Evaluation, MeasuredCell, answers
+from privprune.verdicts.edge_operations import OPERATIONS
 from privprune.verdicts.matched import pareto_front
 
 _ERROR_OF = "decoder_train"
@@ -127,24 +131,26 @@ def _error(place: ComparisonPlace, evaluation: Evaluation, _: Paper) -> tuple[An
 
 
 def _edge(place: ComparisonPlace, evaluation: Evaluation, paper: Paper) -> tuple[AnswerChart, _Texts] | None:
-    """Chart the error of reconstructions against the size of the edge, with the utility beside each mark."""
-    size = _of("edge_parameters")
-    cells = [(name, cell) for name, cell in _cells(place, evaluation) if size(cell) and _of(_ERROR)(cell)]
+    """Chart the error of reconstructions against the operations of the edge, with the utility beside each mark."""
+    cost = _of(OPERATIONS)
+    found = [(name, cell) for name, cell in _cells(place, evaluation) if _of(_ERROR)(cell)]
+    cells = [(name, cell) for name, cell in found if cost(cell)]
     series = [
-        ChartSeries(patrol.look(name, paper), _marks(cells, name, size, _of(_ERROR), _percent)) for name in _EDGES
+        ChartSeries(look, _marks(cells, name, cost, _of(_ERROR), _percent))
+        for name, look in looks(_EDGES, paper).items()
     ]
-    series.append(_background(cells, _EDGES, size, _of(_ERROR)))
+    series.append(_background(cells, _EDGES, cost, _of(_ERROR)))
     series = [one for one in series if one.marks]
     if not series:
         return None
     caption = (
-        f"Mean squared error of the reconstruction ({attack_label(_ERROR_OF)}) against the parameters that the device "
-        "stores; bars are 95 % intervals, beside each mark stands the utility of the network (mAP, or test accuracy). "
-        "Higher hides more, further left is cheaper: PATROL is worth its cost where no mark of equal utility lies "
-        "higher or further left."
+        f"Mean squared error of the reconstruction ({attack_label(_ERROR_OF)}) against the operations that the edge "
+        "does for one image; bars are 95 % intervals, beside each mark stands the utility of the network (mAP, or test "
+        "accuracy). Higher hides more, further left is cheaper: PATROL is worth its cost where no mark of equal "
+        f"utility lies higher or further left. {cost_words((paper.labels[name], cell) for name, cell in found)}"
     )
-    chart = AnswerChart("Parameters of the edge", "Error of the reconstruction (MSE)", "log", tuple(series))
-    return chart, _Texts("Error at the size of the edge", caption)
+    chart = AnswerChart(COST, "Error of the reconstruction (MSE)", "log", tuple(series))
+    return chart, _Texts("Error at the operations of the edge", caption)
 
 
 _Value = Callable[[MeasuredCell], Estimate | None]
@@ -155,9 +161,8 @@ _CHARTS: Mapping[str, _Maker] = {"attack at accuracy": _attack, "error at accura
 def _cells(place: ComparisonPlace, evaluation: Evaluation) -> list[tuple[str, MeasuredCell]]:
     """Return the cells of a place, each once and with its first name: rows and controls, then those of curves."""
     names = {role.cell: role.name for role in reversed(evaluation.roles) if role.place == place}
-    for curve in evaluation.curves:
-        for cell in curve.cells:
-            names.setdefault(cell, curve.name)
+    everywhere = cell_names(evaluation)
+    names |= {cell: everywhere[cell] for cell in evaluation.sweep if cell not in names}
     cells = [(name, evaluation.cell(cell)) for cell, name in names.items()]
     there = place.data, place.protocol
     order = list(dict.fromkeys(names.values()))

@@ -8,7 +8,7 @@ from privprune.plots import answers, inversion, membership, patrol, printed
 from privprune.plots.drawing import Drawing
 from privprune.published import Paper
 from privprune.records import Record
-from privprune.verdicts import Evaluation
+from privprune.verdicts import Evaluation, with_edge_operations
 
 
 def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:
@@ -20,7 +20,8 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
         paper: what the paper prints.
 
     """
-    return [*answers.draw(evaluation, paper), *_of_threat(records, evaluation, paper)]
+    counted = with_edge_operations(evaluation)
+    return [*answers.draw(counted, paper), *_of_threat(records, counted, paper)]
 
 
 def _of_threat(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> list[Drawing]:

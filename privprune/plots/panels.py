@@ -1,12 +1,13 @@
-"""What several figures do with their panels: fill a grid, and write text beside a mark."""
+"""What several figures do with their panels: fill a grid, count along an axis, and write text beside a mark."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from privprune.plots.style import PAPER
+from privprune.plots.style import PAPER, count
 
 Panel = TypeVar("Panel")
 
@@ -28,6 +29,14 @@ def filled(grid: Any, panels: Sequence[Panel]) -> Iterator[tuple[Axes, Panel]]:
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     yield from zip(grid.flat, panels, strict=False)
+
+
+def count_on_log_axis(axes: Axes) -> None:
+    """Make the x axis logarithmic, with counts such as `20k` at 1, 2 and 5 times powers of ten."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    axes.xaxis.set_major_formatter(FuncFormatter(count))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def write_beside(

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privprune.plots import cloud, gallery, scatter
+from privprune.plots.cell_names import cell_names
 from privprune.plots.cloud import ReconstructionPanel
 from privprune.plots.conditions import Conditions, by_conditions, conditions_of
 from privprune.plots.drawing import Drawing
+from privprune.plots.edge_cost import COST, cost_words
+from privprune.plots.patrol_looks import CUTS, SMALLER, looks
 from privprune.plots.scatter import ScatterMark, ScatterPanel
 from privprune.plots.series import Point, point_of
 from privprune.plots.style import Look
@@ -16,38 +19,11 @@ from privprune.published import Paper, attack_label
 from privprune.records import Record
 from privprune.verdicts import Estimate, Evaluation, MeasuredCell
 from privprune.verdicts.cell_of_record import attack_records
+from privprune.verdicts.edge_operations import OPERATIONS
 
 _ATTACK = "decoder_train"
 _ERROR = f"{_ATTACK}_mse"
-_FILLED = ("the whole edge", "pruned edge")
-_PRUNED = (
-    *("pruning", "pruning+lipschitz", "pruning+adversarial", "patrol", "patrol+cem"),
-    *("patrol_share", "patrol_lipschitz", "patrol_game", "patrol_depth"),
-)
-_CUTS = "blocks_"  # prefix of the controls that cut the undefended network at another block
-# Method -> colour and marker; pruning changes only the filling of the marker.
-_LOOKS = {
-    "none": ("#4d4d4d", "o"),
-    "noise": ("#b0305c", "*"),
-    "dropout": ("#a3418c", "D"),
-    "skip_random_blocks": ("#5b5ea6", "h"),
-    "skip_no_shortcuts": ("#5f6b1f", "8"),
-    "unpruned": ("#00808a", "p"),
-    "pruning": ("#0067a5", "s"),
-    "lipschitz": ("#c8500a", "^"),
-    "pruning+lipschitz": ("#c8500a", "^"),
-    "adversarial": ("#0b8062", "v"),
-    "pruning+adversarial": ("#0b8062", "v"),
-    "lipschitz+adversarial": ("#9a6b00", "X"),
-    "patrol": ("#9a6b00", "X"),
-    "patrol_share": ("#9a6b00", "s"),
-    "patrol_lipschitz": ("#9a6b00", "^"),
-    "patrol_game": ("#9a6b00", "v"),
-    "patrol_depth": ("#9a6b00", "o"),
-    "patrol+cem": ("#6b7a00", "P"),
-    "resfl": ("#7b5141", "<"),
-    "bottleneck": ("#3a3a8c", ">"),
-}
+_FILLED = ("the whole edge", "pruned, or as narrow")
 _WORDS = (
     "One mark per cell; bars are 95 % intervals. Lines join the cells of one method at growing strength, or the "
     "undefended network at growing depth of its cut."
@@ -63,9 +39,9 @@ class PatrolCell:
     look: Look
 
     @property
-    def pruned(self) -> bool:
-        """Whether its edge was pruned."""
-        return self.name in _PRUNED
+    def smaller(self) -> bool:
+        """Whether its edge was pruned, or made as narrow as a pruned one."""
+        return self.name in SMALLER
 
     @property
     def conditions(self) -> Conditions:
@@ -88,22 +64,14 @@ def draw(records: Sequence[Record], evaluation: Evaluation, paper: Paper) -> lis
     return drawings
 
 
-def look(name: str, paper: Paper) -> Look:
-    """Return how a method is drawn."""
-    colour, marker = _LOOKS.get("none" if name.startswith(_CUTS) else name, ("#57606a", "d"))
-    label = paper.labels[name] if not name.startswith(_CUTS) else paper.labels["none"]
-    return Look(label, colour, marker)
-
-
 def _patrol_cells(evaluation: Evaluation, paper: Paper) -> list[PatrolCell]:
-    """Return every inverted cell, named by its first role or else by its curve, in the order of the paper's methods."""
-    names = {cell: curve.name for curve in reversed(evaluation.curves) for cell in curve.cells}
-    names |= {role.cell: role.name for role in reversed(evaluation.roles)}
-    order = list(paper.labels)
+    """Return every inverted cell with its name, in the order of the paper's file, others last."""
+    named = cell_names(evaluation)
+    names = {cell.cell: named[cell.cell] for cell in evaluation.cells if cell.inversions}
+    drawn = looks(names.values(), paper)
+    order = list(dict.fromkeys([*paper.labels, *names.values()]))
     cells = [
-        PatrolCell(names[cell.cell], cell, look(names[cell.cell], paper))
-        for cell in evaluation.cells
-        if cell.inversions
+        PatrolCell(names[cell.cell], cell, drawn[names[cell.cell]]) for cell in evaluation.cells if cell.cell in names
     ]
     return sorted(cells, key=lambda one: order.index(one.name))
 
@@ -115,7 +83,7 @@ def _gallery(conditions: Conditions, cells: Sequence[PatrolCell], attacks: dict[
     if not shown:
         return []
     panels = [
-        ReconstructionPanel(_panel_name(one), one.look, cloud.decode(panels[_ATTACK]), _numbers(one))
+        ReconstructionPanel(one.look.label, one.look, cloud.decode(panels[_ATTACK]), _numbers(one))
         for one, panels in shown
     ]
     name = attack_label(_ATTACK)
@@ -123,18 +91,13 @@ def _gallery(conditions: Conditions, cells: Sequence[PatrolCell], attacks: dict[
         "The original, which never leaves the device, and what an attacker in the cloud rebuilt from what was sent, by "
         f"one and the same attack ({name}), trained anew against each network, which it knows. MSE and SSIM (zero "
         "padding) are means over seeds and all scored images with 95 % intervals. Recognised: by an independent "
-        "network."
+        "network. Shown are the first images of each record."
     )
     texts = "; ".join(f"{panel.label}: {', '.join(panel.numbers)}" for panel in panels)
     alt = f"A photograph and {len(panels)} reconstructions by the attack {name}. {texts}."
     figure = gallery.draw(cloud.decode(shown[0][1]["original"]), panels)
     title = f"What the cloud sees: {name} on {conditions.words}"
     return [Drawing(conditions.file_name("cloud"), title, caption, alt, figure, leads=True)]
-
-
-def _panel_name(one: PatrolCell) -> str:
-    """Return a panel's name; for a cut of the undefended network it ends with the number of blocks."""
-    return f"{one.look.label}, B{one.name.removeprefix(_CUTS)}" if one.name.startswith(_CUTS) else one.look.label
 
 
 def _numbers(one: PatrolCell) -> tuple[str, ...]:
@@ -156,24 +119,20 @@ def _utility(cells: Sequence[PatrolCell]) -> str:
 
 
 def _tradeoff(conditions: Conditions, cells: Sequence[PatrolCell], evaluation: Evaluation) -> list[Drawing]:
-    """Draw error and recognition against utility, and error against the size of the edge."""
+    """Draw error and recognition against utility, and error and utility against the operations of the edge."""
     utility = f"{_utility(cells)} (%)"
     charts = [
         _chart("Error at utility", utility, _MSE, _utility_of, _of(_ERROR), cells, evaluation),
         _chart(
             "Recognised at utility", utility, _RECOGNISED, _utility_of, _of(f"{_ATTACK}_recognised"), cells, evaluation
         ),
-        _chart(
-            "Error at size of the edge", "Edge parameters", _MSE, _of("edge_parameters"), _of(_ERROR), cells, evaluation
-        ),
-        _chart(
-            "Utility at size of the edge", "Edge parameters", utility, _of("edge_parameters"), _utility_of, cells,
-            evaluation,
-        ),
-    ]  # fmt: skip
+        _chart("Error at operations of the edge", COST, _MSE, _operations, _of(_ERROR), cells, evaluation),
+        _chart("Utility at operations of the edge", COST, utility, _operations, _utility_of, cells, evaluation),
+    ]
     caption = (
-        f"{_WORDS} A method helps where its mark lies above the others at equal utility, or at equal size of the edge: "
-        "an error alone can be bought with either. Marks further right in the lower panels need a larger device."
+        f"{_WORDS} A method helps where its mark lies above the others at equal utility, or at equal operations of the "
+        "edge: an error alone can be bought with either. Marks further right in the lower panels make the device "
+        f"compute more. {cost_words([(one.look.label, one.cell) for one in cells])}"
     )
     title = f"Privacy against utility and cost on {conditions.words}"
     return _scatter("tradeoff", title, conditions, charts, caption)
@@ -199,9 +158,9 @@ def _mechanisms(conditions: Conditions, cells: Sequence[PatrolCell], evaluation:
 def _depth(cells: Sequence[PatrolCell], evaluation: Evaluation) -> tuple[ScatterMark, ...]:
     """Return the undefended networks by the number of blocks on the edge, including those that have other roles."""
     by_name = {one.cell.cell: one for one in cells}
-    cuts = sorted((role.name, role.cell) for role in evaluation.roles if role.name.startswith(_CUTS))
+    cuts = sorted((role.name, role.cell) for role in evaluation.roles if role.name.startswith(CUTS))
     return tuple(
-        ScatterMark(by_name[cell].look, False, "", Point(float(name.removeprefix(_CUTS)), None, None), point_of(error))
+        ScatterMark(by_name[cell].look, False, "", Point(float(name.removeprefix(CUTS)), None, None), point_of(error))
         for name, cell in cuts
         if cell in by_name and (error := by_name[cell].cell.numbers.get(_ERROR))
     )
@@ -219,6 +178,9 @@ def _of(metric: str) -> _Value:
     return lambda one: one.cell.numbers.get(metric)
 
 
+_operations = _of(OPERATIONS)
+
+
 def _chart(
     title: str, x: str, y: str, of_x: _Value, of_y: _Value, cells: Sequence[PatrolCell], evaluation: Evaluation
 ) -> ScatterPanel:
@@ -228,14 +190,14 @@ def _chart(
     joined = [along for along in known if len(along) > 1]
     curves = tuple(tuple(marks[cell] for cell in along) for along in joined)
     alone = tuple(mark for cell, mark in marks.items() if not any(cell in along for along in joined))
-    return ScatterPanel(title, x, y, "log" if "parameters" in x else "linear", alone, curves)
+    return ScatterPanel(title, x, y, "log" if x == COST else "linear", alone, curves)
 
 
 def _mark(one: PatrolCell, x: Estimate | None, y: Estimate | None) -> ScatterMark | None:
     if x is None or y is None:
         return None
-    label = f"B{one.name.removeprefix(_CUTS)}" if one.name.startswith(_CUTS) else ""
-    return ScatterMark(one.look, one.pruned, label, point_of(x), point_of(y))
+    label = f"B{one.name.removeprefix(CUTS)}" if one.name.startswith(CUTS) else ""
+    return ScatterMark(one.look, one.smaller, label, point_of(x), point_of(y))
 
 
 def _scatter(

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.marks import dash, mark, size
-from privprune.plots.panels import filled, write_beside
+from privprune.plots.panels import count_on_log_axis, filled, write_beside
 from privprune.plots.series import Point
-from privprune.plots.style import NEUTRAL, PAPER, TEXT_WIDTH, Look, count, journal
+from privprune.plots.style import NEUTRAL, PAPER, TEXT_WIDTH, Look, journal
 
 _PER_ROW = 2
+_POINTS = 72  # of an inch
+_LETTERS = 7  # points, the size of a legend's letters
+_BESIDE_LABEL = 6  # sizes of a letter: the mark of an entry, the space around it, and what hinting adds to its width
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,8 @@ class ScatterPanel:
 
     @property
     def all(self) -> tuple[ScatterMark, ...]:
-        """Every cell of the panel."""
-        return (*self.marks, *(one for curve in self.curves for one in curve))
+        """Every cell of the panel, once also where several curves begin at it."""
+        return tuple(dict.fromkeys((*self.marks, *(one for curve in self.curves for one in curve))))
 
 
 def draw(panels: Sequence[ScatterPanel], fillings: tuple[str, str]) -> Figure:
@@ -54,17 +59,21 @@ def draw(panels: Sequence[ScatterPanel], fillings: tuple[str, str]) -> Figure:
     columns = min(len(panels), _PER_ROW)
     handles = _entries([one for panel in panels for one in panel.all], fillings)
     with journal():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.75 * rows + 0.16 * ceil(len(handles) / 3) + 0.15))
+        side_by_side = _legend_columns([str(one.get_label()) for one in handles])
+        figure = Figure(figsize=(TEXT_WIDTH, 2.75 * rows + 0.16 * ceil(len(handles) / side_by_side) + 0.15))
         axes = figure.subplots(rows, columns, squeeze=False)
         for where, panel in filled(axes, panels):
             _panel(where, panel)
-        figure.legend(handles=handles, loc="outside lower left", ncols=3)
+        figure.legend(handles=handles, loc="outside lower left", ncols=side_by_side)
     return figure
 
 
 def _panel(axes: Axes, panel: ScatterPanel) -> None:
     """Draw one panel."""
-    axes.set_xscale("log" if panel.scale == "log" else "linear")
+    if panel.scale == "log":
+        count_on_log_axis(axes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=panel.scale == "count"))
     for curve in panel.curves:
         last = curve[-1]  # a curve may start at the undefended network
         places = [one.x.value for one in curve], [one.y.value for one in curve]
@@ -78,11 +87,16 @@ def _panel(axes: Axes, panel: ScatterPanel) -> None:
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    if panel.scale == "log":
-        axes.xaxis.set_major_formatter(FuncFormatter(count))
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda _, __: ""))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=panel.scale == "count"))
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """Return in how many columns, three at most, a legend with these labels fits the width of the text."""
+    widths = [float(TextPath((0, 0), label, size=_LETTERS).get_extents().width) for label in labels]
+    for columns in (3, 2):
+        longest = [max(column) for column in np.array_split(widths, columns) if len(column)]
+        if sum(longest) + columns * _BESIDE_LABEL * _LETTERS <= _POINTS * TEXT_WIDTH:
+            return columns
+    return 1
 
 
 def _entries(marks: Sequence[ScatterMark], fillings: tuple[str, str]) -> list[Line2D]:

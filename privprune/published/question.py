@@ -39,7 +39,7 @@ class Question:
     Attributes:
         question: as a reader asks it.
         figure: what is drawn beside the answer: the attack's accuracy against that of the network, the error of
-            reconstructions against accuracy, or that error against the size of the edge.
+            reconstructions against accuracy, or that error against the operations of the edge.
         subject: the begin of the sentence that the clauses continue.
         clauses: in the order of the sentence; the first that was run decides where the figure is from.
 

@@ -8,6 +8,7 @@ from privprune.verdicts.claims import AttackDifference, ClaimResult
 from privprune.verdicts.comparison_groups import ComparisonPlace
 from privprune.verdicts.comparisons import FINDINGS, ComparisonResult, Finding
 from privprune.verdicts.cross import CROSS, CrossEvaluation, CrossRow, CrossSettings, evaluate_cross
+from privprune.verdicts.edge_operations import with_edge_operations
 from privprune.verdicts.evaluation import CellRole, Evaluation, evaluate
 from privprune.verdicts.gains import Gain
 from privprune.verdicts.headlines import headline_numbers
@@ -63,4 +64,5 @@ __all__ = [
     "headline_numbers",
     "own_paper",
     "so_far",
+    "with_edge_operations",
 ]

@@ -119,3 +119,19 @@ def test_only_figures_with_photographs_get_a_palette() -> None:
 
     assert modes == ["RGBA", "P"]
     assert len(with_palette(full.getvalue())) < 0.6 * len(full.getvalue())
+
+
+def test_large_pictures_have_fewer_greys_and_all_their_colours() -> None:
+    """A large grey photograph takes half the bytes in 32 shades, and the colour of a frame around it is as it was."""
+    grey = np.random.default_rng(0).integers(0, 256, (500, 500, 1), dtype=np.uint8).repeat(3, axis=2)
+    grey[:, :4] = (176, 48, 92)
+    full = io.BytesIO()
+    Image.fromarray(grey).save(full, format="png")
+    small = with_palette(full.getvalue())
+    with Image.open(io.BytesIO(small)) as image:
+        shown = np.asarray(image.convert("RGB"))
+
+    assert len(small) < 0.75 * grey[:, :, 0].size
+    assert (shown[:, :4] == (176, 48, 92)).all()
+    assert len(np.unique(shown[:, 4:])) <= 32
+    assert np.abs(shown.astype(int) - grey).max() <= 5

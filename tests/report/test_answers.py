@@ -93,7 +93,7 @@ def test_nothing_run_is_no_answer() -> None:
 
 
 def test_each_question_has_its_figure() -> None:
-    """The figure that a question asks for is drawn from the evaluation, with every cell of its place, and shown."""
+    """The figure that a question asks for is drawn from the evaluation, with every cell of known cost, and shown."""
     evaluation = evaluate(patrol_records(), PATROL, SETTINGS, "demo")
     drawings = draw(patrol_records(), evaluation, PATROL)
     pictures = [picture(one) for one in drawings if one.answers]
@@ -102,7 +102,7 @@ def test_each_question_has_its_figure() -> None:
     assert [one.answers for one in pictures] == [one.figure for one in PATROL.questions]
     assert found.figure is not None
     marks = [line for line in drawings[0].figure.axes[0].lines if line.get_marker() not in ("", "None", None)]
-    assert len(marks) == len(CELLS)
+    assert len(marks) == len([cell for cell in CELLS if not cell.startswith("reid-blocks")])  # none of them is exported
 
 
 def test_other_attackers_are_told() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from example_inversions import CROSS_SETTINGS, inversion_records, membership_record
 from example_patrol import CELLS, DEPLOYED, SETTINGS, TIMED, patrol_records
@@ -174,33 +173,6 @@ def test_rounding_has_a_line_per_variant_that_was_measured(evaluation: Evaluatio
     assert shown[0] == ["reid-none", "float32", "float32", "8,192", "50.00", "0.02000"]
     assert shown[1] == ["reid-none", "int8", "4 bits", "1,032", "45.00", "0.03000"]
     assert [line[0] for line in shown] == [cell for cell in DEPLOYED for _ in range(2)]
-
-
-def test_figures_show_every_cell(drawings: dict[str, Drawing]) -> None:
-    """The original beside what was rebuilt per method leads; then utility and cost, then depth and the constant."""
-    gallery = drawings["cloud"].figure
-
-    assert list(drawings) == ["answer", "cloud", "tradeoff", "mechanisms"]
-    assert drawings["cloud"].leads
-    assert sum(len(axes.images) for axes in gallery.axes) == len(CELLS)  # the original, and no second strength of noise
-    assert "Recognised 30.0 %" in {text.get_text() for text in gallery.texts}
-    assert [axes.get_title(loc="left") for axes in drawings["tradeoff"].figure.axes] == [
-        *("Error at utility", "Recognised at utility", "Error at size of the edge", "Utility at size of the edge"),
-    ]
-
-
-def test_marks_lie_where_the_cells_are(drawings: dict[str, Drawing]) -> None:
-    """Every cell has its mark at mAP and MSE, and only pruned ones are filled; cuts are joined in their order."""
-    first = drawings["tradeoff"].figure.axes[0]
-    marks = [line for line in first.lines if line.get_marker() not in ("", "None")]
-    places = {tuple(np.round(np.asarray(line.get_xydata())[0], 6)) for line in marks}
-    full = [line for line in marks if line.get_markerfacecolor() != "#ffffff"]
-    depth = drawings["mechanisms"].figure.axes[0]
-    joined = next(line for line in depth.lines if len(np.asarray(line.get_xdata())) == 2)
-
-    assert places == {(100 * values[0], values[1]) for values in CELLS.values()}
-    assert len(full) == sum(values[-1] == "prune" for values in CELLS.values())
-    assert np.asarray(joined.get_xydata()).tolist() == [[1, 0.001], [2, 0.002]]
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,7 @@ def _cell(name: str, common: dict[str, Any]) -> list[Record]:
         "edge_parameters_dense": [dense] * 3,
         "edge_parameters_left": [dense * (1 - removed)] * 3,
         "edge_removed": [removed] * 3,
+        "edge_operations_removed": [removed] * 3,
         "blocks_removed": [1.0, 1.0, 2.0],
     }
     training = Record(
