@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from privprune.plots import answer_chart
 from privprune.plots.answer_chart import AnswerChart, ChartLine, ChartMark, ChartSeries, shown
-from privprune.plots.cell_names import cell_names
 from privprune.plots.conditions import Conditions, conditions_of
 from privprune.plots.drawing import Drawing
 from privprune.plots.edge_cost import COST, cost_words
@@ -16,7 +15,7 @@ from privprune.plots.patrol_looks import looks
 from privprune.plots.series import point_of
 from privprune.plots.style import NEUTRAL, Look, defence_look, feature_defence
 from privprune.published import Paper, Question, attack_label
-from privprune.verdicts import ComparisonPlace, Estimate, Evaluation, MeasuredCell, answers
+from privprune.verdicts import ComparisonPlace, Estimate, Evaluation, MeasuredCell, answers, cell_names
 from privprune.verdicts.edge_operations import OPERATIONS
 from privprune.verdicts.matched import pareto_front
 

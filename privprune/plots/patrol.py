@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privprune.plots import cloud, gallery, scatter
-from privprune.plots.cell_names import cell_names
 from privprune.plots.cloud import ReconstructionPanel
 from privprune.plots.conditions import Conditions, by_conditions, conditions_of
 from privprune.plots.drawing import Drawing
@@ -17,7 +16,7 @@ from privprune.plots.series import Point, point_of
 from privprune.plots.style import Look
 from privprune.published import Paper, attack_label
 from privprune.records import Record
-from privprune.verdicts import Estimate, Evaluation, MeasuredCell
+from privprune.verdicts import Estimate, Evaluation, MeasuredCell, cell_names
 from privprune.verdicts.cell_of_record import attack_records
 from privprune.verdicts.edge_operations import OPERATIONS
 

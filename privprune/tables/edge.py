@@ -6,7 +6,7 @@ from privprune.published import INVERSIONS, METRICS, Paper
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, plain, seeds
 from privprune.tables.table import ABSENT, Column, Table, TableCell, labels, measured_on, numbers, row
-from privprune.verdicts import Evaluation, MeasuredCell
+from privprune.verdicts import Evaluation, MeasuredCell, cell_names
 
 _OWN = "patrol"  # the defence whose paper these tables are for
 _UTILITY = ("mean_average_precision", "rank_1", "rank_5", "test_accuracy")
@@ -132,17 +132,12 @@ def deployment_table(evaluation: Evaluation, paper: Paper, timings: Mapping[str,
 
 
 def _lines(evaluation: Evaluation, paper: Paper) -> list[tuple[str, MeasuredCell]]:
-    """Return (method, cell) of all roles, then of cells only in a curve; empty for papers other than PATROL."""
+    """Return (method, cell) in the order of the paper's file, others last; empty for papers other than PATROL."""
     if _OWN not in paper.defences:
         return []
-    names: dict[str, str] = {}
-    order = list(paper.labels)
-    for role in sorted(evaluation.roles, key=lambda role: order.index(role.name)):
-        names.setdefault(role.cell, role.name)
-    for curve in evaluation.curves:
-        for cell in curve.cells:
-            names.setdefault(cell, curve.name)
-    return [(name, evaluation.cell(cell)) for cell, name in names.items()]
+    names = cell_names(evaluation)
+    order = list(dict.fromkeys([*paper.labels, *names.values()]))
+    return [(name, evaluation.cell(cell)) for cell, name in sorted(names.items(), key=lambda one: order.index(one[1]))]
 
 
 def _order(name: str) -> int:

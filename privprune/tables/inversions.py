@@ -6,7 +6,7 @@ from privprune.published import INVERSION_MEASURES, Paper, attack_label
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row
-from privprune.verdicts import Evaluation, MeasuredCell
+from privprune.verdicts import Evaluation, MeasuredCell, cell_names
 
 _FEATURES = (
     "feature_values", "feature_bytes", "edge_parameters", "cloud_parameters", "image_entropy_bound",
@@ -57,8 +57,7 @@ def _inverted(evaluation: Evaluation) -> list[MeasuredCell]:
 
 
 def _method(cell: MeasuredCell, evaluation: Evaluation, paper: Paper) -> str:
-    names = [role.name for role in evaluation.roles if role.cell == cell.cell]
-    names += [curve.name for curve in evaluation.curves if cell.cell in curve.cells]
+    names = [role.name for role in evaluation.roles if role.cell == cell.cell] or [cell_names(evaluation)[cell.cell]]
     return "; ".join(dict.fromkeys(paper.labels[name] for name in names))
 
 

@@ -2,6 +2,7 @@
 
 from privprune.verdicts.answers import Answer, ClauseAnswer, PartAnswer, answers
 from privprune.verdicts.attack_results import AttackResult, AttackRun, InversionResult
+from privprune.verdicts.cell_names import cell_names
 from privprune.verdicts.checks import CheckOf, checks_on, failures
 from privprune.verdicts.claim_parts import ClaimPart
 from privprune.verdicts.claims import AttackDifference, ClaimResult
@@ -55,6 +56,7 @@ __all__ = [
     "PartAnswer",
     "RowSettings",
     "answers",
+    "cell_names",
     "check",
     "checks_on",
     "evaluate",

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privprune.plots import Drawing, draw
-from privprune.plots.cell_names import cell_names
 from privprune.plots.patrol_looks import looks
 from privprune.published import load
-from privprune.verdicts import Evaluation, evaluate
+from privprune.verdicts import Evaluation, cell_names, evaluate
 
 PATROL = load("patrol")
 

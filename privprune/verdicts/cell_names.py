@@ -1,8 +1,8 @@
-"""What a cell is called in a figure that shows rows, controls and curves."""
+"""What a cell is called where rows, controls and curves are shown together."""
 
 from __future__ import annotations
 
-from privprune.verdicts import Evaluation
+from privprune.verdicts.evaluation import Evaluation
 
 
 def cell_names(evaluation: Evaluation) -> dict[str, str]:
