@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 Network = TypeVar("Network", bound=nn.Module)
 _SAFE_MULTIPLE = 8  # of channels; the vector width of 32-bit numbers with AVX2
@@ -27,22 +26,10 @@ def in_fast_layout(model: Network) -> Network:
     return laid_out
 
 
-def with_channels_first(model: nn.Module) -> list[RemovableHandle]:
-    """Let the convolutions of a network compute with channels first, weights and inputs, whatever layout they come in.
-
-    Parameters stay the same objects, so that an optimiser that has them still has them.
-
-    Returns:
-        handles, to let inputs be in any layout again.
-
-    """
-    return [_with_channels_first(layer) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-
-
-def _with_channels_first(layer: nn.Conv2d) -> RemovableHandle:
+def _with_channels_first(layer: nn.Conv2d) -> None:
     # not contiguous(): to it, the weights of one pixel or one channel have either layout
     layer.weight.data = layer.weight.data.clone(memory_format=torch.contiguous_format)
-    return layer.register_forward_pre_hook(_contiguous)
+    layer.register_forward_pre_hook(_contiguous)
 
 
 def _unsafe(layer: nn.Conv2d) -> bool:

@@ -117,7 +117,7 @@ def test_gradients_per_record_are_those_of_each_record_alone(channels: int, layo
     labels = torch.arange(7) % 3
     alone = [torch.autograd.grad(F.cross_entropy(network(images[[row]]), labels[[row]]), list(network.parameters()))
              for row in range(7)]  # fmt: skip
-    wrapped, _ = per_record(network)
+    wrapped = per_record(network)
     F.cross_entropy(wrapped(images), labels).backward()
     for parameter, *expected in zip(network.parameters(), *alone, strict=True):
         assert torch.allclose(parameter.grad_sample, torch.stack(expected), atol=1e-6)
