@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import secrets
@@ -97,17 +98,35 @@ class Client:
         """
         began = time.perf_counter()
         try:
-            self._connection.request("POST", path, body, header)
-            response = self._connection.getresponse()
-            content = response.read(_LONGEST_ANSWER)
+            status, content = self._exchange(path, header, body)
         except (OSError, http.client.HTTPException) as broken:
             self._connection.close()
             raise UserError(f"{self._server}: {getattr(broken, 'strerror', None) or broken}") from None
         taken = time.perf_counter() - began
         text = content.decode(errors="replace").strip()
-        if response.status != http.client.OK:
-            raise UserError(f"{self._server}: refused, {response.status}: {text}")
+        if status != http.client.OK:
+            raise UserError(f"{self._server}: refused, {status}: {text}")
         return Reply(_as_answer(text, self._server), len(body), edge_seconds, taken)
+
+    def _exchange(self, path: str, header: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Return status and content of the answer, over a new connection where the server has closed the open one.
+
+        A server closes connections that are silent. It keeps nothing of a request, so that one may come twice.
+        """
+        was_open = self._connection.sock is not None
+        try:
+            return self._once(path, header, body)
+        except ConnectionError:
+            if not was_open:
+                raise
+            self._connection.close()
+            return self._once(path, header, body)
+
+    def _once(self, path: str, header: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may refuse before it has read all
+            self._connection.request("POST", path, body, header)
+        response = self._connection.getresponse()
+        return response.status, response.read(_LONGEST_ANSWER)
 
     def close(self) -> None:
         """Close the connection."""

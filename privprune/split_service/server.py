@@ -6,7 +6,10 @@ is told otherwise; whatever faces a network belongs behind a proxy that has both
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +23,7 @@ from privprune.split_service.pair import CLOUD_FILE, Pair, load_half, load_pair
 from privprune.split_service.session import Session
 
 SECONDS = 10  # that a client may be silent before the connection is closed
+_AT_ONCE = 65536  # bytes of a refused body that are read and thrown away
 Answer = Callable[["Handler"], dict[str, Any]]
 
 
@@ -93,6 +97,18 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.request_version = self.protocol_version  # else a line that is no request gets an answer without a status
         self._send(code, f"{printable(message or 'malformed request')}\n", "text/plain; charset=utf-8")
+        self._throw_away()
+
+    def _throw_away(self) -> None:
+        """Read what the client still sends, until it ends or has had its seconds.
+
+        A connection that is closed with bytes unread is reset, and the client loses the refusal or never reads it.
+        """
+        end = time.monotonic() + self.server.seconds
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while time.monotonic() < end and self.rfile.read1(_AT_ONCE):
+                pass
 
     def _send(self, status: int, text: str, kind: str) -> None:
         content = text.encode()

@@ -16,7 +16,7 @@ from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
 from privprune.settings import OneOf, read
-from privprune.suite.cuts import check_reducing_wire, check_sides
+from privprune.suite.cuts import check_attacked_sides, check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section, read_section
 from privprune.suite.inversions import check_budgets, check_classes
@@ -267,10 +267,12 @@ def _check_inversion(suite: Suite, entry: InversionEntry, where: str) -> None:
     data, network = suite.datasets[entry.data], suite.network(entry.target)
     refuse_inversion(data, entry.data, where)
     attacks = entry.built(where)
+    shapes = network_shapes(data, network, where)
     try:
-        sent = network_shapes(data, network, where).features(entry.cut)
+        sent = shapes.features(entry.cut)
     except UserError as refused:
         raise UserError(f"{where}.{refused}") from None
+    check_attacked_sides(network, shapes.model, entry.cut, where)
     check_features(attacks, sent, data.info.image_shape.image, where)
     check_decoders(entry.inversions, sent, data, f"{where}.inversions")
     check_surrogates(suite.cells[entry.target], attacks, f"{where}.inversions")

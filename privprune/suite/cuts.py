@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -33,18 +33,40 @@ def check_sides(network: NetworkSettings, model: BlockNet, where: str) -> None:
         UserError: the edge or the cloud has no such layer; names the cuts that leave some on both sides.
 
     """
-    if network.cut is None:
-        return
-    blocks = [(name, block) for name, block in model.named_children() if name not in (WIRE, *_OF_THE_CUT)]
+    if network.cut is not None:
+        blocks = [(name, block) for name, block in model.named_children() if name not in (WIRE, *_OF_THE_CUT)]
+        _check_sides(network, blocks, network.cut.after, f"{where}.cut.after")
+
+
+def check_attacked_sides(network: NetworkSettings, model: BlockNet, cut: str | int | None, where: str) -> None:
+    """Check both sides of the cut at which an attack divides a whole network, as `check_sides` does.
+
+    Args:
+        network: the settings.
+        model: a network of this architecture without a cut, with any weights.
+        cut: the last block of the edge, which exists, or the number of its blocks; None is accepted.
+        where: location of the attack's entry, for the message.
+
+    Raises:
+        UserError: as for `check_sides`.
+
+    """
+    if cut is not None:
+        after = cut if isinstance(cut, int) else model.block_names.index(cut) + 1
+        _check_sides(network, list(model.named_children()), after, f"{where}.cut")
+
+
+def _check_sides(network: NetworkSettings, blocks: Sequence[tuple[str, nn.Module]], after: int, key: str) -> None:
+    """Check that blocks of an architecture have layers with weights on both sides of the first `after` of them."""
     names = [name for name, _ in blocks]
     answering = names.index(NECK) if network.reidentification is not None and NECK in names else len(names)
     weighted = [number for number, (_, block) in enumerate(blocks[:answering], start=1) if _has_weights(block)]
     lowest, highest = weighted[0], weighted[-1] - 1
-    if len(weighted) > 1 and not lowest <= network.cut.after <= highest:
-        side = "edge" if network.cut.after < lowest else "cloud"
+    if len(weighted) > 1 and not lowest <= after <= highest:
+        side = "edge" if after < lowest else "cloud"
         answer = "logits" if network.reidentification is None else "embedding"
         raise UserError(
-            f"{where}.cut.after: found {network.cut.after}, which leaves the {side} no convolution or linear layer "
+            f"{key}: found {after}, which leaves the {side} no convolution or linear layer "
             f"on the way to the {answer}, allowed {lowest} to {highest}"
         )
 

@@ -151,3 +151,13 @@ def test_every_row_has_cells_of_one_dataset(name: str) -> None:
     """All cells in the lineage of a row's cell are trained on the dataset of the row."""
     for row in mapped(name):
         assert len({CELLS[cell]["data"] for cell in line_of(row.cell)}) == 1
+
+
+def test_patrols_attackers_can_be_judged() -> None:
+    """Each of its attack entries has LMMSE, rMLE and the mean image, and decoders that hold images out."""
+    entries = [one for one in SUITE["attack"].values() if one["paper"] == "patrol"]
+    assert entries
+    for entry in entries:
+        attacks = entry["inversions"].values()
+        assert {"decoder", "lmmse", "rmle", "mean_image"} <= {one["attack"] for one in attacks}
+        assert all(one["fit"]["validation"] > 0 for one in attacks if one["attack"] == "decoder")

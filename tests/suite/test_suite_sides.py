@@ -56,6 +56,26 @@ def test_the_edge_computes_something() -> None:
     check("mobilenet_v2_imagenet", 2)
 
 
+@pytest.mark.parametrize("cut", [5, "mean", 7])
+def test_the_cut_of_an_attack_of_its_own_has_two_sides_too(cut: int | str) -> None:
+    """A whole network that finds identities, divided for the attack alone, is held to the same law."""
+    suite = load_yaml(DEVICES)
+    put("train/identities/network/cut", None)(suite)
+    suite["attack"]["places"] = {
+        **suite["attack"]["cut-inverted"],
+        "data": "photo-reid",
+        "target": "identities",
+        "cut": 4,
+    }
+    suite["attack"]["places"]["inversions"] = {"mean_image": {"attack": "mean_image", "attacker_data": "train"}}
+    check_suite(suite, "params.yaml")
+    suite["attack"]["places"]["cut"] = cut
+    with pytest.raises(
+        UserError, match=r"attack\.places\.cut: found \d, which leaves the cloud no .*, allowed 1 to 4$"
+    ):
+        check_suite(suite, "params.yaml")
+
+
 def test_a_network_of_one_layer_has_no_better_cut() -> None:
     """The calibration's channel, whose edge sends the image itself, is accepted."""
     check("gaussian_channel", 1)

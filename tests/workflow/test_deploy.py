@@ -174,6 +174,8 @@ def test_executorch_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in Python 3.11 and 3.12, as it reads its own files
+@pytest.mark.filterwarnings("ignore:This API is experimental")
 def test_executorch_computes_the_network(context: DataContext, tiny: Tiny) -> None:
     """The file for phones gives the same features as PyTorch, and the same bytes each time."""
     pytest.importorskip("executorch")
