@@ -12,6 +12,7 @@ from privprune.errors import UserError, shown
 from privprune.records import MAKING, Record
 from privprune.settings import Printed, read
 from privprune.verdicts.measured_cells import MeasuredCell, gather
+from privprune.verdicts.twins import judged_by_twins
 
 CROSS = "cross"  # the name that stands among the papers in the suite's section `evaluate`
 ALL_PAPERS = "."
@@ -120,7 +121,7 @@ def evaluate_cross(records: Iterable[Record], settings: CrossSettings, suite: st
     records = list(records)
     without = {record.cell for record in records if record.stage in MAKING and NO_CLASSES in record.metrics}
     asked = [name for name in names if name not in without]
-    cells = gather(records, names, {"membership": asked, "inversion": names}, where)
+    cells = judged_by_twins(gather(records, names, {"membership": asked, "inversion": names}, where), records)
     for number, row in enumerate(settings.rows):
         cell = cells[row.cell]
         if row.cell not in without:

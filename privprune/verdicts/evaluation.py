@@ -15,6 +15,7 @@ from privprune.verdicts.matched import Matched, all_matched
 from privprune.verdicts.measured_cells import MeasuredCell, measured_cells
 from privprune.verdicts.number_verdicts import NumberVerdict, judge
 from privprune.verdicts.settings import CurveSettings, EvaluateSettings, check
+from privprune.verdicts.twins import judged_by_twins
 
 # The metrics that are compared at the same accuracy where a claim names a curve.
 _MATCHED = [f"{attack}_mse" for attack in INVERSIONS]
@@ -123,7 +124,8 @@ def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings
     """
     where = f"evaluate.{paper.paper}"
     check(settings, paper, where)
-    cells = measured_cells(records, settings, paper.threat, where)
+    records = list(records)
+    cells = judged_by_twins(measured_cells(records, settings, paper.threat, where), records)
     grouped = comparison_groups(settings, paper, cells)
     return Evaluation(
         suite=suite,
