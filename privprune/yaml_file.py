@@ -56,7 +56,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except OSError as failure:
         raise UserError(f"{path}: could not be read, {failure.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as failure:
-        raise UserError(f"{path}: not readable as YAML, {_one_line(failure)}") from None
+        raise UserError(f"{path}: not readable as YAML, {problem_of(failure)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: found {shown(content)}, allowed a mapping with a suite's sections")
     return copy.deepcopy(content)
@@ -207,8 +207,8 @@ def _quoted(node: Any) -> str:
     return shown(node.value) if isinstance(node, ScalarNode) else f"a {node.id}"
 
 
-def _one_line(failure: Exception) -> str:
-    """Say what is wrong with a file, and where: line and column count from 1."""
+def problem_of(failure: Exception) -> str:
+    """Say in one line what a reader of YAML found wrong, and where: line and column count from 1."""
     if not isinstance(failure, MarkedYAMLError) or failure.problem_mark is None:
         return " ".join(str(failure).split())
     mark = failure.problem_mark
