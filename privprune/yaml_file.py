@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode
 from privprune.errors import UserError, shortened, shown
 
 # The largest suite here, params/paper.yaml, has 125,000 bytes, 10,000 values, a depth of 8, and 1,200,000 characters
-# with its anchors written out. A file at one of these limits is read in less than a second.
+# and 180,000 values with its anchors written out. A file at one of these limits is read in less than a second.
 MOST_BYTES = 500_000
-MOST_VALUES = 100_000  # as written
+MOST_VALUES = 50_000  # as written
 MOST_WRITTEN_OUT = 5_000_000  # characters and values, with each alias replaced by what it stands for
-MOST_DEPTH = 50
+MOST_VALUES_WRITTEN_OUT = 400_000  # which take time where mappings are merged, however short they are
+MOST_DEPTH = 50  # with all aliases written out; what is merged counts as one level more
 MOST_BRACKETS = 10_000  # [ and {, wherever they stand: the time of libyaml grows with the square of those that are open
 _LONGEST_NUMBER = 100  # characters
 _LONGEST_PROBLEM = 200  # characters of what the parser says
@@ -54,7 +56,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except OSError as failure:
         raise UserError(f"{path}: could not be read, {failure.strerror}") from None
     except (YAMLError, UnicodeDecodeError) as failure:
-        raise UserError(f"{path}: not readable as YAML, {_one_line(failure)}") from None
+        raise UserError(f"{path}: not readable as YAML, {problem_of(failure)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: found {shown(content)}, allowed a mapping with a suite's sections")
     return copy.deepcopy(content)
@@ -87,13 +89,30 @@ def _measure(text: str) -> None:
         measure.count(event)
 
 
+@dataclass
+class _Part:
+    """What a part of a text stands for, with its aliases written out.
+
+    Attributes:
+        characters: those of scalars, and one for each value.
+        values: lists, mappings and scalars.
+        levels: of lists and mappings in one another.
+
+    """
+
+    characters: int = 1
+    values: int = 1
+    levels: int = 0
+
+
 class _Measure:
     """Counts what a text contains, event by event."""
 
     def __init__(self) -> None:
-        self._values = self._total = 0
-        self._sizes: dict[str, int] = {}  # of what anchors name
-        self._opened: list[tuple[str | None, int]] = []  # anchor of each list or mapping, and the total before it
+        self._values = 0  # as written
+        self._whole = _Part(0, 0)  # what the text stands for so far
+        self._named: dict[str, _Part] = {}  # what anchors name
+        self._opened: list[tuple[str | None, _Part]] = []  # anchor and content of each list or mapping that is open
 
     def count(self, event: Any) -> None:
         """Count one event.
@@ -102,30 +121,45 @@ class _Measure:
             ConstructorError: a limit has been reached, or an alias has no anchor above.
 
         """
-        anchor, before = getattr(event, "anchor", None), self._total
-        self._total += self._size(event, anchor)
-        if isinstance(event, CollectionStartEvent):
-            self._opened.append((anchor, before))
-            anchor = None  # it can be named when it has ended
-        elif isinstance(event, CollectionEndEvent):
-            anchor, before = self._opened.pop()
-        if anchor is not None:
-            self._sizes[anchor] = self._total - before
+        anchor = getattr(event, "anchor", None)
         self._values += isinstance(event, NodeEvent)
+        if isinstance(event, CollectionStartEvent):
+            self._opened.append((anchor, _Part(levels=1)))
+            self._grow(self._whole, _Part())
+        elif isinstance(event, CollectionEndEvent):
+            self._place(*self._opened.pop())
+        elif isinstance(event, ScalarEvent | AliasEvent):
+            part = self._of_alias(event) if isinstance(event, AliasEvent) else _Part(1 + len(event.value))
+            self._grow(self._whole, part)
+            self._place(None if isinstance(event, AliasEvent) else anchor, part)
         self._check_limits(event)
 
-    def _size(self, event: Any, anchor: str | None) -> int:
-        if isinstance(event, AliasEvent):
-            if anchor not in self._sizes:
-                raise _refused(event, f"found the alias *{anchor}, allowed those of anchors that end above")
-            return self._sizes[anchor]
-        return (1 + len(event.value)) if isinstance(event, ScalarEvent) else 1
+    def _place(self, anchor: str | None, part: _Part) -> None:
+        """Add a part that has ended to the list or mapping around it, and note what its anchor names."""
+        if anchor is not None:
+            self._named[anchor] = part
+        if self._opened:
+            around = self._opened[-1][1]
+            self._grow(around, part)
+            around.levels = max(around.levels, 1 + part.levels)
+            self._whole.levels = max(self._whole.levels, len(self._opened) + part.levels)
+
+    @staticmethod
+    def _grow(around: _Part, part: _Part) -> None:
+        around.characters += part.characters
+        around.values += part.values
+
+    def _of_alias(self, event: Any) -> _Part:
+        if event.anchor not in self._named:
+            raise _refused(event, f"found the alias *{event.anchor}, allowed those of anchors that end above")
+        return self._named[event.anchor]
 
     def _check_limits(self, event: Any) -> None:
         for found, most, what in (
-            (len(self._opened), MOST_DEPTH, "levels of lists and mappings"),
+            (max(len(self._opened), self._whole.levels), MOST_DEPTH, "levels of lists and mappings"),
             (self._values, MOST_VALUES, "values"),
-            (self._total, MOST_WRITTEN_OUT, "characters with all aliases written out"),
+            (self._whole.characters, MOST_WRITTEN_OUT, "characters with all aliases written out"),
+            (self._whole.values, MOST_VALUES_WRITTEN_OUT, "values with all aliases written out"),
         ):
             if found > most:
                 raise _refused(event, f"found more than {most:,} {what}, allowed at most these")
@@ -173,8 +207,8 @@ def _quoted(node: Any) -> str:
     return shown(node.value) if isinstance(node, ScalarNode) else f"a {node.id}"
 
 
-def _one_line(failure: Exception) -> str:
-    """Say what is wrong with a file, and where: line and column count from 1."""
+def problem_of(failure: Exception) -> str:
+    """Say in one line what a reader of YAML found wrong, and where: line and column count from 1."""
     if not isinstance(failure, MarkedYAMLError) or failure.problem_mark is None:
         return " ".join(str(failure).split())
     mark = failure.problem_mark

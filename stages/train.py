@@ -8,7 +8,7 @@ from privprune.workflow.context import open_context
 from privprune.workflow.record import RecordLocation, write_cell_record
 from privprune.workflow.train import TrainEntry, train_cell
 from stages.harness.checkpointing import checkpointed
-from stages.harness.compute_stage import DATA, REPORTS, device, entry, run, streamed
+from stages.harness.compute_stage import DATA, PARAMS, REPORTS, as_user_error, device, entry, run, streamed
 
 
 def main(name: str) -> Path:
@@ -17,7 +17,7 @@ def main(name: str) -> Path:
     context = open_context(DATA / "datasets" / settings.data, device())
     location = RecordLocation(REPORTS, suite, "train", name, written, origin=f"datasets/{settings.data}")
     with checkpointed(location, context) as checkpoints:
-        with streamed(suite, settings.paper, "train", name):
+        with as_user_error(f"{PARAMS}: train.{name}"), streamed(suite, settings.paper, "train", name):
             cell, outcome = train_cell(settings, context, name, checkpoints)
         cell.save(DATA / "models" / name)
         return write_cell_record(location, context, cell, outcome, search=[], entry=settings)

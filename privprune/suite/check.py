@@ -16,6 +16,7 @@ from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
 from privprune.settings import OneOf, read
+from privprune.suite.batches import check_batches
 from privprune.suite.cuts import check_attacked_sides, check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
 from privprune.suite.evaluation import check_section, read_section
@@ -205,6 +206,7 @@ def _check_cell(suite: Suite, cell: str, where: str) -> None:
     check_training(entry, network, where)
     check_plans(entry, suite.datasets[entry.data], where)
     check_methods(entry, suite.datasets[entry.data], network, where)
+    check_batches(entry, suite.datasets[entry.data], network, where)
 
 
 def _check_origin(suite: Suite, cell: str, where: str) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 
 from privprune.errors import UserError
-from privprune.yaml_file import MOST_BYTES, load_yaml
+from privprune.yaml_file import MOST_BYTES, load_yaml, problem_of
 
 _WIDTH = 120  # characters of a line
 _SHORT = 110  # characters up to which a mapping that was written on one line stays there
@@ -33,13 +34,18 @@ def flat(file: Path) -> str:
     the section or entry that they were written for.
 
     Raises:
-        UserError: the file cannot be read as a suite, see `load_yaml`, or is too large without anchors.
+        UserError: the file cannot be read as a suite, see `load_yaml`, or is too large without anchors, or has what DVC
+            cannot edit, such as a tab in front of a value.
 
     """
     content = load_yaml(file)
     lines = file.read_text(encoding="utf-8").splitlines()
+    try:
+        editable = YAML().load("\n".join(lines))
+    except YAMLError as failure:
+        raise UserError(f"{file}: {problem_of(failure)}, allowed what DVC can edit, with spaces alone") from None
     writer = _Writer(dict(_beside(lines)), dict(_above(lines)))
-    text = "".join(f"{line}\n" for line in writer.mapping(YAML().load("\n".join(lines)), 0))
+    text = "".join(f"{line}\n" for line in writer.mapping(editable, 0))
     if len(text) > MOST_BYTES:
         raise UserError(
             f"{file}: found {len(text):,} bytes without anchors, allowed {MOST_BYTES:,}, copy it to params.yaml"
@@ -156,6 +162,8 @@ def _scalar(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if type(value) is int:
         return str(value)
+    if hasattr(value, "yaml_set_anchor"):
+        value.yaml_set_anchor(None)
     return _dumped(type(value).__name__, value, str(getattr(value, "__dict__", "")))
 
 

@@ -25,7 +25,8 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
 
     Raises:
         UserError: identities without `reidentification` or the reverse, a network without BNNeck or with a narrower
-            architecture, a dataset with fewer identities than a batch needs, or with one camera for every query.
+            architecture, a dataset with fewer identities or records than a batch needs, or with one camera for every
+            query.
 
     """
     settings = network.reidentification
@@ -44,11 +45,14 @@ def check_identities(data: DatasetSettings, network: NetworkSettings, model: Blo
         raise UserError(
             f"{where}.reidentification: found one camera for every query ({data.name}), allowed a set with at least two"
         )
-    most = data.info.classes
-    if settings.identities > most:
-        raise UserError(
-            f"{where}.reidentification.identities: found {settings.identities}, allowed at most {most} ({data.name})"
-        )
+    for most, reason in (
+        (data.info.classes, data.name),
+        (data.train_records // 2, f"two images of each, {data.train_records:,} records"),
+    ):
+        if settings.identities > most:
+            raise UserError(
+                f"{where}.reidentification.identities: found {settings.identities}, allowed at most {most} ({reason})"
+            )
 
 
 def check_training(entry: TrainEntry | HardenEntry | PruneEntry, network: NetworkSettings, where: str) -> None:

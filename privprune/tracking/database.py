@@ -68,6 +68,7 @@ def usable(path: Path | None) -> Iterator[None]:
 
     """
     require_mlflow()
+    from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -75,7 +76,7 @@ def usable(path: Path | None) -> Iterator[None]:
         raise UserError(f"{path}: found a folder, allowed MLflow's database: move the folder away, and run again")
     try:
         yield
-    except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as failure:
+    except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException, CommandError) as failure:
         if path is None:
             raise
         words = " ".join(str(failure).split())

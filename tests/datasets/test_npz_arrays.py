@@ -92,6 +92,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"images": IMAGES, "labels": LABELS.astype(object)},
         "not readable as an NPZ file (Object arrays cannot",
     ),
+    "half a character": (
+        {"images": IMAGES, "labels": np.array(["a", "\ud800"] * 12)},
+        "labels: found the character '\\ud800', allowed UTF-8",
+    ),
     "features": ({"features": NAN[0], "labels": LABELS}, "features: found float64, [5], allowed numbers, [N, D]"),
 }
 

@@ -13,6 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from locations import ROOT, TINY
 
 from privprune import command_line
+from privprune.errors import UserError
 from privprune.suite.flat import flat
 from privprune.yaml_file import load_yaml
 
@@ -68,6 +69,31 @@ def test_comments_go_with_their_keys(tmp_path: Path) -> None:
         "  - {rate: 1e-3, name: yes, inner: {a: 1, b: [1, 2]}}",
         "  - {x: 1}",
     ]
+
+
+def test_an_anchor_of_a_number_or_a_text_is_written_out(tmp_path: Path) -> None:
+    """What one number, text, truth or null shares with others stands in each place, in the form of the first."""
+    (tmp_path / "suite.yaml").write_text(
+        "a: {n: &n 3, r: &r 1e-3, t: &t 'x y', h: &h 0x10, yes: &y true, none: &z null}\n"
+        "b: [*n, *r, *t, *h, *y, *z]\n&k key: *n\n"
+    )
+    text = flat(tmp_path / "suite.yaml")
+    assert text.splitlines() == [
+        "a: {n: 3, r: 1e-3, t: x y, h: 0x10, yes: true, none: null}",
+        "b: [3, 1e-3, x y, 0x10, true, null]",
+        "key: 3",
+    ]
+
+
+def test_what_dvc_cannot_edit_is_refused_in_one_line(tmp_path: Path) -> None:
+    """A tab in front of a value can be read, but not changed by `dvc exp run -S`."""
+    path = tmp_path / "suite.yaml"
+    path.write_text("a: 1\nb:\t2\n")
+    assert load_yaml(path) == {"a": 1, "b": 2}
+    with pytest.raises(UserError) as refused:
+        flat(path)
+    place = r"found character '\t' that cannot start any token in line 2, column 3"
+    assert str(refused.value) == f"{path}: {place}, allowed what DVC can edit, with spaces alone"
 
 
 def test_the_demo_that_runs_is_the_demo() -> None:

@@ -56,6 +56,14 @@ def pruned(**changed: object) -> Callable[[Suite], None]:
     return change
 
 
+def few_records(suite: Suite) -> None:
+    """Keep nine records of the dataset of identities."""
+    one = {"members": 1, "nonmembers": 1}
+    pools = {"reference": 0, "selection": one, "known": one}
+    suite["datasets"]["places"].update(limit=9)
+    suite["datasets"]["places"]["protocols"]["paper"].update(pools)
+
+
 def membership_attack(suite: Suite) -> None:
     """Add a membership attack on networks that do not classify."""
     suite["attack"]["places"] = {**suite["attack"]["cut-cem"], "data": "places", "target": "places"}
@@ -89,6 +97,10 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "more identities than there are": (
         put(f"{NETWORK}/reidentification/identities", 65),
         "train.places.network.reidentification.identities: found 65, allowed at most 64 (photo-reid)",
+    ),
+    "more identities than pairs of records": (
+        few_records,
+        "train.places.network.reidentification.identities: found 5, allowed at most 4 (two images of each, 9 records)",
     ),
     "one image of each": (
         put(f"{NETWORK}/reidentification/images", 1),

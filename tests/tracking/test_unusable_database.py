@@ -59,6 +59,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
         path, "UPDATE alembic_version SET version_num = '451aebb31d03'"
     ),
     "of an unknown schema": lambda path: change(path, "UPDATE alembic_version SET version_num = 'unknown'"),
+    "of two schemas": lambda path: change(path, "INSERT INTO alembic_version VALUES ('451aebb31d03')"),
     "without a table": lambda path: change(path, "DROP TABLE latest_metrics"),
     "with another table": lambda path: change(path, "ALTER TABLE runs RENAME COLUMN run_uuid TO other"),
     "no database": lambda path: path.write_text("no database at all" * 100),

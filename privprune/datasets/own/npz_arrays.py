@@ -18,7 +18,7 @@ from privprune.datasets.own_format import DrawnSplit, OwnFormat, OwnSettings, ch
 from privprune.datasets.raw import Array, RawDataset
 from privprune.datasets.sources import Source, SourceInfo
 from privprune.datasets.tables import LARGEST, class_numbers, standardised
-from privprune.errors import UserError
+from privprune.errors import UserError, shown
 
 _PARTS = ("train_", "test_")
 _LAYOUT = (
@@ -162,7 +162,7 @@ def _labels(path: Path, names: list[str], counts: list[int]) -> list[str]:
     """Return the labels of all records as texts.
 
     Raises:
-        UserError: they are neither integers nor texts, or another number than the records.
+        UserError: they are neither integers nor texts, or another number than the records, or one is not UTF-8.
 
     """
     labels: list[str] = []
@@ -174,8 +174,18 @@ def _labels(path: Path, names: list[str], counts: list[int]) -> list[str]:
                     f"path: {path}: {name}: found {values.dtype}, {list(values.shape)}, allowed integers or texts, "
                     f"[{count}]"
                 )
-            labels += [str(value) for value in values.ravel().tolist()]
+            texts = [str(value) for value in values.ravel().tolist()]
+            _check_encoding(texts, f"path: {path}: {name}")
+            labels += texts
     return labels
+
+
+def _check_encoding(texts: list[str], where: str) -> None:
+    """Refuse a text that no file can contain: NumPy stores half a surrogate pair as a character."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as broken:
+        raise UserError(f"{where}: found the character {shown(broken.object[broken.start])}, allowed UTF-8") from None
 
 
 def _read(path: Path, names: list[str], labels: list[str], parts: tuple[Array, Array], _source: Source) -> RawDataset:
