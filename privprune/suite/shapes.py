@@ -56,7 +56,15 @@ def _shapes(
         return NetworkShapes(
             small_dense(model, narrow, **sizes, generator=torch.Generator(), widths=widths), image.image
         )
-    built = blank(model, **sizes, cut=cut, widths=widths)
+    try:
+        built = blank(model, **sizes, cut=cut, widths=widths)
+    except RuntimeError as failure:
+        if cut is None or not cut.extra_convolution:
+            raise
+        raise UserError(
+            f"cut.extra_convolution: found true, allowed false with {model}, which takes images of {image.channels} "
+            "channels and nothing else"
+        ) from failure
     reseed(built, 0)  # blocks that are skipped at random cannot run without a seed
     return NetworkShapes(built, image.image)
 

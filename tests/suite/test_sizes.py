@@ -192,6 +192,17 @@ def test_images_of_which_the_layers_leave_nothing_are_refused(side: int, allowed
             assert refused(suite).startswith(place)
 
 
+@pytest.mark.parametrize("model", ["he_cifar_cnn", "resnet18_imagenet"])
+def test_a_network_for_three_channels_takes_no_extra_convolution(model: str) -> None:
+    """Its first block normalises red, green and blue, and not the 16 channels that the convolution gives."""
+    suite = demo("train/photos-none/network/model", model)
+    suite["train"]["photos-none"]["network"]["cut"].update(extra_convolution=True)
+    assert refused(suite) == (
+        f"P: train.photos-none.network: cut.extra_convolution: found true, allowed false with {model}, which takes "
+        "images of 3 channels and nothing else"
+    )
+
+
 def test_splits_that_no_memory_holds_are_refused() -> None:
     """A split has one byte for each record and model."""
     suite = copy.deepcopy(load_yaml(PAPER))
