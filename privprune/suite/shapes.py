@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from dataclasses import replace
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from privprune.datasets.catalogue import ImageShape
 from privprune.datasets.entry import DatasetSettings
 from privprune.errors import UserError
-from privprune.models import CutSettings, blank, reseed, small_dense
+from privprune.models import MODELS, CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
 from privprune.models.wire import ReducingWire, build_wire
 from privprune.models.wire.plain import PlainSettings
@@ -50,10 +51,49 @@ def _shapes(
 ) -> NetworkShapes:
     """Build each architecture once: many cells have the same one, and the largest takes a second."""
     sizes = {"in_channels": image.channels, "image_size": image.size, "classes": image.classes}
+    _check_side(model, image, widths)
     if narrow is not None:
         return NetworkShapes(
             small_dense(model, narrow, **sizes, generator=torch.Generator(), widths=widths), image.image
         )
-    built = blank(model, **sizes, cut=cut, widths=widths)
+    try:
+        built = blank(model, **sizes, cut=cut, widths=widths)
+    except RuntimeError as failure:
+        if cut is None or not cut.extra_convolution:
+            raise
+        raise UserError(
+            f"cut.extra_convolution: found true, allowed false with {model}, which takes images of {image.channels} "
+            "channels and nothing else"
+        ) from failure
     reseed(built, 0)  # blocks that are skipped at random cannot run without a seed
     return NetworkShapes(built, image.image)
+
+
+def _check_side(model: str, image: ImageShape, widths: tuple[int, ...] | None) -> None:
+    """Run a network on images that are smaller than those of its example, whose kernels may be larger than they are.
+
+    Raises:
+        UserError: it cannot run, or has layers without a weight.
+
+    """
+    example = MODELS[model].example.image_size if model in MODELS else 0
+    if image.size >= example:
+        return
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Initializing zero-element tensors")
+            network = blank(
+                model,
+                in_channels=image.channels,
+                image_size=image.size,
+                classes=image.classes,
+                cut=None,
+                widths=widths,
+            )
+            reseed(network, 0)
+            network.eval()(torch.zeros(1, *image.image))
+    except (RuntimeError, ValueError, UserWarning):
+        raise UserError(
+            f"{model}: found images of {image.size} pixels, allowed larger ones, such as {example} (its layers leave "
+            "nothing of these)"
+        ) from None

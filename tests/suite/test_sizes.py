@@ -2,12 +2,14 @@
 
 import copy
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from locations import PAPER, ROOT
 from suite_changes import Suite, put
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.errors import UserError
 from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
@@ -168,6 +170,37 @@ def test_sizes_are_held_against_the_data(kind: str) -> None:
     """What the records of a set, the side of its images or another size rule out is said before anything is fetched."""
     path, value, line = TOO_LARGE[kind]
     assert refused(demo(path, value)).startswith(f"P: {line}")
+
+
+@pytest.mark.parametrize(("side", "allowed"), [(8, False), (12, False), (16, True), (28, True)])
+def test_images_of_which_the_layers_leave_nothing_are_refused(side: int, allowed: bool) -> None:
+    """The Opacus example's network has kernels that are larger than what is left of small images."""
+    suite = copy.deepcopy(load_yaml(ROOT / "params" / "own.yaml"))
+    network = suite["train"]["plain"]["network"]
+    network.update(model="opacus_cnn", cut=None)
+    suite["harden"], suite["evaluate"]["own"]["rows"] = {}, suite["evaluate"]["own"]["rows"][:1]
+    suite["attack"] = {"plain-members": suite["attack"]["plain-members"]}
+    digits = replace(DATASETS["digits"], size=side)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("privprune.datasets.entry.DATASETS", {"digits": digits})
+        if allowed:
+            assert check_suite(suite, "P")
+        else:
+            place = (
+                f"P: train.plain.network: opacus_cnn: found images of {side} pixels, allowed larger ones, such as 28"
+            )
+            assert refused(suite).startswith(place)
+
+
+@pytest.mark.parametrize("model", ["he_cifar_cnn", "resnet18_imagenet"])
+def test_a_network_for_three_channels_takes_no_extra_convolution(model: str) -> None:
+    """Its first block normalises red, green and blue, and not the 16 channels that the convolution gives."""
+    suite = demo("train/photos-none/network/model", model)
+    suite["train"]["photos-none"]["network"]["cut"].update(extra_convolution=True)
+    assert refused(suite) == (
+        f"P: train.photos-none.network: cut.extra_convolution: found true, allowed false with {model}, which takes "
+        "images of 3 channels and nothing else"
+    )
 
 
 def test_splits_that_no_memory_holds_are_refused() -> None:
