@@ -117,10 +117,9 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     _check_papers(sections, file)
     check_datasets(suite.datasets, file)
     places = {cell: f"{file}: {_section_of(sections, cell)}.{cell}" for cell in suite.cells}
-    for cell, where in places.items():  # of all cells, before a network of the first is built
-        _check_origin(suite, cell, where)
-    for cell, where in places.items():
-        _check_cell(suite, cell, where)
+    for check in (_check_origin, _check_own_network, _check_cell):  # each of all cells: a cell needs its origin's
+        for cell, where in places.items():
+            check(suite, cell, where)
     for name in suite.attacks:
         _check_attack(suite, name, f"{file}: attack.{name}")
     check_budgets({name: entry for name, entry in suite.attacks.items() if isinstance(entry, InversionEntry)}, file)
@@ -198,11 +197,15 @@ def _check_papers(sections: Mapping[str, Any], file: str) -> None:
                 )
 
 
+def _check_own_network(suite: Suite, cell: str, where: str) -> None:
+    entry = suite.cells[cell]
+    if not isinstance(entry, PruneEntry) and entry.network is not None:
+        _check_network(suite.datasets[entry.data], suite.network(cell), entry.data, f"{where}.network")
+
+
 def _check_cell(suite: Suite, cell: str, where: str) -> None:
     entry = suite.cells[cell]
     network = suite.network(cell)
-    if not isinstance(entry, PruneEntry) and entry.network is not None:
-        _check_network(suite.datasets[entry.data], network, entry.data, f"{where}.network")
     check_training(entry, network, where)
     check_plans(entry, suite.datasets[entry.data], where)
     check_methods(entry, suite.datasets[entry.data], network, where)

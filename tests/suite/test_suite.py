@@ -340,6 +340,17 @@ def test_an_attack_on_two_networks_needs_a_second_one(monkeypatch: pytest.Monkey
         check_suite(suite, "params.yaml")
 
 
+def test_the_network_of_a_later_section_is_checked_before_what_starts_from_it() -> None:
+    """A cell of `prune` may start from one of `harden`, whose networks are held against the data first."""
+    suite = copy.deepcopy(load_yaml(ROOT / "params.yaml"))
+    assert suite["prune"]["tiles-mia_pruning-min_max"]["from"] == "models/tiles-min_max-start"
+    suite["harden"]["tiles-min_max-start"]["network"]["protocol"] = "paper"
+    with pytest.raises(UserError) as failed:
+        check_suite(suite, "P")
+    place = "P: harden.tiles-min_max-start.network.protocol"
+    assert str(failed.value) == f"{place}: found paper, prepared for tiles: clean"
+
+
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
 def test_suites_in_the_repository_are_valid(path: Path) -> None:
     """The suites in git are valid, and the networks of every cell are found."""
