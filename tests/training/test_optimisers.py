@@ -50,12 +50,13 @@ for kinds in ((SGD, Adam), (torch.optim.SGD,)):
         optimiser.zero_grad()
         value.sum().backward()
         optimiser.step()
+        optimiser.load_state_dict(optimiser.state_dict())
     print("torch._dynamo" in sys.modules)
 """
 
 
 def test_a_step_imports_no_compiler() -> None:
-    """After a step of ours `torch._dynamo` has not been imported; after one of PyTorch's it has."""
+    """A step of ours, its state written and read, imports no `torch._dynamo`; a step of PyTorch's does."""
     found = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)  # noqa: S603
     assert found.stdout.split() == ["False", "True"]
 
