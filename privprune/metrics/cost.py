@@ -1,4 +1,4 @@
-"""Cost of running a network on a device: operations, bytes on the wire, time, memory."""
+"""Cost of running a network on a device: operations, time, memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 _WARM_UP = 5  # runs that are not measured, in which a runtime plans and allocates
-_WIDTHS = {"float32": 4, "float16": 2, "int8": 1}  # bytes of a value
 
 
 def multiply_accumulates(model: nn.Module, images: Tensor) -> int:
@@ -30,11 +29,6 @@ def multiply_accumulates(model: nn.Module, images: Tensor) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(images)
     return int(counter.get_total_flops()) // (2 * len(images))
-
-
-def bytes_on_wire(values: int) -> dict[str, int]:
-    """Return the bytes of one image's features by the type in which they are sent, without scales and headers."""
-    return {name: width * values for name, width in _WIDTHS.items()}
 
 
 def seconds_by_turns(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

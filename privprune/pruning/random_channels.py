@@ -68,7 +68,10 @@ def at_random(kept: Selection, generator: torch.Generator) -> Selection:
 
 
 def _check(settings: RandomChannelsSettings, cell: PrunedCell) -> None:
-    check_settings(settings.widths_of, cell)
+    try:
+        check_settings(settings.widths_of, cell)
+    except ValueError as error:
+        raise ValueError(str(error).replace("method.", "method.widths_of.", 1)) from None
 
 
 def _retraining(settings: RandomChannelsSettings, teacher: BlockNet) -> tuple[Term, ...]:

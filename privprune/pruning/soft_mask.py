@@ -152,7 +152,7 @@ def _target(
                 f"method.wire_removed: found {settings.wire_removed:g}, allowed null "
                 "(what this edge sends has no channels that can be removed)"
             )
-        left = rules.rounded(group, math.ceil((1 - settings.wire_removed) * group.channels))
+        left = rules.width(group, math.ceil((1 - settings.wire_removed) * group.channels))
         rules = WidthRules(rules.multiple, rules.least, {group.name: left})
     return Target(settings.threshold, edge_cost(model, parts, of, image_shape), whole, rules)
 

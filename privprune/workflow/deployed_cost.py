@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
+from privprune.metrics.cost import multiply_accumulates, peak_memory, seconds_by_turns
 from privprune.models import count_parameters
+from privprune.split_service.codec import PLAIN, SCALE_BYTES, body_bytes
 from privprune.split_service.session import Session
 
 EDGE, CLOUD = "edge", "cloud"
@@ -29,14 +30,16 @@ class Half:
 
 
 def costs(halves: Mapping[str, Half]) -> dict[str, int]:
-    """Count parameters, multiply-accumulate operations per image, and bytes of file and wire."""
+    """Count parameters, multiply-accumulate operations per image, and bytes of file and wire, without headers."""
     costs = {}
     for name, half in halves.items():
         costs[f"{name}_parameters"] = count_parameters(half.model)
         costs[f"{name}_operations"] = multiply_accumulates(half.model, half.inputs[:1])
         costs[f"{name}_file_bytes"] = len(half.onnx)
     values = halves[EDGE].outputs[0].numel()
-    return {**costs, **{f"wire_bytes_{kind}": count for kind, count in bytes_on_wire(values).items()}}
+    costs |= {f"wire_bytes_{kind}": body_bytes(values, kind) for kind in PLAIN}
+    costs["wire_bytes_int8"] = body_bytes(values, "uint8") + SCALE_BYTES
+    return costs
 
 
 def timings(halves: Mapping[str, Half], others: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from privprune.metrics.cost import bytes_on_wire, multiply_accumulates, peak_memory, seconds_by_turns
+from privprune.metrics.cost import multiply_accumulates, peak_memory, seconds_by_turns
 
 
 def test_operations_are_those_counted_by_hand() -> None:
@@ -25,11 +25,6 @@ def test_operations_of_groups_are_divided() -> None:
     """A depthwise convolution has one input channel per output."""
     model = nn.Conv2d(6, 6, 3, padding=1, groups=6)
     assert multiply_accumulates(model, torch.zeros(1, 6, 5, 5)) == 6 * 25 * 9
-
-
-def test_bytes_on_the_wire() -> None:
-    """A value is sent in four, two bytes or one."""
-    assert bytes_on_wire(10) == {"float32": 40, "float16": 20, "int8": 10}
 
 
 def test_times_are_medians_of_each_side() -> None:

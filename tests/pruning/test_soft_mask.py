@@ -11,7 +11,7 @@ from privprune.errors import UserError
 from privprune.models.residual import ShortcutOnly
 from privprune.pruning.channel_groups import removable
 from privprune.pruning.selection import StructureMasks
-from privprune.pruning.soft_mask import soft_mask
+from privprune.pruning.soft_mask import _target, soft_mask
 from privprune.pruning.soft_mask_settings import SoftMaskSettings, WidthSettings
 from privprune.pruning.soft_mask_term import SoftMask
 from privprune.pruning.threshold import ShareThreshold
@@ -163,6 +163,16 @@ def test_settings_are_refused_with_one_line(changed: dict[str, Any], line: str) 
     }
     with pytest.raises(UserError, match=line):
         read(SoftMaskSettings, {**written, **changed}, "suite: method")
+
+
+def test_the_wire_keeps_the_fewest_channels_of_any_layer(toy: Any) -> None:
+    """A share of its own that leaves fewer than `least` leaves `least`."""
+    for removed, left in ((0.3, 6), (0.9, 3)):
+        ensemble = network()
+        dense = ensemble.module
+        settings = settings_with(toy, widths=WidthSettings(1, 3), wire_removed=removed)
+        target = _target(settings, removable(dense, SHAPE), dense, dense, SHAPE)  # type: ignore[arg-type]
+        assert list(target.rules.fixed.values()) == [left]
 
 
 def test_of_masks_that_come_to_zero_in_one_epoch_the_first_that_suffice_stay_there(toy: Any) -> None:

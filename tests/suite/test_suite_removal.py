@@ -34,6 +34,12 @@ def softly(suite: Suite) -> None:
     suite["prune"]["soft"] = entry
 
 
+def at_random(suite: Suite) -> None:
+    """Draw as many channels at random as a mask leaves that cannot fall far enough."""
+    masks = {**suite["prune"]["soft"]["method"], "sparsity": 0.5}
+    suite["prune"]["soft"]["method"] = {"name": "random_channels", "widths_of": masks, "seed": 0}
+
+
 def whole(suite: Suite) -> None:
     """Prune networks without a cut."""
     suite["prune"]["soft"]["from"] = "models/base"
@@ -92,6 +98,13 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
         put("prune/soft/method/sparsity", 1.5),
         (
             ".method.sparsity: found 1.5, by which a mask falls 0.9 in 6 steps, "
+            "allowed above 1.67 or more epochs (masks start at 1)"
+        ),
+    ),
+    "masks of random channels that cannot reach zero": (
+        at_random,
+        (
+            ".method.widths_of.sparsity: found 0.5, by which a mask falls 0.3 in 6 steps, "
             "allowed above 1.67 or more epochs (masks start at 1)"
         ),
     ),
