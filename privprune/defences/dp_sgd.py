@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
@@ -63,7 +64,6 @@ class DpSgd:
     def __init__(self, settings: DpSgdSettings, context: DefenceContext) -> None:
         """Compute the noise multiplier with which the whole training has the target epsilon."""
         from opacus.accountants import create_accountant  # noqa: PLC0415 (takes two seconds, needed by these cells only)
-        from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 (same)
 
         if len(context.generators) != 1:
             raise ValueError("dp_sgd: found several networks side by side, allowed stack: 1 (Opacus takes one network)")
@@ -76,12 +76,8 @@ class DpSgd:
         self._rate = min(1.0, context.batch / self._records)
         self._planned = context.epochs * self._steps()
         self._accountant = create_accountant(settings.accountant)
-        self.noise_multiplier = get_noise_multiplier(
-            target_epsilon=settings.epsilon,
-            target_delta=settings.delta,
-            sample_rate=self._rate,
-            steps=self._planned,
-            accountant=settings.accountant,
+        self.noise_multiplier = _noise_multiplier(
+            settings.epsilon, settings.delta, self._rate, self._planned, settings.accountant
         )
 
     def _steps(self) -> int:
@@ -136,7 +132,7 @@ class DpSgd:
             "epsilon_rdp": [reached["rdp"]],
             "epsilon_prv": [reached["prv"]],
             "delta": [self._settings.delta],
-            "noise_multiplier": [float(self.noise_multiplier)],
+            "noise_multiplier": [self.noise_multiplier],
             "skipped_steps": [float(self._planned - sum(taken for _, _, taken in self._accountant.history))],
         }
 
@@ -147,6 +143,18 @@ class DpSgd:
         other = create_accountant(accountant)
         other.history = list(self._accountant.history)
         return float(other.get_epsilon(delta=self._settings.delta))
+
+
+@cache
+def _noise_multiplier(epsilon: float, delta: float, rate: float, steps: int, accountant: str) -> float:
+    """Return the deviation of the noise, in clipping norms; the search takes five seconds, and networks share it."""
+    from opacus.accountants.utils import get_noise_multiplier  # noqa: PLC0415 (as above)
+
+    return float(
+        get_noise_multiplier(
+            target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=steps, accountant=accountant
+        )
+    )
 
 
 def per_record(network: nn.Module) -> GradSampleModule:
