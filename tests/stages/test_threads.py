@@ -10,7 +10,7 @@ from locations import ROOT
 PROGRAM = """
 import stages.attack, numpy, scipy.linalg
 from threadpoolctl import threadpool_info
-print({library["num_threads"] for library in threadpool_info() if library["internal_api"] == "openblas"} or {1})
+print({library["num_threads"] for library in threadpool_info() if library["internal_api"] == "openblas"})
 """
 
 
@@ -23,4 +23,6 @@ def test_arrays_have_one_thread(wanted: str | None) -> None:
     run = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, cwd=ROOT, env=environment
     )
+    if run.stdout.strip() == "set()":
+        pytest.skip("NumPy computes with another library here")
     assert run.stdout.strip() == "{1}"
