@@ -20,9 +20,12 @@ from privprune.pruning.removal import remove
 from privprune.pruning.selection import Selection, largest
 from privprune.pruning.soft_mask import EXAMPLE_MASKS, check_settings, retraining, sizes, train_masks
 from privprune.pruning.soft_mask_settings import SoftMaskSettings
+from privprune.pruning.threshold import KEY
 from privprune.settings import Count
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Term, TrainingPlan
+
+_KEY = f"{KEY}.widths_of"  # of the masks' settings, for messages
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def random_channels(
     model = ensemble.module
     assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
     trained = copy.deepcopy(model.state_dict())
-    phase = train_masks(settings.widths_of, ensemble, dense, image_shape, fit)
+    phase = train_masks(settings.widths_of, ensemble, dense, image_shape, fit, _KEY)
     model.load_state_dict(trained)
     kept = at_random(phase.removal.kept, torch.Generator().manual_seed(settings.seed))
     smaller = remove(model, phase.parts, kept, image_shape)
@@ -68,10 +71,7 @@ def at_random(kept: Selection, generator: torch.Generator) -> Selection:
 
 
 def _check(settings: RandomChannelsSettings, cell: PrunedCell) -> None:
-    try:
-        check_settings(settings.widths_of, cell)
-    except ValueError as error:
-        raise ValueError(str(error).replace("method.", "method.widths_of.", 1)) from None
+    check_settings(settings.widths_of, cell, _KEY)
 
 
 def _retraining(settings: RandomChannelsSettings, teacher: BlockNet) -> tuple[Term, ...]:

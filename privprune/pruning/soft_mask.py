@@ -33,7 +33,7 @@ from privprune.pruning.selection import Selection, StructureMasks, WidthRules
 from privprune.pruning.soft_mask_settings import SoftMaskSettings
 from privprune.pruning.soft_mask_term import REVIVED, SoftMask
 from privprune.pruning.sparsity import needed_weight, sparsity_weights
-from privprune.pruning.threshold import Removal, ShareThreshold, Target
+from privprune.pruning.threshold import KEY, Removal, ShareThreshold, Target
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Term
 from privprune.training.trained import Trained
@@ -87,13 +87,21 @@ def soft_mask(
 
 
 def train_masks(
-    settings: SoftMaskSettings, ensemble: Ensemble, dense: BlockNet, image_shape: tuple[int, int, int], fit: Fit
+    settings: SoftMaskSettings,
+    ensemble: Ensemble,
+    dense: BlockNet,
+    image_shape: tuple[int, int, int],
+    fit: Fit,
+    key: str = KEY,
 ) -> MaskPhase:
-    """Train masks and weights, and select what is to be removed; arguments and errors as for `soft_mask`."""
+    """Train masks and weights, and select what is to be removed; arguments and errors as for `soft_mask`.
+
+    `key` is that of the settings in the entry, for messages.
+    """
     model = ensemble.module
     assert isinstance(model, BlockNet)  # noqa: S101 (a network with a cut is never a stack)
     parts = removable(model, image_shape).only(settings.structures)
-    target = _target(settings, parts, model, dense, image_shape)
+    target = _target(settings, parts, model, dense, image_shape, key)
     weights = sparsity_weights(settings.weigh, parts, model, image_shape)
     term = SoftMask(settings, parts, target.enough_at_zero, weights, target.rules)
     fit("mask", settings.plan, (term,), {})
@@ -135,6 +143,7 @@ def _target(
     model: BlockNet,
     dense: BlockNet,
     image_shape: tuple[int, int, int],
+    key: str,
 ) -> Target:
     """Return what is to be removed of a network.
 
@@ -149,12 +158,12 @@ def _target(
         group = wire_group(model, parts)
         if group is None:
             raise ValueError(
-                f"method.wire_removed: found {settings.wire_removed:g}, allowed null "
+                f"{key}.wire_removed: found {settings.wire_removed:g}, allowed null "
                 "(what this edge sends has no channels that can be removed)"
             )
         left = rules.width(group, math.ceil((1 - settings.wire_removed) * group.channels))
         rules = WidthRules(rules.multiple, rules.least, {group.name: left})
-    return Target(settings.threshold, edge_cost(model, parts, of, image_shape), whole, rules)
+    return Target(settings.threshold, edge_cost(model, parts, of, image_shape), whole, rules, key)
 
 
 def _revived(masks: StructureMasks, kept: Selection) -> StructureMasks:
@@ -165,8 +174,10 @@ def _revived(masks: StructureMasks, kept: Selection) -> StructureMasks:
     return StructureMasks(channels, masks.blocks)
 
 
-def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
+def check_settings(settings: SoftMaskSettings, cell: PrunedCell, key: str = KEY) -> None:
     """Validate the threshold against what can be removed of an edge, and the length of the phase against the masks.
+
+    `key` is that of the settings in the entry, for messages.
 
     Raises:
         ValueError: there is nothing to remove, the share is more than can be removed, or the masks, which start at 1,
@@ -175,7 +186,7 @@ def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
     """
     model, image = cell.shapes.model, cell.shapes.image
     parts = _removable(model, image).only(settings.structures)
-    target = _target(settings, parts, model, model, image)
+    target = _target(settings, parts, model, model, image, key)
     target.check()
     weight = needed_weight(sparsity_weights(settings.weigh, parts, model, image), target)
     steps = cell.steps(settings.plan)
@@ -184,7 +195,7 @@ def check_settings(settings: SoftMaskSettings, cell: PrunedCell) -> None:
         needed = LEAST_DRIFT / (steps * settings.learning_rate * weight)
         by_cost = "" if settings.weigh == "equal" else f" of weight {weight:.2g}, which the share needs,"
         raise ValueError(
-            f"method.sparsity: found {settings.sparsity:g}, by which a mask{by_cost} falls {drift:.2g} in {steps} "
+            f"{key}.sparsity: found {settings.sparsity:g}, by which a mask{by_cost} falls {drift:.2g} in {steps} "
             f"steps, allowed above {needed:.3g} or more epochs (masks start at 1)"
         )
 

@@ -13,6 +13,7 @@ from privprune.pruning.edge_cost import EdgeCost, Quantity
 from privprune.pruning.selection import Selection, StructureMasks, WidthRules, at_threshold
 from privprune.settings import Range
 
+KEY = "method"  # of an entry: the settings of a pruning method
 OpenFraction = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
 
 
@@ -62,6 +63,7 @@ class Target:
         cost: of the edge with the masks, in the quantity of the share.
         dense: cost of the edge that the share refers to.
         rules: the widths that are allowed.
+        key: of the settings in the entry, for messages.
 
     """
 
@@ -69,6 +71,7 @@ class Target:
     cost: EdgeCost
     dense: int
     rules: WidthRules
+    key: str = KEY
 
     def reached(self, kept: Selection) -> bool:
         """Return whether a selection removes the share; False for a fixed threshold."""
@@ -93,7 +96,9 @@ class Target:
             middle = (low + high) // 2
             low, high = (low, middle) if self.reached(self.at(taus[middle], masks)) else (middle + 1, high)
         if low == len(taus):
-            raise ValueError(f"method.threshold.removed: found {self.threshold.removed:g}, more than the edge can lose")
+            raise ValueError(
+                f"{self.key}.threshold.removed: found {self.threshold.removed:g}, more than the edge can lose"
+            )
         return Removal(self.at(taus[low], masks), min(taus[low], float(masks.values().max())))
 
     def enough_at_zero(self, masks: StructureMasks) -> bool:
@@ -112,7 +117,7 @@ class Target:
     def _below(self, tau: float, masks: StructureMasks) -> Selection:
         parts = self.cost.parts
         kept = at_threshold(masks, tau, parts, self.rules, spare=False)
-        where = f"method.threshold.value: found {tau:g}"
+        where = f"{self.key}.threshold.value: found {tau:g}"
         if not kept.removed and all(own.all() for own in kept.channels.values()):
             smallest = float(masks.values().min())
             raise ValueError(f"{where}, which removes nothing, allowed above the smallest mask, {smallest:.3g}")
@@ -134,14 +139,14 @@ class Target:
         """
         parts = self.cost.parts
         if not parts.groups and not parts.blocks:
-            raise ValueError("method.structures: the edge has none to remove, allowed another kind or a later cut")
+            raise ValueError(f"{self.key}.structures: the edge has none to remove, allowed another kind or a later cut")
         if isinstance(self.threshold, FixedThreshold):
             return
         kept = self.at(1.0, uniform_masks(parts, 0.0))
         if not self.reached(kept):
             most = 1 - self.cost.of(kept) / self.dense
             raise ValueError(
-                f"method.threshold.removed: found {self.threshold.removed:g}, allowed up to {most:.4g} of the "
+                f"{self.key}.threshold.removed: found {self.threshold.removed:g}, allowed up to {most:.4g} of the "
                 f"{self.threshold.of}, where every group has its fewest channels"
             )
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from pruning_examples import settings_of
 from residual_toys import SHAPE, residual, settled
@@ -36,6 +37,20 @@ def test_widths_are_those_of_the_masks_and_weights_those_before_them(toy: Any) -
     before = settled(residual(), 1).stem.conv.weight
     assert 1 <= len(made[1].stem.conv.weight) < len(before)
     assert all(any(torch.equal(row, one) for one in before) for row in made[1].stem.conv.weight)
+
+
+def test_what_the_masks_refuse_names_their_own_key() -> None:
+    """After their phase too, in which nothing is trained here: no mask is below the threshold."""
+    masks = {**EXAMPLE_MASKS, "threshold": {"name": "fixed", "value": 0.5}}
+    settings = settings_of({"name": "random_channels", "widths_of": masks, "seed": 5})
+    ensemble = Ensemble([residual()])
+
+    def fit(_phase: str, _plan: Any, terms: Any, _masks: Any) -> None:
+        for term in terms:
+            term.start(ensemble)
+
+    with pytest.raises(ValueError, match=r"^method\.widths_of\.threshold\.value: found 0\.5, which removes nothing"):
+        random_channels(settings, ensemble, residual(), SHAPE, fit)  # type: ignore[arg-type]
 
 
 def test_channels_are_drawn_uniformly() -> None:

@@ -171,7 +171,7 @@ def test_the_wire_keeps_the_fewest_channels_of_any_layer(toy: Any) -> None:
         ensemble = network()
         dense = ensemble.module
         settings = settings_with(toy, widths=WidthSettings(1, 3), wire_removed=removed)
-        target = _target(settings, removable(dense, SHAPE), dense, dense, SHAPE)  # type: ignore[arg-type]
+        target = _target(settings, removable(dense, SHAPE), dense, dense, SHAPE, "method")  # type: ignore[arg-type]
         assert list(target.rules.fixed.values()) == [left]
 
 
