@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from privprune.attacks.choice import read_attack
 from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionAttack, Reconstruction, ThreatModel
 from privprune.attacks.inversion.checks.not_beaten import not_beaten_by
-from privprune.attacks.inversion.checks.twice_the_budget import unchanged_by_twice_the_budget
+from privprune.attacks.inversion.checks.twice_the_budget import not_lowered_by_twice_the_budget
 from privprune.auditing.edge import DividedImages, Prepare, divide_images, has_gradient, read_images, threat_model
 from privprune.auditing.queries import device_of, evaluating, in_words, seeded
 from privprune.auditing.report import finish
@@ -144,7 +144,7 @@ def _attacked(
             checks += _not_beaten(scored, trivial)
         if again is not None:
             repeated = again.take(torch.searchsorted(divided.inverted, divided.scored))
-            checks.append(unchanged_by_twice_the_budget(float(scored.mse.mean()), float(repeated.mse.mean())))
+            checks.append(not_lowered_by_twice_the_budget(float(scored.mse.mean()), float(repeated.mse.mean())))
         trivial.setdefault(one.method.name, scored)
         results.append(_result(label, one, reconstruction, found, divided, settings, seed, checks))
     return results, not_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from privprune.attacks.inversion.checks.not_beaten import not_beaten_by
-from privprune.attacks.inversion.checks.twice_the_budget import unchanged_by_twice_the_budget
+from privprune.attacks.inversion.checks.twice_the_budget import not_lowered_by_twice_the_budget
 from privprune.checks import Check
 from privprune.workflow.inversions import InversionEntry
 from privprune.workflow.invert_target import TRIVIAL, TargetInversion
@@ -29,5 +29,5 @@ def check_attack(
         checks.append(not_beaten_by(words, ours, theirs))
     if doubled is not None:
         errors = (float(one.released.mse.mean()) for one in (targets[0], doubled))
-        checks.append(unchanged_by_twice_the_budget(*errors))
+        checks.append(not_lowered_by_twice_the_budget(*errors))
     return checks

@@ -7,7 +7,7 @@ import pytest
 
 from privprune.attacks.inversion.checks.converged import optimisation_converged, training_converged
 from privprune.attacks.inversion.checks.not_beaten import not_beaten_by
-from privprune.attacks.inversion.checks.twice_the_budget import unchanged_by_twice_the_budget
+from privprune.attacks.inversion.checks.twice_the_budget import not_lowered_by_twice_the_budget
 
 FLAT = [1.0, 0.5, 0.3, 0.2, 0.15, 0.11, 0.105, 0.1, 0.1, 0.0995]
 FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
@@ -18,12 +18,16 @@ FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
     [
         ([FLAT, FLAT], True),
         ([FLAT, FALLING], False),  # the worst target counts
-        ([[0.3, 0.1, 0.2]], True),  # the best epoch is not the last
+        ([[0.3, 0.1, 0.2]], True),  # the lowest error is behind it
+        ([[0.3, 0.2, 0.1, 0.15]], True),
+        ([[*FLAT[:-1], 0.096]], True),  # a fall of 4 %, as a rate that ends at nothing brings
+        ([[*FLAT[:-1], 0.094]], False),
+        ([[0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.099]], True),  # one epoch of many that scatter
         ([[0.3]], False),
     ],
 )
 def test_a_training_has_converged(curves: list[list[float]], passed: bool) -> None:
-    """Its held-out error no longer falls, or its best epoch is behind it; one epoch tells nothing."""
+    """The lowest held-out error has fallen by less than 5 % at the end; one epoch tells nothing."""
     (found,) = training_converged(None, [{"loss": FALLING, "validation_loss": curve} for curve in curves])
     assert found.passed == passed
     assert (found.measured is None) == (curves == [[0.3]])
@@ -62,8 +66,8 @@ def test_one_image_decides_nothing() -> None:
     assert not_beaten_by("LMMSE", [np.array([0.001])], [np.array([0.01])]).measured is None
 
 
-@pytest.mark.parametrize(("doubled", "passed"), [(0.0096, True), (0.0104, True), (0.0094, False), (0.0106, False)])
-def test_twice_the_budget_changes_little(doubled: float, passed: bool) -> None:
-    """Less than 5 % in either direction."""
-    assert unchanged_by_twice_the_budget(0.01, doubled).passed == passed
-    assert unchanged_by_twice_the_budget(0.0, doubled).measured is None
+@pytest.mark.parametrize(("doubled", "passed"), [(0.0096, True), (0.0104, True), (0.0094, False), (0.012, True)])
+def test_twice_the_budget_makes_it_little_stronger(doubled: float, passed: bool) -> None:
+    """Its error falls by less than 5 %; it may rise."""
+    assert not_lowered_by_twice_the_budget(0.01, doubled).passed == passed
+    assert not_lowered_by_twice_the_budget(0.0, doubled).measured is None
