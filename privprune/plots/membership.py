@@ -25,6 +25,8 @@ from privprune.published import attack_label
 from privprune.records import Record
 from privprune.verdicts import Evaluation
 
+_JOINED = "Joined marks are MIA-Pruning at growing sparsity, labelled with how many times fewer weights are left. "
+
 
 def draw(records: Sequence[Record], evaluation: Evaluation) -> list[Drawing]:
     """Draw every figure for which the records have the numbers, one set of figures per data, model and protocol.
@@ -105,9 +107,9 @@ def _tradeoff(
     )
     caption = (
         "Each mark is one cell: further right is more useful, further down more private. Bars are the attack's 95 % "
-        "intervals and the range of the seeds in test accuracy. Joined marks are MIA-Pruning at growing sparsity, "
-        "labelled with how many times fewer weights are left. A defence protects where it lies below the marks of "
-        "equal test accuracy, the controls among them; along one falling line it only trades accuracy for privacy."
+        f"intervals and the range of the seeds in test accuracy. {_JOINED if swept else ''}A defence protects where it "
+        "lies below the marks of equal test accuracy, the controls among them; along one falling line it only trades "
+        "accuracy for privacy."
     )
     alt = f"Scatter of attack measures against test accuracy, first panel {named[0][0]}, {named[0][1].label}. {points}."
     figure = tradeoff.draw(named, lines, marks)

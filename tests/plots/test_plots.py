@@ -215,6 +215,16 @@ def test_sweep_is_labelled_with_the_ratio_that_was_reached(drawings: dict[str, D
     axes = drawings["tradeoff"].figure.axes[0]
 
     assert [text.get_text() for text in axes.texts] == ["2\u00d7", "4\u00d7", "8\u00d7", "15.8\u00d7", "32\u00d7"]
+    assert "Joined marks are" in drawings["tradeoff"].caption
+
+
+def test_a_caption_speaks_of_a_sweep_only_where_there_is_one() -> None:
+    """Without curves no marks are joined."""
+    records = example_records()
+    found = draw(records, evaluate(records, PAPER_DATA, replace(SETTINGS, curves=()), "demo"), PAPER_DATA)
+    (caption,) = (drawing.caption for drawing in found if drawing.name.startswith("tradeoff"))
+
+    assert "Joined marks" not in caption
 
 
 def test_figures_show_what_the_records_say(drawings: dict[str, Drawing]) -> None:
