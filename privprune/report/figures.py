@@ -11,7 +11,7 @@ from privprune.plots.drawing import Picture
 from privprune.report.view import FigureView
 
 _PIXELS_PER_INCH = 96  # of CSS
-_PLAIN = " !$'()*+,/:;=?@[]"  # needs no escape in a URI inside an attribute in double quotes
+_PLAIN = " !$'()*+,/:;=?@[]{}"  # needs no escape in a data URI inside an attribute in double quotes
 
 
 _MAIN = (("published", "tradeoff", "figure4"), ("cloud",), ("cross",))  # of each: the first kind that there is
