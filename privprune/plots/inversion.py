@@ -202,7 +202,9 @@ def _attacks(conditions: Conditions, cells: Sequence[InversionCell]) -> list[Dra
                 )
     caption = (
         "Each attack while it trains or searches, against the finished network. Lines are means over seeds, bands the "
-        "range of the seeds. An attack whose curve still falls at its end could have got further."
+        "range of the seeds. An attack whose curve still falls at its end could have got further; one whose "
+        "learning rate falls to nothing is flat there in any case, and the check of twice the budget says what more "
+        "would bring."
     )
     return _histories("attacks", f"Attacks while they run on {conditions.words}", conditions, panels, caption)
 

@@ -40,7 +40,7 @@ def figure_view(picture: Picture, *, folded: bool = False) -> FigureView:
 
 
 def data_uri(picture: str) -> Markup:
-    """Return SVG text as a data URI; only characters that a URI cannot contain are escaped, which is short.
+    """Return SVG text as a data URI; only what browsers would not read as it stands is escaped, which is short.
 
     Double quotes become single ones; line ends are removed between tags and become spaces elsewhere; all other
     characters that end an attribute or begin a tag are escaped, so that the URI can be put between double quotes.

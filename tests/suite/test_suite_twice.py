@@ -11,7 +11,7 @@ from privprune.yaml_file import load_yaml
 @pytest.mark.parametrize("suite", ["demo", "laptop", "paper"])
 @pytest.mark.parametrize("paper", ["cem", "patrol"])
 def test_a_decoder_of_each_paper_runs_with_twice_its_budget(suite: str, paper: str) -> None:
-    """Its row in the paper is the decoder trained on the target's own images."""
+    """Each suite has an entry of each paper whose decoder of the target's own images runs with twice its epochs."""
     attacks = load_yaml(ROOT / f"params/{suite}.yaml")["attack"].values()
     doubled = [entry for entry in attacks if entry["paper"] == paper and "decoder_train" in entry.get("twice", ())]
 

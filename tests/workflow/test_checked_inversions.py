@@ -27,10 +27,11 @@ ATTACKS = {
     "mean_image": {"attack": "mean_image", "attacker_data": "train"},
     "lmmse": LMMSE,
     "decoder_train": {**DECODER, "fit": {**FIT, "validation": 0.2}},
+    "short": {**DECODER, "fit": {**FIT, "epochs": 4, "validation": 0.2}},
     "poor": {**DECODER, "fit": {**FIT, "epochs": 1, "learning_rate": 1e-6}},
     "rmle": RMLE,
 }
-TWICE = "twice the budget lowers it by less than 5 %"
+TWICE = "gain from twice the budget"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def cell(context: DataContext, tiny: Tiny) -> Cell:
 @pytest.fixture(scope="module")
 def found(context: DataContext, cell: Cell) -> InversionResults:
     """Return what all attacks gave."""
-    return inverted(context, cell, inversions=ATTACKS, twice=["rmle", "decoder_train"], images=40)
+    return inverted(context, cell, inversions=ATTACKS, twice=["rmle", "short"], images=40)
 
 
 def test_every_attack_is_held_against_trivial_ones(found: InversionResults) -> None:
@@ -54,9 +55,10 @@ def test_every_attack_is_held_against_trivial_ones(found: InversionResults) -> N
         "not beaten by the mean image": False,
         "not beaten by LMMSE": False,
     }
-    assert set(passed["decoder_train"]) == set(passed["rmle"]) == {*passed["poor"], TWICE}
-    assert checks_of(found, "rmle")[TWICE]["measured"] < 0  # its error rises: it overshoots, and had no use for more
-    assert 0 < checks_of(found, "decoder_train")[TWICE]["measured"] < 0.05
+    assert set(passed["decoder_train"]) == set(passed["poor"])
+    assert set(passed["rmle"]) == set(passed["short"]) == {*passed["poor"], TWICE}
+    assert passed["rmle"][TWICE]  # its error rises: it overshoots, and had no use for more
+    assert not passed["short"][TWICE]
     assert "no records were held out" in checks_of(found, "poor")["converged"]["reason"]
 
 

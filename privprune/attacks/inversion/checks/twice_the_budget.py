@@ -6,7 +6,7 @@ import math
 
 from privprune.checks import Check, check
 
-NAME = "twice the budget lowers it by less than 5 %"
+NAME = "gain from twice the budget"
 BOUND = 0.05
 
 
