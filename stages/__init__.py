@@ -5,8 +5,11 @@ import io
 import os
 import sys
 
+from stages.harness.compiled_modules import keep_compiled_modules
 from stages.harness.out_of_space import report_exception
 from stages.harness.records_stage import end_with_parent
+
+keep_compiled_modules()  # before torch is imported
 
 # Importing torch makes a million objects that live until the end: each search of them for garbage takes 0.1 s.
 gc.set_threshold(50_000, 20, 100)

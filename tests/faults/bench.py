@@ -119,11 +119,15 @@ class Bench:
     def __init__(self, folder: Path, *, kills: int, seed: int) -> None:
         self.folder, self.kills, self.random = folder, kills, random.Random(seed)
         self._made = self.repaired = 0
+        # A write that a fault cuts short leaves half a compiled module, which breaks every later Python that reads it.
+        # So the undisturbed run alone writes them, to a folder of the bench.
+        self._compiled = {"PYTHONPYCACHEPREFIX": str(folder / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
         self.template = self.make_template()
         self.reference = self.fresh()
         began = time.monotonic()
         ended = self.run(self.reference)
         self.seconds = time.monotonic() - began
+        self._compiled["PYTHONDONTWRITEBYTECODE"] = "1"
         assert ended.status == 0, ended.output
         self.expected = self.reference.contents(*RESULTS)
 
@@ -163,11 +167,8 @@ class Bench:
 
     def started(self, clone: Clone, around: Around, *command: str) -> Running:
         """Start Python with some arguments."""
-        # A write that a fault cuts short leaves half a compiled module, which breaks every later Python that reads it.
-        # So none is written to the environment, which others share, or to a clone.
-        compiled = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": ""}
         return clone.start(
-            *command, prepare=around.prepare, python=around.python, **(dict(around.environment) | compiled)
+            *command, prepare=around.prepare, python=around.python, **(dict(around.environment) | self._compiled)
         )
 
     def difference(self, clone: Clone) -> str:
