@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from privprune.models.initialisation import allocate
 
 _LEAST_DEVIATION = 1e-6  # lower bound of the divisor, for channels that are constant
+_EXTRAPOLATED = 2  # (ours) times the largest distance from the mean that was seen
 
 
 class PreActivationBlock(nn.Module):
@@ -125,21 +126,36 @@ def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Seque
 
 
 class Standardise(nn.Module):
-    """Subtract each channel's mean and divide by its standard deviation; a layer without parameters."""
+    """Subtract each channel's mean and divide by its standard deviation; a layer without parameters.
+
+    A channel that pruning has all but closed varies by a millionth, until an image opens it: a thousand deviations, of
+    which a decoder makes no image. So features are clipped to twice the distance from the mean that was seen (ours).
+    """
 
     mean: Tensor
     deviation: Tensor
+    furthest: Tensor
 
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
-        """Store per-channel mean and standard deviation, [channels] each; a constant channel is mapped to 0."""
+    def __init__(self, mean: Tensor, deviation: Tensor, distance: Tensor) -> None:
+        """Store what was seen of each channel; a constant channel is mapped to 0.
+
+        Args:
+            mean: of each channel, [channels].
+            deviation: standard deviation, [channels].
+            distance: the largest from the mean, [channels].
+
+        """
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation.clamp(min=_LEAST_DEVIATION))
+        self.register_buffer("furthest", _EXTRAPOLATED * distance)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [batch, channels, ...]."""
-        shape = (1, -1, *[1] * (features.dim() - 2))
-        return (features - self.mean.view(shape)) / self.deviation.view(shape)
+        mean, deviation, furthest = (
+            each.view(1, -1, *[1] * (features.dim() - 2)) for each in (self.mean, self.deviation, self.furthest)
+        )
+        return (features - mean).clamp(-furthest, furthest) / deviation
 
 
 @torch.no_grad()

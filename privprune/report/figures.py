@@ -11,7 +11,7 @@ from privprune.plots.drawing import Picture
 from privprune.report.view import FigureView
 
 _PIXELS_PER_INCH = 96  # of CSS
-_PLAIN = " !$'()*+,/:;=?@[]{}"  # needs no escape in a data URI inside an attribute in double quotes
+_PLAIN = " !$'()*+,/:;=?@[]{}<>"  # needs no escape in a data URI inside an attribute in double quotes
 
 
 _MAIN = (("published", "tradeoff", "figure4"), ("cloud",), ("cross",))  # of each: the first kind that there is
@@ -42,8 +42,8 @@ def figure_view(picture: Picture, *, folded: bool = False) -> FigureView:
 def data_uri(picture: str) -> Markup:
     """Return SVG text as a data URI; only what browsers would not read as it stands is escaped, which is short.
 
-    Double quotes become single ones; line ends are removed between tags and become spaces elsewhere; all other
-    characters that end an attribute or begin a tag are escaped, so that the URI can be put between double quotes.
+    Double quotes become single ones; line ends are removed between tags and become spaces elsewhere. The URI stands
+    between double quotes, where angle brackets neither end an attribute nor begin a tag.
 
     Raises:
         ValueError: the text already contains single quotes.

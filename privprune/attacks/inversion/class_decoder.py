@@ -73,7 +73,7 @@ class ClassDecoderAttack(Inversion):
         shape = (channels + settings.embedding, *places)
         embedding = torch.randn(threat.classes, settings.embedding, generator=generator)
         inner = fresh_decoder(shape, threat, settings.blocks, settings.width, generator)
-        scaling = Standardise(*pairs.moments()) if settings.rescale else nn.Identity()
+        scaling = Standardise(*pairs.spread()) if settings.rescale else nn.Identity()
         decoder = _ClassConditional(scaling, embedding.to(threat.images.device), inner)
         history = fit(decoder, pairs, settings.fit, generator)
         observed = threat.observed(settings.queries)

@@ -122,7 +122,7 @@ class DecoderAttack(Inversion):
             decoder.load_state_dict(dict(threat.surrogate))
         if not settings.rescale:
             return decoder
-        scaling = Standardise(*pairs.moments())
+        scaling = Standardise(*pairs.spread())
         if settings.start == "surrogate":
             fold(scaling, decoder)
         return nn.Sequential(scaling, decoder)

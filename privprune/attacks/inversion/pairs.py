@@ -10,7 +10,7 @@ from torch import Tensor
 
 from privprune.attacks.inversion.threat_model import ThreatModel, as_channels_last
 
-_RECORDS_OF_MOMENTS = 2_000
+_RECORDS_OF_SPREAD = 2_000
 _LARGEST_STORE = 2 * 2**30  # bytes of features that stay in memory; more are encoded again for each batch
 
 
@@ -94,11 +94,12 @@ class FeatureImagePairs:
         """Return the images at positions, int64 [n]: float32 [n, C, H, W] in [0, 1]."""
         return as_channels_last(self.threat.targets(self._records[self._own[positions]]))
 
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation per channel of transmitted features, float [c] each.
+    def spread(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean, standard deviation and largest distance from the mean of transmitted features, float [c] each.
 
         They are estimated from at most 2,000 of the records, evenly spaced.
         """
-        step = -(-len(self._records) // _RECORDS_OF_MOMENTS)
+        step = -(-len(self._records) // _RECORDS_OF_SPREAD)
         rows = self.threat.query(self._records[::step], self._queries).transpose(0, 1).flatten(1)
-        return rows.mean(1), rows.std(1, correction=0)
+        mean = rows.mean(1)
+        return mean, rows.std(1, correction=0), (rows - mean[:, None]).abs().amax(1)

@@ -80,7 +80,8 @@ def test_a_folded_decoder_is_the_same_on_standardised_features(width: int) -> No
     decoder(features)
     decoder.eval()
     before = decoder(features)
-    scaling = Standardise(features.mean((0, 2, 3)), features.std((0, 2, 3)))
+    mean = features.mean((0, 2, 3))
+    scaling = Standardise(mean, features.std((0, 2, 3)), (features - mean.view(-1, 1, 1)).abs().amax((0, 2, 3)))
     assert scaling(features).std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], rel=1e-4)
     fold(scaling, decoder)
     after = decoder(scaling(features))
@@ -89,8 +90,16 @@ def test_a_folded_decoder_is_the_same_on_standardised_features(width: int) -> No
 
 def test_vectors_are_rescaled_too() -> None:
     """One number per channel, without places."""
-    scaling = Standardise(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]))
-    assert scaling(torch.tensor([[3.0, 2.0]])).tolist() == [[1.0, 0.0]]
+    scaling = Standardise(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]), torch.tensor([4.0, 0.0]))
+    assert scaling(torch.tensor([[3.0, 2.0], [9.0, 7.0]])).tolist() == [[1.0, 0.0], [4.0, 0.0]]
+
+
+def test_an_image_that_opens_a_closed_channel_is_rebuilt() -> None:
+    """A channel that hardly varied before reaches no further than twice what was seen, on either side of the mean."""
+    seen = torch.tensor([0.0, 0.0, 1e-5, 0.0])
+    scaling = Standardise(seen.mean()[None], seen.std(correction=0)[None], (seen - seen.mean()).abs().max()[None])
+    furthest = 2 * scaling(seen[:, None]).abs().max().item()
+    assert scaling(torch.tensor([[0.02], [-0.02]])).flatten().tolist() == pytest.approx([furthest, -furthest], rel=1e-4)
 
 
 def test_the_surrogate_that_is_expected_has_the_size_of_the_decoder() -> None:
