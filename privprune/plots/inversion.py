@@ -197,9 +197,12 @@ def _attacks(conditions: Conditions, cells: Sequence[InversionCell]) -> list[Dra
         for curve in dict.fromkeys(name for history in histories_of_attack for name in history):
             runs = _runs(cells, [history.get(curve, []) for history in histories_of_attack])
             if runs:
-                panels.append(
-                    HistoryPanel(f"{attack_label(attack)}, {words(curve).lower()}", "Step of the attack", runs)
+                axis = (
+                    "Epoch of the attack"
+                    if any(cell.trains(attack) for cell in cells)
+                    else "Step of the search (at most 100 drawn)"
                 )
+                panels.append(HistoryPanel(f"{attack_label(attack)}, {words(curve).lower()}", axis, runs))
     caption = (
         "Each attack while it trains or searches, against the finished network. Lines are means over seeds, bands the "
         "range of the seeds. An attack whose curve still falls at its end could have got further; one whose "

@@ -64,6 +64,10 @@ class InversionCell:
         results: Mapping[str, Any] = self.attack.attacks.get(attack, {})
         return results
 
+    def trains(self, attack: str) -> bool:
+        """Whether an attack that was run trains a network; else it searches for each image, in `steps`."""
+        return "steps" not in self.attack.parameters["inversions"].get(attack, {"steps": 0})
+
     def number(self, metric: str) -> Point | None:
         """Return a number of the attack's record that belongs to no single attack, mean and range of the seeds.
 

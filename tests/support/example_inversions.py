@@ -28,7 +28,8 @@ CELLS = {
     "photos-resfl": ("resfl", 0.818, 0.0123, "harden"),
     "photos-resfl-cem": ("resfl+cem", 0.816, 0.0167, "harden"),
 }
-LABELS = ("decoder_train", "rmle")
+ATTACKS = {"decoder_train": {"attack": "decoder"}, "rmle": {"attack": "rmle", "steps": 10}}
+LABELS = tuple(ATTACKS)
 
 
 SETTINGS = EvaluateSettings(
@@ -98,7 +99,7 @@ def _cell(name: str, random: np.random.Generator) -> list[Record]:
         **common,
         stage="attack",
         cell=f"{name}-inversion",
-        parameters={"paper": "cem", "target": name, "inversions": {label: {"attack": label} for label in LABELS}},
+        parameters={"paper": "cem", "target": name, "inversions": ATTACKS},
         checks=checks(LABELS),
         origin=f"models/{name}",
         metrics=_bound(error),
