@@ -197,11 +197,8 @@ def _attacks(conditions: Conditions, cells: Sequence[InversionCell]) -> list[Dra
         for curve in dict.fromkeys(name for history in histories_of_attack for name in history):
             runs = _runs(cells, [history.get(curve, []) for history in histories_of_attack])
             if runs:
-                axis = (
-                    "Epoch of the attack"
-                    if any(cell.trains(attack) for cell in cells)
-                    else "Step of the search (at most 100 drawn)"
-                )
+                epochs = any(cell.counts_epochs(attack) for cell in cells)
+                axis = "Epoch of the attack" if epochs else "Point of the search (of at most 100)"
                 panels.append(HistoryPanel(f"{attack_label(attack)}, {words(curve).lower()}", axis, runs))
     caption = (
         "Each attack while it trains or searches, against the finished network. Lines are means over seeds, bands the "
@@ -229,5 +226,5 @@ def _histories(
         for panel in panels
         if (ends := [run.band.mean[-1] for run in panel.runs])
     )
-    alt = f"{len(panels)} line charts over epochs with one line per cell: {ends}."
+    alt = f"{len(panels)} line charts over epochs or steps with one line per cell: {ends}."
     return [Drawing(conditions.file_name(kind), title, caption, alt, histories.draw(panels))]

@@ -64,8 +64,8 @@ class InversionCell:
         results: Mapping[str, Any] = self.attack.attacks.get(attack, {})
         return results
 
-    def trains(self, attack: str) -> bool:
-        """Whether an attack that was run trains a network; else it searches for each image, in `steps`."""
+    def counts_epochs(self, attack: str) -> bool:
+        """Whether the curve of an attack that was run has a number per epoch; else it has some of its `steps`."""
         return "steps" not in self.attack.parameters["inversions"].get(attack, {"steps": 0})
 
     def number(self, metric: str) -> Point | None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
-COMPILED = Path(__file__).resolve().parents[2] / "data" / ".compiled"
+COMPILED = Path(sys.prefix) / "compiled"
 
 
 def keep_compiled_modules() -> None:
-    """Keep compiled modules in `data/.compiled`, where PYTHONDONTWRITEBYTECODE is set, as in many containers.
+    """Keep them in a folder of the environment, where PYTHONDONTWRITEBYTECODE is set, as in many containers.
 
-    What it saves: 6 s of processor time of each stage that imports torch, which takes 2.8 s in place of 8.5 s.
-    The plain way is to compile all modules again in each stage. Who set another place for them keeps it.
+    What it saves: 6 s of processor time of each stage that imports torch, which takes 2.8 s in place of 8.5 s. The
+    plain way is to compile all modules again in each stage. An environment that was compiled as it was installed is
+    used as it is, and so is another place that was chosen: PYTHONPYCACHEPREFIX.
     """
-    if sys.dont_write_bytecode and sys.pycache_prefix is None:
+    if sys.dont_write_bytecode and sys.pycache_prefix is None and not _compiled_before("torch"):
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
+
+
+def _compiled_before(package: str) -> bool:
+    """Whether a package has a compiled module beside its sources; it is not imported."""
+    found = find_spec(package)
+    return found is not None and found.origin is not None and Path(cache_from_source(found.origin)).exists()

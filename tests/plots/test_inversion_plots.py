@@ -126,7 +126,7 @@ def test_every_kind_of_figure_is_drawn(drawings: dict[str, Drawing]) -> None:
 def test_curves_of_attacks_count_epochs_or_steps(drawings: dict[str, Drawing]) -> None:
     """A decoder is trained for epochs, a search has steps."""
     labels = [axes.get_xlabel() for axes in drawings["attacks"].figure.axes]
-    assert labels == ["Epoch of the attack", "Step of the search (at most 100 drawn)"]
+    assert labels == ["Epoch of the attack", "Point of the search (of at most 100)"]
 
 
 def test_photographs_survive_in_the_page(drawings: dict[str, Drawing]) -> None:

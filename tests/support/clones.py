@@ -54,9 +54,13 @@ class Clone:
         return cls(folder)
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of what runs in the clone: this Python first, and nothing shared with other clones."""
+        """Return the environment of what runs in the clone: this Python first, and nothing shared with other clones.
+
+        What Python compiles stays beside the sources, whatever the environment says of it.
+        """
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        found = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site"), **more}
+        found = {**os.environ, "PATH": path, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "site")}
+        found |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": "", **more}
         found.pop("MLFLOW_TRACKING_URI", None)
         return found
 

@@ -35,7 +35,7 @@ class ClassDecoderSettings:
         width: its channels.
         queries: how often each image is transmitted where the wire is random; the features are averaged, and the cloud
             predicts from their mean.
-        rescale: standardise each channel with the statistics of the attack's own features first.
+        rescale: standardise and clip each channel with the statistics of the attack's own features first.
         fit: how the decoder is trained.
 
     """

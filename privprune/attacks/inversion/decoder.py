@@ -34,7 +34,7 @@ class DecoderSettings:
         width: its channels; 64 in CEM.
         queries: how often each image is transmitted where the wire is random; the features are averaged.
         start: `fresh` weights, or those of the `surrogate` that the target was trained against.
-        rescale: standardise each channel with the statistics of the attack's own features first.
+        rescale: standardise and clip each channel with the statistics of the attack's own features first.
         fit: how the decoder is trained.
 
     """

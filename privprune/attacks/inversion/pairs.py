@@ -97,7 +97,7 @@ class FeatureImagePairs:
     def spread(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean, standard deviation and largest distance from the mean of transmitted features, float [c] each.
 
-        They are estimated from at most 2,000 of the records, evenly spaced.
+        They are those of at most 2,000 of the records, evenly spaced.
         """
         step = -(-len(self._records) // _RECORDS_OF_SPREAD)
         rows = self.threat.query(self._records[::step], self._queries).transpose(0, 1).flatten(1)
