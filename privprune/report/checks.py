@@ -16,7 +16,8 @@ from privprune.verdicts.checks.recorded import numbers_of
 _FAILED = 5  # at most, beside a claim
 _WORDS = (
     "What must hold before a number of a cell may support a verdict. Each number is the worst over the networks of the "
-    "cell, each bound was declared before the run, and what could not be computed counts as failed."
+    "cell, each bound was declared before the run, and what could not be computed counts as failed. What a number is stands "
+    "with the first of its kind in a list."
 )
 
 
@@ -24,8 +25,7 @@ def fold_of(title: str, checks: Sequence[CheckOf], links: tuple[tuple[str, str],
     """Return the checks of a cell as a folded list, the failed ones first."""
     failed = failures(checks)
     ordered = (*failed, *(one for one in checks if one.check.passed))
-    lines = tuple((_line(one, with_cell=False), one.check.passed) for one in ordered)
-    return Fold(title, checks_in_words(checks), bool(failed), lines, links)
+    return Fold(title, checks_in_words(checks), bool(failed), tuple(_lines(ordered, with_cell=False)), links)
 
 
 def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
@@ -33,7 +33,7 @@ def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
     failed = failures(checks)
     passed = [one for one in checks if one.check.passed]
     of_comparison = [one for one in passed if not one.cell]
-    lines = [(_line(one, with_cell=True), one.check.passed) for one in (*failed[:_FAILED], *of_comparison)]
+    lines = _lines((*failed[:_FAILED], *of_comparison), with_cell=True)
     if further := len(failed[_FAILED:]):
         lines.insert(_FAILED, (f"{further} more failed; they are listed with the cells, below", False))
     if others := len(passed) - len(of_comparison):
@@ -62,7 +62,16 @@ def _own_cell(record: Record) -> str:
     return record.cell
 
 
-def _line(one: CheckOf, *, with_cell: bool) -> str:
-    """Return a check in one line: what it is of, its name, measured and needed, and what the number is."""
-    of = f"{one.cell}, {one.subject}" if with_cell and one.cell else one.subject
-    return f"{of}: {one.check.name} {numbers_of(one.check)}; {one.check.reason}"
+def _lines(checks: Sequence[CheckOf], *, with_cell: bool) -> list[tuple[str, bool]]:
+    """Return each check in one line, what it is of, its name, measured and needed, and whether it passed.
+
+    What the number is stands with the first that says it: a cell has the same checks of a dozen attacks.
+    """
+    lines: list[tuple[str, bool]] = []
+    said: set[str] = set()
+    for one in checks:
+        of = f"{one.cell}, {one.subject}" if with_cell and one.cell else one.subject
+        line = f"{of}: {one.check.name} {numbers_of(one.check)}"
+        lines.append((line if one.check.reason in said else f"{line}; {one.check.reason}", one.check.passed))
+        said.add(one.check.reason)
+    return lines
