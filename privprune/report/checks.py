@@ -16,8 +16,8 @@ from privprune.verdicts.checks.recorded import numbers_of
 _FAILED = 5  # at most, beside a claim
 _WORDS = (
     "What must hold before a number of a cell may support a verdict. Each number is the worst over the networks of the "
-    "cell, each bound was declared before the run, and what could not be computed counts as failed. What a number is stands "
-    "with the first of its kind in a list."
+    "cell, each bound was declared before the run, and what could not be computed counts as failed. What a number is "
+    "stands with the first of its kind in a list."
 )
 
 
