@@ -13,8 +13,8 @@ def keep_compiled_modules() -> None:
     """Keep them in a folder of the environment, where PYTHONDONTWRITEBYTECODE is set, as in many containers.
 
     What it saves: 2 s of processor time of each stage that imports torch (1.2 s in place of 3.3 s; three times as much
-    on a busy machine). The plain way is to compile all modules again in each stage. An environment that was compiled as it was installed is
-    used as it is, and so is another place that was chosen: PYTHONPYCACHEPREFIX.
+    on a busy machine). The plain way is to compile all modules again in each stage. An environment that was compiled
+    as it was installed is used as it is, and so is another place that was chosen: PYTHONPYCACHEPREFIX.
     """
     if sys.dont_write_bytecode and sys.pycache_prefix is None and not _compiled_before("torch"):
         sys.dont_write_bytecode, sys.pycache_prefix = False, str(COMPILED)
