@@ -29,7 +29,8 @@ def cloud_words(evaluation: Evaluation, paper: Paper) -> str:
     paid = _useful(before) - _useful(after)
     word = utility_word(paper)
     cost = f"costs {paid:.1f} points of {word}" if paid > 0 else f"costs no {word}"
-    return f"{words}. The most that a row of the paper reaches here is {_error(after)} ({paper.labels[best.name]}); it {cost}."
+    most = f"The most that a row of the paper reaches here is {_error(after)} ({paper.labels[best.name]})"
+    return f"{words}. {most}; it {cost}."
 
 
 def _known(cell: MeasuredCell) -> bool:
