@@ -88,6 +88,17 @@ def test_a_folded_decoder_is_the_same_on_standardised_features(width: int) -> No
     assert torch.allclose(after, before, atol=1e-3) == (width != 3)
 
 
+def test_the_spread_is_that_of_the_attackers_own_features() -> None:
+    """Mean, deviation and largest distance of each channel, over images and places, on either side of the mean."""
+    against = threat_model(nn.AvgPool2d(2))
+    features = against.features(against.auxiliary).transpose(0, 1).flatten(1)
+    mean, deviation, distance = FeatureImagePairs(against, against.auxiliary, 1).spread()
+    assert torch.allclose(mean, features.mean(1), atol=1e-6)
+    assert torch.allclose(deviation, features.std(1, correction=0), atol=1e-6)
+    lowest, highest = features.amin(1), features.amax(1)
+    assert torch.allclose(distance, torch.maximum(mean - lowest, highest - mean), atol=1e-6)
+
+
 def test_vectors_are_rescaled_too() -> None:
     """One number per channel, without places."""
     scaling = Standardise(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 0.0]), torch.tensor([4.0, 0.0]))
