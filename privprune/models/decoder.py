@@ -128,8 +128,8 @@ def draw_weights(network: nn.Sequential, generator: torch.Generator) -> nn.Seque
 class Standardise(nn.Module):
     """Subtract each channel's mean and divide by its standard deviation; a layer without parameters.
 
-    A channel that pruning has all but closed varies by a millionth, until an image opens it: a thousand deviations, of
-    which a decoder makes no image. So features are clipped to twice the distance from the mean that was seen (ours).
+    A channel that pruning has all but closed hardly varies, until an image opens it: a thousand deviations, of which
+    a decoder makes no image. So features are clipped to twice the distance from the mean that was seen (ours).
     """
 
     mean: Tensor
