@@ -23,6 +23,7 @@ from privprune.verdicts import EvaluateSettings, evaluate
 
 PAPER = load("mia_pruning")
 VOID = {"meta", "img", "br"}
+ENDED_BY = {"td": ("td", "th"), "th": ("td", "th"), "tr": ("td", "th", "tr")}  # what a tag ends that was left open
 HOSTILE = "<script>alert('1')</script>\"&amp;{{ 7*7 }}"
 
 
@@ -38,7 +39,7 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page in their order; closing tags must match."""
+    """The elements of a page in their order; closing tags must match, but for cells and rows, which end by themselves."""
 
     elements: list[Element] = field(default_factory=list)
     open: list[Element] = field(default_factory=list)
@@ -48,6 +49,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element with its attributes and ancestors."""
+        if tag in ENDED_BY:
+            self._end(ENDED_BY[tag])
         element = Element(tag, {name: value or "" for name, value in attrs}, tuple(one.tag for one in self.open))
         self.elements.append(element)
         if tag not in VOID:
@@ -55,7 +58,13 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """Close what was opened last."""
+        if tag in ("tbody", "table"):
+            self._end(ENDED_BY["tr"])
         assert self.open.pop().tag == tag
+
+    def _end(self, tags: tuple[str, ...]) -> None:
+        while self.open and self.open[-1].tag in tags:
+            self.open.pop()
 
     def handle_data(self, data: str) -> None:
         """Give a text to all elements around it."""
