@@ -44,14 +44,23 @@ def lead_sentence(evaluation: Evaluation, paper: Paper) -> str:
     found = answers(evaluation, paper)
     if not found:
         return ""
-    words = "; ".join(_word(answer).lower() for answer in found)
+    words = "; ".join(f"{_word(answer).lower()}{_price(answer, paper)}" for answer in found)
     beaten = dict.fromkeys(name for answer in found for name in answer.beaten_by)
-    loses = f", it loses to {_listed(paper.labels[name] for name in beaten)}" if beaten else ""
-    return f"{paper.short}: {words}{loses}."
+    than = f" than {_listed(paper.labels[name] for name in beaten)}" if beaten else ""
+    return f"{paper.short}: {words}{f', in something worse and in nothing better{than}' if than else ''}."
+
+
+def _price(answer: Answer, paper: Paper) -> str:
+    """Return what a method costs that does what it promises: numbers beside the answer that contradict their claim."""
+    if answer.finding != "supported":
+        return ""
+    costs = [one for one in answer.clauses if not one.counts and one.finding == "contradicted"]
+    return "".join(f", but {_piece(one, paper, named=False).text}" for one in costs)
 
 
 def _view(answer: Answer, evaluation: Evaluation, paper: Paper, picture: Picture | None) -> AnswerView:
     shown = _shown(answer)
+    named = len({one.part.place for clause in answer.clauses for one in clause.parts}) > 1
     return AnswerView(
         anchor=f"{paper.paper}-answer",
         paper=paper.short,
@@ -59,7 +68,7 @@ def _view(answer: Answer, evaluation: Evaluation, paper: Paper, picture: Picture
         word=_word(answer),
         style=answer.finding.replace(" ", "-"),
         subject=answer.question.subject if shown else "",
-        pieces=_joined([_piece(clause, paper) for clause in shown]),
+        pieces=_joined([_piece(clause, paper, named=named) for clause in shown]),
         facts=tuple((term, text) for term, text in _facts(answer, evaluation, paper) if text),
         figure=None if picture is None else figure_view(picture),
     )
@@ -87,19 +96,27 @@ def _joined(pieces: Sequence[AnswerPiece]) -> tuple[AnswerPiece, ...]:
     return tuple(replace(one, text=f"and {one.text}") if 0 < place == last else one for place, one in enumerate(pieces))
 
 
-def _piece(clause: ClauseAnswer, paper: Paper) -> AnswerPiece:
-    """Return the numbers of the part that has the clause's finding, and how the other parts came out."""
+def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
+    """Return the numbers of the part that has the clause's finding, and how the other parts came out.
+
+    Its data is `named` where the answer rests on several, and the attack where it is not the paper's.
+    """
     telling = next((one for one in clause.parts if one.finding == clause.finding), clause.parts[0])
     written = [
         words.format(number=_number(result), of=paper.labels[result.comparison.of[0]], against=_against(result, paper))
         for words, result in zip(clause.clause.words, _results(telling), strict=True)
     ]
+    place = f" on {telling.part.place.data}" if named else ""
+    attack = " under the strongest attack" if _results(telling) is telling.part.strongest else ""
     others = Counter(one.finding for one in clause.parts if one is not telling)
     counted = ", ".join(f"{count} {finding}" for finding, count in others.items())
     more = f" (and in {others.total()} more: {counted})" if others else ""
     finding = clause.finding
     return AnswerPiece(
-        " and ".join(written) + more, finding, finding.replace(" ", "-"), claim_anchor(paper.paper, clause.claim.name)
+        f"{' and '.join(written)}{place}{attack}{more}",
+        finding,
+        finding.replace(" ", "-"),
+        claim_anchor(paper.paper, clause.claim.name),
     )
 
 
@@ -144,7 +161,7 @@ def _attackers(answer: Answer, deciding: Sequence[PartAnswer]) -> str:
     papers = f"the paper\N{RIGHT SINGLE QUOTATION MARK}s{f' ({named})' if named else ''}: {answer.papers_attack}"
     if answer.strongest_attack == "not run":
         return f"{papers}; none was chosen as the strongest on records kept for that"
-    return f"{papers}; strongest of each cell ({strong}): {answer.strongest_attack}"
+    return f"{papers}; strongest of those that ran on all compared cells ({strong}): {answer.strongest_attack}"
 
 
 def _names(results: Iterable[ComparisonResult]) -> str:

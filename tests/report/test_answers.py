@@ -44,7 +44,16 @@ def test_the_first_paragraph_says_what_patrol_loses_to(monkeypatch: pytest.Monke
     first = next(one for one in page.all("p") if one.attributes.get("class") == "lead").text
 
     assert view(evaluation).word == "No"
-    assert f"PATROL: no, it loses to {PATROL.labels[name]}." in first
+    assert f"PATROL: no, in something worse and in nothing better than {PATROL.labels[name]}." in first
+
+
+def test_a_yes_that_costs_utility_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What contradicts a claim beside the answer stands in the first paragraph, where the answer is yes."""
+    monkeypatch.setitem(CELLS, "reid-patrol", (0.76, *CELLS["reid-patrol"][1:]))
+    costly = evaluate(patrol_records(), PATROL, SETTINGS, "demo")
+
+    assert "yes, as far as it was run, but the edge loses 93.00 %" in lead_sentence(costly, PATROL)
+    assert "utility changes by \N{MINUS SIGN}4.00 points" in lead_sentence(costly, PATROL)
 
 
 def test_what_is_traded_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +61,7 @@ def test_what_is_traded_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation = with_control(monkeypatch, "pooled_wire", (0.85, 0.010, 1.0, 0.9, 0.3, "train"))
 
     assert view(evaluation).word == "Undecided"
-    assert "loses" not in lead_sentence(evaluation, PATROL)
+    assert "worse" not in lead_sentence(evaluation, PATROL)
 
 
 def test_a_win_over_all_that_was_run_says_what_was_not() -> None:

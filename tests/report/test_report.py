@@ -39,7 +39,7 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page in their order; closing tags must match, but for cells and rows, which end by themselves."""
+    """The elements of a page in their order; closing tags must match; cells and rows end by themselves."""
 
     elements: list[Element] = field(default_factory=list)
     open: list[Element] = field(default_factory=list)
