@@ -1,5 +1,6 @@
 """A comparison with the checks that it rests on: without a finding where one fails, and with words on what is open."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -150,5 +151,7 @@ def _open(result: ComparisonResult) -> ComparisonResult:
             return replace(result, finding="printed effect excluded", reason=excluded, sharpness=sharp)
         result = replace(result, sharpness=sharp)
         blunt = "" if sharp.passed else f"too wide for the printed effect of {sharp.bound:.3g}"
-    words = (result.reason, blunt, words_on_seeds(result.values, low, high, bound))
+    scaled = math.log if result.comparison.measure == "ratio" else float  # as the interval is made
+    values = [scaled(value) for value in result.values]
+    words = (result.reason, blunt, words_on_seeds(values, scaled(low), scaled(high), scaled(bound)))
     return replace(result, reason="; ".join(word for word in words if word))

@@ -38,7 +38,8 @@ class Matched:
         curve: the curve's metric at that accuracy, over the seeds that are compared; None where there are none.
         difference: cell minus curve, paired over seeds; None where `curve` is.
         seeds: how many seeds the cell and the curve have in common.
-        unmatched: how many of them have an accuracy that the curve does not reach, and are left out.
+        unmatched: how many of them are left out, since the curve does not reach their accuracy and not all of those
+            beyond its ends are better in both or worse in both.
         dominates: in how many the cell is better in both than the nearest end of the curve's front.
         dominated: in how many it is worse in both.
 
@@ -137,6 +138,9 @@ def note(seeds: int, unmatched: int, dominates: int, dominated: int) -> str:
 def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metric: str) -> SeedMatches | None:
     """Compare a cell with a curve at its own accuracy, for every seed that all of them have.
 
+    Seeds beyond the ends of the curve count only if all of them do: one that trades accuracy for error there would be
+    left out because of its result, and those that are left would say more than the cell does.
+
     None where the metric was not measured on the cell, or was measured on fewer than two cells of the curve. The cell
     itself is left out of the curve.
     """
@@ -150,9 +154,8 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
     sign = _direction(metric)
 
     def found(row: Sequence[float]) -> tuple[float, Place] | tuple[None, None]:
-        points = [
-            (reached, sign * one) for reached, one in zip(row[2 : 2 + len(along)], row[2 + len(along) :], strict=True)
-        ]
+        reached, errors = row[2 : 2 + len(along)], row[2 + len(along) : 2 + 2 * len(along)]
+        points = [(one, sign * error) for one, error in zip(reached, errors, strict=True)]
         there, place = matched_error(points, row[0], sign * row[1])
         return (None, None) if there is None or place is None else (sign * there, place)
 
@@ -162,7 +165,11 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
 
     common = set.intersection(*(set(column) for column in columns))
     places = {seed: found([column[seed] for column in columns])[1] for seed in sorted(common)}
-    return SeedMatches(places, combine(columns, lambda row: found(row)[0]), combine(columns, difference))
+    if None in places.values():
+        places = {seed: place if place == "along" else None for seed, place in places.items()}
+    kept = dict.fromkeys((seed for seed, place in places.items() if place), 0.0)
+    there, apart = (combine([*columns, kept], of) for of in (lambda row: found(row)[0], difference))
+    return SeedMatches(places, there, apart)
 
 
 def _direction(metric: str) -> int:

@@ -14,6 +14,7 @@ SEEDS_ONLY = "seeds only"  # basis: Student's t over seeds
 SEEDS_AND_RECORDS = "seeds and records"  # basis: the same, and the noise of records that the seeds share
 EXACT = "exact"  # basis: the same in every network, and not measured on records
 _RELATIVE_STEP = 1e-5  # of a numeric derivative
+_LARGEST = 700.0  # logarithm of what a float can represent
 _ROUNDING = 1e-12  # values that differ relatively by less are equal but for the rounding of their computation
 
 
@@ -23,7 +24,7 @@ class Estimate:
 
     Attributes:
         values: one per seed.
-        mean: their mean.
+        mean: their mean, of ratios the geometric one.
         low: lower end of the interval; None with one seed, and where neither seeds nor records show any spread, since
             an interval of no width is no evidence.
         high: upper end.
@@ -67,9 +68,9 @@ class Limits:
     Attributes:
         lowest: no interval goes below it.
         highest: nor above it.
-        positive: it is a ratio, whose interval is symmetric in its logarithm and so never reaches zero. In a simulation
-            of 3 lognormal ratios of deviation 0.3 it misses the true mean by lying above it in 1.7 % and below it in
-            3.6 %; Student's own interval does in 1.4 and 4.6 %, both should in 2.5 %.
+        positive: it is a ratio: mean and interval are those of its logarithm, so that neither depends on which side
+            stands above. The arithmetic mean favours large ratios: where neither side is larger, its interval lies
+            above 1 in 4.3 and below 1 in 2.0 % of cases (5 lognormal ratios of deviation 0.6), of 10 in 9.3 and 1.0 %.
         step: distance of its possible values, zero for a continuous one. A value that can change in steps only is
             known to the uniform deviation of one step, step / sqrt(12), at best (JCGM 100:2008, F.2.2.1).
         exact: it is not measured but counted, the same in every network: equal values are certain.
@@ -108,6 +109,8 @@ def estimate_of(values: Mapping[int, float], limits: Limits = ANYTHING) -> Estim
 
     """
     numbers, parts = tuple(values.values()), values.parts if isinstance(values, SeedValues) else ()
+    if limits.positive and min(numbers) > 0:
+        return _of_ratios(values, replace(limits, positive=False))
     count, mean = len(numbers), math.fsum(numbers) / len(numbers)
     if count < 2:
         return Estimate(numbers, mean, None, None, SEEDS_ONLY, parts)
@@ -117,11 +120,16 @@ def estimate_of(values: Mapping[int, float], limits: Limits = ANYTHING) -> Estim
         end = mean if limits.exact else None
         return Estimate(numbers, mean, end, end, EXACT if limits.exact else basis, parts)
     half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(variance)
-    if limits.positive and mean > 0:
-        factor = math.exp(min(half / mean, 700.0))  # the largest that a float can represent
-        return Estimate(numbers, mean, mean / factor, mean * factor, basis, parts)
     low, high = (min(max(end, limits.lowest), limits.highest) for end in (mean - half, mean + half))
     return Estimate(numbers, mean, low, high, basis, parts)
+
+
+def _of_ratios(values: Mapping[int, float], limits: Limits) -> Estimate:
+    """Return the geometric mean of ratios, with the interval of the mean logarithm."""
+    found = estimate_of(combine([values], lambda row: math.log(row[0])), limits)
+    low, high = (None if end is None else math.exp(min(end, _LARGEST)) for end in (found.low, found.high))
+    parts = values.parts if isinstance(values, SeedValues) else ()
+    return Estimate(tuple(values.values()), math.exp(found.mean), low, high, found.basis, parts)
 
 
 def _variance(values: Sequence[float], mean: float, parts: Sequence[RecordPart], step: float) -> tuple[float, float]:

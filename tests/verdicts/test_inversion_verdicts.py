@@ -198,6 +198,15 @@ def test_a_cell_better_or_worse_in_both_is_told(
     assert result.reason == f"{word} in both than the curve's end in 3 of 3 seeds"
 
 
+def test_no_seed_counts_for_its_result_alone() -> None:
+    """Of seeds beyond an end, one that loses in both counts only if none trades: else the loss would be selected."""
+    evaluation = matched([0.04, 0.06, 0.0165], [0.81, 0.81, 0.89])
+    result = claim(evaluation, "more_error_at_matched_accuracy").parts[0].comparisons[0]
+    assert (result.finding, result.mean, result.reason) == ("inconclusive", None, "no matched accuracy in 2 of 3 seeds")
+    found = evaluation.matched[0]
+    assert (found.seeds, found.unmatched, found.dominated) == (3, 2, 0)
+
+
 def test_matching_is_per_seed() -> None:
     """Each seed is matched at its own accuracy: 90, 89 and 88 % give 0.010, 0.015 and 0.020."""
     result = claim(matched([0.011, 0.016, 0.021], [0.90, 0.89, 0.88]), "more_error_at_matched_accuracy").parts[0]

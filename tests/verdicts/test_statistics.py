@@ -161,6 +161,26 @@ def test_a_ratio_close_to_its_mean_has_the_t_interval() -> None:
     assert (one.low, one.high) == pytest.approx((other.low, other.high), rel=1e-3)
 
 
+def test_a_ratio_turned_over_says_the_same() -> None:
+    """Mean and interval of the ratios b / a are those of a / b, turned over."""
+    values = {0: 0.5, 1: 1.3, 2: 3.9, 3: 0.8}
+    one, other = (
+        estimate_of(column, Limits(positive=True)) for column in (values, {seed: 1 / of for seed, of in values.items()})
+    )
+    assert one.mean * other.mean == pytest.approx(1.0)
+    assert one.low is not None
+    assert one.low * (other.high or 0) == pytest.approx(1.0)
+
+
+def test_equal_sides_are_seldom_told_apart() -> None:
+    """Where neither side is larger, ratios of five seeds lie above 1, and below it, in 2.5 % of cases."""
+    drawn = np.exp(np.random.default_rng(6).normal(0, 0.6, (3000, 5)))
+    found = [estimate_of(dict(enumerate(row.tolist())), Limits(positive=True)) for row in drawn]
+    above = sum((one.low or 0) > 1 for one in found) / len(found)
+    below = sum((one.high or 0) < 1 for one in found) / len(found)
+    assert (above, below) == (pytest.approx(0.025, abs=0.008), pytest.approx(0.025, abs=0.008))  # of 4.3 and 2.0
+
+
 def test_no_width_is_no_evidence() -> None:
     """Equal seeds have no interval, also where they differ by rounding; what is counted and not measured has one."""
     for values in ([0.5] * 3, [0.3, 0.1 + 0.2, 0.3]):
