@@ -46,8 +46,9 @@ def lead_sentence(evaluation: Evaluation, paper: Paper) -> str:
         return ""
     words = "; ".join(f"{_word(answer).lower()}{_price(answer, paper)}" for answer in found)
     beaten = dict.fromkeys(name for answer in found for name in answer.beaten_by)
-    than = f" than {_listed(paper.labels[name] for name in beaten)}" if beaten else ""
-    return f"{paper.short}: {words}{f', in something worse and in nothing better{than}' if than else ''}."
+    names = "; ".join(paper.labels[name] for name in beaten)  # some have a comma
+    worse = f" \N{EN DASH} on some data worse in something and better in nothing than: {names}" if beaten else ""
+    return f"{paper.short}: {words}{worse}."
 
 
 def _price(answer: Answer, paper: Paper) -> str:
@@ -110,7 +111,7 @@ def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
     attack = " under the strongest attack" if _results(telling) is telling.part.strongest else ""
     others = Counter(one.finding for one in clause.parts if one is not telling)
     counted = ", ".join(f"{count} {finding}" for finding, count in others.items())
-    more = f" (and in {others.total()} more: {counted})" if others else ""
+    more = f" (other comparisons: {counted})" if others else ""
     finding = clause.finding
     return AnswerPiece(
         f"{' and '.join(written)}{place}{attack}{more}",
@@ -194,7 +195,9 @@ def _open(one: PartAnswer, paper: Paper) -> str:
         return ""
     reasons = [(result, result.reason) for result in one.shown if result.reason and result.finding != "supported"]
     return "; ".join(
-        f"{_against(result, paper) or paper.labels[result.comparison.of[0]]}: {why}" for result, why in reasons
+        f"{_against(result, paper) or paper.labels[result.comparison.of[0]]} "
+        f"({METRICS[result.comparison.metric].label}, {one.part.place.data}): {why}"
+        for result, why in reasons
     )
 
 

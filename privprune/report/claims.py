@@ -50,7 +50,7 @@ def claim_anchor(paper: str, claim: str) -> str:
 
 def _headline(claim: ClaimResult, paper: Paper) -> str:
     """Return the first comparison that has the finding of the claim, with its number; empty where none was made."""
-    results = [result for part in claim.parts for result in part.comparisons]
+    results = [result for part in claim.parts for result in part.deciding]
     telling = next((one for one in results if one.finding == claim.finding), results[0] if results else None)
     if telling is None:
         return ""
@@ -59,7 +59,8 @@ def _headline(claim: ClaimResult, paper: Paper) -> str:
     number = with_interval(telling.mean, telling.low, telling.high, unit, difference=difference)
     bound = (signed if difference else plain)(telling.comparison.bound, unit)
     needed = f"needed {_HOLDS[telling.comparison.holds]} {bound}{_UNITS.get(unit, '') if difference else ''}"
-    return f"{compared(telling.comparison, paper)}: {number}; {needed}; {_seeds(telling.seeds)}"
+    named = f"{compared(telling.comparison, paper, strongest=telling.strongest)}{attacked_by(telling)}"
+    return f"{named}: {number}; {needed}; {_seeds(telling.seeds)}"
 
 
 def _seeds(count: int) -> str:

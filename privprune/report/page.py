@@ -156,9 +156,10 @@ def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:
     elsewhere = [paper for paper, tested in places.items() if instead_of_its_data(tested)]
     if not elsewhere:
         return ()
-    were, s = ("was", "") if len(elsewhere) == 1 else ("were", "s")
-    where = f"not measured on the data of the paper{s}, which tests the method{s} and not the printed numbers"
-    return (f"{', '.join(elsewhere)} {were} {where}.",)
+    *first, last = elsewhere
+    named = f"{', '.join(first)} and {last} were" if first else f"{last} was"
+    s = "s" if first else ""
+    return (f"{named} not measured on the data of the paper{s}: this tests the method{s}, not the printed numbers.",)
 
 
 def _counts(section: Section) -> str:

@@ -35,6 +35,11 @@ class ClaimPart:
     comparisons: tuple[ComparisonResult, ...]
     strongest: tuple[ComparisonResult, ...]
 
+    @property
+    def deciding(self) -> tuple[ComparisonResult, ...]:
+        """The comparisons under the attacks that the headline is made under."""
+        return self.comparisons if self.papers_attack in (None, self.finding) or not self.strongest else self.strongest
+
 
 def part_of(
     comparisons: Sequence[Comparison], group: ComparisonGroup, printed: Lookup, unequal_epochs: Mapping[str, str]

@@ -44,7 +44,10 @@ def test_the_first_paragraph_says_what_patrol_loses_to(monkeypatch: pytest.Monke
     first = next(one for one in page.all("p") if one.attributes.get("class") == "lead").text
 
     assert view(evaluation).word == "No"
-    assert f"PATROL: no, in something worse and in nothing better than {PATROL.labels[name]}." in first
+    assert (
+        f"PATROL: no \N{EN DASH} on some data worse in something and better in nothing than: {PATROL.labels[name]}."
+        in first
+    )
 
 
 def test_a_yes_that_costs_utility_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
