@@ -40,7 +40,7 @@ def _claim(one: LiteratureResult) -> tuple[TableCell, ...]:
         f"{sentence} ({claim.section})",
         f"{claim.tested}{asked}." + (f" {claim.note}." if claim.note else ""),
         verdict(result.finding),
-        "; ".join(_evidence(one, part, each) for part in result.parts for each in part.comparisons) or ABSENT,
+        "; ".join(_evidence(one, part, each) for part in result.parts for each in part.deciding) or ABSENT,
         _why(one),
     )
 
@@ -63,7 +63,7 @@ def _evidence(one: LiteratureResult, part: ClaimPart, result: ComparisonResult) 
 def _why(one: LiteratureResult) -> str:
     """Return the reasons behind the verdict, or the cells that are missing."""
     if one.result.parts:
-        reasons = dict.fromkeys(each.reason for part in one.result.parts for each in part.comparisons if each.reason)
+        reasons = dict.fromkeys(each.reason for part in one.result.parts for each in part.deciding if each.reason)
         return "; ".join(reasons) or ABSENT
     if one.missing:
         return f"no cell of this suite for {', '.join(one.missing)}"

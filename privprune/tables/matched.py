@@ -26,8 +26,8 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         rows=tuple(_row(matched, paper) for matched in evaluation.matched),
         notes=(
             f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
-            "Nothing is extrapolated: a seed whose accuracy lies beyond the curve's ends is left out.",
-            "Where it is better, or worse, in both than that end, it counts with the difference to it, a lower bound.",
+            "Nothing is extrapolated. Seeds beyond the curve's ends count, with the difference to that end, where each of "
+            "them is better in both than the end or worse in both; else all of them are left out.",
             *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )
