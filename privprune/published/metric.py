@@ -51,7 +51,6 @@ INVERSIONS = {
     "gan_train": "GAN (train)",
     "gan_infer": "GAN (infer)",
     "large_decoder_train": "Larger decoder (train)",
-    "long_decoder_train": "Decoder trained longer (train)",
     "adaptive_decoder": "Adaptive decoder",
     "class_decoder": "Class-conditional decoder",
     "inverse_network": "Inverse network",
