@@ -26,7 +26,7 @@ _WORDS = {
     "not run": "Not run",
 }
 _PARTLY = "Yes, as far as it was run"
-_NUMBERS = 4  # at most, in the part of a sentence that decides the answer
+_NUMBERS = 4  # at most, in the part of a sentence that decides the answer, and in a list of what is open
 _UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " epochs"}  # of differences
 
 
@@ -148,7 +148,7 @@ def _facts(answer: Answer, evaluation: Evaluation, paper: Paper) -> list[tuple[s
     return [
         ("Attackers", _attackers(answer, deciding)),
         ("Measured on", _measured_on(every)),
-        ("To decide it", "; ".join(dict.fromkeys(_open(one, paper) for one in deciding if _open(one, paper)))),
+        ("To decide it", first_few([text for one in deciding for text in _open(one, paper)])),
         ("Not run here", _missing(answer, evaluation, paper)),
     ]
 
@@ -189,16 +189,23 @@ def _measured_on(parts: Sequence[PartAnswer]) -> str:
     return f"{where}; {seeds} {word}{f'; {instead}, so that no print is judged' if instead else ''}"
 
 
-def _open(one: PartAnswer, paper: Paper) -> str:
-    """Return what an open or unfair part lacks; empty for a decided one."""
+def _open(one: PartAnswer, paper: Paper) -> list[str]:
+    """Return what an open or unfair part lacks; nothing for a decided one."""
     if one.finding in ("supported", "contradicted"):
-        return ""
-    reasons = [(result, result.reason) for result in one.shown if result.reason and result.finding != "supported"]
-    return "; ".join(
+        return []
+    return [
         f"{_against(result, paper) or paper.labels[result.comparison.of[0]]} "
-        f"({METRICS[result.comparison.metric].label}, {one.part.place.data}): {why}"
-        for result, why in reasons
-    )
+        f"({METRICS[result.comparison.metric].label}, {one.part.place.data}): {result.reason}"
+        for result in one.shown
+        if result.reason and result.finding != "supported"
+    ]
+
+
+def first_few(texts: Sequence[str]) -> str:
+    """Return texts, each once, as far as they can be read at once; the claims have all of them."""
+    once = list(dict.fromkeys(texts))
+    more = [f"and {len(once) - _NUMBERS} more, with the claims"] if len(once) > _NUMBERS else []
+    return "; ".join([*once[:_NUMBERS], *more])
 
 
 def _missing(answer: Answer, evaluation: Evaluation, paper: Paper) -> str:

@@ -14,7 +14,7 @@ from privprune.errors import UserError
 from privprune.plots import draw, picture
 from privprune.published import Clause, load, read_paper
 from privprune.report import Section, Timings, render
-from privprune.report.answers import answer_views, lead_sentence
+from privprune.report.answers import answer_views, first_few, lead_sentence
 from privprune.report.view import AnswerView
 from privprune.verdicts import ControlSettings, Evaluation, answers, evaluate
 
@@ -57,6 +57,12 @@ def test_a_yes_that_costs_utility_says_so_at_once(monkeypatch: pytest.MonkeyPatc
 
     assert "yes, as far as it was run, but the edge loses 93.00 %" in lead_sentence(costly, PATROL)
     assert "utility changes by \N{MINUS SIGN}4.00 points" in lead_sentence(costly, PATROL)
+
+
+def test_a_list_of_what_is_open_can_be_read() -> None:
+    """It names each text once, ends after four of them, and says how many more there are."""
+    assert first_few(["a", "b", "a"]) == "a; b"
+    assert first_few(list("abcdef")) == "a; b; c; d; and 2 more, with the claims"
 
 
 def test_what_is_traded_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
