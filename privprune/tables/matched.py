@@ -26,8 +26,8 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         rows=tuple(_row(matched, paper) for matched in evaluation.matched),
         notes=(
             f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
-            "Nothing is extrapolated. Seeds beyond the curve's ends count, with the difference to that end, where each of "
-            "them is better in both than the end or worse in both; else all of them are left out.",
+            "Nothing is extrapolated: seeds whose accuracy lies beyond the curve's ends are left out.",
+            "Only where each of them is better, or each worse, in both than that end, they count with the difference to it.",
             *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )
