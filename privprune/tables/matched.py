@@ -27,7 +27,7 @@ def matched_table(evaluation: Evaluation, paper: Paper) -> Table:
         notes=(
             f"Mean over paired seeds [95 % interval]; {DIFFERENCES}",
             "Nothing is extrapolated: seeds whose accuracy lies beyond the curve's ends are left out.",
-            "Only where each of them is better, or each worse, in both than that end, they count with the difference to it.",
+            "Only where each is better, or each is worse, in both than that end, they count with the difference to it.",
             *data_notes(evaluation.cell(matched.cell) for matched in evaluation.matched),
         ),
     )
