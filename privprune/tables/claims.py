@@ -102,7 +102,7 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
         ),
         notes=(
             "Published: the same quantity from the paper's tables.",
-            f"Measured: mean over paired seeds [95 % interval]; {DIFFERENCES}",
+            f"Measured: mean over paired seeds, of ratios the geometric one [95 % interval]; {DIFFERENCES}",
             *data_notes(evaluation.cells),
         ),
     )
