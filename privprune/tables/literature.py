@@ -23,7 +23,7 @@ def literature_table(results: Sequence[LiteratureResult]) -> Table:
         rows=tuple(_claim(one) for one in results),
         notes=(
             "Words in quotation marks are the source's; others say the same in our words.",
-            "Evidence: mean over paired seeds, of ratios the geometric one [95 % interval], bound, attack, cells, seeds.",
+            "Evidence: mean over seeds, of ratios the geometric one [95 % interval]; bound, attack, cells, seeds.",
             "Not run: the cells that the claim lacks are named.",
         ),
     )
