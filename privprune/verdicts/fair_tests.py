@@ -151,7 +151,8 @@ def _open(result: ComparisonResult) -> ComparisonResult:
             return replace(result, finding="printed effect excluded", reason=excluded, sharpness=sharp)
         result = replace(result, sharpness=sharp)
         blunt = "" if sharp.passed else f"too wide for the printed effect of {sharp.bound:.3g}"
-    scaled = math.log if result.comparison.measure == "ratio" else float  # as the interval is made
+    ratio = result.comparison.measure == "ratio" and min(*result.values, low, bound) > 0
+    scaled = math.log if ratio else float  # as the interval is made
     values = [scaled(value) for value in result.values]
     words = (result.reason, blunt, words_on_seeds(values, scaled(low), scaled(high), scaled(bound)))
     return replace(result, reason="; ".join(word for word in words if word))

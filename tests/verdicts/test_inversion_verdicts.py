@@ -231,6 +231,18 @@ def _pair() -> list[Record]:
     return inverted("a", errors) + inverted("b", {name: [0.015] * 3 for name in errors})
 
 
+def test_an_open_ratio_with_a_zero_says_what_it_lacks() -> None:
+    """An error of zero has no logarithm: the ratio keeps the plain mean, and its reason the plain distance."""
+    names = ("decoder_train", "decoder_infer")
+    records = inverted("a", {name: [0.010] * 3 for name in names}) + inverted(
+        "b", {name: [0.0, 0.02, 0.03] for name in names}
+    )
+    found = claim(evaluate(records, PAPER, settings({"bottleneck": "a", "bottleneck+cem": "b"}), "test"), "more_error")
+    first = found.parts[0].comparisons[0]
+    assert (first.finding, first.mean) == ("inconclusive", pytest.approx(5 / 3))
+    assert "seeds" in first.reason
+
+
 def test_the_papers_own_tables_are_held_against_its_claims() -> None:
     """In print CEM raises the decoder's error in all 28 pairs, and keeps the accuracy within a point in all."""
     evaluation = evaluate([], PAPER, settings({}), "test")
