@@ -15,7 +15,7 @@ from privprune.yaml_file import load_yaml
 BLOCKS = "allowed 1 to 3 blocks, or after one of conv1, conv2, fc1"
 BASES = "distance_correlation, patrol, patrol_as_in_cem, resfl"
 INVERSION = "paper, data, target, released_with, cut, inversions, twice, images, resamples, seed"
-INVERSIONS = "class_decoder, decoder, deep_prior, gan, inverse_network, lmmse, mean_image, rmle"
+INVERSIONS = "class_decoder, decoder, deep_prior, gan, inverse_network, lmmse, mean_image, rmle, sub_pixel_decoder"
 
 
 def odd_features(suite: Suite) -> None:

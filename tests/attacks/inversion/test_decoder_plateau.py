@@ -119,7 +119,7 @@ def test_doubling_doubles_all_of_the_budget() -> None:
     assert without == {"lmmse", "mean_image"}
 
 
-@pytest.mark.parametrize("name", ["decoder", "class_decoder", "gan", "rmle", "deep_prior"])
+@pytest.mark.parametrize("name", ["decoder", "class_decoder", "sub_pixel_decoder", "gan", "rmle", "deep_prior"])
 def test_twice_the_budget_is_twice_as_long(name: str) -> None:
     """The curves of the doubled attack have twice the points."""
     short = {"rmle": {"steps": 3}, "deep_prior": {"steps": 3}, "gan": {"epochs": 1}}

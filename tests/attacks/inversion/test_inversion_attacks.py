@@ -24,6 +24,7 @@ LONGER: dict[str, dict[str, Any]] = {  # training that is long enough for an att
     "rmle": {"queries": 1, "steps": 80, "total_variation": 0.0},
     "deep_prior": {"queries": 1, "steps": 120},
     "gan": {"epochs": 12},
+    "sub_pixel_decoder": {"queries": 1, "fit": FIT},
     "inverse_network": {"fit": FIT, "layers": [{**EXAMPLE_LAYER, "channels": 8}, EXAMPLE_LAYER]},  # of whole images
 }
 EXAMPLES = [example for method in INVERSION_ATTACKS.values() for example in method.examples]
@@ -78,6 +79,7 @@ def test_images_have_the_right_shape_and_range(example: Mapping[str, object]) ->
     [
         ("decoder", 0.002),
         ("class_decoder", 0.003),
+        ("sub_pixel_decoder", 0.006),
         ("lmmse", 5e-4),
         ("rmle", 1e-5),
         ("deep_prior", 0.004),
@@ -91,7 +93,7 @@ def test_what_is_sent_whole_is_inverted(name: str, most: float) -> None:
     assert error(built(name), against) < most
 
 
-@pytest.mark.parametrize("name", ["decoder", "class_decoder", "lmmse", "mean_image", "gan"])
+@pytest.mark.parametrize("name", ["decoder", "class_decoder", "sub_pixel_decoder", "lmmse", "mean_image", "gan"])
 def test_what_is_not_sent_is_not_inverted(name: str) -> None:
     """From features without information a trained attack can reconstruct only the mean image, with about its error."""
     against = threat_model(Constant())
@@ -132,7 +134,7 @@ def test_the_weight_of_total_variation_does_not_depend_on_the_scale_of_features(
     assert torch.allclose(*images, atol=0.01)
 
 
-@pytest.mark.parametrize("name", ["decoder", "class_decoder", "lmmse", "rmle", "deep_prior"])
+@pytest.mark.parametrize("name", ["decoder", "class_decoder", "sub_pixel_decoder", "lmmse", "rmle", "deep_prior"])
 def test_averaging_queries_lowers_the_error(name: str) -> None:
     """Where the wire is noisy, sixteen answers with one image say more than one."""
     scored = torch.arange(100, 101) if name == "deep_prior" else torch.arange(100, 120)
@@ -169,7 +171,7 @@ def test_gradient_attacks_use_the_share_that_the_wire_transmits() -> None:
     assert unaware > 0.01
 
 
-@pytest.mark.parametrize("name", ["decoder", "class_decoder", "lmmse", "gan"])
+@pytest.mark.parametrize("name", ["decoder", "class_decoder", "sub_pixel_decoder", "lmmse", "gan"])
 def test_an_attack_uses_no_scored_image_in_training(name: str) -> None:
     """Of the images that pass through the edge during training, none is one that the attack is scored on."""
     encoder = Recording()

@@ -1,0 +1,88 @@
+"""The decoder that works on a coarse grid: the images' shape, where its pixels come from, what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from privprune.models.sub_pixel_decoder import build_sub_pixel_decoder, check_sub_pixel_decoder
+
+CIFAR = (3, 32, 32)
+
+
+def built(
+    features: tuple[int, ...], images: tuple[int, int, int], *, patch: int = 4, blocks: int = 1, seed: int = 0
+) -> nn.Module:
+    """Build a narrow decoder."""
+    generator = torch.Generator().manual_seed(seed)
+    return build_sub_pixel_decoder(features, images, patch=patch, blocks=blocks, width=8, generator=generator)
+
+
+@pytest.mark.parametrize(
+    ("features", "images", "patch"),
+    [
+        ((8, 8, 8), CIFAR, 4),
+        ((8, 16, 16), CIFAR, 4),
+        ((16, 32, 32), CIFAR, 4),
+        ((8, 4, 4), CIFAR, 4),
+        ((8, 8, 8), CIFAR, 1),
+        ((8, 4, 4), CIFAR, 32),
+        ((4, 7, 7), (1, 28, 28), 4),
+        ((10,), (1, 8, 8), 2),
+    ],
+)
+def test_features_of_any_size_become_images(
+    features: tuple[int, ...], images: tuple[int, int, int], patch: int
+) -> None:
+    """Coarser than the grid, as coarse, finer, or a vector: images in [0, 1], with a gradient everywhere."""
+    decoder = built(features, images, patch=patch)
+    out = decoder(torch.rand(2, *features))
+    assert out.shape == (2, *images)
+    assert 0 <= out.min() <= out.max() <= 1
+    out.square().sum().backward()
+    assert all(value.grad is not None and value.grad.isfinite().all() for value in decoder.parameters())
+
+
+@pytest.mark.parametrize("features", [(8, 4, 4), (8, 8, 8), (8, 16, 16)])
+def test_a_place_makes_the_pixels_around_it(features: tuple[int, ...]) -> None:
+    """Without blocks, one changed feature moves pixels of its own place and of its neighbours, and no others."""
+    decoder = built(features, CIFAR, blocks=0).eval()
+    sent = torch.zeros(1, *features)
+    changed = sent.clone()
+    changed[0, 0, features[1] // 2, features[2] // 2] = 5.0
+    moved = (decoder(sent) - decoder(changed)).abs().amax((0, 1)) > 1e-6
+    rows, columns = (moved.any(dim).nonzero().flatten() for dim in (1, 0))
+    for positions in (rows, columns):
+        middle, side = 16, 32 // min(features[1], 8)
+        assert middle - 8 <= positions.min() <= middle
+        assert middle + side - 1 <= positions.max() < middle + side + 8
+
+
+@pytest.mark.parametrize(
+    ("features", "images", "patch", "reason"),
+    [
+        ((8, 8, 8), CIFAR, 5, "found 5, allowed a divisor of the sides 32 and 32"),
+        ((8, 8, 8), (3, 32, 16), 4, "allowed a divisor of the sides 32 and 16"),
+        ((8, 6, 6), CIFAR, 4, "a grid of 8x8 for features of 6x6"),
+        ((8, 12, 12), CIFAR, 4, "a grid of 8x8 for features of 12x12"),
+        ((8, 8, 4), CIFAR, 4, "features of 8x4"),
+    ],
+)
+def test_what_it_does_not_fit_is_refused(
+    features: tuple[int, ...], images: tuple[int, int, int], patch: int, reason: str
+) -> None:
+    """One line names the key, what was found and what is allowed."""
+    with pytest.raises(ValueError, match=f"^patch: .*{reason}") as refused:
+        check_sub_pixel_decoder(features, images, patch)
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_come_from_the_generator_alone() -> None:
+    """Equal generators give equal decoders, whatever the global state; another seed gives another one."""
+    torch.manual_seed(1)
+    first = built((8, 8, 8), CIFAR).state_dict()
+    torch.manual_seed(2)
+    again, other = (built((8, 8, 8), CIFAR, seed=seed).state_dict() for seed in (0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
