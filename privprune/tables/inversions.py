@@ -47,9 +47,20 @@ def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
             "Plain columns are scored as the released code does, the others as the paper says.",
             "SSIM: with zero padding as in the released code and in print; valid counts only windows inside the image.",
             *_THEOREM,
+            *_other_networks(cells),
             *data_notes(cells),
         ),
     )
+
+
+def _other_networks(cells: Sequence[MeasuredCell]) -> tuple[str, ...]:
+    """Say which attacks have the name of the papers' decoder and another network: smaller suites cannot train that."""
+    attacks = {attack: one.run.settings.get("attack") for cell in cells for attack, one in cell.inversions.items()}
+    others = {attack: kind for attack, kind in attacks.items() if "decoder_" in attack and kind == "sub_pixel_decoder"}
+    if not others:
+        return ()
+    names = ", ".join(attack_label(attack) for attack in sorted(others))
+    return (f"{names}: a small network of ours, which converges on this machine, in place of the papers' decoder.",)
 
 
 def _inverted(evaluation: Evaluation) -> list[MeasuredCell]:

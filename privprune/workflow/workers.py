@@ -59,12 +59,12 @@ def run_in_workers(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[R
 
 
 def _number_of_workers(jobs: int) -> int:
-    """Choose how many jobs run at once.
+    """Choose how many jobs run at once: where there are several cores, one more than these.
 
     With three jobs on two cores, running all at once takes 1.5 times as long as one job; letting the third wait for a
-    core takes twice as long, with one core idle in the second half.
+    core takes twice as long, with one core idle in the second half. So it is at the end of any number of jobs.
     """
-    return jobs if 1 < cores() < jobs < 2 * cores() else min(cores(), jobs)
+    return min(jobs, cores() + 1) if cores() > 1 else 1
 
 
 def _run_forked(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:

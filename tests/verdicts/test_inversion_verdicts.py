@@ -381,6 +381,14 @@ def test_tables_and_csv_show_small_errors() -> None:
     assert len(table(evaluation, "inversions").rows) == 8
 
 
+@pytest.mark.parametrize(("network", "told"), [("decoder", False), ("sub_pixel_decoder", True)])
+def test_another_network_under_the_name_of_the_papers_is_told(network: str, told: bool) -> None:
+    """A note names the attacks that have the papers' label and a network of ours."""
+    records = inverted("a", {"decoder_train": [0.01] * 3}, settings={"decoder_train": {"attack": network}})
+    notes = table(evaluate(records, PAPER, settings({"bottleneck": "a"}), "test"), "inversions").notes
+    assert any(note.startswith("Decoder (train): a small network of ours") for note in notes) == told
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
