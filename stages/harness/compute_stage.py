@@ -18,7 +18,6 @@ from privprune.files import read_json, write_json
 from privprune.memory import keep_freed_memory
 from privprune.registry import use_plugins
 from privprune.settings import OneOf, at, read
-from privprune.tracking import live
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, end, name_given, report_mistakes
 
@@ -102,7 +101,12 @@ def streamed(suite: str, paper: str, stage: str, cell: str) -> contextlib.Abstra
 
     The list of such a stage's code leaves out privprune/tracking, as nothing in it can change an output.
     """
-    return live.streamed(os.environ.get("MLFLOW_TRACKING_URI", ""), suite, paper, stage, cell)
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri:
+        return contextlib.nullcontext()
+    from privprune.tracking import live  # noqa: PLC0415 (a third of a second, which those who do not stream need not)
+
+    return live.streamed(uri, suite, paper, stage, cell)
 
 
 @contextlib.contextmanager
