@@ -23,7 +23,12 @@ from privprune.verdicts import EvaluateSettings, evaluate
 
 PAPER = load("mia_pruning")
 VOID = {"meta", "img", "br"}
-ENDED_BY = {"td": ("td", "th"), "th": ("td", "th"), "tr": ("td", "th", "tr")}  # what a tag ends that was left open
+ENDED_BY = {  # what a tag ends that was left open
+    "td": ("td", "th"),
+    "th": ("td", "th"),
+    "tr": ("td", "th", "tr"),
+    "li": ("li",),
+}
 HOSTILE = "<script>alert('1')</script>\"&amp;{{ 7*7 }}"
 
 
@@ -39,7 +44,7 @@ class Element:
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page in their order; closing tags must match; cells and rows end by themselves."""
+    """The elements of a page in their order; closing tags must match; cells, rows and items end by themselves."""
 
     elements: list[Element] = field(default_factory=list)
     open: list[Element] = field(default_factory=list)
@@ -60,6 +65,8 @@ class Page(HTMLParser):
         """Close what was opened last."""
         if tag in ("tbody", "table"):
             self._end(ENDED_BY["tr"])
+        if tag in ("ul", "ol"):
+            self._end(ENDED_BY["li"])
         assert self.open.pop().tag == tag
 
     def _end(self, tags: tuple[str, ...]) -> None:

@@ -35,7 +35,7 @@ def test_claims_and_cells_have_folded_checks(page: Page) -> None:
     assert "Checks 1 of 7 failed" in folds
     cells = [one for one in folds if one.startswith(("base ", "pruned "))]
     assert cells == ["base all 3 passed", "pruned 1 of 3 failed"]
-    failed = [one.text for one in page.all("li") if one.attributes.get("class") == "check-failed"]
+    failed = [one.text.strip() for one in page.all("li") if one.attributes.get("class") == "check-failed"]
     assert failed[0] == "pruned, nasr: looks at the model 0, needed at least 0.5; a made-up share"
     assert "mia_pruning-checks" in {one.attributes.get("id") for one in page.all("h3")}
 
