@@ -7,24 +7,9 @@ sigmoid, so that a step on a CPU costs a fraction of one of `models.decoder`, wh
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (its customary name)
-from torch import Tensor, nn
+from torch import nn
 
-from privprune.models.decoder import draw_weights
-
-
-class _Block(nn.Module):
-    """Residual block that normalises first: two 3x3 convolutions with as many channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
-        self.conv1, self.conv2 = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Map [batch, channels, height, width] to the same shape."""
-        changed: Tensor = hidden + self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(hidden))))))
-        return changed
+from privprune.models.decoder import PreActivationBlock, draw_weights
 
 
 def check_sub_pixel_decoder(feature_shape: tuple[int, ...], image_shape: tuple[int, int, int], patch: int) -> int:
@@ -91,7 +76,7 @@ def build_sub_pixel_decoder(
             finer = side // grid
             layers += [nn.PixelUnshuffle(finer)] if finer > 1 else []
             layers.append(nn.Conv2d(channels * finer**2, width, 3, padding=1))
-        layers += [_Block(width) for _ in range(blocks)]
+        layers += [PreActivationBlock(width, width) for _ in range(blocks)]
         layers += [nn.ReLU(), nn.Conv2d(width, image_shape[0] * patch**2, 3, padding=1)]
         decoder = nn.Sequential(*layers, nn.PixelShuffle(patch), nn.Sigmoid())
     return draw_weights(decoder, generator)

@@ -11,11 +11,9 @@ from privprune.models.sub_pixel_decoder import build_sub_pixel_decoder, check_su
 CIFAR = (3, 32, 32)
 
 
-def built(
-    features: tuple[int, ...], images: tuple[int, int, int], *, patch: int = 4, blocks: int = 1, seed: int = 0
-) -> nn.Module:
+def built(features: tuple[int, ...], images: tuple[int, int, int], *, patch: int = 4, blocks: int = 1) -> nn.Module:
     """Build a narrow decoder."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     return build_sub_pixel_decoder(features, images, patch=patch, blocks=blocks, width=8, generator=generator)
 
 
@@ -76,13 +74,3 @@ def test_what_it_does_not_fit_is_refused(
     with pytest.raises(ValueError, match=f"^patch: .*{reason}") as refused:
         check_sub_pixel_decoder(features, images, patch)
     assert "\n" not in str(refused.value)
-
-
-def test_weights_come_from_the_generator_alone() -> None:
-    """Equal generators give equal decoders, whatever the global state; another seed gives another one."""
-    torch.manual_seed(1)
-    first = built((8, 8, 8), CIFAR).state_dict()
-    torch.manual_seed(2)
-    again, other = (built((8, 8, 8), CIFAR, seed=seed).state_dict() for seed in (0, 1))
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert any(not torch.equal(first[name], other[name]) for name in first)
