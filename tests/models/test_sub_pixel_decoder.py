@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from privprune.models.sub_pixel_decoder import build_sub_pixel_decoder, check_sub_pixel_decoder
+from privprune.models.sub_pixel_decoder import Whitening, build_sub_pixel_decoder, check_sub_pixel_decoder
 
 CIFAR = (3, 32, 32)
 
@@ -14,7 +14,8 @@ CIFAR = (3, 32, 32)
 def built(features: tuple[int, ...], images: tuple[int, int, int], *, patch: int = 4, blocks: int = 1) -> nn.Module:
     """Build a narrow decoder."""
     generator = torch.Generator().manual_seed(0)
-    return build_sub_pixel_decoder(features, images, patch=patch, blocks=blocks, width=8, generator=generator)
+    examples = torch.rand(20, *features, generator=generator)
+    return build_sub_pixel_decoder(examples, images, patch=patch, blocks=blocks, width=8, generator=generator)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,28 @@ def test_what_it_does_not_fit_is_refused(
     with pytest.raises(ValueError, match=f"^patch: .*{reason}") as refused:
         check_sub_pixel_decoder(features, images, patch)
     assert "\n" not in str(refused.value)
+
+
+def test_whitened_channels_are_uncorrelated() -> None:
+    """Mixed channels of very different size come out with mean 0, no correlations, and variances of 1 and less."""
+    generator = torch.Generator().manual_seed(0)
+    independent = torch.rand(200, 3, 4, 4, generator=generator, dtype=torch.float64)
+    mixing = torch.tensor([[1.0, 0.6, 0.0], [0.6, 1.0, 0.4], [0.0, 0.3, 2.0]], dtype=torch.float64)
+    sent = 5 + torch.einsum("ij,njhw->nihw", mixing, independent)
+    white = Whitening(sent)(sent).movedim(1, 0).flatten(1)
+    covariance = torch.cov(white, correction=0)
+    assert white.mean(1).abs().max() < 1e-9
+    assert torch.corrcoef(5 + sent.movedim(1, 0).flatten(1))[0, 1] > 0.8
+    assert (covariance - covariance.diagonal().diag()).abs().max() < 0.1
+    assert 0.8 < covariance.diagonal().min() <= covariance.diagonal().max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_features_that_do_not_vary_are_whitened_to_zero(channels: int) -> None:
+    """A channel that pruning has closed, or all of them, give numbers that are finite."""
+    closed = torch.full((10, channels, 2, 2), 3.0)
+    assert Whitening(closed)(closed).abs().max() < 1e-3
+    closed[:, 0] = torch.rand(10, 2, 2, generator=torch.Generator().manual_seed(0))
+    white = Whitening(closed)(closed)
+    assert white.isfinite().all()
+    assert not white[:, 1:].abs().gt(1e-3).any()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from privprune.attacks.inversion.threat_model import ThreatModel, as_channels_last
 
-_RECORDS_OF_SPREAD = 2_000
+_MOST_EXAMPLES = 2_000  # from which moments of the features are computed
 _LARGEST_STORE = 2 * 2**30  # bytes of features that stay in memory; more are encoded again for each batch
 
 
@@ -94,12 +94,13 @@ class FeatureImagePairs:
         """Return the images at positions, int64 [n]: float32 [n, C, H, W] in [0, 1]."""
         return as_channels_last(self.threat.targets(self._records[self._own[positions]]))
 
-    def spread(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return mean, standard deviation and largest distance from the mean of transmitted features, float [c] each.
+    def examples(self) -> Tensor:
+        """Return what is sent of at most 2,000 of the records, evenly spaced: float32 [n, *feature_shape]."""
+        step = -(-len(self._records) // _MOST_EXAMPLES)
+        return self.threat.query(self._records[::step], self._queries)
 
-        They are those of at most 2,000 of the records, evenly spaced.
-        """
-        step = -(-len(self._records) // _RECORDS_OF_SPREAD)
-        rows = self.threat.query(self._records[::step], self._queries).transpose(0, 1).flatten(1)
+    def spread(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean, standard deviation and largest distance from the mean of the examples, float [c] each."""
+        rows = self.examples().transpose(0, 1).flatten(1)
         mean = rows.mean(1)
         return mean, rows.std(1, correction=0), (rows - mean[:, None]).abs().amax(1)

@@ -66,7 +66,7 @@ class SubPixelDecoderAttack(Inversion):
         settings = self.settings
         pairs = FeatureImagePairs(threat, threat.auxiliary, settings.queries)
         decoder = build_sub_pixel_decoder(
-            pairs.feature_shape,
+            pairs.examples(),
             threat.image_shape,
             patch=settings.patch,
             blocks=settings.blocks,
