@@ -1,6 +1,7 @@
 """The decoding-based attack with a decoder that small machines train to its plateau, see `models.sub_pixel_decoder`.
 
-It is the attack of `decoder` in all but the network (ours), whose error falls several times as fast on a CPU.
+It is the attack of `decoder` in all but the network (ours), which sees whitened features, and whose error falls several
+times as fast on a CPU.
 """
 
 from __future__ import annotations
