@@ -15,7 +15,15 @@ from privprune.plots.patrol_looks import looks
 from privprune.plots.series import point_of
 from privprune.plots.style import NEUTRAL, Look, defence_look, feature_defence
 from privprune.published import Paper, Question, attack_label
-from privprune.verdicts import ComparisonPlace, Estimate, Evaluation, MeasuredCell, answers, cell_names
+from privprune.verdicts import (
+    ComparisonPlace,
+    Estimate,
+    Evaluation,
+    MeasuredCell,
+    answers,
+    cell_names,
+    other_networks,
+)
 from privprune.verdicts.edge_operations import OPERATIONS
 from privprune.verdicts.matched import pareto_front
 
@@ -126,7 +134,7 @@ def _error(place: ComparisonPlace, evaluation: Evaluation, _: Paper) -> tuple[An
     )
     lines = (line,) if len(front) > 1 else ()
     chart = AnswerChart("Test accuracy (%)", "Error of the reconstruction (MSE)", "linear", tuple(series), lines)
-    return chart, _Texts("Error at accuracy", caption)
+    return chart, _Texts("Error at accuracy", _with_networks(caption, cells))
 
 
 def _edge(place: ComparisonPlace, evaluation: Evaluation, paper: Paper) -> tuple[AnswerChart, _Texts] | None:
@@ -149,7 +157,12 @@ def _edge(place: ComparisonPlace, evaluation: Evaluation, paper: Paper) -> tuple
         f"utility lies higher or further left. {cost_words((paper.labels[name], cell) for name, cell in found)}"
     )
     chart = AnswerChart(COST, "Error of the reconstruction (MSE)", "log", tuple(series))
-    return chart, _Texts("Error at the operations of the edge", caption)
+    return chart, _Texts("Error at the operations of the edge", _with_networks(caption, found))
+
+
+def _with_networks(caption: str, cells: _Cells) -> str:
+    """Add to a caption which decoders are not the papers'."""
+    return " ".join(filter(None, (caption, other_networks(cell for _, cell in cells))))
 
 
 _Value = Callable[[MeasuredCell], Estimate | None]

@@ -6,7 +6,7 @@ from privprune.published import INVERSION_MEASURES, Paper, attack_label
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, row
-from privprune.verdicts import Evaluation, MeasuredCell, cell_names
+from privprune.verdicts import Evaluation, MeasuredCell, cell_names, other_networks
 
 _FEATURES = (
     "feature_values", "feature_bytes", "edge_parameters", "cloud_parameters", "image_entropy_bound",
@@ -47,20 +47,10 @@ def inversions_table(evaluation: Evaluation, paper: Paper) -> Table:
             "Plain columns are scored as the released code does, the others as the paper says.",
             "SSIM: with zero padding as in the released code and in print; valid counts only windows inside the image.",
             *_THEOREM,
-            *_other_networks(cells),
+            *filter(None, (other_networks(cells),)),
             *data_notes(cells),
         ),
     )
-
-
-def _other_networks(cells: Sequence[MeasuredCell]) -> tuple[str, ...]:
-    """Say which attacks have the name of the papers' decoder and another network: smaller suites cannot train that."""
-    attacks = {attack: one.run.settings.get("attack") for cell in cells for attack, one in cell.inversions.items()}
-    others = {attack: kind for attack, kind in attacks.items() if "decoder_" in attack and kind == "sub_pixel_decoder"}
-    if not others:
-        return ()
-    names = ", ".join(attack_label(attack) for attack in sorted(others))
-    return (f"{names}: a small network of ours, which converges on this machine, in place of the papers' decoder.",)
 
 
 def _inverted(evaluation: Evaluation) -> list[MeasuredCell]:

@@ -16,6 +16,7 @@ from privprune.verdicts.headlines import headline_numbers
 from privprune.verdicts.matched import Matched
 from privprune.verdicts.measured_cells import MeasuredCell
 from privprune.verdicts.number_verdicts import VERDICTS, NumberVerdict
+from privprune.verdicts.other_networks import other_networks
 from privprune.verdicts.own import OWN, OwnRow, OwnSettings, evaluate_own, own_paper
 from privprune.verdicts.settings import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, check
 from privprune.verdicts.so_far import so_far
@@ -64,6 +65,7 @@ __all__ = [
     "evaluate_own",
     "failures",
     "headline_numbers",
+    "other_networks",
     "own_paper",
     "so_far",
     "with_edge_operations",

@@ -8,6 +8,7 @@ from math import e, log, pi
 import numpy as np
 import pytest
 from example_inversions import (
+    ATTACKS,
     CELLS,
     CROSS_SETTINGS,
     SETTINGS,
@@ -229,6 +230,21 @@ def test_features_without_noise_have_no_place_in_the_figure_of_the_bound() -> No
     assert "does not apply to features without noise: No defence." in drawing.caption
     assert "No defence" not in drawing.alt
     assert all(np.isfinite(axes.get_xlim()).all() for axes in drawing.figure.axes)
+
+
+@pytest.mark.parametrize(("network", "told"), [("decoder", False), ("sub_pixel_decoder", True)])
+def test_the_answer_says_whose_decoder_it_is(network: str, told: bool) -> None:
+    """Under the figure that a reader sees first stands which attacks have a network of ours."""
+    by_name = {"inversions": {**ATTACKS, "decoder_train": {**ATTACKS["decoder_train"], "attack": network}}}
+    records = [
+        replace(one, parameters={**one.parameters, **by_name}) if one.stage == "attack" else one
+        for one in inversion_records()
+    ]
+    drawing = next(one for one in draw(records, evaluate(records, CEM, SETTINGS, "demo"), CEM))
+
+    assert drawing.name.startswith("answer")
+    assert drawing.caption.endswith("above that line.") is not told
+    assert ("Decoder (train): a small network of ours" in drawing.caption) is told
 
 
 def test_printed_points_stand_only_beside_the_same_data() -> None:
