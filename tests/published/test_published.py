@@ -154,7 +154,7 @@ def test_bounds_are_open_or_closed_as_named(
 def test_claims_compare_what_the_paper_or_a_referee_has() -> None:
     """The paper's own claims name its defences only; those that name a control are a referee's."""
     for claim in PAPER.claims:
-        named = {name for comparison in claim.comparisons for name in comparison.names}
+        named = {*claim.each, *(name for comparison in claim.comparisons for name in comparison.names)}
         assert (claim.by == "referee") == bool(named & set(PAPER.controls)), claim.name
         assert all(comparison.metric in METRICS for comparison in claim.comparisons)
 
