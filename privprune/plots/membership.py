@@ -144,10 +144,10 @@ def _roc_of(name: str, title: str, cells: Sequence[MembershipCell]) -> Drawing |
     if not panels:
         return None
     caption = (
-        "One panel per attack, one curve per defence, both axes logarithmic; bands are 95 % intervals, the dashed line "
-        "is a blind guess. Read them at the left edge: an attack that finds members while hardly ever accusing a "
-        "non-member is what harms (Carlini et al. 2022). In the grey part a rate would be less than one record of one "
-        "seed, so curves there say little."
+        "One panel per attack, one curve per defence, both axes logarithmic; the dashed line is a blind guess. Bands "
+        "are 95 % intervals, left out where more than eight would overlap. Read the curves at the left edge: an attack "
+        "that finds members while hardly ever accusing a non-member is what harms (Carlini et al. 2022). In the grey "
+        "part a rate would be less than one record of one seed, so curves there say little."
     )
     labels = ", ".join(dict.fromkeys(look.label for panel in panels for look, _ in panel.curves))
     alt = f"{len(panels)} log-log ROC panels ({', '.join(panel.title for panel in panels)}) with curves of {labels}."

@@ -15,6 +15,7 @@ from privprune.plots.style import MUTED, SHADE, TEXT_WIDTH, Look, journal, perce
 
 _PER_ROW = 4
 _BAND_ALPHA = 0.1  # five bands or more may overlap here
+_MOST_BANDS = 8  # curves of a panel; bands of more are one grey, and most of the file
 _LEAST_RATE = 1e-5  # a logarithmic axis cannot show a rate of zero
 _GUESS = (0, (4, 2))
 
@@ -60,7 +61,7 @@ def _panel(axes: Axes, panel: RocPanel, least: float) -> None:
     if panel.nonmembers:
         axes.axvspan(least, max(1 / panel.nonmembers, least), color=SHADE, linewidth=0, zorder=0)
     axes.plot([least, 1], [least, 1], color=MUTED, linewidth=0.7, linestyle=_GUESS, zorder=1)
-    for look, band in panel.curves:
+    for look, band in panel.curves if len(panel.curves) <= _MOST_BANDS else ():
         low = [max(value, least / 10) for value in band.low]
         axes.fill_between(band.x, low, band.high, color=look.colour, alpha=_BAND_ALPHA, linewidth=0)
     for look, band in panel.curves:

@@ -53,6 +53,13 @@ DEFENCES: dict[str, Look] = {
     "random_mask": Look(METHODS["random_mask"], "#6b7a00", "P", _DOTTED),
     "small_dense": Look(METHODS["small_dense"], "#00808a", "p", _DASH_DOT),
     "early_stop": Look(METHODS["early_stop"], "#b0305c", "*", _DASHED),
+    "magnitude": Look(METHODS["magnitude"], "#7b5141", "<", _DOTTED),
+    "mild_pruning": Look(METHODS["mild_pruning"], "#3d6b8c", ">", _DASH_DOT),
+    "confidence_penalty": Look(METHODS["confidence_penalty"], "#7a3fb8", "8"),
+    "ppb": Look(METHODS["ppb"], "#3a7d1f", "h"),
+    "mia_pruning+ppb": Look(METHODS["mia_pruning+ppb"], "#8b2f16", "H", _DASHED),
+    "relaxloss": Look(METHODS["relaxloss"], "#c2257f", "d"),
+    "hamp": Look(METHODS["hamp"], "#c62828", "$\\clubsuit$", _DASH_DOT),
 }
 # Defences of features. With CEM added a defence has the same colour and a filled marker.
 FEATURE_DEFENCES: dict[str, Look] = {
@@ -81,7 +88,7 @@ _OTHER_NAMES = {  # other names in papers, released code and suites
 }
 _OF_CEM = "cem_"  # prefix of controls that vary CEM itself: each is a separate method, with CEM
 _WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
-_SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))
+_SPARE = (("#5b5ea6", "$\\spadesuit$"), ("#3a3a8c", "$\\heartsuit$"), ("#5f6b1f", "$\\diamondsuit$"))
 
 _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),

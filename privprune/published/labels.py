@@ -16,6 +16,13 @@ METHODS = {
     "random_mask": "Random mask, same sparsity",
     "small_dense": "Small dense network",
     "early_stop": "Early stop at matched accuracy",
+    "magnitude": "One-shot magnitude pruning, same sparsity",
+    "mild_pruning": "MIA-Pruning at a mild sparsity, two to four times fewer weights",
+    "confidence_penalty": "Confidence penalty",
+    "ppb": "PPB",
+    "mia_pruning+ppb": "MIA-Pruning & PPB",
+    "relaxloss": "RelaxLoss",
+    "hamp": "HAMP",
     # defences of what a network sends
     "none": "No defence",
     "bottleneck": "Bottleneck",
