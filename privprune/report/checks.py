@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,16 +17,30 @@ from privprune.verdicts.checks.recorded import numbers_of
 _FAILED = 5  # at most, beside a claim
 _WORDS = (
     "What must hold before a number of a cell may support a verdict. Each number is the worst over the networks of the "
-    "cell, each bound was declared before the run, and what could not be computed counts as failed. What a number is "
-    "stands with the first of its kind in a list."
+    "cell, each bound was declared before the run, and what could not be computed counts as failed. What numbers of "
+    "several cells are stands in the first list; others, and those that failed, say it themselves."
 )
 
 
-def fold_of(title: str, checks: Sequence[CheckOf], links: tuple[tuple[str, str], ...] = ()) -> Fold:
-    """Return the checks of a cell as a folded list, the failed ones first."""
+def fold_of(
+    title: str,
+    checks: Sequence[CheckOf],
+    links: tuple[tuple[str, str], ...] = (),
+    explained: Collection[str] = frozenset(),
+) -> Fold:
+    """Return the checks of a cell as a folded list, the failed ones first.
+
+    Args:
+        title: of the list.
+        checks: of the cell.
+        links: text and address of the records behind it.
+        explained: what numbers are, where another list says it; failed checks say it all the same.
+
+    """
     failed = failures(checks)
     ordered = (*failed, *(one for one in checks if one.check.passed))
-    return Fold(title, checks_in_words(checks), bool(failed), tuple(_lines(ordered, with_cell=False)), links)
+    lines = tuple(_lines(ordered, with_cell=False, explained=explained))
+    return Fold(title, checks_in_words(checks), bool(failed), lines, links)
 
 
 def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
@@ -44,8 +59,19 @@ def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
 def checks_part(paper: str, evaluation: Evaluation, records: Iterable[Record]) -> Part:
     """Return the part of a paper's section that lists the checks of every cell, with links to its records."""
     links = record_links(records)
-    folds = tuple(fold_of(cell.cell, checks_on(cell), tuple(links.get(cell.cell, ()))) for cell in evaluation.cells)
-    return Part(f"{paper}-checks", "Checks and records of every cell", _WORDS, (), (), folds)
+    checks = {cell.cell: checks_on(cell) for cell in evaluation.cells}
+    meanings = _of_several(checks.values())
+    folds = [fold_of(cell, made, tuple(links.get(cell, ())), meanings.values()) for cell, made in checks.items()]
+    if meanings:
+        lines = tuple((f"{name}: {reason}", True) for name, reason in meanings)
+        folds.insert(0, Fold("What the numbers are", f"kinds of checks: {len(lines)}", failed=False, lines=lines))
+    return Part(f"{paper}-checks", "Checks and records of every cell", _WORDS, (), (), tuple(folds))
+
+
+def _of_several(cells: Iterable[Sequence[CheckOf]]) -> dict[tuple[str, str], str]:
+    """Return the kinds of checks that several cells have: (name, what the number is) -> what the number is."""
+    kinds = Counter(kind for made in cells for kind in {(one.check.name, one.check.reason): None for one in made})
+    return {kind: kind[1] for kind, cells_with in kinds.items() if cells_with > 1}
 
 
 def record_links(records: Iterable[Record]) -> dict[str, list[tuple[str, str]]]:
@@ -62,7 +88,9 @@ def _own_cell(record: Record) -> str:
     return record.cell
 
 
-def _lines(checks: Sequence[CheckOf], *, with_cell: bool) -> list[tuple[str, bool]]:
+def _lines(
+    checks: Sequence[CheckOf], *, with_cell: bool, explained: Collection[str] = frozenset()
+) -> list[tuple[str, bool]]:
     """Return each check in one line, what it is of, its name, measured and needed, and whether it passed.
 
     What the number is stands with the first that says it: a cell has the same checks of a dozen attacks.
@@ -72,6 +100,7 @@ def _lines(checks: Sequence[CheckOf], *, with_cell: bool) -> list[tuple[str, boo
     for one in checks:
         of = f"{one.cell}, {one.subject}" if with_cell and one.cell else one.subject
         line = f"{of}: {one.check.name} {numbers_of(one.check)}"
-        lines.append((line if one.check.reason in said else f"{line}; {one.check.reason}", one.check.passed))
+        known = one.check.reason in said or (one.check.passed and one.check.reason in explained)
+        lines.append((line if known else f"{line}; {one.check.reason}", one.check.passed))
         said.add(one.check.reason)
     return lines

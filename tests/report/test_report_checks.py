@@ -75,3 +75,10 @@ def test_a_list_names_what_was_measured() -> None:
     fold = fold_of("base", checks_on(cell))
     assert fold.lines[0] == ("network: works 1, needed at least 0.5; a made-up share", True)
     assert not fold.failed
+
+
+def test_what_numbers_are_is_said_once(page: Page) -> None:
+    """One list explains the checks that several cells have; their own lists do so for what failed alone."""
+    lines = [" ".join(one.text.split()) for one in page.all("li")]
+    assert "What the numbers are kinds of checks: 1" in [" ".join(one.text.split()) for one in page.all("summary")]
+    assert lines.count("works: a made-up share") == 1
