@@ -12,7 +12,7 @@ from privprune.report.view import Fold, Part
 from privprune.tables.checks import checks_in_words
 from privprune.verdicts import CheckOf, Evaluation, checks_on, failures
 from privprune.verdicts.cell_of_record import attacked_cell, deployed_cell
-from privprune.verdicts.checks.recorded import numbers_of
+from privprune.verdicts.checks.recorded import measured, needed, numbers_of
 
 _FAILED = 5  # at most, beside a claim
 _WORDS = (
@@ -38,9 +38,25 @@ def fold_of(
 
     """
     failed = failures(checks)
-    ordered = (*failed, *(one for one in checks if one.check.passed))
-    lines = tuple(_lines(ordered, with_cell=False, explained=explained))
-    return Fold(title, checks_in_words(checks), bool(failed), lines, links)
+    lines = _lines(failed, with_cell=False)
+    said = {one.check.reason for one in failed} | set(explained)
+    lines += [(line, True) for line in _alike([one for one in checks if one.check.passed], said)]
+    return Fold(title, checks_in_words(checks), bool(failed), tuple(lines), links)
+
+
+def _alike(checks: Sequence[CheckOf], said: Collection[str]) -> list[str]:
+    """Return passed checks in words, those of one kind in one line: a cell has the same checks of a dozen attacks."""
+    kinds: dict[tuple[str, str, str], list[CheckOf]] = {}
+    for one in checks:
+        kinds.setdefault((one.check.name, needed(one.check), one.check.reason), []).append(one)
+    lines = []
+    for (name, bound, reason), made in kinds.items():
+        if len(made) == 1:
+            line = f"{made[0].subject}: {name} {measured(made[0].check)}, {bound}"
+        else:
+            line = f"{name}, {bound}: " + ", ".join(f"{one.subject} {measured(one.check)}" for one in made)
+        lines.append(line if reason in said else f"{line}; {reason}")
+    return lines
 
 
 def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
@@ -88,9 +104,7 @@ def _own_cell(record: Record) -> str:
     return record.cell
 
 
-def _lines(
-    checks: Sequence[CheckOf], *, with_cell: bool, explained: Collection[str] = frozenset()
-) -> list[tuple[str, bool]]:
+def _lines(checks: Sequence[CheckOf], *, with_cell: bool) -> list[tuple[str, bool]]:
     """Return each check in one line, what it is of, its name, measured and needed, and whether it passed.
 
     What the number is stands with the first that says it: a cell has the same checks of a dozen attacks.
@@ -100,7 +114,6 @@ def _lines(
     for one in checks:
         of = f"{one.cell}, {one.subject}" if with_cell and one.cell else one.subject
         line = f"{of}: {one.check.name} {numbers_of(one.check)}"
-        known = one.check.reason in said or (one.check.passed and one.check.reason in explained)
-        lines.append((line if known else f"{line}; {one.check.reason}", one.check.passed))
+        lines.append((line if one.check.reason in said else f"{line}; {one.check.reason}", one.check.passed))
         said.add(one.check.reason)
     return lines

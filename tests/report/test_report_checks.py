@@ -7,11 +7,12 @@ from attacked_records import selected, without_checks
 from fair_examples import PAPER, claim, evaluated, pair
 from test_report import Page
 
+from privprune.checks import Check
 from privprune.records import Record
 from privprune.report import Section, Timings, render
 from privprune.report.checks import fold_of
 from privprune.report.claims import claim_view
-from privprune.verdicts import checks_on
+from privprune.verdicts import CheckOf, checks_on
 
 
 def page_of(records: list[Record]) -> Page:
@@ -82,3 +83,13 @@ def test_what_numbers_are_is_said_once(page: Page) -> None:
     lines = [" ".join(one.text.split()) for one in page.all("li")]
     assert "What the numbers are kinds of checks: 1" in [" ".join(one.text.split()) for one in page.all("summary")]
     assert lines.count("works: a made-up share") == 1
+
+
+def test_checks_of_one_kind_share_a_line() -> None:
+    """Several subjects with the same check and bound stand in one line with their numbers; one that failed, alone."""
+    kinds = [("gap", 0.7, True), ("loss", 0.6, True), ("nasr", 0.0, False)]
+    made = [CheckOf("a", of, Check("looks", value, "at least", 0.5, passed, "a share")) for of, value, passed in kinds]
+    assert fold_of("a", made).lines == (
+        ("nasr: looks 0, needed at least 0.5; a share", False),
+        ("looks, needed at least 0.5: gap 0.7, loss 0.6", True),
+    )

@@ -38,8 +38,17 @@ class CheckOf:
 
 def numbers_of(check: Check) -> str:
     """Return the measured number of a check and what was needed of it, in words."""
-    measured = "not computed" if check.measured is None else f"{check.measured:.{_SHOWN_DIGITS}g}"
-    return f"{measured}, needed {check.relation} {check.bound:.{_SHOWN_DIGITS}g}"
+    return f"{measured(check)}, {needed(check)}"
+
+
+def measured(check: Check) -> str:
+    """Return the measured number of a check."""
+    return "not computed" if check.measured is None else f"{check.measured:.{_SHOWN_DIGITS}g}"
+
+
+def needed(check: Check) -> str:
+    """Return what was needed of the number, in words."""
+    return f"needed {check.relation} {check.bound:.{_SHOWN_DIGITS}g}"
 
 
 def failures(checks: Iterable[CheckOf]) -> tuple[CheckOf, ...]:
