@@ -73,8 +73,8 @@ def test_old_records_say_why_nothing_is_judged() -> None:
 def test_a_list_names_what_was_measured() -> None:
     """A line of a cell's list is subject, name, measured, needed and meaning."""
     (cell, *_) = evaluated(pair(), baseline="base", mia_pruning="pruned").cells
-    fold = fold_of("base", checks_on(cell))
-    assert fold.lines[0] == ("network: works 1, needed at least 0.5; a made-up share", True)
+    fold = fold_of("base", checks_on(cell)[:1])
+    assert fold.lines == (("network: works 1, needed at least 0.5; a made-up share", True),)
     assert not fold.failed
 
 
