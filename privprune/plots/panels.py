@@ -1,4 +1,4 @@
-"""What several figures do with their panels: fill a grid, count along an axis, and write text beside a mark."""
+"""What several figures do: fill a grid of panels, count along an axis, write beside a mark, lay out a legend."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
@@ -10,6 +10,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from privprune.plots.style import PAPER, count
 
 Panel = TypeVar("Panel")
+
+_WIDTH_OF_LEGEND = 166  # in letters of it, across a figure of a page's width
+_BESIDE_LABEL = 20  # letters that a sign and the gap to the next column take
 
 
 def rows_and_columns(panels: Sequence[Any], most: int) -> tuple[int, int]:
@@ -29,6 +32,16 @@ def filled(grid: Any, panels: Sequence[Panel]) -> Iterator[tuple[Axes, Panel]]:
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     yield from zip(grid.flat, panels, strict=False)
+
+
+def legend_columns(labels: Sequence[str], most: int = 4) -> int:
+    """Return how many columns of a legend stand side by side in a figure of a page's width; it is filled by columns."""
+    for columns in range(most, 1, -1):
+        rows = ceil(len(labels) / columns)
+        longest = [max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows)]
+        if sum(longest) + _BESIDE_LABEL * len(longest) <= _WIDTH_OF_LEGEND:
+            return columns
+    return 1
 
 
 def count_on_log_axis(axes: Axes) -> None:

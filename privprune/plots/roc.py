@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from privprune.plots.panels import filled, rows_and_columns
+from privprune.plots.panels import filled, legend_columns, rows_and_columns
 from privprune.plots.series import Band
 from privprune.plots.style import MUTED, SHADE, TEXT_WIDTH, Look, journal, percent, two_lines
 
@@ -95,4 +95,5 @@ def _legend(figure: Figure, panels: Sequence[RocPanel]) -> None:
     looks = {look.label: look for panel in panels for look, _ in panel.curves}
     handles = [Line2D([], [], color=look.colour, linestyle=look.dash, label=label) for label, look in looks.items()]
     handles.append(Line2D([], [], color=MUTED, linestyle=_GUESS, linewidth=0.7, label="Blind guess"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    columns = legend_columns([*looks, "Blind guess"])
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns)

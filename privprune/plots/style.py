@@ -59,7 +59,7 @@ DEFENCES: dict[str, Look] = {
     "ppb": Look(METHODS["ppb"], "#3a7d1f", "h"),
     "mia_pruning+ppb": Look(METHODS["mia_pruning+ppb"], "#8b2f16", "H", _DASHED),
     "relaxloss": Look(METHODS["relaxloss"], "#c2257f", "d"),
-    "hamp": Look(METHODS["hamp"], "#c62828", "$\\clubsuit$", _DASH_DOT),
+    "hamp": Look(METHODS["hamp"], "#c62828", "$H$", _DASH_DOT),
 }
 # Defences of features. With CEM added a defence has the same colour and a filled marker.
 FEATURE_DEFENCES: dict[str, Look] = {
@@ -88,7 +88,8 @@ _OTHER_NAMES = {  # other names in papers, released code and suites
 }
 _OF_CEM = "cem_"  # prefix of controls that vary CEM itself: each is a separate method, with CEM
 _WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
-_SPARE = (("#5b5ea6", "$\\spadesuit$"), ("#3a3a8c", "$\\heartsuit$"), ("#5f6b1f", "$\\diamondsuit$"))
+_SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))  # of features
+_SPARE_DEFENCES = (("#5b5ea6", "$A$"), ("#3a3a8c", "$B$"), ("#5f6b1f", "$C$"))
 
 _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
@@ -129,7 +130,7 @@ def defence_look(name: str, others: list[str] | None = None) -> Look:
     """Return how a defence is drawn; a defence without a declared look takes a spare one by its place in `others`."""
     if name in DEFENCES:
         return DEFENCES[name]
-    colour, marker = _SPARE[_place(name, others) % len(_SPARE)]
+    colour, marker = _SPARE_DEFENCES[_place(name, others) % len(_SPARE_DEFENCES)]
     return Look(words(name), colour, marker)
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from privprune.plots.marks import BAR_ALPHA, size
-from privprune.plots.panels import filled, write_beside
+from privprune.plots.panels import filled, legend_columns, write_beside
 from privprune.plots.series import Point
 from privprune.plots.style import MUTED, TEXT_WIDTH, Dash, Look, journal, percent
 
@@ -146,4 +146,5 @@ def _legend(figure: Figure, sweeps: Sequence[TradeoffSweep], singles: Sequence[T
             ),
         )
     handles["blind"] = Line2D([], [], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, label="Blind guess")
-    figure.legend(handles=list(handles.values()), loc="outside lower left", ncols=4)
+    columns = legend_columns([str(handle.get_label()) for handle in handles.values()])
+    figure.legend(handles=list(handles.values()), loc="outside lower left", ncols=columns)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from privprune.plots import save, training_curves
 from privprune.plots.drawing import file_name
+from privprune.plots.panels import legend_columns
 from privprune.plots.saving import png, svg
 from privprune.plots.series import Band
 from privprune.plots.style import (
@@ -110,3 +111,10 @@ def test_attacks_are_called_by_their_names_and_sorted_by_kind() -> None:
 def test_file_names_are_safe_whatever_the_parts() -> None:
     """Nothing in a name leads out of its folder."""
     assert file_name(["roc", "../My Data/$1", "LeNet5"]) == "roc-my-data-1-lenet5"
+
+
+def test_a_legend_has_as_many_columns_as_its_labels_leave_room_for() -> None:
+    """Four for short labels, fewer for long ones, and one for a label of the page's width."""
+    assert legend_columns(["Baseline", "Min-Max", "DP-SGD", "Pruning"]) == 4
+    assert legend_columns(["A label of forty letters or a few more than", "Min-Max"] * 4) < 4
+    assert legend_columns(["x" * 150, "y"]) == 1
