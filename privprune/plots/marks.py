@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
 from privprune.plots.series import Point
-from privprune.plots.style import MUTED, NEUTRAL, PAPER, Dash, Look
+from privprune.plots.style import MUTED, NEUTRAL, PAPER, Dash, Look, Marker
 
 BAR_ALPHA = 0.45  # error bars are paler than the marks
 _DASHED: Dash = (0, (4, 1.6))
@@ -20,12 +20,12 @@ def dash(*, cem: bool) -> Dash:
     return "-" if cem else _DASHED
 
 
-def size(marker: str, *, ordinary: float = 4.8) -> float:
+def size(marker: Marker, *, ordinary: float = 4.8) -> float:
     """Return a marker's size in points; markers that cover little of their box are drawn larger than the others."""
-    return 6.5 if marker in "PXp*" else ordinary
+    return 6.5 if isinstance(marker, tuple) or marker in "PXp*" else ordinary
 
 
-def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: str = "") -> None:
+def mark(axes: Axes, x: Point, y: Point, look: Look, *, cem: bool, marker: Marker = "") -> None:
     """Draw one cell with error bars in both directions; `marker` replaces the marker of the look."""
     shape = marker or look.marker
     axes.errorbar(
@@ -78,7 +78,7 @@ def printed_entry() -> Line2D:
     )
 
 
-def _entry(marker: str, colour: str, label: str, *, face: str = "", line: Dash = "") -> Line2D:
+def _entry(marker: Marker, colour: str, label: str, *, face: str = "", line: Dash = "") -> Line2D:
     return Line2D(
         [],
         [],

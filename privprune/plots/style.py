@@ -26,8 +26,8 @@ NEUTRAL = "#57606a"  # marks that stand for no defence
 TEXT_WIDTH = 7.2  # inches: the width of a page's text, two journal columns
 BAND_ALPHA = 0.18
 
-
 Dash = Literal["-", ""] | tuple[float, tuple[float, ...]]
+Marker = str | tuple[int, Literal[1], int]  # matplotlib's name, or a star: points, 1, angle in degrees
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Look:
 
     label: str
     colour: str
-    marker: str = "o"
+    marker: Marker = "o"
     dash: Dash = "-"
 
 
@@ -59,7 +59,7 @@ DEFENCES: dict[str, Look] = {
     "ppb": Look(METHODS["ppb"], "#3a7d1f", "h"),
     "mia_pruning+ppb": Look(METHODS["mia_pruning+ppb"], "#8b2f16", "H", _DASHED),
     "relaxloss": Look(METHODS["relaxloss"], "#c2257f", "d"),
-    "hamp": Look(METHODS["hamp"], "#c62828", "$H$", _DASH_DOT),
+    "hamp": Look(METHODS["hamp"], "#c62828", (4, 1, 0), _DASH_DOT),
 }
 # Defences of features. With CEM added a defence has the same colour and a filled marker.
 FEATURE_DEFENCES: dict[str, Look] = {
@@ -89,7 +89,11 @@ _OTHER_NAMES = {  # other names in papers, released code and suites
 _OF_CEM = "cem_"  # prefix of controls that vary CEM itself: each is a separate method, with CEM
 _WITH_CEM = re.compile(r"(?:^|\s*\+\s*)cem$")
 _SPARE = (("#5b5ea6", "h"), ("#7b5141", "<"), ("#3a3a8c", ">"), ("#5f6b1f", "8"))  # of features
-_SPARE_DEFENCES = (("#5b5ea6", "$A$"), ("#3a3a8c", "$B$"), ("#5f6b1f", "$C$"))
+_SPARE_DEFENCES: tuple[tuple[str, Marker], ...] = (
+    ("#5b5ea6", (8, 1, 0)),
+    ("#3a3a8c", (6, 1, 0)),
+    ("#5f6b1f", (3, 1, 0)),
+)
 
 _ATTACKS = (
     *("nasr", "rahman", "gap", "loss", "confidence", "entropy", "modified_entropy", "lira", "rmia"),
