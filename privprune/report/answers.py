@@ -26,7 +26,8 @@ _WORDS = {
     "not run": "Not run",
 }
 _PARTLY = "Yes, as far as it was run"
-_NUMBERS = 4  # at most, in the part of a sentence that decides the answer, and in a list of what is open
+_NUMBERS = 5  # at most, in the part of a sentence that decides the answer
+_OPEN = 4  # at most, in a list of what is open
 _UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " epochs"}  # of differences
 
 
@@ -204,8 +205,8 @@ def _open(one: PartAnswer, paper: Paper) -> list[str]:
 def first_few(texts: Sequence[str]) -> str:
     """Return texts, each once, as far as they can be read at once; the claims have all of them."""
     once = list(dict.fromkeys(texts))
-    more = [f"and {len(once) - _NUMBERS} more, with the claims"] if len(once) > _NUMBERS else []
-    return "; ".join([*once[:_NUMBERS], *more])
+    more = [f"and {len(once) - _OPEN} more, with the claims"] if len(once) > _OPEN else []
+    return "; ".join([*once[:_OPEN], *more])
 
 
 def _missing(answer: Answer, evaluation: Evaluation, paper: Paper) -> str:
