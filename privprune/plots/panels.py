@@ -11,6 +11,7 @@ from privprune.plots.style import PAPER, count
 
 Panel = TypeVar("Panel")
 
+_MOST_COLUMNS = 4  # of a legend
 _WIDTH_OF_LEGEND = 166  # in letters of it, across a figure of a page's width
 _BESIDE_LABEL = 20  # letters that a sign and the gap to the next column take
 
@@ -34,9 +35,9 @@ def filled(grid: Any, panels: Sequence[Panel]) -> Iterator[tuple[Axes, Panel]]:
     yield from zip(grid.flat, panels, strict=False)
 
 
-def legend_columns(labels: Sequence[str], most: int = 4) -> int:
+def legend_columns(labels: Sequence[str]) -> int:
     """Return how many columns of a legend stand side by side in a figure of a page's width; it is filled by columns."""
-    for columns in range(most, 1, -1):
+    for columns in range(_MOST_COLUMNS, 1, -1):
         rows = ceil(len(labels) / columns)
         longest = [max(map(len, labels[start : start + rows])) for start in range(0, len(labels), rows)]
         if sum(longest) + _BESIDE_LABEL * len(longest) <= _WIDTH_OF_LEGEND:

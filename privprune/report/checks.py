@@ -77,17 +77,20 @@ def checks_part(paper: str, evaluation: Evaluation, records: Iterable[Record]) -
     links = record_links(records)
     checks = {cell.cell: checks_on(cell) for cell in evaluation.cells}
     meanings = _of_several(checks.values())
-    folds = [fold_of(cell, made, tuple(links.get(cell, ())), meanings.values()) for cell, made in checks.items()]
+    explained = {reason for _, reason in meanings}
+    folds = [fold_of(cell, made, tuple(links.get(cell, ())), explained) for cell, made in checks.items()]
     if meanings:
         lines = tuple((f"{name}: {reason}", True) for name, reason in meanings)
         folds.insert(0, Fold("What the numbers are", f"kinds of checks: {len(lines)}", failed=False, lines=lines))
     return Part(f"{paper}-checks", "Checks and records of every cell", _WORDS, (), (), tuple(folds))
 
 
-def _of_several(cells: Iterable[Sequence[CheckOf]]) -> dict[tuple[str, str], str]:
-    """Return the kinds of checks that several cells have: (name, what the number is) -> what the number is."""
-    kinds = Counter(kind for made in cells for kind in {(one.check.name, one.check.reason): None for one in made})
-    return {kind: kind[1] for kind, cells_with in kinds.items() if cells_with > 1}
+def _of_several(cells: Iterable[Sequence[CheckOf]]) -> list[tuple[str, str]]:
+    """Return the kinds of checks that several cells have: name, and what the number is."""
+    kinds = Counter(
+        kind for made in cells for kind in dict.fromkeys((one.check.name, one.check.reason) for one in made)
+    )
+    return [kind for kind, number in kinds.items() if number > 1]
 
 
 def record_links(records: Iterable[Record]) -> dict[str, list[tuple[str, str]]]:

@@ -83,6 +83,8 @@ def test_what_numbers_are_is_said_once(page: Page) -> None:
     lines = [" ".join(one.text.split()) for one in page.all("li")]
     assert "What the numbers are kinds of checks: 1" in [" ".join(one.text.split()) for one in page.all("summary")]
     assert lines.count("works: a made-up share") == 1
+    assert lines.count("works, needed at least 0.5: network 1, defence 1, nasr 1") == 1
+    assert "pruned, nasr: looks at the model 0, needed at least 0.5; a made-up share" in lines
 
 
 def test_checks_of_one_kind_share_a_line() -> None:
