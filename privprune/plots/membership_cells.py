@@ -33,18 +33,14 @@ class SelectedCell(NamedTuple):
 
 @dataclass(frozen=True)
 class MembershipCell:
-    """A selected cell with the record of its training, and the record of its attacks where it was attacked."""
+    """A selected cell with the record of its training, that of its attacks if it was attacked, and how it is drawn."""
 
     cell: str
     defence: str
     attack: str
     training: Record
     attacked: Record | None
-
-    @property
-    def look(self) -> Look:
-        """How its defence is drawn."""
-        return defence_look(self.defence)
+    look: Look
 
     @property
     def conditions(self) -> Conditions:
@@ -71,7 +67,12 @@ def membership_cells(records: Sequence[Record], selected: Sequence[SelectedCell]
     """Return the selected cells with their records; a cell without a record is left out."""
     training = {record.cell: record for record in records if record.stage in MAKING}
     attacks = attack_records(records, "membership")
-    return [MembershipCell(*one, training[one.cell], attacks.get(one.cell)) for one in selected if one.cell in training]
+    names = [one.defence for one in selected]
+    return [
+        MembershipCell(*one, training[one.cell], attacks.get(one.cell), defence_look(one.defence, names))
+        for one in selected
+        if one.cell in training
+    ]
 
 
 def in_palette_order(cells: Sequence[MembershipCell]) -> list[MembershipCell]:

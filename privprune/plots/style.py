@@ -5,7 +5,7 @@ by hue alone for a colour-blind reader: defences also differ by marker, controls
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,6 +55,7 @@ DEFENCES: dict[str, Look] = {
     "early_stop": Look(METHODS["early_stop"], "#b0305c", "*", _DASHED),
     "magnitude": Look(METHODS["magnitude"], "#7b5141", "<", _DOTTED),
     "mild_pruning": Look(METHODS["mild_pruning"], "#3d6b8c", ">", _DASH_DOT),
+    "eightfold_pruning": Look(METHODS["eightfold_pruning"], "#4f6d1e", (5, 1, 0), _DASHED),
     "confidence_penalty": Look(METHODS["confidence_penalty"], "#7a3fb8", "8"),
     "ppb": Look(METHODS["ppb"], "#3a7d1f", "h"),
     "mia_pruning+ppb": Look(METHODS["mia_pruning+ppb"], "#8b2f16", "H", _DASHED),
@@ -127,10 +128,11 @@ DARK: dict[str, str] = {
     "#8b2f16": "#dc8f74",
     "#c2257f": "#f083bf",
     "#3d6b8c": "#8db9d8",
+    "#4f6d1e": "#b7d17f",
 }
 
 
-def defence_look(name: str, others: list[str] | None = None) -> Look:
+def defence_look(name: str, others: Sequence[str] = ()) -> Look:
     """Return how a defence is drawn; a defence without a declared look takes a spare one by its place in `others`."""
     if name in DEFENCES:
         return DEFENCES[name]
@@ -170,15 +172,15 @@ def defence_label(base: str, look: Look, *, cem: bool) -> str:
     return f"{look.label}+CEM" if cem and not base.startswith(_OF_CEM) else look.label
 
 
-def row_look(name: str, others: list[str] | None = None) -> Look:
+def row_look(name: str, others: Sequence[str] = ()) -> Look:
     """Return how a printed row is drawn, whichever threat its defence is against."""
     base, _ = feature_defence(name)
     return FEATURE_DEFENCES[base] if name not in DEFENCES and base in FEATURE_DEFENCES else defence_look(name, others)
 
 
-def _place(name: str, others: list[str] | None) -> int:
+def _place(name: str, others: Sequence[str]) -> int:
     """Return the place of a defence among the ones without a look, in alphabetical order."""
-    unknown = sorted({other for other in others or [] if other not in DEFENCES} | {name})
+    unknown = sorted({other for other in others if other not in DEFENCES} | {name})
     return unknown.index(name)
 
 

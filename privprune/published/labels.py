@@ -18,6 +18,7 @@ METHODS = {
     "early_stop": "Early stop at matched accuracy",
     "magnitude": "One-shot magnitude pruning, same sparsity",
     "mild_pruning": "MIA-Pruning at a mild sparsity, two to four times fewer weights",
+    "eightfold_pruning": "MIA-Pruning, eight times fewer weights",
     "confidence_penalty": "Confidence penalty",
     "ppb": "PPB",
     "mia_pruning+ppb": "MIA-Pruning & PPB",

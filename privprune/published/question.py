@@ -17,6 +17,7 @@ class Clause:
         counts: `verdict` where the claim's verdict decides the answer; `if beaten` where it decides only as far as one
             side is no worse in all of its comparisons and better in one; `beside` where its numbers are only shown.
         words: one text per comparison of the claim, with {number} in it, and {of} and {against} for what is compared.
+            Joined by `and` they are a sentence, but for its capital and full stop.
 
     """
 
@@ -40,14 +41,12 @@ class Question:
         question: as a reader asks it.
         figure: what is drawn beside the answer: the attack's accuracy against that of the network, the error of
             reconstructions against accuracy, or that error against the operations of the edge.
-        subject: the begin of the sentence that the clauses continue.
-        clauses: in the order of the sentence; the first that was run decides where the figure is from.
+        clauses: in the order of the answer; the first that was run decides where the figure is from.
 
     """
 
     question: str
     figure: Literal["attack at accuracy", "error at accuracy", "error at edge"]
-    subject: str
     clauses: tuple[Clause, ...]
 
     def __post_init__(self) -> None:

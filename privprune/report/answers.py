@@ -1,10 +1,9 @@
-"""The answers that the page begins with: one sentence of measured numbers per question, and what it rests on."""
+"""The answers that the page begins with: a word and a few measured numbers per question, and what they rest on."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from privprune.plots.drawing import Picture
 from privprune.published import METRICS, Claim, Paper, attack_label
@@ -26,7 +25,7 @@ _WORDS = {
     "not run": "Not run",
 }
 _PARTLY = "Yes, as far as it was run"
-_NUMBERS = 5  # at most, in the part of a sentence that decides the answer
+_NUMBERS = 5  # at most, of those that decide the answer
 _OPEN = 4  # at most, in a list of what is open
 _UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " epochs"}  # of differences
 
@@ -48,8 +47,8 @@ def lead_sentence(evaluation: Evaluation, paper: Paper) -> str:
     words = "; ".join(f"{_word(answer).lower()}{_price(answer, paper)}" for answer in found)
     beaten = dict.fromkeys(name for answer in found for name in answer.beaten_by)
     names = "; ".join(paper.labels[name] for name in beaten)  # some have a comma
-    worse = f" \N{EN DASH} on some data worse in something and better in nothing than: {names}" if beaten else ""
-    return f"{paper.short}: {words}{worse}."
+    worse = f" On some data it is worse in something, and better in nothing, than {names}." if beaten else ""
+    return f"{paper.short}: {words}.{worse}"
 
 
 def _price(answer: Answer, paper: Paper) -> str:
@@ -69,8 +68,7 @@ def _view(answer: Answer, evaluation: Evaluation, paper: Paper, picture: Picture
         question=answer.question.question,
         word=_word(answer),
         style=answer.finding.replace(" ", "-"),
-        subject=answer.question.subject if shown else "",
-        pieces=_joined([_piece(clause, paper, named=named) for clause in shown]),
+        pieces=tuple(_piece(clause, paper, named=named) for clause in shown),
         facts=tuple((term, text) for term, text in _facts(answer, evaluation, paper) if text),
         figure=None if picture is None else figure_view(picture),
     )
@@ -81,7 +79,7 @@ def _word(answer: Answer) -> str:
 
 
 def _shown(answer: Answer) -> list[ClauseAnswer]:
-    """Return the clauses of the sentence that were run; of those that count, only so many as can be read at once."""
+    """Return the clauses that were run; of those that count, only so many as can be read at once."""
     shown: list[ClauseAnswer] = []
     numbers = 0
     for clause in answer.clauses:
@@ -90,12 +88,6 @@ def _shown(answer: Answer) -> list[ClauseAnswer]:
             shown.append(clause)
             numbers += len(clause.clause.words) if clause.counts else 0
     return shown
-
-
-def _joined(pieces: Sequence[AnswerPiece]) -> tuple[AnswerPiece, ...]:
-    """Return the pieces with an `and` before the last of several."""
-    last = len(pieces) - 1
-    return tuple(replace(one, text=f"and {one.text}") if 0 < place == last else one for place, one in enumerate(pieces))
 
 
 def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
@@ -108,17 +100,17 @@ def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
         words.format(number=_number(result), of=paper.labels[result.comparison.of[0]], against=_against(result, paper))
         for words, result in zip(clause.clause.words, _results(telling), strict=True)
     ]
-    place = f" on {telling.part.place.data}" if named else ""
-    attack = " under the strongest attack" if _results(telling) is telling.part.strongest else ""
+    place = [telling.part.place.data] if named else []
+    attack = ["strongest attack"] if _results(telling) is telling.part.strongest else []
     others = Counter(one.finding for one in clause.parts if one is not telling)
     counted = ", ".join(f"{count} {finding}" for finding, count in others.items())
-    more = f" (other comparisons: {counted})" if others else ""
-    finding = clause.finding
+    more = [f"other comparisons: {counted}"] if others else []
     return AnswerPiece(
-        f"{' and '.join(written)}{place}{attack}{more}",
-        finding,
-        finding.replace(" ", "-"),
-        claim_anchor(paper.paper, clause.claim.name),
+        text=" and ".join(written),
+        beside="; ".join([*place, *attack, *more]),
+        finding=clause.finding,
+        style=clause.finding.replace(" ", "-"),
+        claim=claim_anchor(paper.paper, clause.claim.name),
     )
 
 

@@ -77,8 +77,8 @@ def _summary(claim: ClaimResult, evidence: tuple[Evidence, ...]) -> str:
 def _attackers(claim: ClaimResult) -> tuple[tuple[str, str, str], ...]:
     """Return the findings under the paper's attack and under the strongest; none where nothing was attacked."""
     found = (
-        ("paper\N{RIGHT SINGLE QUOTATION MARK}s attack", claim.papers_attack),
-        ("strongest attack", claim.strongest_attack),
+        ("under the paper\N{RIGHT SINGLE QUOTATION MARK}s attack", claim.papers_attack),
+        ("under the strongest attack", claim.strongest_attack),
     )
     return tuple((name, one, one.replace(" ", "-")) for name, one in found if one is not None and claim.parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from privprune.published import Paper
 from privprune.tables.claims import utility_word
-from privprune.verdicts import Evaluation, MeasuredCell
+from privprune.verdicts import Evaluation, MeasuredCell, other_networks
 
 _ERROR = "decoder_train_mse"
 _NONE = "none"  # the row without a defence
@@ -15,7 +15,15 @@ _SETTING = (
 
 
 def cloud_words(evaluation: Evaluation, paper: Paper) -> str:
-    """Return the text: the attack's error without a defence, and the error and cost of the most private defence."""
+    """Return the text: the attack's error without a defence, the error and cost of the most private one, the decoder.
+
+    The decoder is named where it is not the papers'.
+    """
+    decoders = other_networks(evaluation.cell(role.cell) for role in evaluation.roles)
+    return " ".join(filter(None, (_errors(evaluation, paper), decoders)))
+
+
+def _errors(evaluation: Evaluation, paper: Paper) -> str:
     rows = [role for role in evaluation.roles if not role.control and _known(evaluation.cell(role.cell))]
     bare = next((role for role in rows if role.name == _NONE), None)
     if bare is None:

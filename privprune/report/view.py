@@ -115,10 +115,11 @@ class ClaimView:
 
 @dataclass(frozen=True)
 class AnswerPiece:
-    """A piece of an answer's sentence: its text, and the finding that it ends with, linked to the claim.
+    """A line of an answer: the finding, linked to its claim, the sentence behind it, and what that rests on.
 
     Attributes:
-        text: words and numbers.
+        text: words and numbers, without capital and full stop.
+        beside: the data, the attack, and how other comparisons of the claim came out; may be empty.
         finding: the finding behind them.
         style: CSS class of the finding.
         claim: anchor of the claim.
@@ -126,6 +127,7 @@ class AnswerPiece:
     """
 
     text: str
+    beside: str
     finding: str
     style: str
     claim: str
@@ -141,8 +143,7 @@ class AnswerView:
         question: as a reader asks it.
         word: the answer in a word or a few.
         style: CSS class of the finding behind that word.
-        subject: the begin of the sentence.
-        pieces: the rest of the sentence.
+        pieces: its lines.
         facts: term and text of what the answer rests on: seeds and data, attackers, what would decide it.
         figure: the one figure; None where nothing was measured that it could show.
 
@@ -153,7 +154,6 @@ class AnswerView:
     question: str
     word: str
     style: str
-    subject: str
     pieces: tuple[AnswerPiece, ...]
     facts: tuple[tuple[str, str], ...]
     figure: FigureView | None

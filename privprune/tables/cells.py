@@ -8,9 +8,11 @@ from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, 
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, printed_place, row
 from privprune.verdicts import CellRole, Evaluation, MeasuredCell
 from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
+from privprune.verdicts.strongest import strongest_attacks
 
+_STRONGEST = "strongest_attack"  # the accuracy of the strongest attack of each cell, and its name
 _COLUMNS = {
-    "membership": ("test_accuracy", "attack_accuracy", "accuracy_gap", "weights_after", "weights_ratio"),
+    "membership": ("test_accuracy", "attack_accuracy", _STRONGEST, "accuracy_gap", "weights_after", "weights_ratio"),
     "inversion": (
         "decoder_train_mse", "decoder_infer_mse", "gan_train_mse", "large_decoder_train_mse",
         "conditional_entropy", "feature_bytes",
@@ -22,6 +24,7 @@ _CAPTIONS = {
     "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other "
     "form of the method.",
 }
+_CHOSEN = "Strongest attack: of all that ran on the cell, controls excepted, chosen on records that are not evaluated."
 
 
 def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -34,7 +37,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         for role in evaluation.roles
         if (role.place.dataset, role.place.model, role.place.data, role.place.protocol) == key
     ]
-    columns = _COLUMNS[paper.threat]
+    columns: tuple[str, ...] = _COLUMNS[paper.threat]
     if paper.threat == "inversion":
         columns = (*utilities(evaluation.cell(role.cell) for role in roles), *columns)
     missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
@@ -44,11 +47,12 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         caption=_CAPTIONS[paper.threat],
         columns=(
             *labels("Printed for", "Measured on", "Method"),
-            *numbers(*(heading(one) for one in columns), "Seeds"),
+            *numbers(*("Strongest attack (%)" if one == _STRONGEST else heading(one) for one in columns), "Seeds"),
         ),
         rows=tuple(_control(role, columns, evaluation, paper) for role in roles),
         notes=(
             *INTERVALS,
+            *((_CHOSEN,) if _STRONGEST in columns else ()),
             *((f"Not run in this suite: {'; '.join(missing)}.",) if missing else ()),
             *data_notes(evaluation.cell(role.cell) for role in roles),
         ),
@@ -69,8 +73,15 @@ def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, pap
 
 def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
     if metric == "attack_accuracy":
-        return estimate(cell.attacks[attack].measures[BALANCED], "percent") if attack in cell.attacks else ABSENT
+        return _accuracy_of(cell, attack)
+    if metric == _STRONGEST:
+        chosen = (strongest_attacks([cell], "membership") or {}).get(cell.cell)
+        return f"{_accuracy_of(cell, chosen)}, {attack_label(chosen)}" if chosen else ABSENT
     return of_cell(cell, metric)
+
+
+def _accuracy_of(cell: MeasuredCell, attack: str | None) -> str:
+    return estimate(cell.attacks[attack].measures[BALANCED], "percent") if attack in cell.attacks else ABSENT
 
 
 def sweep_table(evaluation: Evaluation) -> Table:

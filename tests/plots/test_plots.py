@@ -241,6 +241,16 @@ def test_figures_show_what_the_records_say(drawings: dict[str, Drawing]) -> None
     assert published == [67.00, 53.41, 56.00, 78.54, 53.41, 53.41, 54.00]
 
 
+def test_methods_of_ones_own_look_different() -> None:
+    """Two defences without a declared look are drawn in different colours and with different marks."""
+    names = ["digits-baseline", "digits-mia_pruning"]
+    chosen = [SelectedCell(cell, f"own_{place}", "nasr") for place, cell in enumerate(names)]
+    first, second = (cell.look for cell in membership_cells(example_records(), chosen))
+
+    assert first.colour != second.colour
+    assert first.marker != second.marker
+
+
 def test_nothing_is_drawn_of_what_was_not_recorded() -> None:
     """Records without history, histograms and attacks give no figure, and no error."""
     bare = [

@@ -45,7 +45,7 @@ def test_the_first_paragraph_says_what_patrol_loses_to(monkeypatch: pytest.Monke
 
     assert view(evaluation).word == "No"
     assert (
-        f"PATROL: no \N{EN DASH} on some data worse in something and better in nothing than: {PATROL.labels[name]}."
+        f"PATROL: no. On some data it is worse in something, and better in nothing, than {PATROL.labels[name]}."
         in first
     )
 
@@ -82,13 +82,21 @@ def test_a_win_over_all_that_was_run_says_what_was_not() -> None:
     assert "3 seeds" in dict(found.facts)["Measured on"]
 
 
+def test_a_line_says_how_the_other_comparisons_of_its_claim_came_out() -> None:
+    """Beside a line stands how many more comparisons its claim has, and their findings."""
+    pieces = view(evaluate(patrol_records(), PATROL, SETTINGS, "demo")).pieces
+    piece = next(one for one in pieces if one.claim == "patrol-claim-better_than_baselines")
+
+    assert (piece.finding, piece.beside) == ("supported", "other comparisons: 2 supported")
+
+
 def test_numbers_of_a_sentence_are_those_of_its_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence has the mean and the interval of each comparison, and a link to the claim with its finding."""
     evaluation = with_control(monkeypatch, "pooled_wire", (0.85, 0.017, 1.0, 0.9, 0.3, "train"))
     piece = next(one for one in view(evaluation).pieces if one.claim == "patrol-claim-better_than_plain_edges")
 
-    assert "utility differs by \N{MINUS SIGN}6.00 points [" in piece.text  # 79 less 85
-    assert "times that of the control Pooled wire, one number per channel" in piece.text
+    assert "against the control Pooled wire, one number per channel, utility differs by" in piece.text
+    assert "differs by \N{MINUS SIGN}6.00 points [" in piece.text  # 79 less 85
     assert (piece.finding, piece.style) == ("contradicted", "contradicted")
 
 
@@ -135,8 +143,16 @@ def test_other_attackers_are_told() -> None:
     ("old", "new", "message"),
     [
         ("      - claim: lower_than_baseline\n", "      - claim: never_made\n", "found the claim never_made"),
-        ('["{number} against the baseline"]', '["{number}", "{number}"]', "found 2 words, allowed 1"),
-        ('"{number} against the baseline"', '"against the baseline"', "allowed {number} once"),
+        (
+            '["against the baseline, the accuracy of the attack changes by {number}"]',
+            '["{number}", "{number}"]',
+            "found 2 words, allowed 1",
+        ),
+        (
+            '"against the baseline, the accuracy of the attack changes by {number}"',
+            '"against the baseline"',
+            "allowed {number} once",
+        ),
         ("  baseline: Baseline\n", "  baseline: The baseline\n", "allowed 'Baseline', its one name"),
     ],
 )

@@ -57,7 +57,8 @@ def test_both_attackers_stand_under_the_verdict() -> None:
     evaluation = evaluated(records, baseline="base", mia_pruning="pruned")
     view = claim_view(claim(evaluation, "lower_than_baseline"), PAPER)
     assert [(name, word) for name, word, _ in view.attackers] == [
-        ("paper\N{RIGHT SINGLE QUOTATION MARK}s attack", "supported"), ("strongest attack", "supported"),
+        ("under the paper\N{RIGHT SINGLE QUOTATION MARK}s attack", "supported"),
+        ("under the strongest attack", "supported"),
     ]  # fmt: skip
     assert any("(strongest attack: Nasr)" in line for line, _, _ in view.evidence[0][1])
     assert "Baseline may have other epochs: pruning starts from it" in view.note

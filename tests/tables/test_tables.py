@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from attacked_records import selected
 from verdict_records import cell_records
 
 from privprune.errors import UserError
@@ -186,6 +187,19 @@ def test_controls_stand_beside_the_methods() -> None:
     missing = next(note for note in one.notes if note.startswith("Not run"))
     assert "Random mask" in missing
     assert "Dense, same" not in missing
+
+
+def test_controls_show_the_strongest_attack_beside_the_papers() -> None:
+    """The attack that is most accurate on selection records stands with its name and its evaluated accuracy."""
+    scores = [0.60, 0.61, 0.62]
+    records = cell_records("base", attacks={"nasr": scores, "gap": [0.70, 0.72, 0.74]})
+    records += cell_records("dense", attacks={"nasr": scores, "gap": [0.50, 0.52, 0.54]})
+    chosen = selected(records, {"nasr": 0.6, "gap": 0.65}, "balanced_accuracy")
+    one = table(evaluated(chosen, baseline="base", dense_same_epochs="dense"), "controls")
+    column = [title.title for title in one.columns].index("Strongest attack (%)")
+
+    assert [cells[column].text.split(" ")[0] for cells in one.rows] == ["72.00", "52.00"]
+    assert all(cells[column].text.endswith(", Gap") for cells in one.rows)
 
 
 def test_base_rates_begin_with_always_answering_member() -> None:

@@ -172,12 +172,20 @@ def test_a_seed_without_matched_accuracy_leaves_the_others() -> None:
     """One of three seeds beyond the curve's end is left out and told; with one seed left nothing is decided."""
     evaluation = matched([0.0164, 0.0166, 0.009], [0.89, 0.89, 0.905])
     result = claim(evaluation, "more_error_at_matched_accuracy").parts[0].comparisons[0]
-    assert (result.finding, result.seeds, result.reason) == ("supported", 2, "no matched accuracy in 1 of 3 seeds")
+    assert (result.finding, result.seeds, result.reason) == (
+        "supported",
+        2,
+        "outside the curve's range in 1 of 3 seeds",
+    )
     assert result.mean == pytest.approx(0.0015)
     assert table(evaluation, "matched").rows[0][-1].text == result.reason
     alone = matched([0.016, 0.009, 0.009], [0.89, 0.905, 0.905])
     result = claim(alone, "more_error_at_matched_accuracy").parts[0].comparisons[0]
-    assert (result.finding, result.mean, result.reason) == ("inconclusive", None, "no matched accuracy in 2 of 3 seeds")
+    assert (result.finding, result.mean, result.reason) == (
+        "inconclusive",
+        None,
+        "outside the curve's range in 2 of 3 seeds",
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +210,11 @@ def test_no_seed_counts_for_its_result_alone() -> None:
     """Of seeds beyond an end, one that loses in both counts only if none trades: else the loss would be selected."""
     evaluation = matched([0.04, 0.06, 0.0165], [0.81, 0.81, 0.89])
     result = claim(evaluation, "more_error_at_matched_accuracy").parts[0].comparisons[0]
-    assert (result.finding, result.mean, result.reason) == ("inconclusive", None, "no matched accuracy in 2 of 3 seeds")
+    assert (result.finding, result.mean, result.reason) == (
+        "inconclusive",
+        None,
+        "outside the curve's range in 2 of 3 seeds",
+    )
     found = evaluation.matched[0]
     assert (found.seeds, found.unmatched, found.dominated) == (3, 2, 0)
 

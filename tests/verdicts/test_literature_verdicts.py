@@ -45,8 +45,8 @@ def finding(results: dict[str, LiteratureResult], name: str) -> str:
 
 def test_claims_of_both_sides_get_their_verdicts() -> None:
     """Mild pruning that raises the attack and strong pruning that lowers it support one paper and refute another."""
-    records = [*made("base", 0.60), *made("mild", 0.62), *made("strong", 0.55)]
-    found = judged(records, baseline="base", mild_pruning="mild", mia_pruning="strong")
+    records = [*made("base", 0.60), *made("mild", 0.62), *made("eighth", 0.57), *made("strong", 0.55)]
+    found = judged(records, baseline="base", mild_pruning="mild", eightfold_pruning="eighth", mia_pruning="strong")
     assert finding(found, "pruning_raises_risk") == "supported"
     assert finding(found, "pruning_raises_risk_at_high_sparsity") == "contradicted"
     assert finding(found, "only_high_sparsity_protects") == "supported"
@@ -114,16 +114,16 @@ def row_of(table: Table, arxiv: str, tested: str) -> list[str]:
 
 def test_the_table_says_who_says_what_and_on_which_cells() -> None:
     """A row has the source, the quotation, the verdict in its style, and numbers with attack, cells and seeds."""
-    records = [*made("base", 0.60), *made("strong", 0.55)]
-    table = literature_table(tuple(judged(records, baseline="base", mia_pruning="strong").values()))
+    records = [*made("base", 0.60), *made("eighth", 0.55)]
+    table = literature_table(tuple(judged(records, baseline="base", eightfold_pruning="eighth").values()))
     found = row_of(table, "2603.13186", "Pruning does not lower")
     assert found[2].startswith("Removing the weights")  # our words, not a quotation
     assert found[4] == "contradicted"
-    assert "MIA-Pruning − Baseline: −5.00" in found[5]  # noqa: RUF001 (the minus sign of the tables)
-    assert "(needed > −0.50; Nasr; cells strong, base; 3 seeds): contradicted" in found[5]  # noqa: RUF001 (same)
+    assert "MIA-Pruning, eight times fewer weights − Baseline: −5.00" in found[5]  # noqa: RUF001 (its minus)
+    assert "(needed > −0.50; Nasr; cells eighth, base; 3 seeds): contradicted" in found[5]  # noqa: RUF001 (same)
     lacking = row_of(table, "2507.16872", "An attack on the dense")
     assert lacking[4] == "not run"
-    assert lacking[6] == "no cell of this suite for MIA-Pruning, released together with the dense network"
+    assert lacking[6] == "no cell of this suite for MIA-Pruning, released together with the dense network, MIA-Pruning"
     assert lacking[2].startswith("“uncovers more privacy")
     styles = {row[4].style for row in table.rows}
     assert styles == {"not-run", "contradicted"}
