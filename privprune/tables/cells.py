@@ -24,7 +24,7 @@ _CAPTIONS = {
     "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other "
     "form of the method.",
 }
-_CHOSEN = "Strongest attack: of all that ran on the cell, controls excepted, chosen on records that are not evaluated."
+_CHOSEN = "Strongest attack: of those that ran on all cells, chosen for each on records that are not evaluated."
 
 
 def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -40,6 +40,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     columns: tuple[str, ...] = _COLUMNS[paper.threat]
     if paper.threat == "inversion":
         columns = (*utilities(evaluation.cell(role.cell) for role in roles), *columns)
+    strongest = _strongest(roles, evaluation)
     missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
     return Table(
         name="controls",
@@ -49,7 +50,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
             *labels("Printed for", "Measured on", "Method"),
             *numbers(*("Strongest attack (%)" if one == _STRONGEST else heading(one) for one in columns), "Seeds"),
         ),
-        rows=tuple(_control(role, columns, evaluation, paper) for role in roles),
+        rows=tuple(_control(role, columns, strongest.get(role), evaluation, paper) for role in roles),
         notes=(
             *INTERVALS,
             *((_CHOSEN,) if _STRONGEST in columns else ()),
@@ -59,14 +60,33 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     )
 
 
-def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, paper: Paper) -> tuple[TableCell, ...]:
+def _strongest(roles: Sequence[CellRole], evaluation: Evaluation) -> dict[CellRole, str]:
+    """Return the strongest attack of each cell, of those that ran on all attacked cells of the same data.
+
+    A row with an attack that the others were spared, such as one on two networks, has none.
+    """
+    chosen: dict[CellRole, str] = {}
+    for data in dict.fromkeys(role.place.data for role in roles):
+        cells = {role: evaluation.cell(role.cell) for role in roles if role.place.data == data}
+        attacked = {role: cell for role, cell in cells.items() if cell.attacks}
+        if not attacked:
+            continue
+        best = strongest_attacks(list(attacked.values()), "membership") or {}
+        shared = set.intersection(*(set(cell.attacks) for cell in attacked.values()))
+        chosen |= {role: best[role.cell] for role in attacked if role.cell in best and role.attack in shared}
+    return chosen
+
+
+def _control(
+    role: CellRole, columns: Sequence[str], strongest: str | None, evaluation: Evaluation, paper: Paper
+) -> tuple[TableCell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
     return row(
         printed_place(role.place.dataset, role.place.model),
         measured_on(cell),
         TableCell(f"Control: {label}", "control") if role.control else label,
-        *(_value(cell, metric, role.attack) for metric in columns),
+        *(_named(cell, strongest) if one == _STRONGEST else _value(cell, one, role.attack) for one in columns),
         seeds(len(cell.seeds)),
     )
 
@@ -74,10 +94,11 @@ def _control(role: CellRole, columns: Sequence[str], evaluation: Evaluation, pap
 def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
     if metric == "attack_accuracy":
         return _accuracy_of(cell, attack)
-    if metric == _STRONGEST:
-        chosen = (strongest_attacks([cell], "membership") or {}).get(cell.cell)
-        return f"{_accuracy_of(cell, chosen)}, {attack_label(chosen)}" if chosen else ABSENT
     return of_cell(cell, metric)
+
+
+def _named(cell: MeasuredCell, attack: str | None) -> str:
+    return f"{_accuracy_of(cell, attack)}, {attack_label(attack)}" if attack else ABSENT
 
 
 def _accuracy_of(cell: MeasuredCell, attack: str | None) -> str:

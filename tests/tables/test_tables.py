@@ -30,7 +30,7 @@ from privprune.tables import (
 )
 from privprune.tables.latex import escape as escape_latex
 from privprune.tables.numbers_as_text import plain, signed, with_interval
-from privprune.tables.table import labels, numbers, row, texts
+from privprune.tables.table import ABSENT, labels, numbers, row, texts
 from privprune.verdicts import ControlSettings, EvaluateSettings, Evaluation, RowSettings, evaluate
 
 PAPER = load("mia_pruning")
@@ -200,6 +200,20 @@ def test_controls_show_the_strongest_attack_beside_the_papers() -> None:
 
     assert [cells[column].text.split(" ")[0] for cells in one.rows] == ["72.00", "52.00"]
     assert all(cells[column].text.endswith(", Gap") for cells in one.rows)
+
+
+def test_an_attack_that_other_cells_were_spared_is_not_the_strongest() -> None:
+    """A row whose attack ran on its cell alone, such as one on two networks, has no strongest attack beside it."""
+    scores = [0.60, 0.61, 0.62]
+    records = cell_records("base", attacks={"nasr": scores})
+    records += cell_records("both", attacks={"nasr": scores, "released_together": [0.70, 0.72, 0.74]})
+    chosen = selected(records, {"nasr": 0.6, "released_together": 0.9}, "balanced_accuracy")
+    rows = (RowSettings(*MNIST, "baseline", "base", "nasr"), RowSettings(*MNIST, "mia_pruning", "both", "nasr"))
+    control = ControlSettings(*MNIST, "released_together", "both", "released_together")
+    one = table(evaluate(chosen, PAPER, EvaluateSettings("mia_pruning", rows, (control,), ()), "demo"), "controls")
+    column = [title.title for title in one.columns].index("Strongest attack (%)")
+
+    assert [cells[column].text[-6:] for cells in one.rows] == [", Nasr", ", Nasr", ABSENT]
 
 
 def test_base_rates_begin_with_always_answering_member() -> None:
