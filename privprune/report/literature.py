@@ -13,8 +13,8 @@ from privprune.verdicts.literature import judge_literature
 
 _WORDS = (
     "Who says what about these questions, and what was measured here. Each sentence is tested on cells of the sections "
-    "above, by a comparison and a bound that were fixed before anything was measured. A claim whose cells were not run "
-    "says which are missing."
+    "above, by a comparison and a bound that were fixed before anything was measured, or whose note says otherwise. A "
+    "claim whose cells were not run says which are missing."
 )
 
 
