@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
+from adjustText import adjust_text
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -14,13 +15,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from privprune.plots.marks import BAR_ALPHA, size
-from privprune.plots.panels import count_on_log_axis, write_beside
+from privprune.plots.panels import count_on_log_axis
 from privprune.plots.series import Point
 from privprune.plots.style import MUTED, PAPER, Dash, Look, journal
 
 WIDTH, HEIGHT = 3.9, 2.75  # inches, without the legend
 _PER_LINE = 2  # entries of the legend side by side
 _LINE = 0.155  # inches
+_ROOM = (1.5, 1.8)  # of a label, in its own width and height: a mark is not a point
+_MOST_MOVES = 200  # of all labels; a limit of time would place them otherwise on another machine
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,9 @@ def draw(chart: AnswerChart) -> Figure:
             axes.plot(*zip(*line.points, strict=True), color=line.colour, linewidth=1.1, linestyle=line.dash, zorder=2)
         for one in sorted(chart.series, key=lambda one: not one.background):
             _series(axes, one)
-        _labels(axes, chart.series)
         figure.legend(handles=handles, loc="outside lower left", ncols=_PER_LINE)
+        figure.draw_without_rendering()  # labels are placed by the panel's final size
+        _labels(axes, chart.series)
     return figure
 
 
@@ -118,11 +122,24 @@ def _series(axes: Axes, series: ChartSeries) -> None:
 
 
 def _labels(axes: Axes, series: Sequence[ChartSeries]) -> None:
-    """Write the labels beside their marks; from the lowest mark up they alternate between the two sides."""
-    labelled = [(one, mark) for one in series for mark in one.marks if mark.label]
-    for number, (one, mark) in enumerate(sorted(labelled, key=lambda pair: pair[1].y.value)):
-        offset, align = ((-5, -2), ("right", "top")) if number % 2 == 0 else ((5, 2), ("left", "bottom"))
-        write_beside(axes, mark.label, (mark.x.value, mark.y.value), offset, one.look.colour, size=7, align=align)
+    """Write the labels beside their marks, where they cover neither marks nor each other; a line leads to a far one."""
+    marks = [mark for one in series for mark in one.marks]
+    texts = [
+        axes.text(mark.x.value, mark.y.value, mark.label, fontsize=7, color=one.look.colour, zorder=4)
+        for one in series
+        for mark in one.marks
+        if mark.label
+    ]
+    if texts:
+        adjust_text(
+            texts,
+            x=[mark.x.value for mark in marks],
+            y=[mark.y.value for mark in marks],
+            ax=axes,
+            iter_lim=_MOST_MOVES,
+            expand=_ROOM,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.5},
+        )
 
 
 def _handles(chart: AnswerChart) -> list[Line2D]:

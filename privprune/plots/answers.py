@@ -30,7 +30,7 @@ from privprune.verdicts.matched import pareto_front
 _ERROR_OF = "decoder_train"
 _ERROR = f"{_ERROR_OF}_mse"
 _SWEPT, _STOPPED = "mia_pruning", "early_stop"
-_NAMED = ("baseline", _SWEPT, "dense_same_epochs", _STOPPED)  # with a look of their own; the others are pale
+_NAMED = ("baseline", _SWEPT, "dense_same_epochs", _STOPPED, "random_mask", "dp")  # the others are pale
 _EDGES = ("none", "noise", "pruning", "patrol", "pooled_wire", "narrow", "random_channels")
 _OTHERS = Look("Other defences", NEUTRAL, "o")
 _WITHOUT, _WITH = Look("Without CEM", "#c8500a", "o"), Look("With CEM", "#0067a5", "s")
