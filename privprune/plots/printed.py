@@ -28,8 +28,8 @@ def draw(evaluation: Evaluation, paper: Paper) -> list[Drawing]:
     stand_ins = sum(line.stand_in for group in groups for line in group.lines)
     lines = sum(len(group.lines) for group in groups)
     caption = (
-        f"The {lines} printed rows that were run. Hollow circles are the paper's numbers, filled marks ours with 95 % "
-        "intervals, the thin thread is the distance between them."
+        f"The {lines} printed rows with an accuracy or error that were run. Hollow circles are the paper's numbers, "
+        "filled marks ours with 95 % intervals, the thin thread is the distance between them."
     )
     if stand_ins:
         caption += (

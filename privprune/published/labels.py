@@ -38,7 +38,7 @@ METHODS = {
     "laplace": "Laplace noise",
     "local_dp": "Local DP",
     "gaussian": "Bottleneck, more noise",
-    "cem_other_form": "CEM in its other form",
+    "cem_other_form": "CEM as written in the paper",
     "patrol": "PATROL",
 }
 _WITH_CEM = "+cem"

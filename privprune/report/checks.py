@@ -17,8 +17,8 @@ from privprune.verdicts.checks.recorded import measured, needed, numbers_of
 _FAILED = 5  # at most, beside a claim
 _WORDS = (
     "What must hold before a number of a cell may support a verdict. Each number is the worst over the networks of the "
-    "cell, each bound was declared before the run, and what could not be computed counts as failed. What numbers of "
-    "several cells are stands in the first list; others, and those that failed, say it themselves."
+    "cell, each bound was declared before the run, and what could not be computed counts as failed. The first "
+    "list explains the checks that several cells have; others, and those that failed, are explained where they stand."
 )
 
 
@@ -68,7 +68,7 @@ def fold_of_claim(checks: Sequence[CheckOf]) -> Fold:
     if further := len(failed[_FAILED:]):
         lines.insert(_FAILED, (f"{further} more failed; they are listed with the cells, below", False))
     if others := len(passed) - len(of_comparison):
-        lines.append((f"{others} of its cells passed; they are listed with the cells, below", True))
+        lines.append((f"{others} checks of its cells passed; they are listed with the cells, below", True))
     return Fold("Checks", checks_in_words(checks), bool(failed), tuple(lines))
 
 

@@ -10,6 +10,7 @@ from privprune.tables.claims import attacked_by, checks_behind, compared, unit_o
 from privprune.tables.numbers_as_text import plain, signed, with_interval
 from privprune.tables.table import instead_of_its_data, measured_place, printed_place
 from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult
+from privprune.verdicts.claim_parts import places_behind
 
 _HOLDS = {"at_most": "at most", "below": "below", "at_least": "at least", "above": "above"}
 _NO_CHOICE = (
@@ -23,7 +24,6 @@ _UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " 
 def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
     """Return a claim as the page shows it."""
     asked = "" if claim.by == "paper" else " \N{EN DASH} tested as a referee would ask, not as the paper did"
-    instead = instead_of_its_data(part.place for part in claim.parts)
     evidence = tuple(_evidence(part, paper) for part in claim.parts)
     return ClaimView(
         anchor=claim_anchor(paper.paper, claim.name),
@@ -33,7 +33,7 @@ def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
         verdict=claim.finding,
         style=claim.finding.replace(" ", "-"),
         attackers=_attackers(claim),
-        measured_on=f"on {instead}" if instead else "",
+        measured_on=_measured_on(claim),
         headline=_headline(claim, paper),
         summary=_summary(claim, evidence),
         evidence=evidence,
@@ -46,6 +46,14 @@ def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
 def claim_anchor(paper: str, claim: str) -> str:
     """Return the anchor of a claim on the page."""
     return f"{paper}-claim-{claim}"
+
+
+def _measured_on(claim: ClaimResult) -> str:
+    """Return whether a finding rests on other data than the paper's, and what was found on the paper's then."""
+    instead = instead_of_its_data(places_behind([(part.place, part.finding) for part in claim.parts], claim.finding))
+    own = ", ".join(dict.fromkeys(part.finding for part in claim.parts if not part.place.stand_in))
+    also = f"; on the paper\N{RIGHT SINGLE QUOTATION MARK}s data {own}" if own else ""
+    return f"on {instead}{also}" if instead else ""
 
 
 def _headline(claim: ClaimResult, paper: Paper) -> str:

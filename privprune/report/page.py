@@ -28,7 +28,7 @@ from privprune.report.run_summary import summary_lines
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
 from privprune.tables.table import instead_of_its_data
-from privprune.verdicts import VERDICTS, Evaluation
+from privprune.verdicts import VERDICTS, ComparisonPlace, Evaluation, answers
 
 _templates = jinja2.Environment(
     loader=jinja2.PackageLoader("privprune.report"),
@@ -52,12 +52,12 @@ MEANINGS = {
     "number tests the method, not the print, and is never compared with it.",
     "not a fair test": "A check failed: of the network, its defence, the attacker, or of the comparison, such as equal "
     "epochs and equal attack budgets. Then nothing is judged, whatever was measured.",
-    "not run": "No cell of this suite stands for it.",
+    "not run": "Not measured: no cell of this suite stands for it, or that cell was not run.",
     "supported": "In every place tested, the whole 95 % interval over seeds lies on the claim's side of its bound.",
     "contradicted": "In at least one place it lies on the other side.",
-    "printed effect excluded": "It includes the bound, so that the sign of the effect is open; but the test could have "
-    "shown the effect that the paper prints, and the interval leaves that out.",
-    "inconclusive": "It lies across the bound, or the experiment could not have shown the claim.",
+    "printed effect excluded": "The interval includes the bound, so that the sign of the effect is open; but the test "
+    "could have shown the effect that the paper prints, and the interval leaves that out.",
+    "inconclusive": "The interval lies across the bound, or the experiment could not have shown the claim.",
 }
 
 
@@ -150,16 +150,22 @@ def _first(sections: Sequence[Section], own: Sequence[Own]) -> tuple[str, ...]:
 
 
 def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:
-    """Return a sentence on the papers whose claims were tested on other data than theirs."""
-    claims = {one.paper.short: one.evaluation.claims for one in sections}
-    places = {paper: [part.place for claim in tested for part in claim.parts] for paper, tested in claims.items()}
-    elsewhere = [paper for paper, tested in places.items() if instead_of_its_data(tested)]
+    """Return a sentence on the papers about which the verdicts rest on other data than theirs."""
+    elsewhere = [one.paper.short for one in sections if instead_of_its_data(_behind(one))]
     if not elsewhere:
         return ()
     *first, last = elsewhere
-    named = f"{', '.join(first)} and {last} were" if first else f"{last} was"
-    s = "s" if first else ""
-    return (f"{named} not measured on the data of the paper{s}: this tests the method{s}, not the printed numbers.",)
+    named = f"{', '.join(first)} and {last}" if first else last
+    tests = f"it tests the method{'s' if first else ''}, not the printed numbers"
+    return (f"What is said of {named} rests on other data than in print: {tests}.",)
+
+
+def _behind(section: Section) -> list[ComparisonPlace]:
+    """Return where the answers about a paper were found, or all its claims where nothing is asked."""
+    found = answers(section.evaluation, section.paper)
+    if not found:
+        return [part.place for claim in section.evaluation.claims for part in claim.parts]
+    return [place for one in found for place in one.places]
 
 
 def _counts(section: Section) -> str:

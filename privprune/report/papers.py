@@ -31,8 +31,8 @@ _FURTHER = (
 )
 _RERUN = (
     "Each command brings its cell up to date, from the data on, and attacks it in every way that the suite names. The "
-    "times were measured with the results shown here. Rows that were not run belong to a larger suite: copy it to "
-    "params.yaml (cp params/paper.yaml params.yaml), then give the same commands."
+    "times were measured with the results shown here. For rows that no cell of this suite stands for, copy a larger "
+    "suite to params.yaml (cp params/paper.yaml params.yaml), then give its commands."
 )
 
 

@@ -48,7 +48,10 @@ def _stands_for(cell: str, evaluation: Evaluation, paper: Paper) -> str:
         if one.cell == cell:
             row_ = f"{paper.labels[one.method]}, {one.dataset}, {one.model}"
             printed.setdefault(row_, []).append(one.table)
-    names = [f"{row_} ({', '.join(dict.fromkeys(tables))})" for row_, tables in printed.items()]
+    for role in evaluation.roles:
+        if role.cell == cell and not role.control:
+            printed.setdefault(f"{paper.labels[role.name]}, {role.place.dataset}, {role.place.model}", [])
+    names = [f"{row_} ({', '.join(dict.fromkeys(tables)) or 'beside it'})" for row_, tables in printed.items()]
     names += [f"Control: {paper.labels[role.name]}" for role in evaluation.roles if role.cell == cell and role.control]
     return "; ".join(dict.fromkeys(names)) or _in_curves(cell, evaluation, paper)
 

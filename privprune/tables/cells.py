@@ -24,7 +24,10 @@ _CAPTIONS = {
     "inversion": "What the paper's tables do not have beside its rows: simpler defences, other settings, the other "
     "form of the method.",
 }
-_CHOSEN = "Strongest attack: of those that ran on all cells, chosen for each on records that are not evaluated."
+_CHOSEN = (
+    "Strongest attack: of those that ran on all cells, chosen for each on records that are not evaluated, so that it "
+    "may be lower on these."
+)
 
 
 def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
@@ -40,6 +43,8 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     columns: tuple[str, ...] = _COLUMNS[paper.threat]
     if paper.threat == "inversion":
         columns = (*utilities(evaluation.cell(role.cell) for role in roles), *columns)
+    if any("epsilon" in evaluation.cell(role.cell).numbers for role in roles):
+        columns = (*columns, "epsilon")
     strongest = _strongest(roles, evaluation)
     missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
     return Table(
@@ -47,7 +52,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         title="Controls",
         caption=_CAPTIONS[paper.threat],
         columns=(
-            *labels("Printed for", "Measured on", "Method"),
+            *labels("Stands beside", "Measured on", "Method"),
             *numbers(*("Strongest attack (%)" if one == _STRONGEST else heading(one) for one in columns), "Seeds"),
         ),
         rows=tuple(_control(role, columns, strongest.get(role), evaluation, paper) for role in roles),

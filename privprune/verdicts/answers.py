@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privprune.published import Clause, Paper, Question
-from privprune.verdicts.claim_parts import ClaimPart
+from privprune.verdicts.claim_parts import ClaimPart, places_behind
 from privprune.verdicts.claims import ClaimResult
+from privprune.verdicts.comparison_groups import ComparisonPlace
 from privprune.verdicts.comparisons import ComparisonResult, Finding, combined
 from privprune.verdicts.evaluation import Evaluation
 
@@ -93,6 +94,11 @@ class Answer:
     def complete(self) -> bool:
         """Whether every clause that counts was run."""
         return all(one.parts for one in self.clauses if one.counts)
+
+    @property
+    def places(self) -> list[ComparisonPlace]:
+        """The places that the finding rests on."""
+        return places_behind([(one.part.place, one.finding) for one in self._deciding], self.finding)
 
     @property
     def _deciding(self) -> list[PartAnswer]:

@@ -41,6 +41,12 @@ class ClaimPart:
         return self.comparisons if self.papers_attack in (None, self.finding) or not self.strongest else self.strongest
 
 
+def places_behind(found: Sequence[tuple[ComparisonPlace, Finding]], finding: Finding) -> list[ComparisonPlace]:
+    """Return the places that a verdict rests on: all for `supported`, else those whose own finding is the verdict."""
+    having = [place for place, own in found if own == finding]
+    return [place for place, _ in found] if finding == "supported" or not having else having
+
+
 def part_of(
     comparisons: Sequence[Comparison], group: ComparisonGroup, printed: Lookup, unequal_epochs: Mapping[str, str]
 ) -> ClaimPart | None:

@@ -45,7 +45,7 @@ def test_the_first_paragraph_says_what_patrol_loses_to(monkeypatch: pytest.Monke
 
     assert view(evaluation).word == "No"
     assert (
-        f"PATROL: no. On some data it is worse in something, and better in nothing, than {PATROL.labels[name]}."
+        f"PATROL: no. On some data it is worse in something, and not shown to be better in anything, than {PATROL.labels[name]}."
         in first
     )
 

@@ -17,7 +17,11 @@ def attacked_alike(runs: Sequence[tuple[MeasuredCell, str]]) -> Check:
         return _unknown(runs)
     budgets = list(dict.fromkeys(run.budget for _, run in known))
     differ = _differing(budgets)
-    reason = f"budgets of one attack differ in {', '.join(differ)}" if differ else "number of different budgets"
+    reason = (
+        f"budgets of one attack differ in {', '.join(differ)}"
+        if differ
+        else "different budgets that the attack had on these cells"
+    )
     return check(NAME, [float(len(budgets))], "at most", 1.0, reason)
 
 
@@ -31,7 +35,13 @@ def chosen_alike(runs: Sequence[tuple[MeasuredCell, str]]) -> Check:
         return _unknown(runs)
     cells = [cell for cell, _ in runs]
     missing = sum(run.budget not in budgets_on(cell) for run in chosen for cell in cells)
-    return check(NAME, [float(missing)], "at most", 0.0, "cells on which a chosen attack was not run with its budget")
+    return check(
+        NAME,
+        [float(missing)],
+        "at most",
+        0.0,
+        "cells on which one of the strongest attacks was not run with its budget",
+    )
 
 
 def budgets_on(cell: MeasuredCell) -> set[str]:
