@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import privprune
 from privprune.errors import UserError
 from privprune.files import write_text
-from privprune.registry import Registry, use_plugins
+from privprune.registry import Registry
 from privprune.yaml_file import load_yaml
 
 _PORT = 8741  # of `serve` and `send`
@@ -78,8 +78,10 @@ def print_methods(suite: Path | None) -> None:
 
     """
     if suite is not None:
+        from privprune.suite.check import load_plugins  # noqa: PLC0415 (takes time that a list without them need not)
+
         sys.path.insert(0, str(Path.cwd()))  # as for `python -m`
-        use_plugins(load_yaml(suite).get("plugins", []), f"{suite}: plugins")
+        load_plugins(load_yaml(suite).get("plugins", []), f"{suite}: plugins")
     for kind in KINDS:
         registry = getattr(importlib.import_module(kind.module), kind.registry)
         print("\n".join([f"{kind.heading}:", *method_lines(registry), ""]))

@@ -17,6 +17,7 @@ from privprune.errors import UserError
 from privprune.files import write_text
 from privprune.published import Paper, load
 from privprune.settings import at
+from privprune.suite.check import check_suite
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, report_mistakes
 
@@ -30,10 +31,17 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit("usage: python -m stages.select SUITE_FILE PAPER TABLE")
     file, name, table = sys.argv[1:]
-    selection = report_mistakes(lambda: selected(load_yaml(Path(file)), file, load(name), table))
+    selection = report_mistakes(lambda: selected(_valid(file), file, load(name), table))
     comment = f"# {table} of {name}, cut out of {file}; the comments are there.\n"
     report_mistakes(lambda: write_text(PARAMS, comment + _text(selection)))
     print(f"{PARAMS}: {len(selection['attack'])} cells are attacked; now `uv run dvc repro`")
+
+
+def _valid(file: str) -> Mapping[str, Any]:
+    """Read a suite, without mistakes: UserError about the first one, in one line."""
+    suite = load_yaml(Path(file))
+    check_suite(suite, file)
+    return suite
 
 
 class _WithoutAnchors(yaml.SafeDumper):

@@ -76,6 +76,17 @@ def test_all_kinds_of_methods_are_listed(capsys: pytest.CaptureFixture[str]) -> 
         assert named[name], name
 
 
+def test_plugins_that_are_no_list_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`privprune methods` refuses them as `check` does."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("plugins: 3\n", encoding="utf-8")
+    assert command_line.main(["methods", str(file)]) == 1
+    assert (
+        capsys.readouterr().err
+        == f"error: {file}: plugins: found 3, allowed a list of modules, such as [package.module]\n"
+    )
+
+
 def test_a_reader_may_have_enough() -> None:
     """Where nobody reads on, as after `| head -1`, the command ends well and prints no traceback."""
     reading, writing = os.pipe()

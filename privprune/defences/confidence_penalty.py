@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod
-from privprune.settings import NonNegative
+from privprune.settings import Positive
 from privprune.training.ensemble import side_of
 from privprune.training.loop import Step, Term
 
@@ -24,7 +24,7 @@ class ConfidencePenaltySettings:
     """The weight of the entropy in the loss: beta of the paper's Section 3."""
 
     name: Literal["confidence_penalty"]
-    weight: NonNegative
+    weight: Positive
 
 
 class ConfidencePenalty(Term):

@@ -111,7 +111,7 @@ def check_target(settings: RelaxLossSettings, training: Trained) -> tuple[Check,
     return (check("target reached", shares, "at least", _LEAST_SHARE, reason),)
 
 
-_EXAMPLE = {"name": "relaxloss", "target": 0.9}
+_EXAMPLE = {"name": "relaxloss", "target": 1.2}
 METHOD = DefenceMethod(
     settings=RelaxLossSettings,
     build=relaxloss,

@@ -38,9 +38,11 @@ class Derived:
     of: str
     against: str
 
-    def value(self, of: float, against: float) -> float:
-        """Return the metric for one seed."""
-        return of - against if self.how == "difference" else of / against
+    def value(self, of: float, against: float) -> float | None:
+        """Return the metric for one seed; None for a ratio to nothing."""
+        if self.how == "difference":
+            return of - against
+        return of / against if against else None
 
 
 # Inversion attacks by the name that suites give them; in brackets the images that the attacker has, those of the

@@ -10,8 +10,7 @@ from privprune.published import METRICS, Claim, Paper, attack_label
 from privprune.report.claims import claim_anchor
 from privprune.report.figures import figure_view
 from privprune.report.view import AnswerPiece, AnswerView
-from privprune.tables.claims import unit_of
-from privprune.tables.numbers_as_text import with_interval
+from privprune.tables.comparison_words import estimated_with_unit
 from privprune.tables.table import instead_of_its_data, measured_place
 from privprune.verdicts import Answer, ClauseAnswer, ComparisonResult, Evaluation, PartAnswer, answers
 from privprune.verdicts.fair_tests import VERSUS
@@ -27,7 +26,6 @@ _WORDS = {
 _PARTLY = "Yes, as far as it was run"
 _NUMBERS = 5  # at most, of those that decide the answer
 _OPEN = 4  # at most, in a list of what is open
-_UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " epochs"}  # of differences
 
 
 def answer_views(evaluation: Evaluation, paper: Paper, pictures: Sequence[Picture]) -> tuple[AnswerView, ...]:
@@ -97,7 +95,11 @@ def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
     """
     telling = next((one for one in clause.parts if one.finding == clause.finding), clause.parts[0])
     written = [
-        words.format(number=_number(result), of=paper.labels[result.comparison.of[0]], against=_against(result, paper))
+        words.format(
+            number=estimated_with_unit(result),
+            of=paper.labels[result.comparison.of[0]],
+            against=_against(result, paper),
+        )
         for words, result in zip(clause.clause.words, _results(telling), strict=True)
     ]
     place = [telling.part.place.data] if named else []
@@ -117,18 +119,6 @@ def _piece(clause: ClauseAnswer, paper: Paper, *, named: bool) -> AnswerPiece:
 def _results(one: PartAnswer) -> Sequence[ComparisonResult]:
     """Return the comparisons behind a finding, those under the paper's attack where others are fewer."""
     return one.shown if len(one.shown) == len(one.part.comparisons) else one.part.comparisons
-
-
-def _number(result: ComparisonResult) -> str:
-    """Return the measured number with its unit and interval."""
-    unit = unit_of(result.comparison)
-    difference = result.comparison.measure in ("difference", "matched")
-    if result.mean is None:
-        return "an unknown amount"
-    text = with_interval(result.mean, result.low, result.high, unit, difference=difference)
-    number, bracket, interval = text.partition(" [")
-    sign = _UNITS.get(unit, "") if difference else {"percent": " %"}.get(unit, "")
-    return f"{number}{sign}{bracket}{interval}"
 
 
 def _against(result: ComparisonResult, paper: Paper) -> str:
@@ -154,7 +144,8 @@ def _attackers(answer: Answer, deciding: Sequence[PartAnswer]) -> str:
     strong = _names(result for one in deciding for result in one.part.strongest if result.strongest)
     papers = f"the paper\N{RIGHT SINGLE QUOTATION MARK}s{f' ({named})' if named else ''}: {answer.papers_attack}"
     if answer.strongest_attack == "not run":
-        return f"{papers}; none was chosen as the strongest on records kept for that"
+        missing = sum(one.strongest_attack == "not run" for one in deciding)
+        return f"{papers}; in {missing} of {len(deciding)} comparisons none could be chosen as the strongest"
     return f"{papers}; strongest of those that ran on all compared cells ({strong}): {answer.strongest_attack}"
 
 

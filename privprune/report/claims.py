@@ -6,19 +6,17 @@ from privprune.published import Paper
 from privprune.report.checks import fold_of_claim
 from privprune.report.view import ClaimView, Evidence
 from privprune.tables.checks import checks_in_words
-from privprune.tables.claims import attacked_by, checks_behind, compared, unit_of
-from privprune.tables.numbers_as_text import plain, signed, with_interval
+from privprune.tables.claims import attacked_by, checks_behind, compared
+from privprune.tables.comparison_words import bound_in_words, estimated, value
 from privprune.tables.table import instead_of_its_data, measured_place, printed_place
 from privprune.verdicts import ClaimPart, ClaimResult, ComparisonResult
 from privprune.verdicts.claim_parts import places_behind
 
-_HOLDS = {"at_most": "at most", "below": "below", "at_least": "at least", "above": "above"}
 _NO_CHOICE = (
     "strongest attack: none was scored on selection records and run alike on all these cells",
     "not run",
     "not-run",
 )
-_UNITS = {"percent": " points", "times": "\N{MULTIPLICATION SIGN}", "epochs": " epochs"}
 
 
 def claim_view(claim: ClaimResult, paper: Paper) -> ClaimView:
@@ -62,13 +60,9 @@ def _headline(claim: ClaimResult, paper: Paper) -> str:
     telling = next((one for one in results if one.finding == claim.finding), results[0] if results else None)
     if telling is None:
         return ""
-    unit = unit_of(telling.comparison)
-    difference = telling.comparison.measure in ("difference", "matched")
-    number = with_interval(telling.mean, telling.low, telling.high, unit, difference=difference)
-    bound = (signed if difference else plain)(telling.comparison.bound, unit)
-    needed = f"needed {_HOLDS[telling.comparison.holds]} {bound}{_UNITS.get(unit, '') if difference else ''}"
+    needed = f"needed {bound_in_words(telling.comparison)}"
     named = f"{compared(telling.comparison, paper, strongest=telling.strongest)}{attacked_by(telling)}"
-    return f"{named}: {number}; {needed}; {_seeds(telling.seeds)}"
+    return f"{named}: {estimated(telling)}; {needed}; {_seeds(telling.seeds)}"
 
 
 def _seeds(count: int) -> str:
@@ -109,16 +103,12 @@ def _evidence(part: ClaimPart, paper: Paper) -> Evidence:
 
 def _comparison(result: ComparisonResult, paper: Paper) -> tuple[str, str, str]:
     """Return a comparison in words (measured, needed, published), its finding and the style of the finding."""
-    unit = unit_of(result.comparison)
-    difference = result.comparison.measure == "difference"
-    write = signed if difference else plain
-    measured = with_interval(result.mean, result.low, result.high, unit, difference=difference)
     words = [
-        f"{compared(result.comparison, paper, strongest=result.strongest)}{attacked_by(result)}: {measured}",
-        f"needed {_HOLDS[result.comparison.holds]} {write(result.comparison.bound, unit)}{_UNITS.get(unit, '')}",
+        f"{compared(result.comparison, paper, strongest=result.strongest)}{attacked_by(result)}: {estimated(result)}",
+        f"needed {bound_in_words(result.comparison)}",
     ]
     if result.published is not None:
-        words.append(f"published {write(result.published, unit)}")
+        words.append(f"published {value(result.comparison, result.published)}")
     if result.reason:
         words.append(result.reason)
     return "; ".join(words), result.finding, result.finding.replace(" ", "-")

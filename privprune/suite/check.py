@@ -93,7 +93,7 @@ def check_suite(content: Mapping[str, Any], file: str) -> Suite:
     for key in content:
         if key not in KEYS:
             raise UserError(f"{file}: {shortened(str(key), 64)}: unknown section, allowed {', '.join(KEYS)}")
-    _load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
+    load_plugins(content.get(PLUGINS, []), f"{file}: {PLUGINS}")
     absent = tuple(name for name in SECTIONS if name not in content)
     sections = {name: content.get(name, "suite" if name == "suite" else {}) for name in SECTIONS}
     if "device" in content and sections["device"] not in DEVICES:
@@ -137,7 +137,17 @@ def _evaluation(absent: tuple[str, ...], sections: Mapping[str, Any], file: str)
     return dict(read_section(sections["evaluate"], file))
 
 
-def _load_plugins(names: object, where: str) -> None:
+def load_plugins(names: object, where: str) -> None:
+    """Add the methods of a suite's plugins to all registries.
+
+    Args:
+        names: what stands under the key: a list of modules.
+        where: its location, for messages.
+
+    Raises:
+        UserError: it is no list of modules, or one cannot be imported.
+
+    """
     if not isinstance(names, list) or not all(isinstance(name, str) and MODULE.fullmatch(name) for name in names):
         raise UserError(f"{where}: found {shown(names)}, allowed a list of modules, such as [package.module]")
     use_plugins(names, where)

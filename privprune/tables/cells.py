@@ -58,7 +58,7 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         rows=tuple(_control(role, columns, strongest.get(role), evaluation, paper) for role in roles),
         notes=(
             *INTERVALS,
-            *((_CHOSEN,) if _STRONGEST in columns else ()),
+            *((_CHOSEN,) if strongest else ()),
             *((f"Not run in this suite: {'; '.join(missing)}.",) if missing else ()),
             *data_notes(evaluation.cell(role.cell) for role in roles),
         ),
@@ -66,14 +66,15 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 
 def _strongest(roles: Sequence[CellRole], evaluation: Evaluation) -> dict[CellRole, str]:
-    """Return the strongest attack of each cell, of those that ran on all attacked cells of the same data.
+    """Return the strongest attack of each cell, of those that ran on all attacked cells of the same place.
 
-    A row with an attack that the others were spared, such as one on two networks, has none.
+    A row with an attack that the others were spared, such as one on two networks, has none; nor has a cell whose
+    attacks have no scores on records kept for that.
     """
     chosen: dict[CellRole, str] = {}
-    for data in dict.fromkeys(role.place.data for role in roles):
-        cells = {role: evaluation.cell(role.cell) for role in roles if role.place.data == data}
-        attacked = {role: cell for role, cell in cells.items() if cell.attacks}
+    for place in dict.fromkeys(role.place for role in roles):
+        cells = {role: evaluation.cell(role.cell) for role in roles if role.place == place}
+        attacked = {role: cell for role, cell in cells.items() if strongest_attacks([cell], "membership")}
         if not attacked:
             continue
         best = strongest_attacks(list(attacked.values()), "membership") or {}

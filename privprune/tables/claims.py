@@ -1,10 +1,10 @@
 """The paper's claims with their verdicts, and the comparisons behind them."""
 
 from privprune.published import INVERSION_MEASURES, METRICS, Comparison, Paper, attack_label
-from privprune.published.metric import Unit
 from privprune.tables.checks import checks_in_words
+from privprune.tables.comparison_words import bound_in_signs, estimated, value
 from privprune.tables.notes import DIFFERENCES, data_notes
-from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
+from privprune.tables.numbers_as_text import seeds
 from privprune.tables.table import (
     ABSENT,
     MINUS,
@@ -24,7 +24,6 @@ from privprune.verdicts.fair_tests import VERSUS
 from privprune.verdicts.statistics import SEEDS_ONLY
 from privprune.verdicts.strongest import measure_of
 
-_HOLDS = {"at_most": "≤", "below": "<", "at_least": "≥", "above": ">"}
 _READING = (
     "Supported: in every place tested, the whole 95 % interval over seeds lies on the claim's side of the bound.",
     "Contradicted: in at least one place it lies on the other side.",
@@ -109,17 +108,15 @@ def comparisons_table(evaluation: Evaluation, paper: Paper) -> Table:
 
 
 def _comparison(number: int, part: ClaimPart, result: ComparisonResult, paper: Paper) -> tuple[TableCell, ...]:
-    comparison, unit = result.comparison, unit_of(result.comparison)
-    difference = comparison.measure in ("difference", "matched")
-    write = signed if difference else plain
+    comparison = result.comparison
     return row(
         str(number),
         printed_place(part.place.dataset, part.place.model),
         measured_place(part.place),
         compared(comparison, paper, strongest=result.strongest) + attacked_by(result),
-        f"{_HOLDS[comparison.holds]} {write(comparison.bound, unit)}",
-        ABSENT if result.published is None else write(result.published, unit),
-        with_interval(result.mean, result.low, result.high, unit, difference=difference),
+        bound_in_signs(comparison),
+        ABSENT if result.published is None else value(comparison, result.published),
+        estimated(result),
         seeds(result.seeds),
         verdict(result.finding),
         checks_in_words(result.checks),
@@ -134,13 +131,6 @@ def attacked_by(result: ComparisonResult) -> str:
     between = VERSUS if VERSUS in result.attack else ", "
     names = between.join(attack_label(one) for one in result.attack.split(between))
     return f" (strongest attack: {names})" if result.strongest else f" ({names})"
-
-
-def unit_of(comparison: Comparison) -> Unit:
-    """Return the unit of a comparison's result."""
-    if comparison.measure in ("rank_correlation", "ratio"):
-        return "ratio" if comparison.measure == "ratio" else "rank correlation"
-    return METRICS[comparison.metric].unit
 
 
 def utility_word(paper: Paper) -> str:

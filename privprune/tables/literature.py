@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from privprune.published import METRICS, attack_label
-from privprune.tables.claims import compared, unit_of
-from privprune.tables.numbers_as_text import plain, seeds, signed, with_interval
+from privprune.tables.claims import compared
+from privprune.tables.comparison_words import bound_in_signs, estimated
+from privprune.tables.numbers_as_text import seeds
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, row, texts, verdict
 from privprune.verdicts import ClaimPart, ComparisonResult
 from privprune.verdicts.literature import LiteratureResult
-
-_HOLDS = {"at_most": "≤", "below": "<", "at_least": "≥", "above": ">"}
 
 
 def literature_table(results: Sequence[LiteratureResult]) -> Table:
@@ -47,17 +46,14 @@ def _claim(one: LiteratureResult) -> tuple[TableCell, ...]:
 
 def _evidence(one: LiteratureResult, part: ClaimPart, result: ComparisonResult) -> str:
     """Return a comparison in words: where, what, the number, what was needed, under which attack, on which cells."""
-    comparison, unit = result.comparison, unit_of(result.comparison)
-    difference = comparison.measure in ("difference", "matched")
-    write = signed if difference else plain
-    number = with_interval(result.mean, result.low, result.high, unit, difference=difference)
-    needed = f"needed {_HOLDS[comparison.holds]} {write(comparison.bound, unit)}"
+    comparison = result.comparison
+    needed = f"needed {bound_in_signs(comparison)}"
     attack = one.attack(part, result)
     details = [needed, *([attack_label(attack)] if attack else []), f"cells {', '.join(one.cells(part, result))}"]
     counted = seeds(result.seeds)
     details.append(counted if result.seeds == 1 else f"{counted} seeds")
     where = measured_place(part.place)
-    return f"{where}: {compared(comparison, one.paper)}: {number} ({'; '.join(details)}): {result.finding}"
+    return f"{where}: {compared(comparison, one.paper)}: {estimated(result)} ({'; '.join(details)}): {result.finding}"
 
 
 def _why(one: LiteratureResult) -> str:

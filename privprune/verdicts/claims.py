@@ -133,7 +133,8 @@ def printed_lookup(paper: Paper, dataset: str, model: str) -> Lookup:
     def lookup(name: str, metric: str) -> dict[int, float] | None:
         if derived := DERIVED.get(metric):
             of, against = lookup(name, derived.of), lookup(name, derived.against)
-            return None if of is None or against is None else {0: derived.value(of[0], against[0])}
+            found = None if of is None or against is None else derived.value(of[0], against[0])
+            return None if found is None else {0: found}
         value = paper.first_prints.get((dataset, model, name, metric))
         return None if value is None else {0: value}
 

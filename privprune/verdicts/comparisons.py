@@ -82,13 +82,16 @@ def _per_seed(comparison: Comparison, columns: Sequence[Mapping[int, float] | No
     return combine(known, lambda row: _combined(comparison, row), smooth=not comparison.ranks)
 
 
-def _combined(comparison: Comparison, values: Sequence[float]) -> float:
+def _combined(comparison: Comparison, values: Sequence[float]) -> float | None:
+    """Return the quantity for one seed; None for a ratio to nothing."""
     if comparison.ranks:
         half = len(values) // 2
         return kendall(values[:half], values[half:])
     if comparison.measure == "value":
         return values[0]
-    return values[0] / values[1] if comparison.measure == "ratio" else values[0] - values[1]
+    if comparison.measure == "ratio":
+        return values[0] / values[1] if values[1] else None
+    return values[0] - values[1]
 
 
 def _ranked(comparison: Comparison, group: ComparisonGroup) -> int:

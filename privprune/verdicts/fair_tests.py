@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from privprune.published import METRICS, OF_THE_NETWORK, Comparison
 from privprune.verdicts.basis import attacks_behind, basis
-from privprune.verdicts.checks import attacked_alike, chosen_alike, could_show_printed_effect, equal_epochs, failures
+from privprune.verdicts.checks import attacked_alike, chosen_recorded, could_show_printed_effect, equal_epochs, failures
 from privprune.verdicts.checks.recorded import COMPARISON, CheckOf
 from privprune.verdicts.comparison_groups import ComparisonGroup
 from privprune.verdicts.comparisons import ComparisonResult, Lookup, compare
@@ -67,7 +67,7 @@ def tested_under_strongest(
     runs = [(side.cell, chosen[side.cell.cell]) for side in sides]
     checks = [*_basis(comparison, sides, behind), *_epochs(comparison, sides, unequal_epochs)]
     if len(sides) > 1:
-        checks.append(CheckOf("", COMPARISON, chosen_alike(runs)))
+        checks.append(CheckOf("", COMPARISON, chosen_recorded(runs)))
     return replace(_judged(result, checks), attack=_named([label for _, label in runs]), strongest=True)
 
 

@@ -146,7 +146,7 @@ def with_derived(numbers: Mapping[str, Estimate], bounded: Sequence[str]) -> dic
     return extended
 
 
-def _value_of(derived: Derived) -> Callable[[Sequence[float]], float]:
+def _value_of(derived: Derived) -> Callable[[Sequence[float]], float | None]:
     return lambda row: derived.value(row[0], row[1])
 
 

@@ -34,6 +34,7 @@ Example = Mapping[str, Any]
 EXAMPLES = [example for method in DEFENCES.values() for example in method.examples]
 ON_A_GAME: list[Example] = [{**DEFENCES["cem"].examples[1], "base": DEFENCES["resfl"].examples[0]}]
 ALL = [*EXAMPLES, *ON_A_GAME]
+UNCHANGED = {"dense", "from_scratch", "matched_accuracy"}  # controls: they train as always, or choose a state of it
 
 
 def settings_of(example: Example) -> Any:
@@ -87,6 +88,18 @@ def test_the_surrogate_has_the_declared_size(example: Example, context: Callable
     cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
     defence = build_defence(settings_of(example), context(0, target_accuracy=torch.tensor([0.99]), cut=cut))
     assert (defence.surrogate is None) == (surrogate_of(settings_of(example)) is None)
+
+
+@pytest.mark.parametrize("example", ALL, ids=lambda example: "-".join(str(one) for one in example.values())[:40])
+def test_a_defence_changes_what_is_learnt(example: Example, context: Callable[..., DefenceContext], toy: Toy) -> None:
+    """A network ends elsewhere than one that is trained without; a term whose weight is lost would change nothing."""
+    cut = cut_at(2, extra=True) if "cut" in DEFENCES[example["name"]].needs else None
+    given = context(0, target_accuracy=torch.tensor([0.99]), cut=cut)
+    ensemble, _, _ = defended(example, given, toy)
+    plain, _, _ = defended(DEFENCES["dense"].examples[0], given, toy)
+    (state,), (plain_state,) = ensemble.state_dicts(), plain.state_dicts()
+    same = all(torch.equal(value, plain_state[name]) for name, value in state.items())
+    assert same == (example["name"] in UNCHANGED), example["name"]
 
 
 STACKED = [example for example in ALL if not DEFENCES[example["name"]].needs & {"cut", "one_network"}]

@@ -33,7 +33,7 @@ MORE: dict[str, Example] = {
     "cem, pretrained": {**AS_WRITTEN, **SEPARATE, "base": PRETRAINED},
 }
 CASES = {**{f"{number}, {found['name']}": found for number, found in enumerate(ALL)}, **MORE}
-TOGETHER = ("confidence_penalty", "matched_accuracy", "min_max")  # trained with several networks in a stack
+TOGETHER = {name for name, method in DEFENCES.items() if not method.needs & {"cut", "one_network"}}  # as a stack
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,13 @@ def test_a_mistake_leaves_the_suite_unchanged(
             select.main()
         assert ended.value.code == 1
         assert message in capsys.readouterr().err
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(PAPER.read_text(encoding="utf-8").replace("\ndeploy:", "\ndeployed:"), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["select", str(broken), "mia_pruning", "Table 6"])
+    with pytest.raises(SystemExit) as ended:
+        select.main()
+    assert ended.value.code == 1
+    assert "deployed: unknown section" in capsys.readouterr().err
     assert (tmp_path / "params.yaml").read_text() == "mine"
     with pytest.raises(UserError, match=r"evaluate\.cem does not exist"):
         selected({**SUITE, "evaluate": {}}, "params.yaml", load("cem"), "Table 1")

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
+from privprune.attacks.membership.early_stopping import LEAST_GAIN
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import KnownRecords, check_held_out
 from privprune.attacks.membership.thresholds import as_scores
@@ -27,7 +28,6 @@ from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
 from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
-_LEAST_GAIN = 1e-3  # nats, ours: a loss that is lower by less is no gain; one of separable records would fall for ever
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class LearntAttack:
         return [self._scores(one, draw, checkpoints.within(f"{number}")) for number, (one, draw) in targets]
 
     def _scores(self, evidence: Evidence, generator: torch.Generator, checkpoints: Checkpoints) -> Scores:
-        known = [_Known(self.features(outputs).float(), outputs.labels) for outputs in _known(evidence)]
+        known = [_KnownFeatures(self.features(one).float(), one.labels) for one in _known_outputs(evidence)]
         classes = evidence.known_members.logits.shape[1]
         training = _Training(lambda count: self.network(count, classes), known, self.training, evidence.odds, generator)
         history = training.run(checkpoints)
@@ -138,7 +138,7 @@ def lowest(losses: Sequence[float]) -> int:
     """Return the last place at which a loss was lower, by 0.001 nats or more, than at the last such place before it."""
     found = 0
     for place, loss in enumerate(losses):
-        if loss <= losses[found] - _LEAST_GAIN:
+        if loss <= losses[found] - LEAST_GAIN:
             found = place
     return found
 
@@ -183,7 +183,7 @@ def fresh(build: Callable[[], nn.Module], generator: torch.Generator) -> nn.Modu
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownFeatures:
     """Records of known membership: features, float [n, features], and classes, int64 [n]."""
 
     features: Tensor
@@ -196,7 +196,7 @@ class _Training:
     def __init__(
         self,
         build: Callable[[int], nn.Module],
-        known: Sequence[_Known],
+        known: Sequence[_KnownFeatures],
         settings: PlateauSettings,
         odds: float,
         generator: torch.Generator,
@@ -284,5 +284,5 @@ class _Training:
         return torch.cat([self.network(part) for part in features.split(_CHUNK)])
 
 
-def _known(evidence: Evidence) -> tuple[Outputs, Outputs]:
+def _known_outputs(evidence: Evidence) -> tuple[Outputs, Outputs]:
     return evidence.known_members, evidence.known_nonmembers
