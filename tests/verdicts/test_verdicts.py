@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from verdict_records import attack_result, cell_records
 
+from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.published import Comparison, load
 from privprune.settings import read
@@ -111,6 +113,17 @@ def test_only_like_is_judged(other: dict[str, str], judged_metrics: set[str]) ->
     assert {one.metric for one in found if one.verdict == "reproduced"} == judged_metrics
     assert all(one.verdict == "stand-in data" for one in found if one.metric not in judged_metrics)
     assert all(one.measured is not None for one in found)
+
+
+def test_what_a_cut_data_set_notes_makes_it_stand_in() -> None:
+    """The words are those that a data set writes when it is cut: verdicts know it by them alone."""
+    whole = Dataset.of("mnist", torch.zeros(12, 1, 2, 2, dtype=torch.uint8), torch.arange(12) % 3, official_train=9,
+                       classes=3, note="a note")  # fmt: skip
+    verdicts = {
+        limit: numbers(one_cell(test=[0.993] * 3, note=whole.limited(limit).note), "test_accuracy").verdict
+        for limit in (9, 5)
+    }
+    assert verdicts == {9: "reproduced", 5: "stand-in data"}
 
 
 def test_another_attack_is_a_stand_in_for_the_attack_accuracy_only() -> None:
