@@ -22,7 +22,7 @@ def summary_lines(suite: str, records: Sequence[Record], timings: Timings) -> tu
     lines = [
         SummaryLine("Suite", (f"{suite} (params.yaml, {len(records)} records in reports/{suite}/records/)",)),
         SummaryLine("Data", _distinct(_data(record) for record in records)),
-        SummaryLine("Networks", _distinct(f"{record.model}, protocol {record.protocol}" for record in cells)),
+        SummaryLine("Networks", _networks(cells)),
         SummaryLine("Trained", (_trained(cells),)),
         SummaryLine(
             "Membership attacks", (_attacks(record for record in attacks if threat_of(record) == "membership"),)
@@ -48,12 +48,25 @@ def _data(record: Record) -> str:
     return f"{record.data['name']} (sha256 {record.data['fingerprint'][:12]}\u2026){classes}{note}"
 
 
+def _networks(cells: Sequence[Record]) -> tuple[str, ...]:
+    """Return model, data, protocol and for how many epochs stages train, in a line for each kind."""
+    epochs: dict[str, set[int]] = {}
+    for cell in cells:
+        kind = f"{cell.model} on {cell.data['name']}, protocol {cell.protocol}"
+        epochs.setdefault(kind, set()).add(sum(int(phase["epochs"]) for phase in cell.phases))
+    return tuple(f"{kind}, {_range(found)} epochs a stage" for kind, found in epochs.items())
+
+
+def _range(numbers: Iterable[int]) -> str:
+    least, *more = sorted(set(numbers))
+    return f"{least} to {more[-1]}" if more else f"{least}"
+
+
 def _trained(cells: Sequence[Record]) -> str:
     """Return how many networks were trained."""
     targets = sum(len(cell.seeds) for cell in cells)
     shadows = sum(cell.shadows for cell in cells)
-    seeds = sorted({len(cell.seeds) for cell in cells})
-    each = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}" if seeds else "0"
+    each = _range(len(cell.seeds) for cell in cells) if cells else "0"
     per_cell = "1 seed each" if each == "1" else f"{each} seeds each"
     return f"{len(cells)} cells, {per_cell}: {targets} target networks and {shadows} shadow networks"
 

@@ -1,8 +1,8 @@
 """The paper's claims with their verdicts, and the comparisons behind them."""
 
-from privprune.published import INVERSION_MEASURES, METRICS, Comparison, Paper, attack_label
+from privprune.published import INVERSION_MEASURES, METRICS, Comparison, Paper
 from privprune.tables.checks import checks_in_words
-from privprune.tables.comparison_words import bound_in_signs, estimated, value
+from privprune.tables.comparison_words import attack_words, bound_in_signs, estimated, value
 from privprune.tables.notes import DIFFERENCES, data_notes
 from privprune.tables.numbers_as_text import seeds
 from privprune.tables.table import (
@@ -20,7 +20,6 @@ from privprune.tables.table import (
     verdict,
 )
 from privprune.verdicts import CheckOf, ClaimPart, ClaimResult, ComparisonResult, Evaluation
-from privprune.verdicts.fair_tests import VERSUS
 from privprune.verdicts.statistics import SEEDS_ONLY
 from privprune.verdicts.strongest import measure_of
 
@@ -128,8 +127,7 @@ def attacked_by(result: ComparisonResult) -> str:
     """Return which attack a comparison is under, in brackets; empty for one without, or that the metric names."""
     if not result.attack:
         return ""
-    between = VERSUS if VERSUS in result.attack else ", "
-    names = between.join(attack_label(one) for one in result.attack.split(between))
+    names = attack_words(result.attack)
     return f" (strongest attack: {names})" if result.strongest else f" ({names})"
 
 

@@ -1,9 +1,10 @@
 """How the number and the bound of a comparison are written: with sign, unit and relation, the same everywhere."""
 
-from privprune.published import METRICS, Comparison
+from privprune.published import METRICS, Comparison, attack_label
 from privprune.published.metric import Unit
 from privprune.tables.numbers_as_text import plain, signed, with_interval
 from privprune.verdicts import ComparisonResult
+from privprune.verdicts.fair_tests import VERSUS
 
 _SIGNS = {"at_most": "≤", "below": "<", "at_least": "≥", "above": ">"}
 _WORDS = {"at_most": "at most", "below": "below", "at_least": "at least", "above": "above"}
@@ -41,6 +42,14 @@ def estimated_with_unit(result: ComparisonResult) -> str:
         return "an unknown amount"
     number, bracket, interval = estimated(result).partition(" [")
     return f"{number}{_unit_word(result.comparison)}{bracket}{interval}"
+
+
+def attack_words(attack: str) -> str:
+    """Return the labels of the attacks behind a comparison; two that differ are those on its first and second cell."""
+    if VERSUS in attack:
+        first, second = (attack_label(one) for one in attack.split(VERSUS))
+        return f"{first} on the first, {second} on the second"
+    return ", ".join(attack_label(one) for one in attack.split(", "))
 
 
 def bound_in_signs(comparison: Comparison) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from privprune.published import METRICS, attack_label
+from privprune.published import METRICS
 from privprune.tables.claims import compared
-from privprune.tables.comparison_words import bound_in_signs, estimated
+from privprune.tables.comparison_words import attack_words, bound_in_signs, estimated
 from privprune.tables.numbers_as_text import seeds
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_place, row, texts, verdict
 from privprune.verdicts import ClaimPart, ComparisonResult
@@ -49,7 +49,7 @@ def _evidence(one: LiteratureResult, part: ClaimPart, result: ComparisonResult) 
     comparison = result.comparison
     needed = f"needed {bound_in_signs(comparison)}"
     attack = one.attack(part, result)
-    details = [needed, *([attack_label(attack)] if attack else []), f"cells {', '.join(one.cells(part, result))}"]
+    details = [needed, *([attack_words(attack)] if attack else []), f"cells {', '.join(one.cells(part, result))}"]
     counted = seeds(result.seeds)
     details.append(counted if result.seeds == 1 else f"{counted} seeds")
     where = measured_place(part.place)
