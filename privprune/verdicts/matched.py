@@ -150,13 +150,13 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
         return None
     curves = [one.by_seed(name, None) or SeedValues({}) for name in (AXIS, metric) for one in along]
     columns = [accuracy, here, *curves]
-
     sign = _direction(metric)
 
     def found(row: Sequence[float]) -> tuple[float, Place] | tuple[None, None]:
-        reached, errors = row[2 : 2 + len(along)], row[2 + len(along) : 2 + 2 * len(along)]
-        points = [(one, sign * error) for one, error in zip(reached, errors, strict=True)]
-        there, place = matched_error(points, row[0], sign * row[1])
+        """Match one seed; its row is utility and metric of the cell, then all utilities and all metrics of the curve."""
+        (own, error), reached, errors = row[:2], row[2:][: len(along)], row[2:][len(along) :]
+        points = [(one, sign * other) for one, other in zip(reached, errors, strict=False)]  # `kept` may follow
+        there, place = matched_error(points, own, sign * error)
         return (None, None) if there is None or place is None else (sign * there, place)
 
     def difference(row: Sequence[float]) -> float | None:
@@ -167,9 +167,9 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
     places = {seed: found([column[seed] for column in columns])[1] for seed in sorted(common)}
     if None in places.values():
         places = {seed: place if place == "along" else None for seed, place in places.items()}
-    kept = dict.fromkeys((seed for seed, place in places.items() if place), 0.0)
-    there, apart = (combine([*columns, kept], of) for of in (lambda row: found(row)[0], difference))
-    return SeedMatches(places, there, apart)
+    kept = dict.fromkeys((seed for seed, place in places.items() if place), 0.0)  # a column that leaves out the others
+    there = combine([*columns, kept], lambda row: found(row)[0])
+    return SeedMatches(places, there, combine([*columns, kept], difference))
 
 
 def _direction(metric: str) -> int:
