@@ -46,7 +46,8 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
     if any("epsilon" in evaluation.cell(role.cell).numbers for role in roles):
         columns = (*columns, "epsilon")
     strongest = _strongest(roles, evaluation)
-    missing = [label for name, label in paper.controls.items() if name not in {role.name for role in roles}]
+    have = {role.name for role in roles} | {curve.name for curve in evaluation.curves}
+    missing = [label for name, label in paper.controls.items() if name not in have]
     return Table(
         name="controls",
         title="Controls",

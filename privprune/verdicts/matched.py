@@ -153,7 +153,7 @@ def at_matched_accuracy(cell: MeasuredCell, curve: Sequence[MeasuredCell], metri
     sign = _direction(metric)
 
     def found(row: Sequence[float]) -> tuple[float, Place] | tuple[None, None]:
-        """Match one seed; its row is utility and metric of the cell, then all utilities and all metrics of the curve."""
+        """Match one seed; a row is utility and metric of the cell, then utilities and metrics of the curve's cells."""
         (own, error), reached, errors = row[:2], row[2:][: len(along)], row[2:][len(along) :]
         points = [(one, sign * other) for one, other in zip(reached, errors, strict=False)]  # `kept` may follow
         there, place = matched_error(points, own, sign * error)
