@@ -9,8 +9,9 @@ closed-form attack by half (three seeds). So where the twin was measured, its bo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from privprune.checks import Check, check
 from privprune.records import MAKING, Record
@@ -21,7 +22,8 @@ LEAST_RATIO = 1.05  # (ours) twice what seeds of one network differ by: 0.03 on 
 _PULL = "its term moves"  # the check in the record that this one replaces
 _DEFENCE = "defence"  # key of an entry, and subject of the checks of a defence
 _BOUND = "mse_bound"
-_SAME = ("data", "network", "plan", "method", "budget", "retrain")  # keys in which an entry and its twin agree
+_SAME = ("data", "plan", "method", "budget", "retrain")  # keys in which an entry and its twin agree
+_NETWORK, _SEEDS = "network", "seeds"  # in which they agree too, but that the twin may have more seeds
 
 
 def judged_by_twins(cells: Mapping[str, MeasuredCell], records: Iterable[Record]) -> dict[str, MeasuredCell]:
@@ -47,8 +49,13 @@ def _twin(record: Record, cells: Mapping[str, MeasuredCell], makers: Mapping[str
 
 def _differs_by_cem(record: Record, other: Record, base: object) -> bool:
     alike = all(record.parameters.get(key) == other.parameters.get(key) for key in _SAME)
-    started = record.origin == other.origin and record.seeds == other.seeds
-    return alike and started and other.parameters.get(_DEFENCE) == base
+    started = record.origin == other.origin and set(record.seeds) <= set(other.seeds)
+    return alike and _network(record) == _network(other) and started and other.parameters.get(_DEFENCE) == base
+
+
+def _network(record: Record) -> dict[str, Any]:
+    """Return what an entry says about its networks, but for their seeds."""
+    return {key: value for key, value in (record.parameters.get(_NETWORK) or {}).items() if key != _SEEDS}
 
 
 def _judged(cell: MeasuredCell, twin: MeasuredCell | None) -> MeasuredCell:
@@ -59,11 +66,12 @@ def _judged(cell: MeasuredCell, twin: MeasuredCell | None) -> MeasuredCell:
     if with_cem is None or without is None:
         return cell
     own = tuple(one for one in cell.checks[_DEFENCE] if one.name != _PULL)
-    raised = _raised(with_cem.values, without.values, twin.cell)
+    by_seed = dict(zip(twin.seeds, without.values, strict=True))
+    raised = _raised(with_cem.values, [by_seed[seed] for seed in cell.seeds], twin.cell)
     return replace(cell, checks={**cell.checks, _DEFENCE: (raised, *own)})
 
 
-def _raised(with_cem: tuple[float, ...], without: tuple[float, ...], twin: str) -> Check:
+def _raised(with_cem: Sequence[float], without: Sequence[float], twin: str) -> Check:
     ratios = [one / other for one, other in zip(with_cem, without, strict=True)]
     reason = f"bound on the mean squared error of every attack, as a share of that of {twin}, seed by seed"
     return check(NAME, ratios, "at least", LEAST_RATIO, reason)

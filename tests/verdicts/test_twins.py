@@ -18,9 +18,15 @@ ENTRY: dict[str, Any] = {"data": "cifar10", "network": {"model": "vgg11_bn"}, "p
 CEM = {**ENTRY, "from": "datasets/cifar10", "defence": {"name": "cem", "base": None, "weight": 16}}
 
 
-def cell(name: str, entry: dict[str, Any], bound: Sequence[float], pull: float | None = None) -> list[Record]:
+def cell(
+    name: str,
+    entry: dict[str, Any],
+    bound: Sequence[float],
+    pull: float | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+) -> list[Record]:
     """Return the records of a cell with an entry and its bound per seed; `pull` is the recorded share of CEM's term."""
-    made, attacked = inverted(name, {"decoder_train": [0.01] * 3}, bound=bound)
+    made, attacked = inverted(name, {"decoder_train": [0.01] * len(seeds)}, bound=bound, seeds=seeds)
     found = made.checks
     if pull is not None:
         recorded = check("its term moves", [pull], "at least", 0.1, "a made-up share").as_record()
@@ -64,6 +70,15 @@ def test_without_a_twin_the_recorded_check_stands(other: dict[str, Any]) -> None
     """A cell that differs in more than CEM says nothing about the term."""
     records = cell("plain", ENTRY | other, [1.0] * 3) + cell("cem", CEM, [2.0] * 3, 0.02)
     assert of_defence(judged(records)) == {"its term moves": False, "base": True}
+
+
+@pytest.mark.parametrize(("seeds", "passed"), [((1, 2), True), ((0, 2), False)])
+def test_a_twin_may_have_more_seeds(seeds: tuple[int, ...], passed: bool) -> None:
+    """Each seed of the cell is held against the same seed of its twin, whatever others that has."""
+    fewer = CEM | {"network": {"model": "vgg11_bn", "seeds": list(seeds)}}
+    more = ENTRY | {"network": {"model": "vgg11_bn", "seeds": [0, 1, 2]}}
+    records = cell("plain", more, [2.0, 1.0, 1.5]) + cell("cem", fewer, [1.2, 1.6], 0.02, seeds)
+    assert of_defence(judged(records)) == {"its term raises the bound": passed, "base": True}
 
 
 def test_cem_on_a_defence_is_held_against_that_defence() -> None:
