@@ -10,6 +10,7 @@ from privprune.plots.drawing import Drawing
 from privprune.plots.membership_cells import (
     PAPER_DEFENCES,
     MembershipCell,
+    attack_names,
     histograms,
     in_palette_order,
     in_rows,
@@ -149,6 +150,8 @@ def _roc_of(name: str, title: str, cells: Sequence[MembershipCell]) -> Drawing |
         "that finds members while hardly ever accusing a non-member is what harms (Carlini et al. 2022). In the grey "
         "part a rate would be less than one record of one seed, so curves there say little."
     )
+    if left_out := len(attack_names(cells)) - len(panels):
+        caption += f" {left_out} variants of these attacks are left out; the tables have them."
     labels = ", ".join(dict.fromkeys(look.label for panel in panels for look, _ in panel.curves))
     alt = f"{len(panels)} log-log ROC panels ({', '.join(panel.title for panel in panels)}) with curves of {labels}."
     return Drawing(name, title, caption, alt, roc.draw(panels))

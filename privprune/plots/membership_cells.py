@@ -135,10 +135,29 @@ def attack_names(cells: Sequence[MembershipCell]) -> list[str]:
     return sorted({name for cell in cells if cell.attacked for name in cell.attacked.attacks}, key=attack_order)
 
 
+def one_of_each_kind(cells: Sequence[MembershipCell], names: Sequence[str]) -> list[str]:
+    """Return the attacks without variants of one another: of each kind the one that ran on most cells, or the first."""
+    ran = {name: sum(bool(_results(cell, name)) for cell in cells) for name in names}
+    chosen: dict[str, str] = {}
+    for name in names:
+        kind = next(found for cell in cells if (found := _kind(cell, name)))
+        if kind not in chosen or ran[name] > ran[chosen[kind]]:
+            chosen[kind] = name
+    return [name for name in names if name in chosen.values()]
+
+
+def _kind(cell: MembershipCell, attack: str) -> str:
+    """Return the name of an attack's method on a cell, empty where it was not run; its label where no record says."""
+    if not _results(cell, attack) or cell.attacked is None:
+        return ""
+    settings = cell.attacked.parameters.get("methods", {}).get(attack) or {}
+    return str(settings.get("attack", attack))
+
+
 def roc_panels(cells: Sequence[MembershipCell]) -> list[RocPanel]:
-    """Return one panel per attack that has a curve, with one curve per cell."""
+    """Return one panel per kind of attack that has a curve, with one curve per cell."""
     panels = []
-    for name in attack_names(cells):
+    for name in one_of_each_kind(cells, attack_names(cells)):
         attacked = [(cell, _results(cell, name)) for cell in cells if _results(cell, name).get("roc")]
         drawn = tuple((cell.look, _roc(results["roc"])) for cell, results in attacked)
         nonmembers = max((int(results.get("records", {}).get("nonmembers", 0)) for _, results in attacked), default=0)

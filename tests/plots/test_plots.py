@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,7 +14,13 @@ from matplotlib.axes import Axes
 
 from privprune.plots import Drawing, draw, forest, roc, tradeoff, training_curves, weight_histograms
 from privprune.plots.forest import ForestGroup, ForestRow, PublishedAndMeasured
-from privprune.plots.membership_cells import SelectedCell, membership_cells, roc_panels
+from privprune.plots.membership_cells import (
+    MembershipCell,
+    SelectedCell,
+    membership_cells,
+    one_of_each_kind,
+    roc_panels,
+)
 from privprune.plots.roc import RocPanel
 from privprune.plots.saving import svg
 from privprune.plots.series import Band, Point, band_over_seeds
@@ -239,6 +247,19 @@ def test_figures_show_what_the_records_say(drawings: dict[str, Drawing]) -> None
     assert [loss for _, loss in shown] == pytest.approx([np.mean(losses) for losses in training.history["loss"]])
     assert curve == list(zip(roc_["fpr"], roc_["tpr"], strict=True))
     assert published == [67.00, 53.41, 56.00, 78.54, 53.41, 53.41, 54.00]
+
+
+def test_of_variants_of_an_attack_one_is_drawn() -> None:
+    """ROC curves show each kind of attack once: the variant that ran on most cells, of these the first."""
+    kinds = {name: {"attack": kind} for name, kind in {"lira_a": "lira", "lira_b": "lira", "gap": "gap"}.items()}
+    records = (
+        SimpleNamespace(attacks=dict.fromkeys(ran, "a curve"), parameters={"methods": kinds})
+        for ran in (["lira_a", "lira_b", "gap"], ["lira_b", "gap"])
+    )
+    cells = [cast("MembershipCell", SimpleNamespace(attacked=record)) for record in records]
+
+    assert one_of_each_kind(cells, ["lira_a", "lira_b", "gap"]) == ["lira_b", "gap"]
+    assert one_of_each_kind(cells[:1], ["lira_a", "lira_b", "gap"]) == ["lira_a", "gap"]
 
 
 def test_methods_of_ones_own_look_different() -> None:
