@@ -157,7 +157,9 @@ def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:
     *first, last = elsewhere
     named = f"{', '.join(first)} and {last}" if first else last
     tests = f"it tests the method{'s' if first else ''}, not the printed numbers"
-    return (f"What is said of {named} rests on other data than in print: {tests}.",)
+    return (
+        f"The answer{'s' if first else ''} on {named} rest{'' if first else 's'} on other data than in print: {tests}.",
+    )
 
 
 def _behind(section: Section) -> list[ComparisonPlace]:

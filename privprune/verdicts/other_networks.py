@@ -27,7 +27,7 @@ def other_networks(cells: Iterable[MeasuredCell]) -> str:
 def _network(settings: Mapping[str, object]) -> str:
     """Return the size of a decoder of the papers' kind, the kind of ours; empty where a record does not say."""
     if settings.get("attack") == _PRINTED and "blocks" in settings:
-        return f"{settings['blocks']} blocks of {settings.get('width')} channels"
+        return f"{settings['blocks'] or 'no'} blocks of {settings.get('width')} channels"
     return _OURS if settings.get("attack") == _OURS else ""
 
 

@@ -44,7 +44,7 @@ def test_the_first_paragraph_says_what_patrol_loses_to(monkeypatch: pytest.Monke
     first = next(one for one in page.all("p") if one.attributes.get("class") == "lead").text
 
     assert view(evaluation).word == "No"
-    assert "PATROL: no. On some data it is worse in something, and not shown to be better in anything, than" in first
+    assert "PATROL: no. On some data it is worse in utility or in what it hides, and not shown to be" in first
     assert f"than {PATROL.labels[name]}." in first
 
 
