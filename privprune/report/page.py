@@ -156,9 +156,9 @@ def _stand_ins(sections: Sequence[Section]) -> tuple[str, ...]:
         return ()
     *first, last = elsewhere
     named = f"{', '.join(first)} and {last}" if first else last
-    tests = f"it tests the method{'s' if first else ''}, not the printed numbers"
+    answer, rest, method = ("answers", "rest", "methods") if first else ("answer", "rests", "method")
     return (
-        f"The answer{'s' if first else ''} on {named} rest{'' if first else 's'} on other data than in print: {tests}.",
+        f"The {answer} on {named} {rest} on other data than in print: about the {method}, not the printed numbers.",
     )
 
 
