@@ -17,6 +17,7 @@ from privprune.plots.membership_cells import (
     in_sweep,
     mark,
     membership_cells,
+    one_of_each_kind,
     roc_panels,
     sweep,
     tradeoff_panels,
@@ -150,7 +151,8 @@ def _roc_of(name: str, title: str, cells: Sequence[MembershipCell]) -> Drawing |
         "that finds members while hardly ever accusing a non-member is what harms (Carlini et al. 2022). In the grey "
         "part a rate would be less than one record of one seed, so curves there say little."
     )
-    if left_out := len(attack_names(cells)) - len(panels):
+    names = attack_names(cells)
+    if left_out := len(names) - len(one_of_each_kind(cells, names)):
         caption += f" {left_out} variants of these attacks are left out; the tables have them."
     labels = ", ".join(dict.fromkeys(look.label for panel in panels for look, _ in panel.curves))
     alt = f"{len(panels)} log-log ROC panels ({', '.join(panel.title for panel in panels)}) with curves of {labels}."

@@ -44,11 +44,11 @@ def lead_sentence(evaluation: Evaluation, paper: Paper) -> str:
         return ""
     words = "; ".join(f"{_word(answer).lower()}{_price(answer, paper)}" for answer in found)
     beaten = dict.fromkeys(name for answer in found for name in answer.beaten_by)
+    if not beaten:
+        return f"{paper.short}: {words}."
     names = "; ".join(paper.labels[name] for name in beaten)  # some have a comma
-    worse = (
-        f" On some data it is worse in utility or in what it hides, and not shown to be better in either, than {names}."
-    )
-    return f"{paper.short}: {words}.{worse if beaten else ''}"
+    worse = "On some data it is worse in utility or in what it hides, and not shown to be better in either, than"
+    return f"{paper.short}: {words}. {worse} {names}."
 
 
 def _price(answer: Answer, paper: Paper) -> str:
