@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from privprune.published import Paper, load_literature
+from privprune.published import Paper
 from privprune.report.table_views import table_view
 from privprune.report.view import Part
 from privprune.tables.literature import literature_table
 from privprune.verdicts import Evaluation
-from privprune.verdicts.literature import judge_literature
 
 _WORDS = (
     "Who says what about these questions, and what was measured here. Each sentence is tested on cells of the sections "
@@ -20,8 +19,7 @@ _WORDS = (
 
 def literature_parts(evaluated: Iterable[tuple[Paper, Evaluation]]) -> tuple[Part, ...]:
     """Return the section; none where no claim is about the evaluated papers."""
-    results = judge_literature(load_literature(), evaluated)
-    if not results:
+    table = literature_table(evaluated)
+    if not table.rows:
         return ()
-    table = table_view(literature_table(results), "literature", "", ())
-    return (Part("literature", "What other papers say", _WORDS, (table,), ()),)
+    return (Part("literature", "What other papers say", _WORDS, (table_view(table, "literature", "", ()),), ()),)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from privprune.files import new_folder
-from privprune.published import Paper, load_literature
+from privprune.published import Paper
 from privprune.tables.attacks import attacks_table, base_rates_table, every_attack_table
 from privprune.tables.cells import controls_table, search_table, sweep_table
 from privprune.tables.checks import checks_table
@@ -21,7 +21,6 @@ from privprune.tables.printed import overview, printed_table, was_run
 from privprune.tables.quantisation import quantisation_table
 from privprune.tables.table import Table
 from privprune.verdicts import Evaluation
-from privprune.verdicts.literature import judge_literature
 
 
 def build(
@@ -50,7 +49,7 @@ def build(
         sweep_table(evaluation),
         curves_table(evaluation, paper),
         search_table(evaluation),
-        literature_table(judge_literature(load_literature(), [(paper, evaluation)])),
+        literature_table([(paper, evaluation)]),
         checks_table(evaluation),
     )
     return (

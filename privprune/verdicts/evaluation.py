@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from privprune.published import INVERSIONS, Paper
+from privprune.published import INVERSIONS, Paper, load_literature
 from privprune.records import Record
 from privprune.settings import read
 from privprune.verdicts.claims import ClaimResult, judge_claims
 from privprune.verdicts.comparison_groups import ComparisonGroup, ComparisonPlace, comparison_groups
 from privprune.verdicts.gains import Gain, all_gains
+from privprune.verdicts.literature import LiteratureResult, judge_literature
 from privprune.verdicts.matched import Matched, all_matched
 from privprune.verdicts.measured_cells import MeasuredCell, measured_cells
 from privprune.verdicts.number_verdicts import NumberVerdict, judge
@@ -55,6 +56,7 @@ class Evaluation:
         curves: defences at several strengths.
         matched: cells compared with the curve of another defence at the same accuracy.
         gains: average gains that the paper quotes.
+        literature: what other papers claim beside it, one per claim.
 
     """
 
@@ -67,6 +69,7 @@ class Evaluation:
     curves: tuple[CurveSettings, ...]
     matched: tuple[Matched, ...]
     gains: tuple[Gain, ...]
+    literature: tuple[LiteratureResult, ...]
 
     @property
     def sweep(self) -> tuple[str, ...]:
@@ -137,6 +140,7 @@ def evaluate(records: Iterable[Record], paper: Paper, settings: EvaluateSettings
         curves=settings.curves,
         matched=all_matched(paper, grouped, _MATCHED),
         gains=all_gains(paper, grouped),
+        literature=judge_literature(load_literature(), paper, grouped),
     )
 
 

@@ -2,54 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from privprune.published import Comparison, Literature, LiteratureClaim, Paper, Source
+from privprune.published import Comparison, Literature, LiteratureClaim, Paper
 from privprune.verdicts.claim_parts import ClaimPart
-from privprune.verdicts.claims import ClaimResult, judge_claims
-from privprune.verdicts.comparison_groups import ComparedCell, ComparisonGroup, comparison_groups
-from privprune.verdicts.comparisons import ComparisonResult
-from privprune.verdicts.evaluation import Evaluation
+from privprune.verdicts.claims import judge_claims
+from privprune.verdicts.comparison_groups import ComparedCell, ComparisonGroup, ComparisonPlace
+from privprune.verdicts.comparisons import ComparisonResult, Finding
 from privprune.verdicts.measured_cells import MeasuredCell
-from privprune.verdicts.settings import ControlSettings, EvaluateSettings, RowSettings
 from privprune.verdicts.statistics import SeedValues
 
 
 @dataclass(frozen=True)
-class LiteratureResult:
-    """What another paper claims, and what was measured here.
+class LiteratureComparison:
+    """A comparison behind the verdict on another paper's claim.
 
     Attributes:
-        source: the paper that says so.
-        claim: what it says, and what is tested.
-        paper: the paper among whose rows and controls the cells are.
-        result: the verdict with its comparisons.
-        groups: the cells of that paper, by the places where they may be compared.
+        place: where it was made.
+        result: the numbers and their finding.
+        attack: the membership attack behind it; empty where none is, or where the metric names it.
+        cells: names of the cells that it is about, each once.
+
+    """
+
+    place: ComparisonPlace
+    result: ComparisonResult
+    attack: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LiteratureResult:
+    """What was measured here of another paper's claim.
+
+    Attributes:
+        claim: its name in `published.Literature`.
+        finding: the verdict.
+        comparisons: what decides it, place by place; none where it was not tested.
         missing: what has no cell where the claim comes nearest to being tested, in words; none where it was tested.
 
     """
 
-    source: Source
-    claim: LiteratureClaim
-    paper: Paper
-    result: ClaimResult
-    groups: tuple[ComparisonGroup, ...]
+    claim: str
+    finding: Finding
+    comparisons: tuple[LiteratureComparison, ...]
     missing: tuple[str, ...]
-
-    def cells(self, part: ClaimPart, result: ComparisonResult) -> tuple[str, ...]:
-        """Return the names of the cells that a comparison is about, each once."""
-        return tuple(dict.fromkeys(cell.cell for cell in _compared(result.comparison, self._group(part))))
-
-    def attack(self, part: ClaimPart, result: ComparisonResult) -> str:
-        """Return the membership attack behind a comparison; empty where none is, or where the metric names it."""
-        comparison = result.comparison
-        if result.attack or "attack_accuracy" not in (comparison.metric, comparison.against):
-            return result.attack
-        return _attack_of(self._group(part)) or ""
-
-    def _group(self, part: ClaimPart) -> ComparisonGroup:
-        return next(group for group in self.groups if group.place == part.place)
 
 
 @dataclass(frozen=True)
@@ -67,52 +65,49 @@ class _AttackedCell(MeasuredCell):
 
 
 def judge_literature(
-    literature: Literature, evaluated: Iterable[tuple[Paper, Evaluation]]
+    literature: Literature, paper: Paper, groups: Sequence[ComparisonGroup]
 ) -> tuple[LiteratureResult, ...]:
-    """Test what other papers claim on the cells of evaluated papers.
+    """Test what other papers claim beside one paper, on its cells.
 
     Args:
-        literature: sources and claims.
-        evaluated: papers with the evaluation of a suite; claims beside other papers are left out.
+        literature: sources and claims; claims beside other papers are left out.
+        paper: the paper among whose rows and controls the cells are.
+        groups: its cells, by the places where they may be compared.
 
     Returns:
         in the order of the sources.
 
     Raises:
-        ValueError: a claim names a defence or control that its paper does not declare.
+        ValueError: a claim names a defence or control that the paper does not declare.
 
     """
-    papers = {paper.paper: (paper, _groups(paper, evaluation)) for paper, evaluation in evaluated}
+    attacked = [_with_attack(group) for group in groups]
     return tuple(
-        _judge(source, claim, *papers[claim.beside])
+        _judge(claim, paper, attacked)
         for source in literature.sources
         for claim in source.claims
-        if claim.beside in papers
+        if claim.beside == paper.paper
     )
 
 
-def _judge(
-    source: Source, claim: LiteratureClaim, paper: Paper, groups: tuple[ComparisonGroup, ...]
-) -> LiteratureResult:
+def _judge(claim: LiteratureClaim, paper: Paper, groups: Sequence[ComparisonGroup]) -> LiteratureResult:
     # a paper with this claim, which prints nothing
     alone = replace(paper, tables=(), gains=(), claims=(claim.claim,), questions=())
     (result,) = judge_claims(alone, [group for group in groups if _testable(claim, group)])
-    missing = () if result.parts else _missing(claim, paper, groups)
-    return LiteratureResult(source, claim, paper, result, groups, missing)
-
-
-def _groups(paper: Paper, evaluation: Evaluation) -> tuple[ComparisonGroup, ...]:
-    """Return the groups of an evaluation, in which every cell of a group with attacks has an attack."""
-    roles = [(role.place.dataset, role.place.model, role.name, role.cell, role.attack) for role in evaluation.roles]
-    controls = [role.control for role in evaluation.roles]
-    settings = EvaluateSettings(
-        reads=evaluation.paper,
-        rows=tuple(RowSettings(*role) for role, control in zip(roles, controls, strict=True) if not control),
-        controls=tuple(ControlSettings(*role) for role, control in zip(roles, controls, strict=True) if control),
-        curves=evaluation.curves,
+    by_place = {group.place: group for group in groups}
+    comparisons = tuple(
+        _comparison(part, each, by_place[part.place]) for part in result.parts for each in part.deciding
     )
-    cells = {cell.cell: cell for cell in evaluation.cells}
-    return tuple(_with_attack(group) for group in comparison_groups(settings, paper, cells))
+    missing = () if result.parts else _missing(claim, paper, groups)
+    return LiteratureResult(result.name, result.finding, comparisons, missing)
+
+
+def _comparison(part: ClaimPart, result: ComparisonResult, group: ComparisonGroup) -> LiteratureComparison:
+    comparison, attack = result.comparison, result.attack
+    if not attack and "attack_accuracy" in (comparison.metric, comparison.against):
+        attack = _attack_of(group) or ""
+    cells = tuple(dict.fromkeys(cell.cell for cell in _compared(comparison, group)))
+    return LiteratureComparison(part.place, result, attack, cells)
 
 
 def _with_attack(group: ComparisonGroup) -> ComparisonGroup:

@@ -68,7 +68,7 @@ def evaluate_own(records: Iterable[Record], settings: OwnSettings, suite: str) -
     """
     cells = gather(records, [row.cell for row in settings.rows], {}, f"evaluate.{OWN}")
     roles = tuple(_role(row, cells[row.cell]) for row in settings.rows)
-    return Evaluation(suite, OWN, (), (), tuple(cells.values()), roles, (), (), ())
+    return Evaluation(suite, OWN, (), (), tuple(cells.values()), roles, (), (), (), ())
 
 
 def own_paper(evaluation: Evaluation) -> Paper:

@@ -32,5 +32,5 @@ def test_the_page_has_one_section_with_one_table() -> None:
 def test_without_papers_there_is_no_section() -> None:
     """Nothing is claimed about a paper that the suite does not evaluate, such as CEM alone."""
     assert literature_parts([]) == ()
-    other = replace(evaluation(), paper="cem", roles=(), curves=(), cells=())
+    other = replace(evaluation(), paper="cem", literature=())
     assert literature_parts([(load("cem"), other)]) == ()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from verdict_records import PRINTED, cell_records
 
-from privprune.published import Literature, load, load_literature
+from privprune.metrics.record_part import RecordPart
+from privprune.published import load, load_literature
 from privprune.records import Record
 from privprune.tables import Table
 from privprune.tables.literature import literature_table
-from privprune.verdicts import ControlSettings, CurveSettings, EvaluateSettings, RowSettings, evaluate
-from privprune.verdicts.literature import LiteratureResult, judge_literature
+from privprune.verdicts import ControlSettings, CurveSettings, EvaluateSettings, Evaluation, RowSettings, evaluate
+from privprune.verdicts.literature import LiteratureResult
 
 PAPER = load("mia_pruning")
 PLACE = ("MNIST", "LeNet-5")
@@ -25,22 +27,26 @@ def made(cell: str, attack: float, test: float = 0.98, **changed: object) -> lis
     return cell_records(cell, test=accuracies, attacks=attacks, **{**PRINTED, **changed})  # type: ignore[arg-type]
 
 
-def judged(
-    records: Sequence[Record], curves: dict[str, tuple[str, ...]] | None = None, **cells: str
-) -> dict[str, LiteratureResult]:
-    """Judge all claims, by name, on cells that stand for rows or controls."""
+def evaluated(records: Sequence[Record], curves: dict[str, tuple[str, ...]] | None = None, **cells: str) -> Evaluation:
+    """Evaluate cells that stand for rows or controls."""
     rows = tuple(RowSettings(*PLACE, name, cell, "nasr") for name, cell in cells.items() if name in PAPER.defences)
     controls = tuple(
         ControlSettings(*PLACE, name, cell, "nasr") for name, cell in cells.items() if name not in PAPER.defences
     )
     along = tuple(CurveSettings(*PLACE, name, cells_) for name, cells_ in (curves or {}).items())
-    evaluation = evaluate(records, PAPER, EvaluateSettings("mia_pruning", rows, controls, along), "test")
-    return {one.claim.claim.name: one for one in judge_literature(load_literature(), [(PAPER, evaluation)])}
+    return evaluate(records, PAPER, EvaluateSettings("mia_pruning", rows, controls, along), "test")
+
+
+def judged(
+    records: Sequence[Record], curves: dict[str, tuple[str, ...]] | None = None, **cells: str
+) -> dict[str, LiteratureResult]:
+    """Judge all claims, by name, on cells that stand for rows or controls."""
+    return {one.claim: one for one in evaluated(records, curves, **cells).literature}
 
 
 def finding(results: dict[str, LiteratureResult], name: str) -> str:
     """Return the verdict of one claim."""
-    return results[name].result.finding
+    return results[name].finding
 
 
 def test_claims_of_both_sides_get_their_verdicts() -> None:
@@ -67,7 +73,7 @@ def test_a_claim_without_its_cells_is_not_run_and_says_what_is_missing() -> None
 def test_a_suite_without_cells_has_no_verdicts() -> None:
     """All claims are not run, and each says what it lacks."""
     found = judged([])
-    assert {one.result.finding for one in found.values()} == {"not run"}
+    assert {one.finding for one in found.values()} == {"not run"}
     assert all(one.missing for one in found.values())
 
 
@@ -81,28 +87,40 @@ def test_defences_meet_dp_at_their_own_accuracy(attack: float, verdict: str) -> 
     """Half-way along the curve of DP-SGD its attack has 54 %: a defence with more is beaten, one with less is not."""
     found = judged(dp_curve(attack), {"dp": ("dp-6", "dp-50")}, relaxloss="relax", dp="dp-6")
     one = found["no_defence_beats_tuned_dp"]
-    assert one.result.finding == verdict
-    (part,) = one.result.parts
-    (comparison,) = part.comparisons
-    assert comparison.mean == pytest.approx(100 * attack - 54, abs=0.01)
-    assert one.attack(part, comparison) == "nasr"
-    assert one.cells(part, comparison) == ("relax", "dp-6", "dp-50")
+    assert one.finding == verdict
+    (comparison,) = one.comparisons
+    assert comparison.result.mean == pytest.approx(100 * attack - 54, abs=0.01)
+    assert comparison.attack == "nasr"
+    assert comparison.cells == ("relax", "dp-6", "dp-50")
 
 
 def test_accuracy_and_attack_are_ranked_along_the_curve() -> None:
     """Where less accuracy comes with less leakage along growing sparsity, the correlation is 1."""
     records = [*made("p4", 0.60, 0.98), *made("p8", 0.57, 0.97), *made("p32", 0.54, 0.96), *made("base", 0.61)]
     found = judged(records, {"mia_pruning": ("p4", "p8", "p32")}, baseline="base", mia_pruning="p8")
-    (part,) = found["sparsity_and_error_go_together"].result.parts
-    assert part.comparisons[0].mean == pytest.approx(1)
-    assert found["sparsity_and_error_go_together"].cells(part, part.comparisons[0]) == ("p4", "p8", "p32")
+    first = found["sparsity_and_error_go_together"].comparisons[0]
+    assert first.result.mean == pytest.approx(1)
+    assert first.cells == ("p4", "p8", "p32")
 
 
 def test_claims_beside_other_papers_are_left_out() -> None:
-    """Only claims about an evaluated paper are judged, and without papers none."""
-    assert all(one.claim.beside == "mia_pruning" for one in judged([]).values())
-    assert judge_literature(load_literature(), []) == ()
-    assert judge_literature(Literature(()), []) == ()
+    """Only claims about the evaluated paper are judged, all of them, in the order of the sources."""
+    beside = [one for source in load_literature().sources for one in source.claims if one.beside == "mia_pruning"]
+    assert list(judged([])) == [one.claim.name for one in beside]
+
+
+def test_an_evaluation_read_from_its_file_says_the_same() -> None:
+    """Records that the seeds share are in no file; an interval of what was read is that of what was measured."""
+    records = [*made("base", 0.60), *made("eighth", 0.55)]
+    measured = evaluated(records, baseline="base", eightfold_pruning="eighth")
+    shared = RecordPart("the same records", 1000, np.tile(0.005 * np.array([1.0, -1.0] * 10), (2, 1))).as_record()
+    attacks = [attack for record in records for attack in record.attacks.values()]
+    for place, one in enumerate(attacks):
+        one["metrics"]["balanced_accuracy"]["record_part"] = {**shared, "draws": f"records {place}"}
+    wider = evaluated(records, baseline="base", eightfold_pruning="eighth")
+    assert literature_table([(PAPER, wider)]) != literature_table([(PAPER, measured)])
+    read = Evaluation.from_json(wider.to_json(), "evaluations/mia_pruning.json")
+    assert literature_table([(PAPER, read)]) == literature_table([(PAPER, wider)])
 
 
 def row_of(table: Table, arxiv: str, tested: str) -> list[str]:
@@ -115,7 +133,7 @@ def row_of(table: Table, arxiv: str, tested: str) -> list[str]:
 def test_the_table_says_who_says_what_and_on_which_cells() -> None:
     """A row has the source, the quotation, the verdict in its style, and numbers with attack, cells and seeds."""
     records = [*made("base", 0.60), *made("eighth", 0.55)]
-    table = literature_table(tuple(judged(records, baseline="base", eightfold_pruning="eighth").values()))
+    table = literature_table([(PAPER, evaluated(records, baseline="base", eightfold_pruning="eighth"))])
     found = row_of(table, "2603.13186", "Pruning does not lower")
     assert found[2].startswith("Removing the weights")  # our words, not a quotation
     assert found[4] == "contradicted"
