@@ -1,12 +1,15 @@
 """The controls beside the paper's methods, and the sweep of sparsities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from privprune.published import Paper, attack_label
+from privprune.tables.checks import checks_in_words
 from privprune.tables.notes import INTERVALS, data_notes
 from privprune.tables.numbers_as_text import estimate, heading, of_cell, seeds, utilities
 from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on, numbers, printed_place, row
 from privprune.verdicts import CellRole, Evaluation, MeasuredCell
+from privprune.verdicts.checks import of_attack
+from privprune.verdicts.checks import of_cell as checks_of_cell
 from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
 from privprune.verdicts.strongest import strongest_attacks
 
@@ -55,11 +58,13 @@ def controls_table(evaluation: Evaluation, paper: Paper) -> Table:
         columns=(
             *labels("Stands beside", "Measured on", "Method"),
             *numbers(*("Strongest attack (%)" if one == _STRONGEST else heading(one) for one in columns), "Seeds"),
+            *labels("Checks"),
         ),
         rows=tuple(_control(role, columns, strongest.get(role), evaluation, paper) for role in roles),
         notes=(
             *INTERVALS,
             *((_CHOSEN,) if strongest else ()),
+            "Checks: of the cell and of the attacks in its row; the table of checks has each with its reason.",
             *((f"Not run in this suite: {'; '.join(missing)}.",) if missing else ()),
             *data_notes(evaluation.cell(role.cell) for role in roles),
         ),
@@ -89,19 +94,21 @@ def _control(
 ) -> tuple[TableCell, ...]:
     cell = evaluation.cell(role.cell)
     label = paper.labels[role.name]
+    attacks = [one for one in cell.inversions if f"{one}_mse" in columns]
+    attacks += [one for one in dict.fromkeys((role.attack, strongest)) if one in cell.attacks]
     return row(
         printed_place(role.place.dataset, role.place.model),
         measured_on(cell),
         TableCell(f"Control: {label}", "control") if role.control else label,
-        *(_named(cell, strongest) if one == _STRONGEST else _value(cell, one, role.attack) for one in columns),
+        *(_value(cell, one, {_STRONGEST: strongest, "attack_accuracy": role.attack}) for one in columns),
         seeds(len(cell.seeds)),
+        checks_in_words([*checks_of_cell(cell), *(check for one in attacks for check in of_attack(cell, one))]),
     )
 
 
-def _value(cell: MeasuredCell, metric: str, attack: str | None) -> str:
-    if metric == "attack_accuracy":
-        return _accuracy_of(cell, attack)
-    return of_cell(cell, metric)
+def _value(cell: MeasuredCell, column: str, attacks: Mapping[str, str | None]) -> str:
+    """Return what stands in a column; the name of the attack with its accuracy, `attacks` being those of columns."""
+    return _named(cell, attacks[column]) if column in attacks else of_cell(cell, column)
 
 
 def _named(cell: MeasuredCell, attack: str | None) -> str:
@@ -127,11 +134,8 @@ def sweep_table(evaluation: Evaluation) -> Table:
         rows=(
             row("Measured on", *(measured_on(cell) for cell in cells)),
             row("Seeds", *(seeds(len(cell.seeds)) for cell in cells)),
-            *(row(heading(metric), *(_value(cell, metric, None) for cell in cells)) for metric in shown),
-            *(
-                row(f"Attack: {attack_label(one)} (%)", *(_value(cell, "attack_accuracy", one) for cell in cells))
-                for one in attacks
-            ),
+            *(row(heading(metric), *(of_cell(cell, metric) for cell in cells)) for metric in shown),
+            *(row(f"Attack: {attack_label(one)} (%)", *(_accuracy_of(cell, one) for cell in cells)) for one in attacks),
         ),
         notes=(*INTERVALS, *data_notes(cells)),
     )

@@ -140,8 +140,8 @@ def _judged(result: ComparisonResult, checks: Sequence[CheckOf]) -> ComparisonRe
 
 def _open(result: ComparisonResult) -> ComparisonResult:
     """Return an inconclusive result with its reason, or that it excludes the printed effect."""
-    low, high, bound = result.low, result.high, result.comparison.bound
-    if low is None or high is None:
+    mean, low, high, bound = result.mean, result.low, result.high, result.comparison.bound
+    if mean is None or low is None or high is None:
         return result
     blunt = ""
     if result.published is not None:
@@ -154,5 +154,6 @@ def _open(result: ComparisonResult) -> ComparisonResult:
     ratio = result.comparison.measure == "ratio" and min(*result.values, low, bound) > 0
     scaled = math.log if ratio else float  # as the interval is made
     values = [scaled(value) for value in result.values]
-    words = (result.reason, blunt, words_on_seeds(values, scaled(low), scaled(high), scaled(bound)))
+    seeds = words_on_seeds(values, scaled(low), scaled(high), scaled(bound), holds=result.comparison.satisfied_by(mean))
+    words = (result.reason, blunt, seeds)
     return replace(result, reason="; ".join(word for word in words if word))

@@ -18,7 +18,7 @@ from privprune.verdicts.record_metrics import limits_of
 from privprune.verdicts.statistics import Estimate, SeedValues, combine, estimate_of, of_seeds
 
 AXIS = "utility"  # test accuracy, or mean average precision of a re-identification network
-UNMATCHED = "outside the curve's range"
+UNMATCHED = "outside the range of the curve's Pareto front"
 FEWEST = 2  # seeds that decide: one has no interval
 Place = Literal["along", "dominates", "dominated"]
 

@@ -35,15 +35,24 @@ def seeds_needed(values: Sequence[float], half: float, distance: float) -> int |
     return next(seeds for seeds in range(2, MOST + 1) if half_width_with(values, half, seeds) < distance)
 
 
-def words_on_seeds(values: Sequence[float], low: float, high: float, bound: float) -> str:
-    """Say with how many seeds the interval would leave the bound out, if the mean stays; or that seeds cannot do it."""
+def words_on_seeds(values: Sequence[float], low: float, high: float, bound: float, *, holds: bool) -> str:
+    """Say with how many seeds the interval would leave the bound out, if the mean stays; or that seeds cannot do it.
+
+    Args:
+        values: one per seed.
+        low: lower end of their interval.
+        high: upper end.
+        bound: the claim's, which the interval includes.
+        holds: whether the claim holds of the mean.
+
+    """
     if len(values) < 2:
         return "one seed says nothing of the spread between seeds"
     mean = math.fsum(values) / len(values)
     half, distance = (mean - low if mean > bound else high - mean), abs(mean - bound)
     needed = seeds_needed(values, half, distance)
     if needed is not None:
-        return f"about {needed} seeds would decide it if the mean stays"
+        return f"about {needed} seeds would decide it {'for' if holds else 'against'} the claim, if the mean stays"
     least = half_width_with(values, half, MOST)
     return f"more seeds would not decide it: at {MOST} the half-width is still {least:.3g}, the distance {distance:.3g}"
 

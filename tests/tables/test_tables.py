@@ -202,6 +202,19 @@ def test_controls_show_the_strongest_attack_beside_the_papers() -> None:
     assert all(cells[column].text.endswith(", Gap") for cells in one.rows)
 
 
+def test_controls_name_the_papers_attack_and_failed_checks() -> None:
+    """An accuracy stands with its attack; a failed check of the cell counts in its row, one of another attack not."""
+    scores = [0.60, 0.61, 0.62]
+    records = cell_records("base", attacks={"nasr": scores}, failed={"network": "trained out"})
+    records += cell_records("dense", attacks={"nasr": scores, "gap": scores}, failed={"gap": "looks at the model"})
+    one = table(evaluated(records, baseline="base", dense_same_epochs="dense"), "controls")
+    columns = [title.title for title in one.columns]
+    shown = [[cells[columns.index(name)].text for name in ("Attack accuracy (%)", "Checks")] for cells in one.rows]
+
+    assert [accuracy.rpartition(", ")[2] for accuracy, _ in shown] == ["Nasr", "Nasr"]
+    assert [checks for _, checks in shown] == ["1 of 3 failed", "all 3 passed"]
+
+
 def test_an_attack_that_other_cells_were_spared_is_not_the_strongest() -> None:
     """A row whose attack ran on its cell alone, such as one on two networks, has no strongest attack beside it."""
     scores = [0.60, 0.61, 0.62]

@@ -175,7 +175,7 @@ def test_a_seed_without_matched_accuracy_leaves_the_others() -> None:
     assert (result.finding, result.seeds, result.reason) == (
         "supported",
         2,
-        "outside the curve's range in 1 of 3 seeds",
+        "outside the range of the curve's Pareto front in 1 of 3 seeds",
     )
     assert result.mean == pytest.approx(0.0015)
     assert table(evaluation, "matched").rows[0][-1].text == result.reason
@@ -184,7 +184,7 @@ def test_a_seed_without_matched_accuracy_leaves_the_others() -> None:
     assert (result.finding, result.mean, result.reason) == (
         "inconclusive",
         None,
-        "outside the curve's range in 2 of 3 seeds",
+        "outside the range of the curve's Pareto front in 2 of 3 seeds",
     )
 
 
@@ -213,7 +213,7 @@ def test_no_seed_counts_for_its_result_alone() -> None:
     assert (result.finding, result.mean, result.reason) == (
         "inconclusive",
         None,
-        "outside the curve's range in 2 of 3 seeds",
+        "outside the range of the curve's Pareto front in 2 of 3 seeds",
     )
     found = evaluation.matched[0]
     assert (found.seeds, found.unmatched, found.dominated) == (3, 2, 0)

@@ -26,14 +26,17 @@ def test_the_fewest_seeds_are_found() -> None:
     needed = seeds_needed(values, half, 1.0)
     assert needed is not None
     assert half_width_with(values, half, needed) < 1.0 <= half_width_with(values, half, needed - 1)
-    assert f"about {needed} seeds" in words_on_seeds(values, 7 / 3 - half, 7 / 3 + half, 4 / 3)
+    ends = 7 / 3 - half, 7 / 3 + half
+    for holds, word in ((True, "for"), (False, "against")):
+        words = words_on_seeds(values, *ends, 4 / 3, holds=holds)
+        assert words == f"about {needed} seeds would decide it {word} the claim, if the mean stays"
 
 
 def test_records_that_all_seeds_share_do_not_shrink() -> None:
     """Equal values with an interval of +-1 come from the records alone: no number of seeds gets below it."""
     assert half_width_with([5.0, 5.0, 5.0], 1.0, 100) == 1.0
     assert seeds_needed([5.0, 5.0, 5.0], 1.0, 0.9) is None
-    assert words_on_seeds([5.0] * 3, 4.0, 6.0, 4.1).startswith("more seeds would not decide it")
+    assert words_on_seeds([5.0] * 3, 4.0, 6.0, 4.1, holds=True).startswith("more seeds would not decide it")
 
 
 def test_both_parts_add_as_variances() -> None:
