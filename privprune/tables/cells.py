@@ -10,7 +10,8 @@ from privprune.tables.table import ABSENT, Table, TableCell, labels, measured_on
 from privprune.verdicts import CellRole, Evaluation, MeasuredCell
 from privprune.verdicts.checks import of_attack
 from privprune.verdicts.checks import of_cell as checks_of_cell
-from privprune.verdicts.measured_cells import BALANCED, SearchCandidate
+from privprune.verdicts.measured_cells import BALANCED
+from privprune.verdicts.sparsity_search import SearchCandidate
 from privprune.verdicts.strongest import strongest_attacks
 
 _STRONGEST = "strongest_attack"  # the accuracy of the strongest attack of each cell, and its name

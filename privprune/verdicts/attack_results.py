@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from privprune.checks import Check
@@ -11,6 +11,7 @@ from privprune.settings import read
 from privprune.verdicts.record_metrics import attack_measures
 from privprune.verdicts.statistics import Estimate
 
+_QUERIES = "queries"  # how often each image is transmitted
 _START = "start"  # the key of an inversion's settings that may differ between cells: with a game, from its surrogate
 
 
@@ -38,6 +39,12 @@ class AttackRun:
         """What must be equal for two attacks to be compared: all settings but the start, and the known images."""
         settings = {name: value for name, value in self.settings.items() if name != _START}
         return json.dumps({"settings": settings, "known": self.known}, sort_keys=True)
+
+    @property
+    def budget_of_any_queries(self) -> str:
+        """The same but for the number of queries, which changes nothing where all answers to an image are the same."""
+        settings = {name: value for name, value in self.settings.items() if name != _QUERIES}
+        return replace(self, settings=settings).budget
 
 
 @dataclass(frozen=True)

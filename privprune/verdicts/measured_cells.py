@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from privprune.checks import Check
 from privprune.errors import UserError
@@ -26,9 +25,11 @@ from privprune.verdicts.record_metrics import (
     with_derived,
 )
 from privprune.verdicts.settings import EvaluateSettings, Threat
-from privprune.verdicts.statistics import Estimate, SeedValues, estimate_over_seeds
+from privprune.verdicts.sparsity_search import SearchCandidate, search_candidates
+from privprune.verdicts.statistics import Estimate, SeedValues
 from privprune.verdicts.theorem import bounded_errors
 from privprune.verdicts.training_stages import TrainingStage, last_training, training_stages
+from privprune.verdicts.transmissions import repeats
 
 BOUND = "bound"  # subject of the checks of the bound on MSE, in a record of inversion
 BALANCED = "balanced_accuracy"  # what a printed attack accuracy is compared with: members and non-members 1:1
@@ -37,26 +38,6 @@ _WANTED: dict[Threat, str] = {
     "membership": "attack",
     "inversion": "inversion",
 }  # how an error message names the records
-
-
-@dataclass(frozen=True)
-class SearchCandidate:
-    """One candidate of MIA-Pruning's Algorithm 1, measured on the selection records; ratio 1 is the dense network.
-
-    Attributes:
-        ratio: all weights / weights left.
-        accuracy: percent, over seeds.
-        gain: of the inference network, Equation 1; -log 4 is guessing.
-        chosen: whether Algorithm 1 chose it.
-        within_drop: whether the chosen candidate has the accuracy that was asked for.
-
-    """
-
-    ratio: float
-    accuracy: Estimate
-    gain: Estimate
-    chosen: bool
-    within_drop: bool
 
 
 @dataclass(frozen=True)
@@ -81,6 +62,7 @@ class MeasuredCell:
         bounded: errors of inversion that the bound on MSE is about, see `theorem.bounded_errors`.
         checks: `network`, `defence`, `pruning` or `bound` -> its checks; None where the record is older than checks.
         deployed: what was measured of its exported network alone; empty where none was exported.
+        repeats: whether it sends the same for an image each time.
         lineage: the trainings that lead to it, the first one first and its own last; None where the record of one is
             missing.
 
@@ -103,6 +85,7 @@ class MeasuredCell:
     checks: dict[str, tuple[Check, ...]] | None = None
     lineage: tuple[TrainingStage, ...] | None = None
     deployed: dict[str, Estimate] = field(default_factory=dict)
+    repeats: bool = False
 
     @property
     def cut_down(self) -> str:
@@ -200,6 +183,7 @@ def gather(
                 stages[cell],
             ),
             deployed=deployed.get(cell, {}),
+            repeats=repeats(made[cell], makers),
         )
         for cell in names
     }
@@ -259,7 +243,7 @@ def _measured(
         numbers=with_derived(numbers, bounded_errors(inverted) if inverted else ()),
         attacks=membership_results(attacked) if attacked else {},
         inversions=inversion_results(inverted) if inverted else {},
-        search=tuple(_candidate(result) for result in made.search),
+        search=search_candidates(made),
         bounded=bounded_errors(inverted) if inverted else (),
         checks=_checks(trained, inverted),
         lineage=stages,
@@ -276,16 +260,6 @@ def _check_same(made: Record, attacked: Record) -> None:
                 f"records: {what} of cell {made.cell} differ between {made.stage} ({one}) and attack ({other}); "
                 "run `dvc repro` to attack it again"
             )
-
-
-def _candidate(candidate: Mapping[str, Any]) -> SearchCandidate:
-    return SearchCandidate(
-        ratio=float(candidate["ratio"]),
-        accuracy=estimate_over_seeds([100 * value for value in candidate["selection_accuracy"]], 0.0, 100.0),
-        gain=estimate_over_seeds(candidate["gain"]),
-        chosen=bool(candidate["chosen"]),
-        within_drop=bool(candidate["within_drop"]),
-    )
 
 
 def _checks(trained: Record, inverted: Record | None) -> dict[str, tuple[Check, ...]] | None:

@@ -2,11 +2,12 @@
 
 A claim about an attack's success is about every attacker, so it is judged under the paper's own attack and under the
 strongest. The choice is made per cell among the attacks that were run with the same budget on all cells of the
-comparison, so that neither side meets an attacker that the other was spared. It does not ask whether an attack passes
+comparison, so that neither side meets an attacker that the other was spared. A network that sends the same for an image
+each time was attacked with as many queries as one likes. The choice does not ask whether an attack passes
 its checks: if the strongest fails one, the test is not fair. A control that ignores the model is never chosen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -41,9 +42,13 @@ def strongest_attacks(cells: Sequence[MeasuredCell], threat: Threat) -> dict[str
     None where some cell has no candidate: an attack with such a score, no control, and run alike on all cells.
     """
     candidates = {cell.cell: _candidates(cell, threat) for cell in cells}
-    shared = set.intersection(*({run.budget for run in runs.values()} for runs in candidates.values()))
     alike = {
-        cell: {label: run for label, run in runs.items() if run.budget in shared} for cell, runs in candidates.items()
+        cell.cell: {
+            label: run
+            for label, run in candidates[cell.cell].items()
+            if all(_ran_on(other, candidates[other.cell].values(), cell, run, threat) for other in cells)
+        }
+        for cell in cells
     }
     if not all(alike.values()):
         return None
@@ -64,6 +69,16 @@ def _candidates(cell: MeasuredCell, threat: Threat) -> dict[str, AttackRun]:
     runs = {label: result.run for label, result in results.items()}
     measure = _SELECTED_BY[threat]
     return {label: run for label, run in runs.items() if run.selection.get(measure) and not run.control}
+
+
+def _ran_on(other: MeasuredCell, runs: Iterable[AttackRun], cell: MeasuredCell, run: AttackRun, threat: Threat) -> bool:
+    """Whether another cell met an attack that was run on a cell: one of its own runs had the same budget.
+
+    The queries of an attack on membership are changed records, not transmissions of one image.
+    """
+    if threat == "inversion" and (cell.repeats or other.repeats):
+        return any(run.budget_of_any_queries == one.budget_of_any_queries for one in runs)
+    return any(run.budget == one.budget for one in runs)
 
 
 def _best(runs: Mapping[str, AttackRun], threat: Threat) -> str:

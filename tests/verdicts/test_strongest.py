@@ -1,6 +1,7 @@
 """Claims under the strongest attack of each cell: chosen on selection records, alike on all cells, never a control."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from attacked_records import as_controls, selected, with_settings
@@ -132,6 +133,39 @@ def test_the_strongest_inversion_has_the_lowest_error() -> None:
     assert len(found.parts[0].comparisons) == 2
     (result,) = found.parts[0].strongest
     assert (result.attack, result.mean) == ("rmle", pytest.approx(0.875))
+
+
+def sending(records: list[Record], wire: str, **queries: int) -> list[Record]:
+    """Return a cell with a wire, whose attacks use each image so many times, once where nothing is said."""
+    cut = {"wire": {"name": wire}, "skip": None}
+    records = [replace(records[0], parameters={"network": {"cut": cut}}), *records[1:]]
+    for label in ("decoder_train", "decoder_infer", "rmle"):
+        records = with_settings(records, label, {"queries": queries.get(label, 1)})
+    return records
+
+
+@pytest.mark.parametrize(
+    ("wire", "chosen"), [("plain", "rmle vs decoder_train"), ("gaussian", "decoder_train"), ("own", "decoder_train")]
+)
+def test_more_transmissions_of_the_same_are_no_further_budget(wire: str, chosen: str) -> None:
+    """An attack that averages noise away is a candidate where the other cell always sends the same, and only there."""
+    noisy = errors("noisy", 0.010, 0.008, decoder_train=0.010, rmle=0.008)
+    other = errors("other", 0.010, 0.012, decoder_train=0.010, rmle=0.012)
+    records = [*sending(noisy, "gaussian", rmle=16), *sending(other, wire)]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "other", "bottleneck+cem": "noisy"}.items())  # fmt: skip
+    part = claim(evaluate(records, CEM, EvaluateSettings("cem", rows, (), ()), "test"), "more_error").parts[0]
+    assert part.strongest[0].attack == chosen
+
+
+def test_membership_queries_are_budget_of_whole_networks_too() -> None:
+    """Whole networks answer an image always alike, but a label-only attack asks about changed images."""
+    base, pruned = (
+        [replace(records[0], parameters={"network": {"cut": None}}), *records[1:]]
+        for records in (cell("base", 0.60, 0.70, BASE), cell("pruned", 0.55, 0.72, BASE))
+    )
+    found = lower(with_settings(base, "lira", {"queries": 9}), with_settings(pruned, "lira", {"queries": 1}))
+    assert found.parts[0].strongest[0].attack == "nasr"
 
 
 def test_matched_accuracy_uses_the_strongest_attack_on_the_whole_curve() -> None:
