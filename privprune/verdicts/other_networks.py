@@ -19,12 +19,12 @@ def other_networks(cells: Iterable[MeasuredCell]) -> str:
     built: dict[str, set[str]] = {}
     for cell in cells:
         for label, one in cell.inversions.items():
-            if label.startswith((_DECODER, _LARGE)) and (network := _network(one.run.settings)):
+            if label.startswith((_DECODER, _LARGE)) and (network := _built(one.run.settings)):
                 built.setdefault(label, set()).add(network)
     return " ".join(filter(None, (_of_ours(built), _sizes(built))))
 
 
-def _network(settings: Mapping[str, object]) -> str:
+def _built(settings: Mapping[str, object]) -> str:
     """Return the size of a decoder of the papers' kind, the kind of ours; empty where a record does not say."""
     if settings.get("attack") == _PRINTED and "blocks" in settings:
         return f"{settings['blocks'] or 'no'} blocks of {settings.get('width')} channels"

@@ -50,10 +50,10 @@ def _twin(record: Record, cells: Mapping[str, MeasuredCell], makers: Mapping[str
 def _differs_by_cem(record: Record, other: Record, base: object) -> bool:
     alike = all(record.parameters.get(key) == other.parameters.get(key) for key in _SAME)
     started = record.origin == other.origin and set(record.seeds) <= set(other.seeds)
-    return alike and _network(record) == _network(other) and started and other.parameters.get(_DEFENCE) == base
+    return alike and _networks(record) == _networks(other) and started and other.parameters.get(_DEFENCE) == base
 
 
-def _network(record: Record) -> dict[str, Any]:
+def _networks(record: Record) -> dict[str, Any]:
     """Return what an entry says about its networks, but for their seeds."""
     return {key: value for key, value in (record.parameters.get(_NETWORK) or {}).items() if key != _SEEDS}
 
