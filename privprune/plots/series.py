@@ -44,6 +44,10 @@ class Band:
         if len(lengths) != 1:
             raise ValueError(f"a band needs four sequences of one length, not {sorted(lengths)}")
 
+    def every_other(self) -> "Band":
+        """Return every other position, counted from the last one, with which a curve of rates ends at 1."""
+        return Band(*(one[::-1][::2][::-1] for one in (self.x, self.mean, self.low, self.high)))
+
 
 def band_over_seeds(history: Sequence[Sequence[float | None]]) -> Band:
     """Return the mean over seeds per epoch (from 1) with the range of the seeds as band, which contains every run.

@@ -245,7 +245,9 @@ def test_figures_show_what_the_records_say(drawings: dict[str, Drawing]) -> None
     published = [float(np.asarray(one.get_xdata())[0]) for one in marks if one.get_markerfacecolor() == "none"]
 
     assert [loss for _, loss in shown] == pytest.approx([np.mean(losses) for losses in training.history["loss"]])
-    assert curve == list(zip(roc_["fpr"], roc_["tpr"], strict=True))
+    whole = list(zip(roc_["fpr"], roc_["tpr"], strict=True))
+    assert curve == whole[len(whole) % 2 == 0 :: 2]
+    assert curve[-1] == whole[-1] == (1.0, 1.0)
     assert published == [67.00, 53.41, 56.00, 78.54, 53.41, 53.41, 54.00]
 
 
