@@ -17,22 +17,23 @@ from privprune.files import new_folder, read_json, write_bytes, write_json
 from privprune.plots.classes import with_classes
 from privprune.plots.compact import lighter, shorter, with_palette
 from privprune.plots.drawing import Drawing, Picture
+from privprune.plots.joined import joined, without_moves
 from privprune.plots.style import DARK, journal
 
 
 def svg(figure: Figure, name: str) -> str:
     """Return a figure as SVG text without date; `name` salts what Matplotlib numbers, so that the bytes are the same.
 
-    The text is shortened by `compact` and `classes`. The picture follows the reader's colour scheme: its style sheet
-    maps each colour of `style` to its counterpart for dark screens; viewers without colour schemes show the light
-    colours. Words are text in the reader's own font, which takes a third of the bytes of outlines.
+    The text is shortened by `compact`, `classes` and `joined`. The picture follows the reader's colour scheme: its
+    style sheet maps each colour of `style` to its counterpart for dark screens; viewers without colour schemes show the
+    light colours. Words are text in the reader's own font, which takes a third of the bytes of outlines.
     """
     with journal(), mpl.rc_context({"svg.hashsalt": name}):
         _settle(figure)
         _photographs(figure, "none")  # at the original resolution, so that the viewer scales it
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return with_classes(lighter(shorter(buffer.getvalue())), DARK)
+    return joined(with_classes(lighter(without_moves(shorter(buffer.getvalue()))), DARK))
 
 
 def png(figure: Figure) -> bytes:
