@@ -10,10 +10,8 @@ the data. Threads of one process would wait for the interpreter lock, which boun
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -24,10 +22,10 @@ import torch
 
 from privprune.cores import cores
 from privprune.errors import UserError
+from privprune.parent_process import end_with_parent
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def run_in_workers(work: Callable[[Job], Result], jobs: Sequence[Job]) -> list[Result]:
@@ -110,7 +108,7 @@ def _collect(connections: Sequence[Connection], jobs: int) -> list[Any]:
 def _serve(work: Callable[[Any], Any], jobs: Sequence[Any], next_job: Any, connection: Connection, parent: int) -> None:
     """Take jobs and send their results, until no job is left."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+        end_with_parent()
         if os.getppid() != parent:  # it ended before
             return
     torch.set_num_threads(1)

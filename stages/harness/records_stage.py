@@ -10,14 +10,13 @@ script; files are closed and written by then, and what is registered with `atexi
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from privprune import parent_process
 from privprune.errors import UserError
 from stages.harness.kept_lock import keep_lock
 
@@ -28,7 +27,6 @@ END_WITH_PARENT = "PRIVPRUNE_END_WITH_PARENT"  # set where stages run side by si
 _DVC_STAGE = "DVC_STAGE"  # set by DVC for the commands of stages
 
 Result = TypeVar("Result")
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def run(stage: Callable[[str], None]) -> NoReturn:
@@ -52,8 +50,8 @@ def end_with_parent() -> None:
     Left behind, it would go on beside the stage that the next `dvc repro` starts, in the same folders.
     """
     of_another = os.environ.get(END_WITH_PARENT) or os.environ.get(_DVC_STAGE)
-    if of_another and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if of_another:
+        parent_process.end_with_parent()
 
 
 def name_given() -> str:

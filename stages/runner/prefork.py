@@ -13,18 +13,17 @@ on systems other than Linux, and every command where this DVC differs from the e
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import multiprocessing
 import os
 import re
 import runpy
-import signal
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from privprune.parent_process import end_with_parent
 from stages.harness.out_of_space import report_exception
 from stages.runner import dvc_adapter
 
@@ -35,7 +34,6 @@ _IMPORTED = (
     "privprune.workflow.attack_outputs",
     "privprune.tables",
 )
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def install() -> bool:
@@ -66,7 +64,7 @@ def install() -> bool:
 
 def _serve_requests(connection: Connection) -> NoReturn:
     """Be the fork server: fork for each request and answer with the exit status, until the client has ended."""
-    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    end_with_parent()
     try:
         while True:
             request = connection.recv()
