@@ -132,12 +132,26 @@ class Registry(Mapping[str, Method], Generic[Method]):
         self._declared = {}  # before modules are imported, which may look something up
         folder = importlib.import_module(self.package)
         for entry in pkgutil.iter_modules(folder.__path__, f"{self.package}."):
-            self.add(_imported(entry.name, entry.name))
+            module = _imported(entry.name, entry.name)
+            if not self.add(module) and declarations(module):
+                found = type(declarations(module)[0]).__name__
+                raise UserError(f"{entry.name}: found a declaration of type {found}, allowed {self.kind.__name__}")
         for point in importlib.metadata.entry_points(group=self.group):
             self.add(_imported(point.module, f"entry point {self.group}: {point.module}"))
 
 
 def declarations(module: ModuleType) -> tuple[Any, ...]:
-    """Return the declarations in a module: those in `METHODS`, and `METHOD`."""
+    """Return the declarations in a module: those in `METHODS`, and `METHOD`.
+
+    Raises:
+        UserError: one of them has no name, so that it is no declaration.
+
+    """
     single = getattr(module, "METHOD", None)
-    return (*getattr(module, "METHODS", ()), *(() if single is None else (single,)))
+    found = (*getattr(module, "METHODS", ()), *(() if single is None else (single,)))
+    for one in found:
+        if not hasattr(one, "name"):
+            raise UserError(
+                f"{module.__name__}: found a declaration of type {type(one).__name__}, allowed those with a name"
+            )
+    return found

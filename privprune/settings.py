@@ -92,6 +92,9 @@ Width = Annotated[int, Range(1, 512)]  # channels or units inside of an attacker
 Depth = Annotated[int, Range(0, 32)]  # blocks of such a network
 Repeats = Annotated[int, Range(1, 1000)]  # how often something is done within a step, for an image, or on a batch
 Resamples = Annotated[int, Range(1, 100_000)]  # of a bootstrap
+_READABLE = (
+    "int, float, str, bool, Literal, tuple[X, ...], dict[Name, X], another settings class, and any of them | None"
+)
 Stack = Annotated[int, Range(1, 1000)]  # networks that run as one
 
 
@@ -133,8 +136,34 @@ def _refuse_missing(place: MissingAt) -> typing.NoReturn:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    """Return attribute -> annotation; cached, as this is the slowest part and a suite has hundreds of one kind."""
-    return typing.get_type_hints(kind, include_extras=True)
+    """Return attribute -> annotation; cached, as this is the slowest part and a suite has hundreds of one kind.
+
+    Raises:
+        UserError: an annotation is not of those that `read` knows; whoever wrote the class has made a mistake.
+
+    """
+    where = f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError) as failure:
+        raise UserError(f"{where}: its annotations could not be read ({failure})") from failure
+    for field in dataclasses.fields(kind):
+        if field.init and not _readable(hints[field.name]):
+            found = getattr(hints[field.name], "__name__", "") or str(hints[field.name])
+            raise UserError(f"{where}.{field.name}: found the type {found}, allowed {_READABLE}")
+    return hints
+
+
+def _readable(hint: Any) -> bool:
+    """Return whether `_value` can read values of an annotation."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return any(isinstance(one, OneOf) for one in arguments[1:]) or _readable(arguments[0])
+    if origin is not None:
+        return origin in _CHECKS and all(one in (Ellipsis, type(None)) or _readable(one) for one in arguments)
+    return dataclasses.is_dataclass(hint) or hint in (int, float, str, bool, Any, object)
 
 
 @functools.cache
@@ -204,7 +233,10 @@ def _named(kinds: Mapping[str, type[Settings]], found: Any, where: str) -> Setti
 
 
 def _names(kind: Any) -> tuple[str, ...]:
-    return typing.get_args(typing.get_type_hints(kind)["name"])
+    hint = _hints(kind).get("name")
+    if typing.get_origin(hint) is not Literal:
+        raise UserError(f"{kind.__module__}.{kind.__qualname__}.name: missing, allowed Literal[...] with its name")
+    return typing.get_args(hint)
 
 
 def name_of(settings: type[Any]) -> str:

@@ -88,3 +88,19 @@ def test_a_plugin_that_is_not_there_is_one_line() -> None:
     """The line names the place in the suite and the module."""
     with pytest.raises(UserError, match=r"^params\.yaml: plugins: not_there: could not be imported \(ModuleNotFound"):
         use_plugins(["not_there"], "params.yaml: plugins")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("METHOD = dict(name='a')", r"\.new: found a declaration of type dict, allowed those with a name"),
+        (
+            "import types\nMETHOD = types.SimpleNamespace(name='a')",
+            r"\.new: found .* SimpleNamespace, allowed Membership",
+        ),
+    ],
+)
+def test_a_declaration_of_another_kind_is_refused(folder: Make, content: str, line: str) -> None:
+    """What stands in a registry's folder is for that registry: it is not left out in silence."""
+    with pytest.raises(UserError, match=line):
+        list(folder(good=DECLARES.format(name="a"), new=content))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, read
+from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, name_of, read
 
 
 @dataclass(frozen=True)
@@ -162,3 +162,43 @@ def test_a_missing_entry_is_reported_with_those_that_exist() -> None:
         with pytest.raises(UserError) as refused:
             at(suite, *keys, file="f")
         assert str(refused.value) == line
+
+
+@dataclass(frozen=True)
+class Untyped:
+    """Settings with a list, which is not among the types of settings."""
+
+    rates: tuple[list[float], ...]
+
+
+@dataclass(frozen=True)
+class Misspelt:
+    """Settings with a type that does not exist."""
+
+    rate: "Postive"  # type: ignore[name-defined]  # noqa: F821
+
+
+@dataclass(frozen=True)
+class Nameless:
+    """Settings without the literal by which a suite chooses them."""
+
+    rate: float
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (Untyped, r"\.Untyped\.rates: found the type tuple.*, allowed int, float, str, bool, Literal, "),
+        (Misspelt, r"\.Misspelt: its annotations could not be read \(name 'Postive' is not defined\)"),
+    ],
+)
+def test_a_settings_class_of_unknown_types_is_one_line(kind: type, line: str) -> None:
+    """The mistake is that of the class, whatever the suite says: the line names the class and the field."""
+    with pytest.raises(UserError, match=line):
+        read(kind, {}, "suite")
+
+
+def test_a_settings_class_that_is_chosen_by_name_has_one() -> None:
+    """Without a literal `name` the line says what is missing."""
+    with pytest.raises(UserError, match=r"\.Nameless\.name: missing, allowed Literal"):
+        name_of(Nameless)

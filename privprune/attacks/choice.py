@@ -38,11 +38,10 @@ def build_attack(methods: Mapping[str, AttackMethod[Built]], settings: Mapping[s
         where: file and dotted key of the mapping, for error messages.
 
     Raises:
-        UserError: the attack is unknown, or its settings are wrong.
+        UserError: the attack is unknown, its settings are wrong, or its file is.
 
     """
-    method, chosen = read_attack(methods, settings, where)
-    return method.attack(chosen)
+    return attack_of(*read_attack(methods, settings, where))
 
 
 def read_attack(methods: Mapping[str, Method], settings: Mapping[str, object], where: str) -> tuple[Method, Any]:
@@ -52,3 +51,20 @@ def read_attack(methods: Mapping[str, Method], settings: Mapping[str, object], w
         raise UserError(f"{where}.attack: found {shown(name)}, allowed {', '.join(methods)}")
     method = methods[name]
     return method, read(method.settings, {key: value for key, value in settings.items() if key != "attack"}, where)
+
+
+def attack_of(method: AttackMethod[Built], settings: Any) -> Built:
+    """Build an attack from its declaration and its settings.
+
+    Raises:
+        UserError: its file is wrong: it takes no settings, or lacks a method that every attack has.
+
+    """
+    where = f"{method.attack.__module__}.{method.attack.__qualname__}"
+    try:
+        attack = method.attack(settings)
+    except TypeError as failure:
+        raise UserError(f"{where}: could not be built ({failure})") from failure
+    if not callable(attack):
+        raise UserError(f"{where}: found nothing that can be called, allowed an attack with __call__")
+    return attack

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from privprune.attacks.choice import read_attack
+from privprune.attacks.choice import attack_of, read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
 from privprune.attacks.membership.method import KnownRecords
 from privprune.auditing.queries import Changes
@@ -72,7 +72,7 @@ def plan_attacks(chosen: Chosen, changes: Changes, known: KnownRecords, *, shado
     not_run: dict[str, str] = {}
     for label, written in chosen.items():
         method, settings = read_attack(MEMBERSHIP_ATTACKS, written, f"attacks.{label}")
-        planned = PlannedAttack(method, settings, written, method.attack(settings))
+        planned = PlannedAttack(method, settings, written, attack_of(method, settings))
         why = _refusal(planned, changes, known, shadows=shadows)
         if why:
             not_run[label] = why

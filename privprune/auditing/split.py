@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from privprune.attacks.choice import read_attack
+from privprune.attacks.choice import attack_of, read_attack
 from privprune.attacks.inversion import INVERSION_ATTACKS, Inversion, InversionAttack, Reconstruction, ThreatModel
 from privprune.attacks.inversion.checks.not_beaten import not_beaten_by
 from privprune.attacks.inversion.checks.twice_the_budget import not_lowered_by_twice_the_budget
@@ -118,7 +118,7 @@ def _planned(label: str, written: Mapping[str, object], settings: SplitSettings)
         decided["queries"] = settings.queries
     completed = {**decided, **written}
     method, own = read_attack(INVERSION_ATTACKS, completed, f"attacks.{label}")
-    return _Planned(method, own, completed, method.attack(own))
+    return _Planned(method, own, completed, attack_of(method, own))
 
 
 def _attacked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from privprune.checks import Check, no_checks
 from privprune.defences.defence import Defence, DefenceContext
@@ -118,6 +118,11 @@ class DefenceMethod:
     checks: Callable[[Any, Trained], tuple[Check, ...]] = no_checks
     parts: tuple[Registry[Any], ...] = ()
     imports: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse needs that nothing checks: ValueError, one line."""
+        for need in sorted(self.needs - set(get_args(Need))):
+            raise ValueError(f"needs: found {need!r}, allowed {', '.join(get_args(Need))}")
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from privprune.attacks.choice import read_attack
+from privprune.attacks.choice import attack_of, read_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, MembershipAttack, View
 from privprune.errors import shown
 from privprune.settings import Name, Range, Resamples, Seed
@@ -44,7 +44,7 @@ class ChosenAttack:
     @classmethod
     def of(cls, method: MembershipAttack, settings: Any) -> ChosenAttack:
         """Build the attack."""
-        return cls(method, settings, method.attack(settings))
+        return cls(method, settings, attack_of(method, settings))
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -14,8 +14,10 @@ import torch
 from inversion_toys import threat_model
 from membership_toys import simulated
 
+from privprune.attacks.choice import attack_of
 from privprune.attacks.inversion import INVERSION_ATTACKS
-from privprune.attacks.membership import MEMBERSHIP_ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS, MembershipAttack, Outputs
+from privprune.attacks.membership.thresholds import ThresholdAttack, ThresholdSettings
 from privprune.errors import UserError
 from privprune.registry import Registry
 from privprune.settings import read
@@ -142,3 +144,33 @@ def test_an_inversion_attack_is_one_file(tmp_path: Path, monkeypatch: pytest.Mon
     images = attack(threat, torch.Generator()).images
     assert images.unique().tolist() == [0.5]
     assert len(images) == 20
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("def __call__", "def call", r"TopLogitAttack: found nothing that can be called"),
+        ("def __init__(self, settings)", "def __init__(self)", r"TopLogitAttack: could not be built \(.*positional"),
+        ("threshold: float", "threshold: list[float]", r"TopLogitSettings.threshold: found the type list"),
+    ],
+)
+def test_a_file_that_is_no_attack_is_refused_before_training(
+    right: str, wrong: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an attack must have is looked for when a suite is checked; what is missing is one line with its class."""
+    assert right in MEMBERSHIP
+    added(monkeypatch, MEMBERSHIP_ATTACKS, module_of(tmp_path / "top_logit.py", MEMBERSHIP.replace(right, wrong)))
+    with pytest.raises(UserError, match=rf"^top_logit\.{line}"):
+        read(AttackEntry, MEMBERSHIP_ENTRY, "suite").chosen("suite")
+
+
+def test_a_threshold_attack_must_have_its_signal() -> None:
+    """A subclass whose signal is misspelt cannot be built."""
+
+    class Misspelt(ThresholdAttack):
+        def sginal(self, outputs: Outputs) -> torch.Tensor:
+            return outputs.logits.amax(1)
+
+    method = MembershipAttack("misspelt", ThresholdSettings, Misspelt)
+    with pytest.raises(UserError, match=r"Misspelt: could not be built \(.*signal"):
+        attack_of(method, ThresholdSettings("global"))

@@ -147,3 +147,10 @@ def test_a_file_adds_a_defence_and_a_name_is_taken_once() -> None:
     module.METHOD = DefenceMethod(settings=method.settings, build=method.build, examples=())  # type: ignore[attr-defined]
     with pytest.raises(UserError, match=r"outside: found the name 'dense', which privprune\.defences\.dense has taken"):
         registry.add(module)
+
+
+def test_a_need_that_nothing_checks_is_refused() -> None:
+    """A misspelt need would need nothing."""
+    method = DEFENCES["dense"]
+    with pytest.raises(ValueError, match=r"^needs: found 'class', allowed cut, reference, "):
+        DefenceMethod(method.settings, method.build, (), needs=frozenset({"class"}))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ The held-out records are a part of those whose membership the attacker knows; ev
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -78,7 +79,7 @@ def check_training(settings: Trains, known: KnownRecords) -> None:
         raise ValueError(f"training.{refused}") from None
 
 
-class LearntAttack:
+class LearntAttack(ABC):
     """Base class of attacks whose network reads features of a record; its scores are log-odds of membership.
 
     A subclass defines the features and the network. Of the history of its scores, each entry is one number: the steps
@@ -89,16 +90,16 @@ class LearntAttack:
 
     training: PlateauSettings
 
+    @abstractmethod
     def features(self, outputs: Outputs) -> Tensor:
         """Return what the network reads of n records, float [n, features]."""
-        raise NotImplementedError
 
+    @abstractmethod
     def network(self, features: int, classes: int) -> nn.Module:
         """Build the network, [n, features] to log-odds [n], of linear layers, layer norms and random layers.
 
         Its parameters are on the meta device; they are drawn afterwards.
         """
-        raise NotImplementedError
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; the generator draws held-out records, initial weights, batches and dropout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -87,15 +88,15 @@ def as_scores(
     return Scores(parts[0], parts[1], threshold, history or {})
 
 
-class ThresholdAttack:
+class ThresholdAttack(ABC):
     """Base class of attacks that compare one signal with a threshold; a subclass defines the signal."""
 
     def __init__(self, settings: ThresholdSettings) -> None:
         self.settings = settings
 
+    @abstractmethod
     def signal(self, outputs: Outputs) -> Tensor:
         """Return float64 [n] for n records; a higher value indicates a member."""
-        raise NotImplementedError
 
     def __call__(self, evidence: Evidence, generator: torch.Generator) -> Scores:
         """Attack one target; no randomness is used."""

@@ -80,10 +80,14 @@ def of_attack(cell: MeasuredCell, attack: str) -> tuple[CheckOf, ...]:
 
 
 def checks_on(cell: MeasuredCell) -> tuple[CheckOf, ...]:
-    """Return all checks that the records of a cell contain: of its training, then of every attack on it."""
+    """Return the checks that the records of a cell contain: of its training, then of every attack on it.
+
+    Those of the bound on MSE only where it applies: without it nothing rests on them, and nothing has failed.
+    """
     attacks = (*cell.attacks, *cell.inversions)
     from_attacks = (one for attack in attacks for one in of_attack(cell, attack))
-    return (*of_cell(cell), *of_cell(cell, (BOUND,)), *from_attacks)
+    of_bound = of_cell(cell, (BOUND,)) if "mse_bound" in cell.numbers else ()
+    return (*of_cell(cell), *of_bound, *from_attacks)
 
 
 def _missing(cell: str, subject: str) -> CheckOf:
