@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,21 @@ from locations import ROOT
 from quoted_files import QUOTE, pages, with_current_quotes
 
 import privprune
+from privprune.attacks.inversion import INVERSION_ATTACKS
+from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.auditing.menu import INVERSIONS
 from privprune.auditing.menu import MEMBERSHIP as MENU
 from privprune.auditing.scores_file import NAMES
 from privprune.datasets.families.photos import PHOTOGRAPHS
+from privprune.defences.registry import DEFENCES
+from privprune.models.wire.registry import WIRES
+from privprune.pruning.budget import BudgetSettings
+from privprune.pruning.registry import PRUNING
+from privprune.settings import _fields
+from privprune.training.loop import TrainingPlan
+from privprune.workflow.context import NetworkSettings
+from privprune.workflow.prune import PruneEntry
+from privprune.workflow.train import HardenEntry, TrainEntry
 
 PAGES = pages()
 
@@ -99,6 +111,21 @@ def test_suites_explains_every_section() -> None:
     suite = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     table = text(Path("docs/suites.md")).partition("## Sections")[2].partition("\n## ")[0]
     assert [section for section in suite if f"`{section}`" not in table] == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(list(one) for one in (DEFENCES, PRUNING, WIRES, MEMBERSHIP_ATTACKS, INVERSION_ATTACKS)),
+        *(_fields(one) for one in (NetworkSettings, TrainEntry, HardenEntry, PruneEntry, TrainingPlan, BudgetSettings)),
+    ],
+)
+def test_suites_explains_every_method_and_key(names: Collection[str]) -> None:
+    """Each registered method, and each key of a cell, its networks, training and budget is in docs/suites.md."""
+    words = {
+        word for code in re.findall(r"`([^`]*)`", text(Path("docs/suites.md"))) for word in re.findall(r"\w+", code)
+    }
+    assert set(names) - words == set()
 
 
 class Half:

@@ -32,4 +32,5 @@ METHOD = ModelSpec(
     convolution=uniform,
     linear=uniform,
     example=Shape(in_channels=1, image_size=8, classes=10),
+    learns=False,
 )

@@ -45,6 +45,7 @@ class ModelSpec:
         known_counts: its sizes as known from elsewhere, for the tests.
         vectors: whether it takes records that are vectors of numbers, images of one pixel, beside images.
         widths: whether the suite says how many units its hidden layers have.
+        learns: whether its training is to learn the classes; false for an instrument whose records have random ones.
 
     """
 
@@ -59,3 +60,4 @@ class ModelSpec:
     known_counts: tuple[KnownCount, ...] = ()
     vectors: bool = False
     widths: bool = False
+    learns: bool = True

@@ -43,9 +43,9 @@ from privprune.settings import Key, Name, OneOf, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train
+from privprune.training.network_checks import network_checks
 from privprune.training.tasks import task_of
 from privprune.training.trained import Trained
-from privprune.training.trained_out import trained_out
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.sparsity_search import MARGIN, SearchEntry, search_budget, search_check
@@ -100,7 +100,7 @@ class PruneEntry:
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets, their defence, and what the method did."""
         found = (*pruning_checks(self.method, trained), *(() if self.search is None else (search_check(trained),)))
-        return {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained), "pruning": found}
+        return {"network": network_checks(trained), "defence": checks_of(self.defence, trained), "pruning": found}
 
     def check_layers(self, weights: dict[str, torch.Tensor], where: str) -> None:
         """Check that the architecture has the layers that the budget names.

@@ -26,7 +26,7 @@ from privprune.defences import (
 )
 from privprune.defences.defence import Defence
 from privprune.errors import UserError, shown
-from privprune.models import load_pretrained, reseed
+from privprune.models import MODELS, load_pretrained, reseed
 from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
@@ -34,9 +34,9 @@ from privprune.settings import Key, Name, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train
+from privprune.training.network_checks import network_checks
 from privprune.training.tasks import task_of
 from privprune.training.trained import Trained
-from privprune.training.trained_out import not_trained_here, trained_out
 from privprune.workflow.context import DataContext, NetworkSettings, check_same_data
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.stacks import TrainingOutcome, group_name, surrogates_of, train_stacks
@@ -64,8 +64,8 @@ class TrainEntry:
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets; published weights that are used as they are need none."""
-        is_published = self.network.pretrained is not None and self.plan.epochs == 0
-        return {"network": (not_trained_here() if is_published else trained_out(trained),)}
+        as_published = self.network.pretrained is not None and self.plan.epochs == 0
+        return {"network": network_checks(trained, as_published=as_published, learns=MODELS[self.network.model].learns)}
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class HardenEntry:
 
     def checks(self, trained: Trained) -> dict[str, tuple[Check, ...]]:
         """Check the finished training of the targets, and their defence; a copy rests on the checks of its origin."""
-        found = {"network": (trained_out(trained),), "defence": checks_of(self.defence, trained)}
+        found = {"network": network_checks(trained), "defence": checks_of(self.defence, trained)}
         return {} if self.plan.epochs == 0 and self.network is None else found
 
 

@@ -66,8 +66,9 @@ def utility_of(cell: Cell, context: DataContext) -> Utility:
         context: the data that they were trained on.
 
     Returns:
-        metric -> one value per target. Of all networks: `train_accuracy` on their members, `weights` of the unpruned
-        architecture, and `weights_left`, those that are not zero. Of classifiers: `selection_accuracy` on the selection
+        metric -> one value per target. Of all networks: `train_accuracy` on their members, `constant_accuracy` of
+        always answering these members' most frequent class, `weights` of the unpruned architecture, and `weights_left`,
+        those that are not zero. Of classifiers: `selection_accuracy` on the selection
         non-members and `test_accuracy` on the official test set. Of re-identification networks: `rank_1`, `rank_5` and
         `mean_average_precision` of the official queries in the official gallery. Fractions are in [0, 1].
 
@@ -77,10 +78,12 @@ def utility_of(cell: Cell, context: DataContext) -> Utility:
     def measure(number: int) -> tuple[dict[str, float], _Unseen]:
         model = cell.models([number])[0].to(context.device)
         left = sum(int(weight.count_nonzero()) for weight in prunable(model).values())
-        train = accuracy(Ensemble([model]), context.members(cell.manifest, number), context)
+        members = context.members(cell.manifest, number)
+        train = accuracy(Ensemble([model]), members, context)
+        most_frequent = context.dataset.labels[members.to(context.device)].bincount().max().item() / len(members)
         unseen = _on_unseen_records(cell.manifest, model, number, context)
         sizes = {"weights": dense, "weights_left": float(left)}
-        return {"train_accuracy": train, **unseen.metrics, **sizes}, unseen
+        return {"train_accuracy": train, "constant_accuracy": most_frequent, **unseen.metrics, **sizes}, unseen
 
     measured = run_in_workers(measure, range(cell.manifest.targets))
     targets, unseen = [metrics for metrics, _ in measured], [one for _, one in measured]

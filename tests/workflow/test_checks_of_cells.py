@@ -14,6 +14,8 @@ from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train
 
 Tiny = dict[str, Any]
 SETTLED = {"loss": [[2.0], [1.0], [1.0]]}
+LEARNT = {"train_accuracy": [0.9], "constant_accuracy": [0.1]}
+NETWORK = [("trained out", True), ("has learnt", True)]
 PHASES = (("train", 3),)
 
 
@@ -24,12 +26,12 @@ def passed(entry: Any, trained: Trained) -> dict[str, list[tuple[str, bool]]]:
 
 def test_networks_and_their_defence_are_checked(tiny: Tiny) -> None:
     """A trained cell has the check of its networks, a hardened one those of its defence beside it."""
-    plain = passed(read(TrainEntry, tiny["train"]["base"], "tiny"), Trained(SETTLED, PHASES, {}))
-    assert plain == {"network": [("trained out", True)]}
+    plain = passed(read(TrainEntry, tiny["train"]["base"], "tiny"), Trained(SETTLED, PHASES, LEARNT))
+    assert plain == {"network": NETWORK}
     game = read(HardenEntry, tiny["harden"]["game"], "tiny")
     names = ["adversary beats its trivial answer before the game", "penalty gradient"]
-    inert = passed(game, Trained(SETTLED, PHASES, {}))
-    assert inert == {"network": [("trained out", True)], "defence": [(name, False) for name in names]}
+    inert = passed(game, Trained(SETTLED, PHASES, LEARNT))
+    assert inert == {"network": NETWORK, "defence": [(name, False) for name in names]}
     curves = {**SETTLED, "penalty_gradient_share": [[0.5]] * 3}
     real = passed(game, Trained(curves, PHASES, {"inference_gain_before_game": [-1.2]}))
     assert real["defence"] == [(name, True) for name in names]
@@ -37,14 +39,14 @@ def test_networks_and_their_defence_are_checked(tiny: Tiny) -> None:
 
 def test_zero_epochs_are_no_training(tiny: Tiny) -> None:
     """Networks as they were drawn fail, published weights pass, and a copy of a cell leaves the checks to that cell."""
-    untrained = Trained({}, (("train", 0),), {})
+    untrained = Trained({}, (("train", 0),), LEARNT)
     written = tiny["train"]["base"]
     none = {**written["plan"], "epochs": 0}
     drawn = read(TrainEntry, {**written, "plan": none}, "tiny")
-    assert passed(drawn, untrained) == {"network": [("trained out", False)]}
+    assert passed(drawn, untrained) == {"network": [("trained out", False), ("has learnt", True)]}
     network = replace(drawn.network, model="resnet18_imagenet", pretrained="weights.pth")
     published = replace(drawn, network=network)
-    assert passed(published, untrained) == {"network": [("trained out", True)]}
+    assert passed(published, untrained) == {"network": NETWORK}
     copy = {
         **tiny["harden"]["game"],
         "from": "models/base",
@@ -53,6 +55,13 @@ def test_zero_epochs_are_no_training(tiny: Tiny) -> None:
         "defence": {"name": "dense"},
     }
     assert passed(read(HardenEntry, copy, "tiny"), untrained) == {}
+
+
+def test_an_instrument_has_nothing_to_learn(tiny: Tiny) -> None:
+    """The Gaussian channel's classes are random, so that nobody asks whether it has learnt them."""
+    entry = read(TrainEntry, tiny["train"]["base"], "tiny")
+    channel = replace(entry, network=replace(entry.network, model="gaussian_channel"))
+    assert passed(channel, Trained(SETTLED, PHASES, {})) == {"network": [("trained out", True)]}
 
 
 def test_pruning_and_its_search_are_checked(tiny: Tiny) -> None:

@@ -103,7 +103,7 @@ def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
     entry = read(PruneEntry, entry_with(tiny), "tiny")
     (record,) = read_records(write_cell_record(place, context, found, smaller.outcome, [], entry).parent)
     judged = {subject: [one["name"] for one in checks] for subject, checks in record.checks.items()}
-    assert judged == {"network": ["trained out"], "pruning": ["drift", "removed masks at zero"]}
+    assert judged == {"network": ["trained out", "has learnt"], "pruning": ["drift", "removed masks at zero"]}
     assert record.checks["network"][0]["passed"] is False  # one epoch
     assert record.metrics["mask_drift"] == pytest.approx([0.12, 0.12])  # 12 steps
     assert record.checks["pruning"][0]["passed"] is False
