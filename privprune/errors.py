@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -49,6 +50,20 @@ class MissingAt:
     def place(self, key: str) -> str:
         """Return file and dotted place of one of the keys."""
         return f"{self.where}{'.' if ': ' in self.where else ': '}{key}"
+
+
+def within(where: str, refused: object, keys: Collection[str]) -> str:
+    """Return a message about a part of a mapping as one about the file.
+
+    Args:
+        where: place of the mapping, as `FILE: DOTTED.KEY`, or `FILE` for the whole.
+        refused: the message, or the exception that has it; it may begin with a key of the mapping.
+        keys: of the mapping.
+
+    """
+    key = re.match(r"\w*", str(refused))
+    of_key = key is not None and key[0] in keys and ": " in where
+    return f"{where}{'.' if of_key else ': '}{refused}"
 
 
 class MissingKeysError(UserError):

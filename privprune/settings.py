@@ -6,7 +6,6 @@ Every key is required but for those whose attribute has the default None: null i
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import sys
 import types
@@ -14,9 +13,10 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Generic, Literal, TypeVar, Union
+from typing import Annotated, Any, Literal, TypeVar, Union
 
-from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
+from privprune.annotations import OneOf, hints_of, keys_of, names_of, nullable
+from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together, within
 from privprune.names import FILES, NAMES, PRINTED, Rule
 
 Settings = TypeVar("Settings")
@@ -54,25 +54,6 @@ def _written(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
-@dataclass(frozen=True)
-class Key:
-    """Another key for a field in the file, for keys such as `from` that are reserved words in Python."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class OneOf(Generic[Settings]):
-    """A settings class that is chosen by the mapping's key `name`, for instance among those of a registry.
-
-    Attributes:
-        kinds: returns the choices, name -> settings class; called when settings are read.
-
-    """
-
-    kinds: Callable[[], Mapping[str, type[Settings]]]
-
-
 Name = Annotated[str, NAMES]
 FileName = Annotated[str, FILES]
 Printed = Annotated[str, PRINTED]
@@ -92,9 +73,6 @@ Width = Annotated[int, Range(1, 512)]  # channels or units inside of an attacker
 Depth = Annotated[int, Range(0, 32)]  # blocks of such a network
 Repeats = Annotated[int, Range(1, 1000)]  # how often something is done within a step, for an image, or on a batch
 Resamples = Annotated[int, Range(1, 100_000)]  # of a bootstrap
-_READABLE = (
-    "int, float, str, bool, Literal, tuple[X, ...], dict[Name, X], another settings class, and any of them | None"
-)
 Stack = Annotated[int, Range(1, 1000)]  # networks that run as one
 
 
@@ -113,13 +91,13 @@ def read(kind: type[Settings] | OneOf[Settings], found: object, where: str) -> S
     if isinstance(kind, OneOf):
         return _named(kind.kinds(), found, where)
     settings_class: Any = kind
-    hints, fields, nullable = _hints(settings_class), _fields(settings_class), _nullable(settings_class)
+    hints, fields, may_be_left_out = hints_of(settings_class), keys_of(settings_class), nullable(settings_class)
     if not isinstance(found, Mapping):
         raise UserError(f"{where}: found {shown(found)}, allowed a mapping with the keys {_listed(fields)}")
     for key in found:
         if key not in fields:
             raise UserError(f"{where}.{_key_shown(key)}: unknown key, allowed {_listed(fields)}")
-    missing = tuple(key for key, name in fields.items() if key not in found and name not in nullable)
+    missing = tuple(key for key, name in fields.items() if key not in found and name not in may_be_left_out)
     own = [partial(_refuse_missing, MissingAt(where, missing, tuple(fields)))] if missing else []
     given = {name: key for key, name in fields.items() if key in found}
     reads = [partial(_value, hints[name], found[key], f"{where}.{key}") for name, key in given.items()]
@@ -127,62 +105,11 @@ def read(kind: type[Settings] | OneOf[Settings], found: object, where: str) -> S
     try:
         return kind(**values)
     except ValueError as broken:
-        raise UserError(f"{where}: {broken}") from None
+        raise UserError(within(where, broken, fields)) from None
 
 
 def _refuse_missing(place: MissingAt) -> typing.NoReturn:
     raise MissingKeysError([place])
-
-
-@functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return attribute -> annotation; cached, as this is the slowest part and a suite has hundreds of one kind.
-
-    Raises:
-        UserError: an annotation is not of those that `read` knows; whoever wrote the class has made a mistake.
-
-    """
-    where = f"{kind.__module__}.{kind.__qualname__}"
-    try:
-        hints = typing.get_type_hints(kind, include_extras=True)
-    except (NameError, TypeError) as failure:
-        raise UserError(f"{where}: its annotations could not be read ({failure})") from failure
-    for field in dataclasses.fields(kind):
-        if field.init and not _readable(hints[field.name]):
-            found = getattr(hints[field.name], "__name__", "") or str(hints[field.name])
-            raise UserError(f"{where}.{field.name}: found the type {found}, allowed {_READABLE}")
-    return hints
-
-
-def _readable(hint: Any) -> bool:
-    """Return whether `_value` can read values of an annotation."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return True
-    if origin is Annotated:
-        return any(isinstance(one, OneOf) for one in arguments[1:]) or _readable(arguments[0])
-    if origin is not None:
-        return origin in _CHECKS and all(one in (Ellipsis, type(None)) or _readable(one) for one in arguments)
-    return dataclasses.is_dataclass(hint) or hint in (int, float, str, bool, Any, object)
-
-
-@functools.cache
-def _fields(kind: Any) -> dict[str, str]:
-    """Return key in the file -> attribute; the key is that of the attribute's `Key`, or its name."""
-    hints = _hints(kind)
-    names = [field.name for field in dataclasses.fields(kind) if field.init]
-    return {_key(hints[name], name): name for name in names}
-
-
-@functools.cache
-def _nullable(kind: Any) -> frozenset[str]:
-    """Return the attributes that may be left out, which are those with the default null."""
-    return frozenset(field.name for field in dataclasses.fields(kind) if field.init and field.default is None)
-
-
-def _key(hint: Any, name: str) -> str:
-    extras = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
-    return next((extra.name for extra in extras if isinstance(extra, Key)), name)
 
 
 def _value(hint: Any, found: Any, where: str) -> Any:
@@ -221,28 +148,19 @@ def _union(hints: tuple[Any, ...], found: Any, where: str) -> Any:
     kinds = [hint for hint in hints if hint is not type(None)]
     if len(kinds) == 1:
         return _value(kinds[0], found, where)
-    return _named({name: kind for kind in kinds for name in _names(kind)}, found, where)
+    return _named({name: kind for kind in kinds for name in names_of(kind)}, found, where)
 
 
 def _named(kinds: Mapping[str, type[Settings]], found: Any, where: str) -> Settings:
     """Read a mapping as the settings class that its key `name` chooses."""
-    name = found.get("name") if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise UserError(f"{where}: found {shown(found)}, allowed a mapping with name: {_listed(kinds)}")
+    if "name" not in found:
+        raise UserError(f"{where}.name: missing, allowed {_listed(kinds)}")
+    name = found["name"]
     if not isinstance(name, str) or name not in kinds:
         raise UserError(f"{where}.name: found {shown(name)}, allowed {_listed(kinds)}")
     return read(kinds[name], found, where)
-
-
-def _names(kind: Any) -> tuple[str, ...]:
-    hint = _hints(kind).get("name")
-    if typing.get_origin(hint) is not Literal:
-        raise UserError(f"{kind.__module__}.{kind.__qualname__}.name: missing, allowed Literal[...] with its name")
-    return typing.get_args(hint)
-
-
-def name_of(settings: type[Any]) -> str:
-    """Return the one name that the literal field `name` of a settings class allows."""
-    (name,) = _names(settings)
-    return str(name)
 
 
 def _sequence(arguments: tuple[Any, ...], found: Any, where: str) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import pytest
 
+from privprune.annotations import OneOf
 from privprune.datasets.entry import CatalogueSettings
-from privprune.settings import OneOf, Range
+from privprune.settings import Range
 from privprune.suite.named_methods import registries
 from privprune.verdicts.cross import CrossSettings
 from privprune.verdicts.settings import EvaluateSettings

@@ -18,6 +18,7 @@ from locations import ROOT
 from quoted_files import QUOTE, pages, with_current_quotes
 
 import privprune
+from privprune.annotations import keys_of
 from privprune.attacks.inversion import INVERSION_ATTACKS
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.auditing.menu import INVERSIONS
@@ -28,7 +29,6 @@ from privprune.defences.registry import DEFENCES
 from privprune.models.wire.registry import WIRES
 from privprune.pruning.budget import BudgetSettings
 from privprune.pruning.registry import PRUNING
-from privprune.settings import _fields
 from privprune.training.loop import TrainingPlan
 from privprune.workflow.context import NetworkSettings
 from privprune.workflow.prune import PruneEntry
@@ -117,7 +117,7 @@ def test_suites_explains_every_section() -> None:
     "names",
     [
         *(list(one) for one in (DEFENCES, PRUNING, WIRES, MEMBERSHIP_ATTACKS, INVERSION_ATTACKS)),
-        *(_fields(one) for one in (NetworkSettings, TrainEntry, HardenEntry, PruneEntry, TrainingPlan, BudgetSettings)),
+        *(keys_of(one) for one in (NetworkSettings, TrainEntry, HardenEntry, PruneEntry, TrainingPlan, BudgetSettings)),
     ],
 )
 def test_suites_explains_every_method_and_key(names: Collection[str]) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+from privprune.annotations import Key, name_of
 from privprune.errors import UserError
-from privprune.settings import AtLeastOne, Count, Fraction, Key, NonNegative, Positive, Range, at, name_of, read
+from privprune.settings import AtLeastOne, Count, Fraction, NonNegative, Positive, Range, at, read
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"epochs": 1.0}, ".epochs: found 1.0, allowed an integer"),
     ({"epochs": True}, ".epochs: found True, allowed an integer"),
     ({"epochs": None}, ".epochs: found None, allowed an integer"),
-    ({"epochs": 10}, ": epochs: found 10 or more with fast, allowed up to 9"),
+    ({"epochs": 10}, ".epochs: found 10 or more with fast, allowed up to 9"),
     ({"batch": 0}, ".batch: found 0, allowed at least 1 and at most 1,000,000"),
     ({"rate": "5e-4"}, ".rate: found '5e-4', allowed a number"),
     ({"rate": float("nan")}, ".rate: found nan, allowed a number"),
@@ -88,8 +89,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"limit": 0}, ".limit: found 0, allowed at least 1 and at most 1,000,000"),
     ({"limit": {}}, ".limit: found {}, allowed an integer"),
     ({"shape": {"name": "cube", "side": 1}}, ".shape.name: found 'cube', allowed circle, square, tile"),
-    ({"shape": {"side": 1}}, ".shape.name: found None, allowed circle, square, tile"),
-    ({"shape": "circle"}, ".shape.name: found None, allowed circle, square, tile"),
+    ({"shape": {"side": 1}}, ".shape.name: missing, allowed circle, square, tile"),
+    ({"shape": "circle"}, ".shape: found 'circle', allowed a mapping with name: circle, square, tile"),
     ({"shape": {"name": "circle", "side": 1}}, ".shape.side: unknown key, allowed name, radius"),
     ({"shape": {"name": "circle"}}, ".shape.radius: missing, the keys are name, radius"),
     ({"extra": [1]}, ".extra: found [1], allowed a mapping with the keys name, radius"),

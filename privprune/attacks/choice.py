@@ -46,7 +46,9 @@ def build_attack(methods: Mapping[str, AttackMethod[Built]], settings: Mapping[s
 
 def read_attack(methods: Mapping[str, Method], settings: Mapping[str, object], where: str) -> tuple[Method, Any]:
     """Return the declaration of an attack and its settings; arguments and errors are those of `build_attack`."""
-    name = settings.get("attack")
+    if "attack" not in settings:
+        raise UserError(f"{where}.attack: missing, allowed {', '.join(methods)}")
+    name = settings["attack"]
     if not isinstance(name, str) or name not in methods:
         raise UserError(f"{where}.attack: found {shown(name)}, allowed {', '.join(methods)}")
     method = methods[name]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from privprune.annotations import OneOf
 from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.entry import CatalogueSettings, DatasetSettings
 from privprune.datasets.own_format import OWN_FORMATS
-from privprune.settings import OneOf
 
 
 def dataset_kinds() -> dict[str, type[DatasetSettings]]:

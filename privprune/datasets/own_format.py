@@ -16,6 +16,7 @@ from typing import Annotated
 
 import numpy as np
 
+from privprune.annotations import name_of
 from privprune.datasets.catalogue import DatasetInfo
 from privprune.datasets.entry import DatasetSettings
 from privprune.datasets.raw import Array
@@ -24,7 +25,7 @@ from privprune.datasets.strata import Strata
 from privprune.errors import UserError, shown
 from privprune.names import Rule
 from privprune.registry import Registry
-from privprune.settings import Range, Seed, name_of
+from privprune.settings import Range, Seed
 
 MOST_BYTES = 32_000_000_000  # of all records, which are in memory at once when they are fetched and used
 PATHS = Rule(

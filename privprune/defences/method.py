@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
+from privprune.annotations import name_of
 from privprune.checks import Check, no_checks
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.models import CutSettings
@@ -13,7 +14,6 @@ from privprune.models.decoder import DecoderSize
 from privprune.models.output import OutputSettings
 from privprune.models.shapes import NetworkShapes
 from privprune.registry import Registry
-from privprune.settings import name_of
 from privprune.training.trained import Trained
 
 # cut: networks that are split into edge and cloud, not in a stack; reference: non-members that no network trains on;

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
+from privprune.annotations import OneOf
 from privprune.checks import Check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.method import DefenceMethod, DefenceSettings, DefendedCell, Need
@@ -13,7 +14,6 @@ from privprune.errors import UserError
 from privprune.models.decoder import DecoderSize
 from privprune.models.output import OutputSettings
 from privprune.registry import Registry
-from privprune.settings import OneOf
 from privprune.training.trained import Trained
 
 DEFENCES = Registry("privprune.defences", DefenceMethod, "privprune.defences")

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from privprune.annotations import OneOf
 from privprune.errors import UserError
 from privprune.models.block_net import BlockNet, Shape, block, split
 from privprune.models.skip import SkipSettings, skip_on_edge
 from privprune.models.wire import WireSettings, build_wire, wire_settings
-from privprune.settings import AtLeastOne, OneOf, Width
+from privprune.settings import AtLeastOne, Width
 
 WIRE = "wire"  # name of the block whose output is sent to the cloud
 _STEM = "stem"

@@ -99,10 +99,10 @@ def _matched(patterns: Iterable[str], names: Iterable[str], key: str) -> dict[st
     for pattern in patterns:
         found = [name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
         if not found:
-            raise UserError(f"budget: {key}: found {pattern!r}, allowed layers are {', '.join(names)}")
+            raise UserError(f"budget.{key}: found {pattern!r}, allowed layers are {', '.join(names)}")
         for name in found:
             if name in matched:
-                raise UserError(f"budget: {key}: {name} is named by {matched[name]!r} and by {pattern!r}")
+                raise UserError(f"budget.{key}: {name} is named by {matched[name]!r} and by {pattern!r}")
             matched[name] = pattern
     return matched
 
@@ -110,7 +110,7 @@ def _matched(patterns: Iterable[str], names: Iterable[str], key: str) -> dict[st
 def _shares(demands: Mapping[str, float], sizes: Mapping[str, int], total: int) -> dict[str, float]:
     """Share `total` in proportion to the demands; what exceeds the size of a layer is shared among the others."""
     if not len(demands) <= total <= sum(sizes[name] for name in demands):
-        raise UserError(f"budget: ratio leaves {total} weights for {', '.join(demands) or 'no layer'}, not dense")
+        raise UserError(f"budget.ratio: leaves {total} weights for {', '.join(demands) or 'no layer'}, not dense")
     full: set[str] = set()
     while True:
         free = {name: demand for name, demand in demands.items() if name not in full}

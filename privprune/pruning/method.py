@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 import torch
 
+from privprune.annotations import name_of
 from privprune.checks import Check, no_checks
 from privprune.models import BlockNet
 from privprune.models.shapes import NetworkShapes
 from privprune.pruning.budget import Counts
 from privprune.pruning.mask import Mask
-from privprune.settings import name_of
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import Masks, Term, TrainingPlan
 from privprune.training.trained import Trained

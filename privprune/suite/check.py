@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from privprune import published
+from privprune.annotations import OneOf
 from privprune.datasets.entry import DatasetSettings
 from privprune.datasets.entry_kinds import DATASET_ENTRY
 from privprune.errors import MissingAt, MissingKeysError, UserError, shortened, shown, together
 from privprune.lineage import lineage, started_from
 from privprune.names import NAMES
 from privprune.registry import use_plugins
-from privprune.settings import OneOf, read
+from privprune.settings import read
 from privprune.suite.batches import check_batches
 from privprune.suite.cuts import check_attacked_sides, check_reducing_wire, check_sides
 from privprune.suite.deployments import Entry, check_deployments, lineage_of, network_of, origin_of
@@ -232,7 +233,7 @@ def _check_origin(suite: Suite, cell: str, where: str) -> None:
         start = origin_of(suite.cells[name])
         before = started_from(start)
         if before is not None and before not in suite.cells:
-            raise UserError(f"{where}.from: {start} does not exist, allowed models/ with {', '.join(suite.cells)}")
+            raise UserError(f"{where}.from: found {start}, allowed models/ with {', '.join(suite.cells)}")
         if before is not None and suite.cells[before].data != data:
             raise UserError(f"{where}.data: found {data}, allowed {suite.cells[before].data} ({start})")
         return start

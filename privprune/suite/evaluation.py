@@ -133,7 +133,7 @@ def _check_cross(
 
 def _check_cell(cell: str, cells: Collection[str], place: str) -> None:
     if cell not in cells:
-        raise UserError(f"{place}: cell {shown(cell)} does not exist, allowed {', '.join(cells)}")
+        raise UserError(f"{place}.cell: found {shown(cell)}, allowed {', '.join(cells)}")
 
 
 def _check_attacks(

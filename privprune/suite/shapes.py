@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 
 from privprune.datasets.catalogue import ImageShape
 from privprune.datasets.entry import DatasetSettings
-from privprune.errors import UserError
+from privprune.errors import UserError, within
 from privprune.models import MODELS, CutSettings, blank, reseed, small_dense
 from privprune.models.shapes import NetworkShapes
 from privprune.models.wire import ReducingWire, build_wire
@@ -35,7 +35,7 @@ def network_shapes(data: DatasetSettings, network: NetworkSettings, where: str) 
             network.model, network.widths, network.small_dense, _with_plain_wire(network.cut), data.info.image_shape
         )
     except UserError as refused:
-        raise UserError(f"{where}: {refused}") from None
+        raise UserError(within(where, refused, [field.name for field in fields(network)])) from None
 
 
 def _with_plain_wire(cut: CutSettings | None) -> CutSettings | None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import torch
 
+from privprune.annotations import Key, OneOf
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS
 from privprune.cells import Cell, Manifest
@@ -39,7 +40,7 @@ from privprune.pruning import (
     removal_methods,
 )
 from privprune.randomness import Purpose, generator
-from privprune.settings import Key, Name, OneOf, Stack
+from privprune.settings import Name, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import History, Masks, Term, TrainingPlan, train

@@ -11,6 +11,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from privprune.annotations import Key
 from privprune.cells import Cell, Manifest
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.checks import Check
@@ -30,7 +31,7 @@ from privprune.models import MODELS, load_pretrained, reseed
 from privprune.models.layout import in_fast_layout
 from privprune.progress.reporter import Progress
 from privprune.randomness import Purpose, generator
-from privprune.settings import Key, Name, Stack
+from privprune.settings import Name, Stack
 from privprune.training.divergence import told_with_seeds
 from privprune.training.ensemble import Ensemble
 from privprune.training.loop import TrainingPlan, train

@@ -13,11 +13,12 @@ from typing import Any, NoReturn, TypeVar
 
 import torch
 
+from privprune.annotations import OneOf
 from privprune.errors import UserError
 from privprune.files import read_json, write_json
 from privprune.memory import keep_freed_memory
 from privprune.registry import use_plugins
-from privprune.settings import OneOf, at, read
+from privprune.settings import at, read
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import DATA, PARAMS, REPORTS, end, name_given, report_mistakes
 

@@ -112,9 +112,9 @@ def test_shares_are_proportional_and_never_above_the_size() -> None:
         (LENET, None, ("fc3",), "fc3.linear.weight: found in both of them"),
         ({**LENET, "conv*": 0.5}, None, (), "conv1.conv.weight is named by 'conv1' and by 'conv\\*'"),
         ({**LENET, "conv1": 0.003}, None, (), "conv1.conv.weight would keep no weight"),
-        (None, 20000.0, (), "ratio leaves 3 weights for conv1.conv.weight"),
-        (None, 15.78, ("fc1",), "ratio leaves -44105 weights for conv1.conv.weight"),
-        (None, 2.0, ("conv*", "fc*"), "ratio leaves -30735 weights for no layer"),
+        (None, 20000.0, (), "ratio: leaves 3 weights for conv1.conv.weight"),
+        (None, 15.78, ("fc1",), "ratio: leaves -44105 weights for conv1.conv.weight"),
+        (None, 2.0, ("conv*", "fc*"), "ratio: leaves -30735 weights for no layer"),
     ],
 )
 def test_a_budget_that_does_not_fit_is_told_in_one_line(

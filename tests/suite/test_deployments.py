@@ -68,7 +68,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "nothing to look at": (
         put("recognise/cem-digits/inversions", []),
-        f"{RECOGNISE}: inversions: found [], allowed at least one, all different",
+        f"{RECOGNISE}.inversions: found [], allowed at least one, all different",
     ),
     "unknown cell": (put("deploy/cut/cell", "ct"), f"{DEPLOY}.cell: found 'ct', allowed {CELLS}"),
     "cell of other data": (
@@ -86,7 +86,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "the same bits twice": (
         put("deploy/cut/quantisation/wire_bits", [8, 8]),
-        f"{DEPLOY}.quantisation: wire_bits: found [8, 8], allowed 8 and 4, once each",
+        f"{DEPLOY}.quantisation.wire_bits: found [8, 8], allowed 8 and 4, once each",
     ),
     "bits that nobody packs": (
         put("deploy/cut/quantisation/wire_bits", [2]),

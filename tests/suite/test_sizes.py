@@ -115,7 +115,7 @@ TOO_LARGE = {
     "odds twice": (
         "attack/tiles-baseline/base_rates/odds",
         [2.0, 2.0],
-        "attack.tiles-baseline.base_rates: odds: found 2, 2, allowed each once",
+        "attack.tiles-baseline.base_rates.odds: found 2, 2, allowed each once",
     ),
     "odds below 1": ("attack/tiles-baseline/base_rates/odds", [0.5], "attack.tiles-baseline.base_rates.odds[0]: found"),
     "odds beyond the records": (
@@ -198,7 +198,7 @@ def test_a_network_for_three_channels_takes_no_extra_convolution(model: str) -> 
     suite = demo("train/photos-none/network/model", model)
     suite["train"]["photos-none"]["network"]["cut"].update(extra_convolution=True)
     assert refused(suite) == (
-        f"P: train.photos-none.network: cut.extra_convolution: found true, allowed false with {model}, which takes "
+        f"P: train.photos-none.network.cut.extra_convolution: found true, allowed false with {model}, which takes "
         "images of 3 channels and nothing else"
     )
 

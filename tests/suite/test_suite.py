@@ -148,7 +148,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown dataset": (put("train/base/data", "digit"), "train.base.data: found 'digit', allowed digits"),
     "unknown model": (
         put("train/base/network/model", "lenet"),
-        f"train.base.network: model: found 'lenet', allowed {', '.join(MODELS)}",
+        f"train.base.network.model: found 'lenet', allowed {', '.join(MODELS)}",
     ),
     "model of other images": (
         put("train/base/network/model", "lenet5"),
@@ -169,15 +169,15 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "unknown target": (put("attack/base/target", "bsae"), f"attack.base.target: found 'bsae', allowed {CELLS}"),
     "unknown cell": (
         put("prune/pruned/from", "models/bse"),
-        f"prune.pruned.from: models/bse does not exist, allowed models/ with {CELLS}",
+        f"prune.pruned.from: found models/bse, allowed models/ with {CELLS}",
     ),
     "wrong kind of origin": (
         put("prune/pruned/from", "datasets/digits"),
-        "prune.pruned: from: found 'datasets/digits', allowed models/NAME",
+        "prune.pruned.from: found 'datasets/digits', allowed models/NAME",
     ),
     "origin of another dataset": (
         put("harden/game/from", "datasets/mnist"),
-        "harden.game: from: found 'datasets/mnist', allowed datasets/digits (the entry's data)",
+        "harden.game.from: found 'datasets/mnist', allowed datasets/digits (the entry's data)",
     ),
     "networks of another dataset": (another_dataset, "prune.pruned.data: found more, allowed digits (models/base)"),
     "circle": (
@@ -187,14 +187,14 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "layer that is not there": (
         put("prune/pruned/budget/dense_layers", ["conv9"]),
         (
-            "prune.pruned.budget: dense_layers: found 'conv9', allowed layers are "
+            "prune.pruned.budget.dense_layers: found 'conv9', allowed layers are "
             "conv1.conv.weight, conv2.conv.weight, fc1.linear.weight, fc2.linear.weight"
         ),
     ),
     "ratio beyond the dense layers": (
         put("prune/pruned/budget/ratio", 95),
         (
-            "prune.pruned.budget: ratio leaves -1 weights for "
+            "prune.pruned.budget.ratio: leaves -1 weights for "
             "conv2.conv.weight, fc1.linear.weight, fc2.linear.weight, not dense"
         ),
     ),
@@ -208,7 +208,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "seed twice": (
         put("train/base/network/seeds", [1, 1]),
-        "train.base.network: seeds: found [1, 1], allowed at least one, all different",
+        "train.base.network.seeds: found [1, 1], allowed at least one, all different",
     ),
     "more shadows than splits": (
         put("train/base/network/shadows", 4),
@@ -252,15 +252,15 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "networks from nowhere": (
         put("harden/game/network", None),
-        "harden.game: network: needed exactly when `from` is a dataset, found from: datasets/digits",
+        "harden.game.network: needed exactly when `from` is a dataset, found from: datasets/digits",
     ),
     "replay of no method": (
         put("attack/base/base_rates/attacks", ["gap"]),
-        "attack.base: base_rates.attacks: found 'gap', allowed nasr, lira",
+        "attack.base.base_rates.attacks: found 'gap', allowed nasr, lira",
     ),
     "twice of no method": (
         put("attack/base/twice", ["gap"]),
-        "attack.base: twice: found 'gap', allowed nasr, lira",
+        "attack.base.twice: found 'gap', allowed nasr, lira",
     ),
     "twice of nothing": (
         put("attack/base/twice", ["lira"]),
@@ -288,7 +288,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "images of networks released together": (
         put("attack/cut-inverted/released_with", "base"),
-        "attack.cut-inverted: released_with: found 'base', allowed null with inversions",
+        "attack.cut-inverted.released_with: found 'base', allowed null with inversions",
     ),
     "a cell called None": (
         put("train/None", {}),
@@ -299,13 +299,13 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
             paper={**suite["datasets"]["digits"]["protocols"]["clean"], "members": 9}
         ),
         (
-            "datasets.digits: protocols.paper.members: found 9, "
+            "datasets.digits.protocols.paper.members: found 9, "
             "allowed null (every network trains on the whole training set)"
         ),
     ),
     "row of no cell": (
         lambda suite: suite["evaluate"]["mia_pruning"]["rows"][0].update(cell="bas"),
-        f"evaluate.mia_pruning.rows: cell 'bas' does not exist, allowed {CELLS}",
+        f"evaluate.mia_pruning.rows.cell: found 'bas', allowed {CELLS}",
     ),
     "unknown paper": (
         put("evaluate/mia", {}),

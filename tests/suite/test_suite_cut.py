@@ -139,7 +139,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "skip without residual blocks": (
         put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 0.3}),
-        "train.cut.network: cut.skip: found random_blocks on an edge without residual blocks, allowed null there",
+        "train.cut.network.cut.skip: found random_blocks on an edge without residual blocks, allowed null there",
     ),
     "skip of everything": (
         put("train/cut/network/cut/skip", {"name": "random_blocks", "rate": 1}),
@@ -151,15 +151,15 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "cut that the model has not": (
         put("train/cut/network/cut/after", 9),
-        f"train.cut.network: cut: found 9, {BLOCKS}",
+        f"train.cut.network.cut: found 9, {BLOCKS}",
     ),
     "nothing behind the cut": (
         put("train/cut/network/cut/after", 4),
-        f"train.cut.network: cut: found 4, {BLOCKS}",
+        f"train.cut.network.cut: found 4, {BLOCKS}",
     ),
     "bottleneck of a vector": (
         put("train/cut/network/cut/after", 3),
-        "train.cut.network: cut.bottleneck: found 2 after fc1, allowed null there",
+        "train.cut.network.cut.bottleneck: found 2 after fc1, allowed null there",
     ),
     "unknown wire": (
         put("train/cut/network/cut/wire/name", "gauss"),
@@ -234,7 +234,7 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     ),
     "inversion by no attack": (
         put("attack/cut-inverted/inversions", {}),
-        "attack.cut-inverted: inversions: found none, allowed at least one, none `original`",
+        "attack.cut-inverted.inversions: found none, allowed at least one, none `original`",
     ),
     "matrix of a cell under one threat": (
         put("evaluate/cross/rows", [{"defence": "Bottleneck", "cell": "cut"}]),

@@ -69,15 +69,15 @@ BUDGET = {"keep": None, "ratio": 4, "dense_layers": []}
 MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "budget": (
         put("prune/soft/budget", BUDGET),
-        ": budget: found one with soft_mask, allowed null exactly for random_channels, soft_mask",
+        ".budget: found one with soft_mask, allowed null exactly for random_channels, soft_mask",
     ),
     "no budget": (
         put("prune/pruned/budget", None),
-        "pruned: budget: found null with admm, allowed null exactly for random_channels, soft_mask",
+        "pruned.budget: found null with admm, allowed null exactly for random_channels, soft_mask",
     ),
     "stack": (
         put("prune/soft/stack", 2),
-        ": search and stack: allowed null and 1 with soft_mask, whose networks differ in shape",
+        ".search and stack: allowed null and 1 with soft_mask, whose networks differ in shape",
     ),
     "tau of zero": (
         put("prune/soft/method/threshold", {"name": "fixed", "value": 0}),

@@ -61,9 +61,9 @@ MISTAKES: dict[str, tuple[Callable[[Suite], None], str]] = {
     "network": (another_model, f"{MODEL}.model: found digits_cnn, allowed mlp {REASON}"),
     "no widths": (
         put("train/plain/network/widths", None),
-        f"{MODEL}: widths: found None, allowed units of each hidden layer, [64, 32] (mlp)",
+        f"{MODEL}.widths: found None, allowed units of each hidden layer, [64, 32] (mlp)",
     ),
-    "no layer": (put("train/plain/network/widths", []), f"{MODEL}: widths: found 0 layers, allowed 1 to 8"),
+    "no layer": (put("train/plain/network/widths", []), f"{MODEL}.widths: found 0 layers, allowed 1 to 8"),
     "cut": (put("train/plain/network/cut", CUT), f"{MODEL}.cut: found one, allowed null {REASON}"),
     "augmentation": (
         put("harden/relaxloss/plan/augmentation", "crop_flip"),
@@ -142,4 +142,4 @@ def test_sizes_of_pictures_are_held_against_the_network(tmp_path: Path, monkeypa
     suite["train"]["plain"]["network"]["widths"] = [8]
     with pytest.raises(UserError) as refused:
         check_suite(suite, "P")
-    assert str(refused.value) == "P: train.plain.network: widths: found [8], allowed null (digits_cnn)"
+    assert str(refused.value) == "P: train.plain.network.widths: found [8], allowed null (digits_cnn)"

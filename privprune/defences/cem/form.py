@@ -8,10 +8,10 @@ from typing import Annotated, Any, Protocol
 
 from torch import Tensor
 
+from privprune.annotations import OneOf, name_of
 from privprune.defences.cem.features import Features
 from privprune.defences.defence import DefenceContext
 from privprune.registry import Registry
-from privprune.settings import OneOf, name_of
 from privprune.training.loop import Step
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from privprune.annotations import OneOf
 from privprune.defences.cem.features import CollectedSettings, SeparatePassSettings
 from privprune.defences.cem.form import AnyForm
 from privprune.defences.method import DefenceSettings
 from privprune.defences.registry import DEFENCES
-from privprune.settings import NonNegative, OneOf
+from privprune.settings import NonNegative
 
 
 def _bases() -> Mapping[str, type[Any]]:

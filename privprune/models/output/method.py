@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from privprune.settings import name_of
+from privprune.annotations import name_of
 
 
 class OutputSettings(Protocol):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from privprune.annotations import OneOf
 from privprune.models.block_net import BlockNet
 from privprune.models.output.method import OutputMethod, OutputSettings
 from privprune.registry import Registry
-from privprune.settings import OneOf, read
+from privprune.settings import read
 
 OUTPUT = "output"  # name of the block
 OUTPUTS: Registry[OutputMethod] = Registry("privprune.models.output", OutputMethod, "privprune.models")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from privprune.settings import name_of
+from privprune.annotations import name_of
 
 
 class WireSettings(Protocol):
