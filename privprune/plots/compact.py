@@ -4,7 +4,7 @@ A report's page contains all of its figures, and files in git should stay below 
 the demo, as SVG: 3.5 MB as Matplotlib writes them, 1.9 MB with photographs as WebP, 1.1 MB with shorter text as well.
 The demo's page of 1.6 MB would take 2.4 MB without the shorter text, that of the laptop suite 4.3 instead of 2.8 MB.
 
-Shorter text rounds coordinates to a tenth of a point (curves to a hundredth), and leaves out places of a line that lie
+Shorter text rounds places and lines to a tenth of a point (curves to a hundredth), and leaves out places of a line that lie
 within a tenth of a point of the way between others, which no reader sees. Only photographs
 lose more: WebP stores colour at half the resolution of brightness, as eyes do. The record has each one without loss.
 """
@@ -36,7 +36,7 @@ def shorter(svg: str) -> str:
     """Return the same SVG with shorter coordinates, without comments, indents and idle names."""
     svg = _PATH_DATA.sub(lambda found: _path(found.group()), svg)
     svg = _SHIFTED.sub(lambda found: f' x="{_number(found[1])}"', svg)
-    svg = _PLACES.sub(lambda found: " ".join(_number(one) for one in found.group().split()), svg)
+    svg = _PLACES.sub(lambda found: " ".join(_number(one, 1) for one in found.group().split()), svg)
     svg = _GLYPH.sub(lambda found: "B" if found[1] else "D", svg)
     return _IDLE.sub("", svg).replace(" xlink:href=", " href=")
 
@@ -141,6 +141,7 @@ class _Path:
         self._last = letter
 
 
-def _number(text: str) -> str:
-    """Return a number to two decimals, without zeros at its end."""
-    return f"{float(text):.2f}".rstrip("0").rstrip(".")
+def _number(text: str, decimals: int = 2) -> str:
+    """Return a number to some decimals, without zeros at its end."""
+    written = f"{float(text):.{decimals}f}".rstrip("0").rstrip(".")
+    return "0" if written == "-0" else written
