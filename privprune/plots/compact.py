@@ -4,9 +4,9 @@ A report's page contains all of its figures, and files in git should stay below 
 the demo, as SVG: 3.5 MB as Matplotlib writes them, 1.9 MB with photographs as WebP, 1.1 MB with shorter text as well.
 The demo's page of 1.6 MB would take 2.4 MB without the shorter text, that of the laptop suite 4.3 instead of 2.8 MB.
 
-Shorter text rounds places and lines to a tenth of a point (curves to a hundredth), and leaves out places of a line that lie
-within a tenth of a point of the way between others, which no reader sees. Only photographs
-lose more: WebP stores colour at half the resolution of brightness, as eyes do. The record has each one without loss.
+Shorter text rounds places and lines to a tenth of a point (curves to a hundredth), and leaves out places of a line
+that lie within a tenth of a point of the way between others, which no reader sees. Only photographs lose more: WebP
+stores colour at half the resolution of brightness, as eyes do. The record has each one without loss.
 """
 
 import base64
