@@ -31,6 +31,7 @@ _READING = (
     "Inconclusive: it lies across the bound, or the experiment could not have shown the claim.",
     "Paper's attack, strongest attack: under the attack that the claim names, and under the strongest of each cell.",
     "The strongest attack is chosen on records that are not evaluated, among those run alike on all compared cells.",
+    "For a cell that sends the same for an image each time, an attack with more transmissions counts as run alike.",
     "The verdict is the one under the paper's attack, unless only the one under the strongest is a fair test.",
     "No correction is made for the number of comparisons.",
     "In print: in how many printed pairs of data set and model the paper's own numbers satisfy the claim.",

@@ -43,8 +43,16 @@ class AttackRun:
     @property
     def budget_of_any_queries(self) -> str:
         """The same but for the number of queries, which changes nothing where all answers to an image are the same."""
-        settings = {name: value for name, value in self.settings.items() if name != _QUERIES}
-        return replace(self, settings=settings).budget
+        return replace(self, settings=_without_queries(self.settings)).budget
+
+
+def _without_queries(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return settings without numbers of queries, those of a decoder that an attack starts from too."""
+    return {
+        name: _without_queries(value) if isinstance(value, Mapping) else value
+        for name, value in settings.items()
+        if name != _QUERIES
+    }
 
 
 @dataclass(frozen=True)

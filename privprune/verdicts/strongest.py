@@ -2,12 +2,13 @@
 
 A claim about an attack's success is about every attacker, so it is judged under the paper's own attack and under the
 strongest. The choice is made per cell among the attacks that were run with the same budget on all cells of the
-comparison, so that neither side meets an attacker that the other was spared. A network that sends the same for an image
-each time was attacked with as many queries as one likes. The choice does not ask whether an attack passes
-its checks: if the strongest fails one, the test is not fair. A control that ignores the model is never chosen.
+comparison, so that neither side meets an attacker that the other was spared. An attack with more transmissions of an
+image counts as run on a network that sends the same each time, since it would see nothing new there. The choice does
+not ask whether an attack passes its checks: if the strongest fails one, the test is not fair. A control that ignores
+the model is never chosen.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -42,14 +43,9 @@ def strongest_attacks(cells: Sequence[MeasuredCell], threat: Threat) -> dict[str
     None where some cell has no candidate: an attack with such a score, no control, and run alike on all cells.
     """
     candidates = {cell.cell: _candidates(cell, threat) for cell in cells}
-    alike = {
-        cell.cell: {
-            label: run
-            for label, run in candidates[cell.cell].items()
-            if all(_ran_on(other, candidates[other.cell].values(), cell, run, threat) for other in cells)
-        }
-        for cell in cells
-    }
+    # the queries of an attack on membership are changed records, not transmissions of one image
+    repeating = [cell.cell for cell in cells if cell.repeats and threat == "inversion"]
+    alike = _alike(candidates, repeating)
     if not all(alike.values()):
         return None
     return {cell: _best(runs, threat) for cell, runs in alike.items()}
@@ -71,14 +67,36 @@ def _candidates(cell: MeasuredCell, threat: Threat) -> dict[str, AttackRun]:
     return {label: run for label, run in runs.items() if run.selection.get(measure) and not run.control}
 
 
-def _ran_on(other: MeasuredCell, runs: Iterable[AttackRun], cell: MeasuredCell, run: AttackRun, threat: Threat) -> bool:
-    """Whether another cell met an attack that was run on a cell: one of its own runs had the same budget.
+def _alike(
+    candidates: Mapping[str, Mapping[str, AttackRun]], repeating: Collection[str]
+) -> dict[str, dict[str, AttackRun]]:
+    """Return the candidates that all cells met: with one budget, or on those that repeat with any number of queries.
 
-    The queries of an attack on membership are changed records, not transmissions of one image.
+    Args:
+        candidates: cell -> label -> run.
+        repeating: cells that send the same for an image each time.
+
     """
-    if threat == "inversion" and (cell.repeats or other.repeats):
-        return any(run.budget_of_any_queries == one.budget_of_any_queries for one in runs)
-    return any(run.budget == one.budget for one in runs)
+    exact = {cell: runs for cell, runs in candidates.items() if cell not in repeating}
+    budgets = _common({run.budget for run in runs.values()} for runs in exact.values())
+    kinds = _common({run.budget_of_any_queries for run in runs.values()} for runs in candidates.values())
+    if exact:
+        kinds &= {
+            run.budget_of_any_queries for runs in exact.values() for run in runs.values() if run.budget in budgets
+        }
+    return {
+        cell: {
+            label: run
+            for label, run in runs.items()
+            if run.budget_of_any_queries in kinds and (cell in repeating or run.budget in budgets)
+        }
+        for cell, runs in candidates.items()
+    }
+
+
+def _common(sets: Iterable[set[str]]) -> set[str]:
+    """Return what is in all of the sets; nothing where there are none."""
+    return set.intersection(*found) if (found := list(sets)) else set()
 
 
 def _best(runs: Mapping[str, AttackRun], threat: Threat) -> str:

@@ -100,7 +100,7 @@ def test_a_page_without_papers_speaks_of_no_verdicts(evaluation: Evaluation) -> 
 
 def test_mistakes_are_found_before_training() -> None:
     """A cell that does not exist, a cell named twice and an empty section are refused in one line."""
-    with pytest.raises(UserError, match=r"evaluate\.own\.rows\[0\]: cell .* does not exist"):
+    with pytest.raises(UserError, match=r"evaluate\.own\.rows\[0\]\.cell: found .*, allowed other"):
         check_section({"own": SECTION}, ["other"], {}, {}, "suite.yaml")
     twice = {**SECTION, "rows": [SECTION["rows"][0], SECTION["rows"][0]]}
     with pytest.raises(UserError, match="twice"):

@@ -57,7 +57,7 @@ def test_the_matrix_lists_what_is_missing() -> None:
     [
         ({"reads": "cem"}, "reads: found 'cem'"),
         ({"membership": []}, "membership: found none"),
-        ({"rows": [{"defence": "x", "cell": "c"}]}, "cell 'c' does not exist"),
+        ({"rows": [{"defence": "x", "cell": "c"}]}, "cell: found 'c', allowed"),
         ({"rows": [{"defence": "x", "cell": "b"}]}, "cell 'b' has no attack with methods"),
         ({"inversion": ["gan_train"]}, "attack 'gan_train' on a, allowed decoder_train"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from inversion_records import inverted
 from verdict_records import cell_records
 
+from privprune.checks import not_computed
 from privprune.errors import UserError
 from privprune.published import load
 from privprune.records import Record
@@ -23,6 +24,7 @@ from privprune.verdicts import (
     Evaluation,
     NumberVerdict,
     RowSettings,
+    checks_on,
     evaluate,
 )
 from privprune.verdicts.gains import mean_of_ratios, ratio_of_averages
@@ -320,6 +322,17 @@ def test_without_noise_the_bound_does_not_apply(older: bool) -> None:
     }
     assert shown["Bound on MSE with nothing sent, at most"].text == "0.00020"
     assert shown["MSE of the mean image"].text == "0.06000"
+
+
+@pytest.mark.parametrize("applies", [True, False])
+def test_a_bound_that_does_not_apply_has_not_failed(applies: bool) -> None:
+    """The checks of the bound are listed with a cell that has one, failed or not, and not with a cell without noise."""
+    training, attack = inverted("a", {"decoder_train": [0.02] * 3})
+    failed = not_computed("enough records", "at least", 4.0, "too few").as_record()
+    metrics = {name: values for name, values in attack.metrics.items() if applies or name != "mse_bound"}
+    attack = replace(attack, metrics=metrics, checks={**attack.checks, "bound": [failed]})
+    (cell,) = evaluate([training, attack], PAPER, settings({"bottleneck": "a"}), "test").cells
+    assert ("bound" in [one.subject for one in checks_on(cell)]) == applies
 
 
 @pytest.mark.parametrize(

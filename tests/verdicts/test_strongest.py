@@ -12,6 +12,8 @@ from verdict_records import cell_records
 from privprune.published import load
 from privprune.records import Record
 from privprune.verdicts import ClaimResult, CurveSettings, EvaluateSettings, RowSettings, evaluate
+from privprune.verdicts.attack_results import AttackRun
+from privprune.verdicts.strongest import strongest_attacks
 
 CEM = load("cem")
 PLACE = ("CIFAR-10", "VGG11")
@@ -156,6 +158,63 @@ def test_more_transmissions_of_the_same_are_no_further_budget(wire: str, chosen:
                  {"bottleneck": "other", "bottleneck+cem": "noisy"}.items())  # fmt: skip
     part = claim(evaluate(records, CEM, EvaluateSettings("cem", rows, (), ()), "test"), "more_error").parts[0]
     assert part.strongest[0].attack == chosen
+
+
+def run_of(error: float, known: int = 9, **settings: object) -> AttackRun:
+    """Return an attack of such an error on selection images, with its settings."""
+    return AttackRun({"attack": "lmmse", **settings}, known, control=False, selection={"mse": (error,)}, checks=())
+
+
+def chosen(*cells: tuple[bool, dict[str, AttackRun]]) -> dict[str, str] | None:
+    """Return the strongest attacks on cells, each of which repeats or not, and has runs; they are named a, b, c."""
+    settings = EvaluateSettings("cem", (RowSettings(*PLACE, "bottleneck", "x", None),), (), ())
+    (plain,) = evaluate(errors("x", 0.01, 0.01, rmle=0.01), CEM, settings, "test").cells
+    result = plain.inversions["rmle"]
+    made = [
+        replace(
+            plain,
+            cell=name,
+            repeats=repeats,
+            inversions={label: replace(result, run=one) for label, one in runs.items()},
+        )
+        for name, (repeats, runs) in zip("abc", cells, strict=False)
+    ]
+    return strongest_attacks(made, "inversion")
+
+
+DECODER = run_of(0.02, attack="decoder")
+
+
+def test_all_cells_met_the_attack_of_each() -> None:
+    """Of two noisy cells with other numbers of transmissions neither attack counts, whatever a plain one has."""
+    plain = (True, {"decoder": DECODER, "lmmse": run_of(0.01, queries=1)})
+    often = (False, {"decoder": DECODER, "lmmse_16": run_of(0.01, queries=16)})
+    once = (False, {"decoder": DECODER, "lmmse": run_of(0.01, queries=1)})
+    assert chosen(plain, often, once) == {"a": "decoder", "b": "decoder", "c": "decoder"}
+    assert chosen(plain, often) == {"a": "lmmse", "b": "lmmse_16"}
+    assert chosen(often, plain) == {"a": "lmmse_16", "b": "lmmse"}
+    assert chosen(plain, plain) == {"a": "lmmse", "b": "lmmse"}
+
+
+@pytest.mark.parametrize(
+    ("noisy", "alike"),
+    [
+        (run_of(0.01, queries=16), True),
+        (run_of(0.01, queries=16, ridge=2), False),
+        (run_of(0.01, known=8, queries=16), False),
+        (run_of(0.01, queries=16, decoder={"queries": 16}), False),
+    ],
+)
+def test_only_the_number_of_transmissions_may_differ(noisy: AttackRun, alike: bool) -> None:
+    """Another setting, or other known images, make it another attack."""
+    found = chosen((True, {"decoder": DECODER, "lmmse": run_of(0.01, queries=1)}), (False, {"d": DECODER, "l": noisy}))
+    assert found == ({"a": "lmmse", "b": "l"} if alike else {"a": "decoder", "b": "d"})
+
+
+def test_the_transmissions_of_a_start_are_no_further_budget() -> None:
+    """An attack that starts from a decoder's output has its number of queries twice."""
+    once, often = (run_of(0.01, queries=number, decoder={"queries": number, "width": 4}) for number in (1, 16))
+    assert chosen((True, {"rmle": once}), (False, {"rmle_16": often})) == {"a": "rmle", "b": "rmle_16"}
 
 
 def test_membership_queries_are_budget_of_whole_networks_too() -> None:

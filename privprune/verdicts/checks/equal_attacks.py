@@ -30,7 +30,7 @@ def chosen_recorded(runs: Sequence[tuple[MeasuredCell, str]]) -> Check:
     """Check that the settings of the strongest attacks, each (cell, label), are in the records.
 
     The strongest attacks of two cells may differ. They are chosen among attacks with one budget on all of the cells,
-    and without settings all budgets look alike.
+    but for queries to a network that sends the same each time, and without settings all budgets look alike.
     """
     without = [cell.cell for cell, attack in runs if not ((run := cell.run_of(attack)) and run.settings)]
     reason = f"strongest attacks whose record does not contain their settings{_of(without)}"
