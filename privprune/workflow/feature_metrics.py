@@ -52,7 +52,8 @@ def measure_features(
     Returns:
         `feature_values` and `feature_bytes` per image; `edge_parameters` and `cloud_parameters`; `mean_image_mse`, the
         mean squared error of the mean training image as a guess of test images; `mixture_information`, an upper bound
-        of what the sent features say of the noise-free ones (CEM, Theorem 2), in nats, infinite without noise;
+        of what the sent features say of the noise-free ones (CEM, Theorem 2), in nats, infinite without noise, and
+        larger for noise that is not Gaussian;
         `mixture_records_per_feature`, of which 4 are enough for it to be one;
         `edge_lipschitz`, and `lipschitz_1` to `lipschitz_N` of its blocks.
 
@@ -69,13 +70,15 @@ def measure_features(
     components = _COMPONENTS_PER_CLASS * context.dataset.classes
     features = attacker.features(records).flatten(1)
     bound = information_bound(features, target.deviation, components, mixture_draws)
+    wire = cell.manifest.cut.wire if cell.manifest.cut is not None else None
+    not_gaussian = values * wire.noise_negentropy if wire is not None else 0.0
     return {
         "feature_values": float(values),
         "feature_bytes": float(_FLOAT * values),
         "edge_parameters": float(count_parameters(target.halves.encoder)),
         "cloud_parameters": float(count_parameters(target.halves.cloud)),
         "mean_image_mse": mean_image_mse,
-        "mixture_information": bound.nats,
+        "mixture_information": bound.nats + not_gaussian,
         "mixture_records_per_feature": bound.records_per_feature,
         **_lipschitz(target, records, context, generator(seed, Purpose.LIPSCHITZ, number)),
     }

@@ -20,6 +20,7 @@ from privprune.datasets.dataset import Dataset
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES
 from privprune.models import CutSettings, build, build_decoder, cut_in_two
+from privprune.models.wire.laplace import LAPLACE_NEGENTROPY
 from privprune.randomness import Purpose, generator
 from privprune.settings import read
 from privprune.workflow import workers
@@ -224,6 +225,17 @@ def test_the_target_with_the_fewest_records_decides(records: tuple[float, ...], 
     assert (check.measured, check.passed) == (min(records), passed)
 
 
+def test_laplace_noise_lets_more_through_than_gaussian_noise(context: DataContext, tiny: Tiny) -> None:
+    """By the negentropy of one feature's noise, times the number of features, at the same deviation."""
+    wires = ({"name": "laplace", "scale": 0.1}, {"name": "gaussian", "deviation": math.sqrt(2) * 0.1})
+    more, less = (
+        inverted(context, untrained(context, tiny, {**CUT, "wire": wire}), inversions={"rmle": RMLE}).metrics
+        for wire in wires
+    )
+    difference = more["mixture_information"][0] - less["mixture_information"][0]
+    assert difference == pytest.approx(more["feature_values"][0] * LAPLACE_NEGENTROPY, rel=1e-4)
+
+
 def test_a_wire_without_noise_has_no_bound(context: DataContext, tiny: Tiny) -> None:
     """Infinite information and the bound it leaves stand in no record; a failed check says why."""
     silent = untrained(context, tiny, {**CUT, "wire": {"name": "plain"}})
@@ -352,7 +364,7 @@ def test_a_bottleneck_that_no_decoder_matches_is_reported() -> None:
 @pytest.mark.parametrize("wrong", [{"cut": 1.5}, {"cut": True}, {"inversions": {}}, {"inversions": {"original": RMLE}}])
 def test_an_entry_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     """A cut is a name or a number; the panel of originals keeps its name."""
-    with pytest.raises(UserError, match=r"^tiny: attack\.cut: (cut|inversions): found"):
+    with pytest.raises(UserError, match=r"^tiny: attack\.cut\.(cut|inversions): found"):
         entry(**wrong)
 
 

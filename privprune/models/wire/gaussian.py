@@ -36,6 +36,11 @@ class GaussianSettings:
         return self.deviation
 
     @property
+    def noise_negentropy(self) -> float:
+        """By how much the noise differs from Gaussian noise, in nats: it is Gaussian."""
+        return 0.0
+
+    @property
     def share(self) -> float:
         """The share of each feature that is sent on average over repeated queries."""
         return 1.0

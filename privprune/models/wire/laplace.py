@@ -13,6 +13,9 @@ from privprune.models.wire.method import WireMethod
 from privprune.models.wire.random_wire import AdditiveNoise
 from privprune.settings import Positive
 
+# Entropies of one feature's noise: 1/2 log(2 pi e s^2) of Gaussian, 1 + log(2 b) of Laplace noise, with s = sqrt(2) b.
+LAPLACE_NEGENTROPY = 0.5 * math.log(2 * math.pi * math.e) - 1 - 0.5 * math.log(2)
+
 
 @dataclass(frozen=True)
 class LaplaceSettings:
@@ -30,6 +33,11 @@ class LaplaceSettings:
     def noise_deviation(self) -> float:
         """Standard deviation of the noise that is added to each feature: sqrt(2) times the scale."""
         return math.sqrt(2) * self.scale
+
+    @property
+    def noise_negentropy(self) -> float:
+        """By how much the entropy of the noise lies below that of Gaussian noise of its deviation, in nats."""
+        return LAPLACE_NEGENTROPY
 
     @property
     def share(self) -> float:

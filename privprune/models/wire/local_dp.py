@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privprune.models.wire.gaussian import GaussianNoise
-from privprune.models.wire.laplace import LaplaceNoise
+from privprune.models.wire.laplace import LAPLACE_NEGENTROPY, LaplaceNoise
 from privprune.models.wire.method import WireMethod
 from privprune.models.wire.random_wire import AdditiveNoise
 from privprune.settings import Positive
@@ -41,6 +41,11 @@ class LocalDpSettings:
         if self.noise == "gaussian":
             return math.sqrt(2 * math.log(1.25 / DELTA)) / self.epsilon
         return math.sqrt(2) / self.epsilon
+
+    @property
+    def noise_negentropy(self) -> float:
+        """By how much the entropy of the noise lies below that of Gaussian noise of its deviation, in nats."""
+        return LAPLACE_NEGENTROPY if self.noise == "laplace" else 0.0
 
     @property
     def share(self) -> float:

@@ -30,6 +30,11 @@ class WireSettings(Protocol):
         ...
 
     @property
+    def noise_negentropy(self) -> float:
+        """By how much the entropy of a feature's noise lies below that of Gaussian noise of its deviation, in nats."""
+        ...
+
+    @property
     def share(self) -> float:
         """The share of each feature that is sent on average over repeated queries; 1 where nothing random drops it."""
         ...
@@ -46,6 +51,11 @@ class WithoutRandomness:
     @property
     def noise_deviation(self) -> float:
         """Standard deviation of the noise that is added to each feature: there is none."""
+        return 0.0
+
+    @property
+    def noise_negentropy(self) -> float:
+        """By how much the noise differs from Gaussian noise, in nats: there is none."""
         return 0.0
 
     @property
