@@ -104,10 +104,10 @@ def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Pa
     ("wrong", "message"),
     [
         ({"name": "svhn"}, "datasets.digits.name: found 'svhn', allowed cifar10, cifar100, digits, digits-r"),
-        ({"protocols": {"fair": POOLS}}, "datasets.digits: protocols: found fair, allowed paper, clean"),
+        ({"protocols": {"fair": POOLS}}, "datasets.digits.protocols: found fair, allowed paper, clean"),
         (
             {"protocols": {"paper": POOLS | {"members": 9}}},
-            "datasets.digits: protocols.paper.members: found 9, allowed null",
+            "datasets.digits.protocols.paper.members: found 9, allowed null",
         ),
         ({"accept": "anything"}, "datasets.digits.accept: found 'anything', allowed verified, as_found"),
         ({"limit": 0}, "datasets.digits.limit: found 0, allowed at least 1"),

@@ -91,7 +91,7 @@ def test_the_selection_is_kept_apart(context: DataContext, found: InversionResul
 @pytest.mark.parametrize(
     ("twice", "message"),
     [
-        (["decoder"], r"^tiny: attack.cut: twice: found decoder, allowed mean_image, lmmse"),
+        (["decoder"], r"^tiny: attack.cut.twice: found decoder, allowed mean_image, lmmse"),
         (["lmmse"], r"^tiny.twice: found lmmse, allowed attacks that have epochs or steps"),
     ],
 )
