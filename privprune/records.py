@@ -82,7 +82,7 @@ class Record:
             UserError: a number is not finite: what it measures has diverged; or the file cannot be written.
 
         """
-        path, content = record_path(root, self.suite, self.paper, self.stage, self.cell), _rounded(asdict(self))
+        path, content = record_path(root, self.suite, self.paper, self.stage, self.cell), rounded(asdict(self))
         place = next(_not_finite(content), None)
         if place is not None:
             raise UserError(
@@ -104,14 +104,14 @@ def _not_finite(content: Any, place: str = "record") -> Iterator[str]:
             yield from _not_finite(value, f"{place}[{number}]")
 
 
-def _rounded(content: Any) -> Any:
-    """Round all floats to six significant digits, which is more precise than any interval of a record."""
+def rounded(content: Any, digits: int = 6) -> Any:
+    """Round all floats to significant digits; six are more precise than any interval of a record."""
     if isinstance(content, float):
-        return float(f"{content:.6g}")
+        return float(f"{content:.{digits}g}")
     if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
+        return {key: rounded(value, digits) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_rounded(value) for value in content]
+        return [rounded(value, digits) for value in content]
     return content
 
 

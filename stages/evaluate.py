@@ -13,7 +13,7 @@ from typing import Any
 
 from privprune import published
 from privprune.files import write_json, write_text
-from privprune.records import Record, read_records
+from privprune.records import Record, read_records, rounded
 from privprune.settings import at, read
 from privprune.tables import Table, build, build_cross, build_own, verdicts_csv, write
 from privprune.verdicts import (
@@ -31,6 +31,8 @@ from privprune.verdicts import (
 )
 from privprune.yaml_file import load_yaml
 from stages.harness.records_stage import PARAMS, REPORTS, run
+
+_DIGITS = 12  # of the numbers that later stages read: a product with 100 has five more that say nothing
 
 
 def main(name: str) -> None:
@@ -74,7 +76,7 @@ def _records(suite: str, reads: str) -> list[Record]:
 def _write(name: str, evaluation: Evaluation | CrossEvaluation, tables: Sequence[Table], title: str) -> None:
     folder: Path = REPORTS / evaluation.suite
     write(tables, title, folder / "tables" / name)
-    write_json(folder / "evaluations" / f"{name}.json", evaluation.to_json())
+    write_json(folder / "evaluations" / f"{name}.json", rounded(evaluation.to_json(), _DIGITS))
     write_json(folder / "metrics" / f"{name}.json", evaluation.summary())
 
 

@@ -248,9 +248,8 @@ def _check_network(data: DatasetSettings, network: NetworkSettings, name: str, w
     if network.protocol not in data.protocols:
         raise UserError(f"{where}.protocol: found {network.protocol}, prepared for {name}: {', '.join(data.protocols)}")
     if len(network.seeds) > data.targets:
-        raise UserError(
-            f"{where}.seeds: found {len(network.seeds)}, allowed at most datasets.{name}.targets, {data.targets}"
-        )
+        found = len(network.seeds)
+        raise UserError(f"{where}.seeds: found {found}, allowed at most datasets.{name}.targets, {data.targets}")
     if network.shadows > data.shadows:
         raise UserError(
             f"{where}.shadows: found {network.shadows}, allowed at most datasets.{name}.shadows, {data.shadows}"

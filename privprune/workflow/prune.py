@@ -87,13 +87,12 @@ class PruneEntry:
     def __post_init__(self) -> None:
         """Check that the settings fit each other, and that pruning starts from a cell."""
         check_origin(self.origin, self.data, "models")
-        removing = removal_method(self.method) is not None
+        name, removing = self.method.name, removal_method(self.method) is not None
         if removing != (self.budget is None):
             found = "null" if self.budget is None else "one"
             removals = ", ".join(removal_methods())
-            raise ValueError(f"budget: found {found} with {self.method.name}, allowed null exactly for {removals}")
+            raise ValueError(f"budget: found {found} with {name}, allowed null exactly for {removals}")
         if removing and (self.search is not None or self.stack != 1):
-            name = self.method.name
             raise ValueError(f"search and stack: allowed null and 1 with {name}, whose networks differ in shape")
         if self.search is not None:
             build_attack(MEMBERSHIP_ATTACKS, self.search.inference, "search.inference")
