@@ -103,6 +103,7 @@ def check(file: Path) -> None:
 
     """
     from privprune.suite.check import check_suite  # noqa: PLC0415 (imports torch, which the other commands need not)
+    from privprune.suite.emulated import note_on_bfloat16  # noqa: PLC0415 (as above)
     from privprune.suite.evaluation import check_something_evaluated  # noqa: PLC0415 (as above)
 
     sys.path.insert(0, str(Path.cwd()))  # a suite's plugins may be in the working directory, as for `python -m`
@@ -110,6 +111,8 @@ def check(file: Path) -> None:
     suite = check_suite(content, str(file))
     check_something_evaluated(content, str(file))
     print(f"{file}: valid, {len(suite.cells)} cells and {len(suite.attacks)} attack entries")
+    if note := note_on_bfloat16(content):
+        print(note)
 
 
 def use(file: Path) -> None:

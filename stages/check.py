@@ -6,6 +6,7 @@ import torch
 
 from privprune.files import write_json
 from privprune.suite.check import NO_CELL, check_suite
+from privprune.suite.emulated import note_on_bfloat16
 from privprune.suite.evaluation import check_something_evaluated
 from privprune.yaml_file import load_yaml
 from stages.harness.code_lists import write_code_lists
@@ -19,6 +20,8 @@ def main() -> None:
     suite = load_yaml(PARAMS)
     checked = check_suite(suite, str(PARAMS))
     check_something_evaluated(suite, str(PARAMS))
+    if note := note_on_bfloat16(suite):
+        print(note)
     write_json(DATA / "checked.json", {"checked": True})
     write_json(DATA / "models" / NO_CELL, {})
     link_own_data(checked.datasets)
