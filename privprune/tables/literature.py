@@ -54,7 +54,11 @@ def _evidence(one: LiteratureComparison, paper: Paper) -> str:
     """Return a comparison in words: where, what, the number, what was needed, under which attack, on which cells."""
     result, comparison = one.result, one.result.comparison
     needed = f"needed {bound_in_signs(comparison)}"
-    details = [needed, *([attack_words(one.attack)] if one.attack else []), f"cells {', '.join(one.cells)}"]
+    details = [
+        needed,
+        *([attack_words(one.attack, result.strongest_on)] if one.attack else []),
+        f"cells {', '.join(one.cells)}",
+    ]
     counted = seeds(result.seeds)
     details.append(counted if result.seeds == 1 else f"{counted} seeds")
     where = measured_place(one.place)
