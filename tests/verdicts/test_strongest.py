@@ -162,6 +162,22 @@ def test_more_transmissions_of_the_same_are_no_further_budget(wire: str, chosen:
     assert part.strongest[0].attack == chosen
 
 
+@pytest.mark.parametrize(("wire", "chosen"), [("plain", "rmle vs decoder_train"), ("gaussian", "decoder_train")])
+def test_a_cell_sends_what_the_first_of_its_lineage_sends(wire: str, chosen: str) -> None:
+    """A cell hardened after pruning repeats as its first network does, whose cell no row or control names."""
+    noisy = sending(errors("noisy", 0.010, 0.008, decoder_train=0.010, rmle=0.008), "gaussian", rmle=16)
+    (start, *_) = sending(errors("start", 0.010, 0.012), wire)
+    (pruned, *_) = errors("pruned", 0.010, 0.012)
+    hardened = with_settings(errors("hardened", 0.010, 0.012, decoder_train=0.010, rmle=0.012), "rmle", {"queries": 1})
+    hardened = with_settings(hardened, "decoder_train", {"queries": 1})
+    after = [replace(pruned, origin="models/start"), replace(hardened[0], origin="models/pruned"), *hardened[1:]]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "hardened", "bottleneck+cem": "noisy"}.items())  # fmt: skip
+    found = evaluate([start, *after, *noisy], CEM, EvaluateSettings("cem", rows, (), ()), "test")
+    assert found.cell("hardened").repeats == (wire == "plain")
+    assert claim(found, "more_error").parts[0].strongest[0].attack == chosen
+
+
 def run_of(error: float, known: int = 9, **settings: object) -> AttackRun:
     """Return an attack of such an error on selection images, with its settings."""
     return AttackRun({"attack": "lmmse", **settings}, known, control=False, selection={"mse": (error,)}, checks=())
