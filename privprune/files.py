@@ -16,7 +16,10 @@ from safetensors import SafetensorError
 
 from privprune.errors import UserError
 
-_TEXT_OR_INNER_LIST = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\[\]{}"]*\]')
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_TEXT_OR_INNER_LIST = re.compile(rf'{_TEXT}|\[[^\[\]{{}}"]*\]')
+_LINE_END = re.compile(r"\n *")
+_TEXT_OR_INNER_OBJECT = re.compile(rf'{_TEXT}|\{{(?:{_TEXT}|[^{{}}"])*\}}')
 
 
 @contextlib.contextmanager
@@ -109,8 +112,13 @@ def write_bytes(target: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def write_json(target: Path, content: Any) -> None:
+def write_json(target: Path, content: Any, *, dense: bool = False) -> None:
     """Write JSON, the same bytes for the same content, with innermost lists on one line.
+
+    Args:
+        target: the file.
+        content: what JSON can express.
+        dense: whether innermost objects are on one line too, such as a number with its interval.
 
     Raises:
         UserError: the file cannot be written, or its disk is full.
@@ -118,12 +126,13 @@ def write_json(target: Path, content: Any) -> None:
 
     """
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(target, _TEXT_OR_INNER_LIST.sub(_on_one_line, text) + "\n")
+    text = _TEXT_OR_INNER_LIST.sub(_on_one_line, text)
+    write_text(target, (_TEXT_OR_INNER_OBJECT.sub(_on_one_line, text) if dense else text) + "\n")
 
 
 def _on_one_line(match: re.Match[str]) -> str:
     part = match.group()
-    return part if part.startswith('"') else " ".join(part.split())
+    return part if part.startswith('"') else _LINE_END.sub(" ", part)  # texts in JSON have no line ends
 
 
 def read_json(path: Path) -> Any:

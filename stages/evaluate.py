@@ -76,7 +76,7 @@ def _records(suite: str, reads: str) -> list[Record]:
 def _write(name: str, evaluation: Evaluation | CrossEvaluation, tables: Sequence[Table], title: str) -> None:
     folder: Path = REPORTS / evaluation.suite
     write(tables, title, folder / "tables" / name)
-    write_json(folder / "evaluations" / f"{name}.json", rounded(evaluation.to_json(), _DIGITS))
+    write_json(folder / "evaluations" / f"{name}.json", rounded(evaluation.to_json(), _DIGITS), dense=True)
     write_json(folder / "metrics" / f"{name}.json", evaluation.summary())
 
 

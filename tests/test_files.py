@@ -140,6 +140,15 @@ def test_the_same_content_is_the_same_json(tmp_path: Path) -> None:
     assert read_json(tmp_path / "a")["b"] == [1, 2, [3, 4]]
 
 
+def test_dense_json_has_an_innermost_object_on_a_line(tmp_path: Path) -> None:
+    """Dense JSON says the same, texts with brackets, braces, quotes and spaces included."""
+    content = {"a": {"values": [0.5, 2], "text": 'x  } "{" [1,  2]'}, "b": [{"c": {}, "d": "\n "}, 1]}
+    write_json(tmp_path / "a", content, dense=True)
+    assert read_json(tmp_path / "a") == content
+    assert len((tmp_path / "a").read_text().splitlines()) == 10
+    assert '\n "a": { "text": "x  } \\"{\\" [1,  2]", "values": [ 0.5, 2 ] },\n' in (tmp_path / "a").read_text()
+
+
 def test_a_missing_or_damaged_file_is_reported(tmp_path: Path) -> None:
     """The error names the file, and what to do."""
     with pytest.raises(UserError, match=r"x.json: the file is missing, run `dvc repro` to make it"):

@@ -124,24 +124,33 @@ class _Path:
     def __init__(self, unit: int) -> None:
         self._unit = unit
         self.text = ""
-        self._last = ""
+        self._last = self._number = ""
         self._at = self._start = (0, 0)
 
     def add(self, command: str, places: list[int]) -> None:
         """Write a command with its absolute coordinates."""
         steps = [place - self._at[axis % 2] for axis, place in enumerate(places)]
         letter = command.lower()
-        implied = letter == self._last in ("l", "q", "c") or (self._last, letter) == ("m", "l")
-        numbers = [_number(str(step / self._unit)) for step in steps]
-        self.text += ("" if implied else letter) + "".join(
-            f" {one}" if one[0] != "-" and (place or implied) else one for place, one in enumerate(numbers)
-        )
+        if letter == "l" and 0 in steps:  # across or up
+            letter, steps = ("v", steps[1:]) if steps[0] == 0 else ("h", steps[:1])
+        implied = letter == self._last in ("l", "h", "v", "q", "c") or (self._last, letter) == ("m", "l")
+        self.text += "" if implied else letter
+        for place, step in enumerate(steps):
+            self._write(_number(str(step / self._unit)), first=not implied and place == 0)
         self._at = (places[-2], places[-1]) if places else self._start
         self._start = self._at if letter == "m" else self._start
         self._last = letter
 
+    def _write(self, number: str, *, first: bool) -> None:
+        """Write a number, with a space before it where it would be read as part of the number before."""
+        apart = number[0] == "-" or (number[0] == "." and "." in self._number)
+        self.text += number if first or apart else f" {number}"
+        self._number = number
+
 
 def _number(text: str, decimals: int = 2) -> str:
-    """Return a number to some decimals, without zeros at its end."""
+    """Return a number to some decimals, without idle zeros: `.5` for `0.50`."""
     written = f"{float(text):.{decimals}f}".rstrip("0").rstrip(".")
+    if written.startswith(("0.", "-0.")):
+        return written.replace("0", "", 1)
     return "0" if written == "-0" else written

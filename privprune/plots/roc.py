@@ -18,6 +18,7 @@ _BAND_ALPHA = 0.1  # five bands or more may overlap here
 _MOST_BANDS = 8  # curves of a panel; bands of more are one grey, and most of the file
 _LEAST_RATE = 1e-5  # a logarithmic axis cannot show a rate of zero
 _GUESS = (0, (4, 2))
+_WIDTH = 1.1  # of a curve, in the panels as in the legend
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _panel(axes: Axes, panel: RocPanel, least: float) -> None:
         low = [max(value, least / 10) for value in band.low]
         axes.fill_between(band.x, low, band.high, color=look.colour, alpha=_BAND_ALPHA, linewidth=0)
     for look, band in panel.curves:
-        axes.plot(band.x, band.mean, color=look.colour, linestyle=look.dash, linewidth=1.1)
+        axes.plot(band.x, band.mean, color=look.colour, linestyle=look.dash, linewidth=_WIDTH)
     axes.set_title(two_lines(panel.title))
 
 
@@ -93,7 +94,10 @@ def _floor(panels: Sequence[RocPanel]) -> float:
 def _legend(figure: Figure, panels: Sequence[RocPanel]) -> None:
     """Name each cell once, below the panels."""
     looks = {look.label: look for panel in panels for look, _ in panel.curves}
-    handles = [Line2D([], [], color=look.colour, linestyle=look.dash, label=label) for label, look in looks.items()]
+    handles = [
+        Line2D([], [], color=look.colour, linestyle=look.dash, linewidth=_WIDTH, label=label)
+        for label, look in looks.items()
+    ]
     handles.append(Line2D([], [], color=MUTED, linestyle=_GUESS, linewidth=0.7, label="Blind guess"))
     columns = legend_columns([*looks, "Blind guess"])
     figure.legend(handles=handles, loc="outside lower left", ncols=columns)

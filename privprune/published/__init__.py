@@ -11,14 +11,7 @@ from pathlib import Path
 from privprune.errors import UserError
 from privprune.published.claim import Claim, Comparison
 from privprune.published.labels import METHODS, attack_label, method_label, words
-from privprune.published.literature import (
-    LITERATURE,
-    Literature,
-    LiteratureClaim,
-    Source,
-    load_literature,
-    read_literature,
-)
+from privprune.published.literature import Literature, LiteratureClaim, Source, load_literature, read_literature
 from privprune.published.metric import (
     DEPLOYED_VARIANTS,
     DERIVED,
@@ -30,6 +23,7 @@ from privprune.published.metric import (
 )
 from privprune.published.number import NOT_AVAILABLE, PublishedNumber, Tolerance
 from privprune.published.paper import OURS, Paper, PrintedRow, PrintedTable, QuotedGain
+from privprune.published.papers import LITERATURE, names
 from privprune.published.question import Clause, Question
 from privprune.settings import read
 from privprune.yaml_file import load_yaml
@@ -39,6 +33,7 @@ __all__ = [
     "DERIVED",
     "INVERSIONS",
     "INVERSION_MEASURES",
+    "LITERATURE",
     "METHODS",
     "METRICS",
     "NOT_AVAILABLE",
@@ -67,13 +62,6 @@ __all__ = [
     "read_paper",
     "words",
 ]
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the papers whose printed numbers are included."""
-    files = resources.files(__package__).iterdir()
-    found = [file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")]
-    return tuple(sorted(name for name in found if name != LITERATURE))
 
 
 @functools.cache

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from privprune.published.claim import Claim
+from privprune.published.papers import LITERATURE, names
 from privprune.settings import read
 from privprune.yaml_file import load_yaml
-
-LITERATURE = "literature"  # stem of the file, which lies beside those of the papers whose numbers are measured again
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class LiteratureClaim:
     beside: str
     quoted: bool
     claim: Claim
+
+    def __post_init__(self) -> None:
+        """Refuse a claim beside no paper, which would be tested nowhere and stand in no table."""
+        if self.beside not in names():
+            raise ValueError(f"beside: found {self.beside!r}, allowed {', '.join(names())}")
 
 
 @dataclass(frozen=True)

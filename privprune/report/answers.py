@@ -148,7 +148,9 @@ def _attackers(answer: Answer, deciding: Sequence[PartAnswer]) -> str:
     if answer.strongest_attack == "not run":
         missing = sum(one.strongest_attack == "not run" for one in deciding)
         return f"{papers}; in {missing} of {len(deciding)} comparisons none could be chosen as the strongest"
-    return f"{papers}; strongest of those that ran on all compared cells ({strong}): {answer.strongest_attack}"
+    differ = any(result.strongest_on for one in deciding for result in one.part.strongest)
+    named = f"{strong}; which one on which cell, with the claims" if differ else strong
+    return f"{papers}; strongest of those that ran on all compared cells ({named}): {answer.strongest_attack}"
 
 
 def _names(results: Iterable[ComparisonResult]) -> str:

@@ -25,6 +25,7 @@ from privprune.report.own import Own, own_part
 from privprune.report.own_answers import own_sentences
 from privprune.report.papers import paper_view
 from privprune.report.run_summary import summary_lines
+from privprune.report.table_views import left_columns
 from privprune.report.timings import Timings
 from privprune.report.view import PageView
 from privprune.tables.table import instead_of_its_data
@@ -118,7 +119,7 @@ def render(
         policy=_POLICY.format(base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()),
         script=Markup(_SCRIPT),  # noqa: S704 (ours, without anything from records)
     )
-    return _templates.get_template("page.html.jinja").render(page=page)
+    return _templates.get_template("page.html.jinja").render(page=page, left=left_columns(page))
 
 
 def write(

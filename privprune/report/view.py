@@ -23,7 +23,8 @@ class TableView:
         csv: its file, relative to the page; empty for none.
         folded: whether the reader has to unfold it.
         summary: what is inside, for a folded one.
-        classes: of CSS: `wide` and `widest` by its columns, `big` if it can be sorted and filtered where scripts run.
+        classes: of CSS: `wide` and `widest` by its columns, `big` if it can be sorted and filtered where scripts run,
+            `left-2` if the second column is aligned to the left, and so on.
         notes: the summary of its folded notes; empty where they are not folded.
 
     """

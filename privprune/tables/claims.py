@@ -128,8 +128,9 @@ def attacked_by(result: ComparisonResult) -> str:
     """Return which attack a comparison is under, in brackets; empty for one without, or that the metric names."""
     if not result.attack:
         return ""
-    names = attack_words(result.attack)
-    return f" (strongest attack: {names})" if result.strongest else f" ({names})"
+    names = attack_words(result.attack, result.strongest_on)
+    several = "s" if result.strongest_on else ""
+    return f" (strongest attack{several}: {names})" if result.strongest else f" ({names})"
 
 
 def utility_word(paper: Paper) -> str:

@@ -1,5 +1,7 @@
 """How the number and the bound of a comparison are written: with sign, unit and relation, the same everywhere."""
 
+from collections.abc import Sequence
+
 from privprune.published import METRICS, Comparison, attack_label
 from privprune.published.metric import Unit
 from privprune.tables.numbers_as_text import plain, signed, with_interval
@@ -44,12 +46,24 @@ def estimated_with_unit(result: ComparisonResult) -> str:
     return f"{number}{_unit_word(result.comparison)}{bracket}{interval}"
 
 
-def attack_words(attack: str) -> str:
-    """Return the labels of the attacks behind a comparison; two that differ are those on its first and second cell."""
+def attack_words(attack: str, strongest_on: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the labels of the attacks behind a comparison, and on which cell each was where they differ.
+
+    Two are those on the first and the second cell; of more, each attack stands with the cells that met it.
+    """
+    if len(strongest_on) > 2:
+        kinds = dict.fromkeys(kind for _, kind in strongest_on)
+        return "; ".join(f"{attack_label(kind)} on {_on(kind, strongest_on)}" for kind in kinds)
     if VERSUS in attack:
         first, second = (attack_label(one) for one in attack.split(VERSUS))
         return f"{first} on the first, {second} on the second"
     return ", ".join(attack_label(one) for one in attack.split(", "))
+
+
+def _on(attack: str, strongest_on: Sequence[tuple[str, str]]) -> str:
+    """Return the names of the cells that met an attack."""
+    *others, last = (cell for cell, one in strongest_on if one == attack)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def bound_in_signs(comparison: Comparison) -> str:

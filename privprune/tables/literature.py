@@ -1,8 +1,9 @@
 """What other papers say, and what was measured of it here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from privprune.published import METRICS, LiteratureClaim, Paper, Source, load_literature
+from privprune.errors import UserError
+from privprune.published import LITERATURE, METRICS, LiteratureClaim, Paper, Source, load_literature
 from privprune.tables.claims import compared
 from privprune.tables.comparison_words import attack_words, bound_in_signs, estimated
 from privprune.tables.numbers_as_text import seeds
@@ -12,8 +13,16 @@ from privprune.verdicts.literature import LiteratureComparison, LiteratureResult
 
 
 def literature_table(evaluated: Iterable[tuple[Paper, Evaluation]]) -> Table:
-    """Return one row per claim of another paper: who says what, what was tested of it, the verdict and its evidence."""
-    results = {one.claim: (paper, one) for paper, evaluation in evaluated for one in evaluation.literature}
+    """Return one row per claim of another paper: who says what, what was tested of it, the verdict and its evidence.
+
+    Raises:
+        UserError: an evaluation is about other claims than the file, as one made before a claim was renamed.
+
+    """
+    results: dict[str, tuple[Paper, LiteratureResult]] = {}
+    for paper, evaluation in evaluated:
+        _check_claims(paper, evaluation)
+        results |= {one.claim: (paper, one) for one in evaluation.literature}
     return Table(
         name="literature",
         title="What other papers say",
@@ -32,6 +41,22 @@ def literature_table(evaluated: Iterable[tuple[Paper, Evaluation]]) -> Table:
             "Not run: the cells that the claim lacks are named.",
         ),
     )
+
+
+def _check_claims(paper: Paper, evaluation: Evaluation) -> None:
+    """Refuse verdicts on claims that the file does not have, and claims without one: their rows would be missing."""
+    claims = [claim for source in load_literature().sources for claim in source.claims]
+    named = {one.claim.name for one in claims if one.beside == paper.paper}
+    judged = {one.claim for one in evaluation.literature}
+    if named != judged:
+        raise UserError(
+            f"evaluations/{paper.paper}.json: literature: found the claims {_listed(judged - named)} beyond those of "
+            f"{LITERATURE}.yaml, and lacks {_listed(named - judged)}; run `dvc repro` to evaluate again"
+        )
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _row(source: Source, one: LiteratureClaim, paper: Paper, result: LiteratureResult) -> tuple[TableCell, ...]:
@@ -54,7 +79,11 @@ def _evidence(one: LiteratureComparison, paper: Paper) -> str:
     """Return a comparison in words: where, what, the number, what was needed, under which attack, on which cells."""
     result, comparison = one.result, one.result.comparison
     needed = f"needed {bound_in_signs(comparison)}"
-    details = [needed, *([attack_words(one.attack)] if one.attack else []), f"cells {', '.join(one.cells)}"]
+    details = [
+        needed,
+        *([attack_words(one.attack, result.strongest_on)] if one.attack else []),
+        f"cells {', '.join(one.cells)}",
+    ]
     counted = seeds(result.seeds)
     details.append(counted if result.seeds == 1 else f"{counted} seeds")
     where = measured_place(one.place)

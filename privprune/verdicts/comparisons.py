@@ -30,7 +30,8 @@ class ComparisonResult:
 
     Attributes:
         comparison: what was compared.
-        attack: the attack, where attack accuracies are compared; else empty.
+        attack: the attack, where attack accuracies are compared; else empty. Under the strongest attacks those of all
+            cells, in their order, or the one that all have.
         published: the same quantity from the printed numbers; None where not printed.
         mean: mean over the paired seeds; None where no seed is common to all cells.
         low: lower end of its 95 % interval; None with fewer than two seeds.
@@ -44,6 +45,7 @@ class ComparisonResult:
         checks: all that the finding rests on, passed and failed.
         sharpness: whether the interval is narrow enough to show the printed effect; None where nothing is printed or
             the interval decides without it.
+        strongest_on: each cell with its strongest attack, in the order of `attack`; empty where all met the same.
 
     """
 
@@ -61,6 +63,7 @@ class ComparisonResult:
     strongest: bool = False
     checks: tuple[CheckOf, ...] = ()
     sharpness: Check | None = None
+    strongest_on: tuple[tuple[str, str], ...] = ()
 
 
 def quantity(comparison: Comparison, lookup: Lookup) -> SeedValues | None:

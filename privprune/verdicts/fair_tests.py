@@ -68,7 +68,9 @@ def tested_under_strongest(
     checks = [*_basis(comparison, sides, behind), *_epochs(comparison, sides, unequal_epochs)]
     if len(sides) > 1:
         checks.append(CheckOf("", COMPARISON, chosen_recorded(runs)))
-    return replace(_judged(result, checks), attack=_named([label for _, label in runs]), strongest=True)
+    labels = [label for _, label in runs]
+    met = tuple((cell.cell, label) for cell, label in runs) if len(set(labels)) > 1 else ()
+    return replace(_judged(result, checks), attack=_named(labels), strongest=True, strongest_on=met)
 
 
 def _named(labels: Sequence[str]) -> str:

@@ -21,11 +21,13 @@ def points(data: str) -> list[tuple[float, float]]:
     """Follow relative path data as SVG's grammar says, and return every absolute place on the way."""
     found: list[tuple[float, float]] = []
     here = start = (0.0, 0.0)
-    for command, text in re.findall(r"([mlqcz])([^mlqcz]*)", data):
-        numbers = [float(one) for one in re.findall(r"-?[\d.]+", text)]
+    for command, text in re.findall(r"([mlhvqcz])([^mlhvqcz]*)", data):
+        numbers = [float(one) for one in re.findall(r"-?(?:\d+(?:\.\d+)?|\.\d+)", text)]
         if command == "z":
             here = start
-        size = {"m": 2, "l": 2, "q": 4, "c": 6, "z": 2}[command]
+        if command in "hv":  # a step across or up
+            numbers = [one for step in numbers for one in ((step, 0.0) if command == "h" else (0.0, step))]
+        size = {"m": 2, "l": 2, "h": 2, "v": 2, "q": 4, "c": 6, "z": 2}[command]
         for first in range(0, len(numbers), size):
             steps = numbers[first : first + size]
             found += [(here[0] + x, here[1] + y) for x, y in zip(steps[::2], steps[1::2], strict=True)]
@@ -41,6 +43,7 @@ def points(data: str) -> list[tuple[float, float]]:
         "M 1 2 \nL 3.004 4.006 \nL -5 6.126 \nz\nM 7 8 \nL 9 10 ",
         "M 0 1.5 \nC 0.397805 1.5 0.77937 1.341951 1.06066 1.06066 \nC 1 2 3 4 5 6 \nz\n",
         "M 10 10 \nQ 20 20 30 10 \nQ 40 0 50 10 \nL 0.001 -0.001 \nz\nM 1 1 \nL 2 2 \n",
+        "M 0.5 0.5 \nL 0.9 0.7 \nL 0.9 9 \nL 0.9 12.3 \nL -4 12.3 \nL -4.4 11.9 \nL -3.5 11.4 \nL -3.5 11.4 \nz\n",
         "M 0 0 \n" + "".join(f"L {0.004 * step} {-0.006 * step} \n" for step in range(1, 200)),
     ],
 )

@@ -51,12 +51,14 @@ def changed(tmp_path: Path, change: dict[str, Any]) -> Path:
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
-    """An unknown key, a wrong threat and a name that two claims have are refused, with their place."""
+    """An unknown key, threat or paper, and a name that two claims have, are refused with their place."""
     with pytest.raises(UserError, match=r"literature\.yaml\.sources\[0\]\.year: unknown key"):
         read_literature(changed(tmp_path, {"year": 2022}))
     claims = yaml.safe_load(FILE.read_text(encoding="utf-8"))["sources"][0]["claims"]
     with pytest.raises(UserError, match=r"threat: found 'both', allowed membership, inversion"):
         read_literature(changed(tmp_path, {"claims": [{**claims[0], "threat": "both"}]}))
+    with pytest.raises(UserError, match=r"claims\[0\]: beside: found 'mia-pruning', allowed cem, "):
+        read_literature(changed(tmp_path, {"claims": [{**claims[0], "beside": "mia-pruning"}]}))
     with pytest.raises(UserError, match="found two claims named pruning_raises_risk, allowed one"):
         read_literature(changed(tmp_path, {"claims": [claims[0], claims[0]]}))
 

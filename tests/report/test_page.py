@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from privprune.published import METHODS, attack_label, load, method_label, names
 from privprune.report.headings import headings
 from privprune.report.links import linked
 from privprune.report.table_views import notes_summary, table_view
-from privprune.tables import Column, Table
-from privprune.tables.table import labels, numbers, row
+from privprune.tables import Column, Table, TableCell
+from privprune.tables.table import labels, numbers, row, verdict
 
 __all__ = ["page", "written"]  # fixtures
 CSS = (resources.files("privprune.report") / "templates" / "page.css").read_text(encoding="utf-8")
@@ -91,6 +92,48 @@ def test_tables_without_seeds_are_not_measured() -> None:
 
     assert table_view(Table("t", "T", "", columns, (absent,), ()), "p", "", ()).folded
     assert not table_view(Table("t", "T", "", columns, (absent, there), ()), "p", "", ()).folded
+
+
+def test_a_row_that_was_not_run_says_so_once() -> None:
+    """Its printed numbers stay, and one verdict stands for all; where one number was measured, each has its verdict."""
+    columns = (*labels("Method"), *numbers("Published", "Measured"), *labels("Verdict"))
+    columns += (*numbers("Published", "Measured"), *labels("Verdict"), *numbers("Seeds"))
+    absent = (TableCell("\N{EN DASH}", "not-run"), verdict("not run"))
+    there = (TableCell("2.1", "reproduced"), verdict("reproduced"))
+    given = row("a", "1.0", *absent, "2.0", *absent, "\N{EN DASH}"), row("b", "1.0", *absent, "2.0", *there, "3")
+    shown = [
+        [cell.text for cell in one]
+        for one in table_view(Table("t", "T", "", columns, given, ()), "p", "", ()).table.rows
+    ]
+
+    assert shown[0] == ["a", "1.0", "", "not run", "2.0", "", "", "\N{EN DASH}"]
+    assert shown[1] == ["b", "1.0", "\N{EN DASH}", "not run", "2.0", "2.1", "reproduced", "3"]
+
+
+def test_rows_that_begin_alike_are_one_body(page: Page) -> None:
+    """A body of a table has rows of one beginning only, and the next body begins otherwise."""
+    bodies: list[list[str]] = []
+    for before, element in pairwise(page.elements):
+        if element.tag == "caption":
+            bodies = []
+        if element.tag == "tbody":
+            bodies.append([])
+        if element.tag == "th" and before.tag == "tr" and "tbody" in element.ancestors:
+            bodies[-1].append(element.text.strip())
+            assert len(set(bodies[-1])) == 1
+            assert len(bodies) == 1 or bodies[-2][0] != bodies[-1][0]
+    assert bodies
+
+
+def test_columns_of_names_are_aligned_to_the_left(written: str) -> None:
+    """A table's class names them, but for the first, which heads its rows; the page has a rule for each such class."""
+    columns = (*labels("Cell", "Method"), *numbers("Seeds"), *labels("Verdict"))
+    rules = dict(re.findall(r"\.(left-\d+) (td:nth-child\(\d+\))", written))
+
+    assert table_view(Table("t", "T", "", columns, (), ()), "p", "", ()).classes == "left-2 left-4"
+    named = {name for classes in re.findall(r"<table class=\"([^\"]*)\"", written) for name in classes.split()}
+    assert {name: f"td:nth-child({name[5:]})" for name in named if name.startswith("left-")} == rules
+    assert len(rules) > 2
 
 
 def test_notes_are_folded_by_subject() -> None:

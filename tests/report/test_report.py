@@ -27,6 +27,7 @@ ENDED_BY = {  # what a tag ends that was left open
     "td": ("td", "th"),
     "th": ("td", "th"),
     "tr": ("td", "th", "tr"),
+    "tbody": ("td", "th", "tr", "tbody"),
     "li": ("li",),
 }
 HOSTILE = "<script>alert('1')</script>\"&amp;{{ 7*7 }}"
@@ -63,8 +64,8 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """Close what was opened last."""
-        if tag in ("tbody", "table"):
-            self._end(ENDED_BY["tr"])
+        if tag == "table":
+            self._end(ENDED_BY["tbody"])
         if tag in ("ul", "ol"):
             self._end(ENDED_BY["li"])
         assert self.open.pop().tag == tag

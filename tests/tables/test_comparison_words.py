@@ -30,6 +30,8 @@ def test_bounds_have_their_sign_and_unit(
 
 
 def test_two_attacks_are_told_apart() -> None:
-    """Where the strongest attacks of two cells differ, each stands with its cell; of a curve they are listed."""
+    """Of two cells each strongest attack stands with its cell; along a curve, with all of its cells."""
     assert attack_words("gap vs nasr") == "Gap on the first, Nasr on the second"
-    assert attack_words("gap, nasr, gap") == "Gap, Nasr, Gap"
+    assert attack_words("gap vs nasr", (("a", "gap"), ("b", "nasr"))) == "Gap on the first, Nasr on the second"
+    along = (("a", "gap"), ("b", "nasr"), ("c", "gap"), ("d", "gap"))
+    assert attack_words("gap, nasr, gap, gap", along) == "Gap on a, c and d; Nasr on b"

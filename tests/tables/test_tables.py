@@ -215,6 +215,21 @@ def test_controls_name_the_papers_attack_and_failed_checks() -> None:
     assert [checks for _, checks in shown] == ["1 of 3 failed", "all 3 passed"]
 
 
+def test_controls_count_the_checks_of_the_strongest_attack() -> None:
+    """Checks of a row are those of its cell, of the paper's attack and of the strongest, each once; of no other."""
+    scores = {"nasr": [0.60, 0.61, 0.62], "gap": [0.70, 0.72, 0.74], "loss": [0.55, 0.56, 0.57]}
+    base = cell_records("base", attacks=scores, failed={"gap": "looks at the model"})
+    dense = cell_records("dense", attacks=scores, failed={"loss": "looks at the model"})
+    records = selected(base, {"nasr": 0.6, "gap": 0.7, "loss": 0.5}, "balanced_accuracy")
+    records += selected(dense, {"nasr": 0.6, "gap": 0.5, "loss": 0.5}, "balanced_accuracy")
+    one = table(evaluated(records, baseline="base", dense_same_epochs="dense"), "controls")
+    columns = [title.title for title in one.columns]
+    shown = [[cells[columns.index(name)].text for name in ("Strongest attack (%)", "Checks")] for cells in one.rows]
+
+    assert [accuracy.rpartition(", ")[2] for accuracy, _ in shown] == ["Gap", "Nasr"]
+    assert [checks for _, checks in shown] == ["1 of 4 failed", "all 3 passed"]
+
+
 def test_an_attack_that_other_cells_were_spared_is_not_the_strongest() -> None:
     """A row whose attack ran on its cell alone, such as one on two networks, has no strongest attack beside it."""
     scores = [0.60, 0.61, 0.62]

@@ -181,6 +181,18 @@ def test_an_open_sign_may_still_exclude_the_print(pruned: list[float], finding: 
     assert ("seeds" in result.reason) == (finding == "inconclusive")
 
 
+@pytest.mark.parametrize(
+    ("pruned", "word"),
+    [([0.50, 0.70, 0.56], "for"), ([0.54, 0.74, 0.60], "against")],  # points on average: -2.3 and 1.7
+)
+def test_more_seeds_would_decide_for_the_side_of_the_mean(pruned: list[float], word: str) -> None:
+    """An open comparison would be decided for its claim where the mean satisfies the bound, else against it."""
+    (result,) = lower(pair(attacks={"nasr": pruned})).parts[0].comparisons
+    assert result.mean is not None
+    assert result.comparison.satisfied_by(result.mean) == (word == "for")
+    assert f"seeds would decide it {word} the claim" in result.reason
+
+
 def test_a_wide_interval_on_one_side_still_decides() -> None:
     """The half-width may be larger than the printed effect where the whole interval lies beyond the bound."""
     records = pair({"attacks": {"nasr": [0.9] * 3}}, attacks={"nasr": [0.05, 0.25, 0.45]})

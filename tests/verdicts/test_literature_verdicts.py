@@ -103,6 +103,40 @@ def test_accuracy_and_attack_are_ranked_along_the_curve() -> None:
     assert first.cells == ("p4", "p8", "p32")
 
 
+def in_two_places(*attacks: str) -> Evaluation:
+    """Evaluate a defence with more leakage than DP-SGD at its accuracy on MNIST, and with less on CIFAR-10."""
+    places = {"mnist": (PLACE, 0.56), "cifar10": (("CIFAR-10", "CNN"), 0.50)}
+    printed = {"mnist": PRINTED, "cifar10": {"data": "cifar10", "model": "lenet5", "protocol": "clean"}}
+    rows, controls, along, records = [], [], [], list[Record]()
+    for (name, (place, leakage)), attack in zip(places.items(), attacks, strict=True):
+        for cell, accuracy, test in (("relax", leakage, 0.97), ("dp-6", 0.52, 0.96), ("dp-50", 0.56, 0.98)):
+            values = {attack: [accuracy - 0.001, accuracy, accuracy + 0.001]}
+            tests = [test - 0.0001, test, test + 0.0001]
+            records += cell_records(f"{name}-{cell}", test=tests, attacks=values, **printed[name])  # type: ignore[arg-type]
+        rows.append(RowSettings(*place, "dp", f"{name}-dp-6", attack))
+        controls.append(ControlSettings(*place, "relaxloss", f"{name}-relax", attack))
+        along.append(CurveSettings(*place, "dp", (f"{name}-dp-6", f"{name}-dp-50")))
+    settings = EvaluateSettings("mia_pruning", tuple(rows), tuple(controls), tuple(along))
+    return evaluate(records, PAPER, settings, "test")
+
+
+def test_each_place_has_its_own_cells_attack_and_finding() -> None:
+    """A claim that is right on one data set and wrong on another is contradicted, and the evidence of both stands."""
+    found = in_two_places("nasr", "gap")
+    one = {each.claim: each for each in found.literature}["no_defence_beats_tuned_dp"]
+    shown = [(each.place.dataset, each.attack, each.cells, each.result.finding) for each in one.comparisons]
+    assert shown == [
+        ("MNIST", "nasr", ("mnist-relax", "mnist-dp-6", "mnist-dp-50"), "supported"),
+        ("CIFAR-10", "gap", ("cifar10-relax", "cifar10-dp-6", "cifar10-dp-50"), "contradicted"),
+    ]
+    assert one.finding == "contradicted"
+    table = literature_table([(PAPER, found)])
+    (evidence,) = [row[5].text for row in table.rows if "(needed > −0.50; Gap; cells" in row[5].text]  # noqa: RUF001
+    first, second = evidence.split(": supported; ")
+    assert "Nasr; cells mnist-relax, mnist-dp-6, mnist-dp-50; 3 seeds" in first
+    assert "Gap; cells cifar10-relax, cifar10-dp-6, cifar10-dp-50; 3 seeds" in second
+
+
 def test_claims_beside_other_papers_are_left_out() -> None:
     """Only claims about the evaluated paper are judged, all of them, in the order of the sources."""
     beside = [one for source in load_literature().sources for one in source.claims if one.beside == "mia_pruning"]

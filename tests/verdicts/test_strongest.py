@@ -1,5 +1,6 @@
 """Claims under the strongest attack of each cell: chosen on selection records, alike on all cells, never a control."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from verdict_records import cell_records
 
 from privprune.published import load
 from privprune.records import Record
-from privprune.verdicts import ClaimResult, CurveSettings, EvaluateSettings, RowSettings, evaluate
+from privprune.tables.claims import comparisons_table
+from privprune.verdicts import ClaimResult, CurveSettings, EvaluateSettings, Evaluation, RowSettings, evaluate
 from privprune.verdicts.attack_results import AttackRun
 from privprune.verdicts.strongest import strongest_attacks
 
@@ -160,6 +162,22 @@ def test_more_transmissions_of_the_same_are_no_further_budget(wire: str, chosen:
     assert part.strongest[0].attack == chosen
 
 
+@pytest.mark.parametrize(("wire", "chosen"), [("plain", "rmle vs decoder_train"), ("gaussian", "decoder_train")])
+def test_a_cell_sends_what_the_first_of_its_lineage_sends(wire: str, chosen: str) -> None:
+    """A cell hardened after pruning repeats as its first network does, whose cell no row or control names."""
+    noisy = sending(errors("noisy", 0.010, 0.008, decoder_train=0.010, rmle=0.008), "gaussian", rmle=16)
+    (start, *_) = sending(errors("start", 0.010, 0.012), wire)
+    (pruned, *_) = errors("pruned", 0.010, 0.012)
+    hardened = with_settings(errors("hardened", 0.010, 0.012, decoder_train=0.010, rmle=0.012), "rmle", {"queries": 1})
+    hardened = with_settings(hardened, "decoder_train", {"queries": 1})
+    after = [replace(pruned, origin="models/start"), replace(hardened[0], origin="models/pruned"), *hardened[1:]]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "hardened", "bottleneck+cem": "noisy"}.items())  # fmt: skip
+    found = evaluate([start, *after, *noisy], CEM, EvaluateSettings("cem", rows, (), ()), "test")
+    assert found.cell("hardened").repeats == (wire == "plain")
+    assert claim(found, "more_error").parts[0].strongest[0].attack == chosen
+
+
 def run_of(error: float, known: int = 9, **settings: object) -> AttackRun:
     """Return an attack of such an error on selection images, with its settings."""
     return AttackRun({"attack": "lmmse", **settings}, known, control=False, selection={"mse": (error,)}, checks=())
@@ -240,3 +258,21 @@ def test_matched_accuracy_uses_the_strongest_attack_on_the_whole_curve() -> None
     part = claim(evaluate(records, CEM, settings, "test"), "more_error_at_matched_accuracy").parts[0]
     assert part.comparisons[0].mean == pytest.approx(0.001)
     assert part.strongest[0].mean == pytest.approx(-0.0005)
+
+
+def test_along_a_curve_each_strongest_attack_stands_with_its_cells() -> None:
+    """A reader sees which attack each cell met, in the evaluation and in the table, also once read from its file."""
+    records = [
+        *errors("weak", 0.010, 0.012, 0.90, decoder_train=0.010, rmle=0.012),
+        *errors("strong", 0.020, 0.010, 0.88, decoder_train=0.020, rmle=0.010),
+        *errors("cem", 0.016, 0.017, 0.89, decoder_train=0.016, rmle=0.017),
+    ]
+    rows = tuple(RowSettings(*PLACE, name, cell_, None) for name, cell_ in
+                 {"bottleneck": "weak", "bottleneck+cem": "cem"}.items())  # fmt: skip
+    settings = EvaluateSettings("cem", rows, (), (CurveSettings(*PLACE, "bottleneck", ("weak", "strong")),))
+    found = evaluate(records, CEM, settings, "test")
+    (result,) = claim(found, "more_error_at_matched_accuracy").parts[0].strongest
+    assert result.strongest_on == (("cem", "decoder_train"), ("weak", "decoder_train"), ("strong", "rmle"))
+    read = Evaluation.from_json(json.loads(json.dumps(found.to_json(), sort_keys=True)), "evaluations/cem.json")
+    texts = [cell_.text for row in comparisons_table(read, CEM).rows for cell_ in row]
+    assert any("(strongest attacks: Decoder (train) on cem and weak; rMLE on strong)" in text for text in texts)

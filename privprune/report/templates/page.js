@@ -36,25 +36,34 @@
     return first.flatMap((cell) => (cell.colSpan > 1 ? second.splice(0, cell.colSpan) : [cell]));
   };
 
+  // Rows that begin alike are one body; sorted rows stand each by itself.
+  const rowsOf = (table) => [...table.tBodies].flatMap((body) => [...body.rows]);
+
   const sort = (table, column, head) => {
     const up = head.getAttribute("aria-sort") !== "ascending";
-    const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => [value(row.cells[column]), row]);
+    const rows = rowsOf(table).map((row) => [value(row.cells[column]), row]);
     rows.sort(([one], [other]) => (up || one.absent || other.absent ? 1 : -1) * before(one, other));
     all("[aria-sort]", table).forEach((one) => one.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    rows.forEach(([, row]) => { row.classList.remove("again"); body.append(row); });
+    const bodies = rows.map(([, row]) => {
+      const body = document.createElement("tbody");
+      body.append(row);
+      return body;
+    });
+    [...table.tBodies].forEach((body) => body.remove());
+    table.append(...bodies);
   };
 
   const filtered = (table, words, said) => {
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
     let left = 0;
-    for (const row of table.tBodies[0].rows) {
+    const rows = rowsOf(table);
+    for (const row of rows) {
       const text = row.textContent.toLowerCase();
       row.hidden = !wanted.every((word) => text.includes(word));
       left += !row.hidden;
     }
-    said.textContent = wanted.length ? `${left} of ${table.tBodies[0].rows.length} rows` : "";
+    said.textContent = wanted.length ? `${left} of ${rows.length} rows` : "";
   };
 
   all("table.big").forEach((table) => {
