@@ -65,25 +65,6 @@ class QueryRanks:
         )
 
 
-def evaluate_ranking(
-    query_embeddings: Tensor,
-    query_ids: Tensor,
-    query_cameras: Tensor,
-    gallery_embeddings: Tensor,
-    gallery_ids: Tensor,
-    gallery_cameras: Tensor,
-    metric: Metric = "cosine",
-) -> RetrievalMetrics:
-    """Rank a gallery for every query and average; the arguments are those of `rank_queries`.
-
-    Raises:
-        ValueError: no query has a gallery picture of its identity by another camera.
-
-    """
-    queries, gallery = (query_embeddings, query_ids, query_cameras), (gallery_embeddings, gallery_ids, gallery_cameras)
-    return rank_queries(*queries, *gallery, metric).summary()
-
-
 @torch.no_grad()
 def rank_queries(
     query_embeddings: Tensor,
