@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.result import Result
-from privprune.metrics.reidentification import evaluate_ranking
+from privprune.metrics.reidentification import rank_queries
 
 NAME = "reidentification"
 SECONDS, MEMORY = 20.0, 4096.0
@@ -55,7 +55,7 @@ def ranked(size: Size) -> tuple[float, float, float]:
 
     queries, gallery = pictures(size.queries), pictures(size.gallery)
     began = time.perf_counter()
-    ranking = evaluate_ranking(*queries, *gallery)
+    ranking = rank_queries(*queries, *gallery).summary()
     seconds = time.perf_counter() - began
     unit = 1024 if sys.platform != "darwin" else 1024**2
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, ranking.mean_average_precision

@@ -10,7 +10,7 @@ import torch
 from benchmarks.measuring import by_turns, on_one_thread, top_operators
 from benchmarks.result import Result
 from privprune.attacks.membership import Evidence, Outputs
-from privprune.attacks.membership.plateau import PlateauSettings
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings
 from privprune.attacks.membership.samia import SamiaAttack, SamiaSettings, noisy_views
 from privprune.metrics.membership import Scores, point
 
@@ -18,7 +18,7 @@ NAME = "samia"
 AIM = 30.0
 CLASSES = 10
 LEAK = 1.0  # by which the logit of the true class is higher for members; the attack's area under the curve is about .68
-TRAINING = PlateauSettings(steps=2000, interval=50, patience=4, validation=0.2, batch=128, learning_rate=0.001)
+TRAINING = AttackTrainingSettings(steps=2000, interval=50, patience=4, validation=0.2, batch=128, learning_rate=0.001)
 SETTINGS = SamiaSettings("posteriors", 0.001, 10, width=64, layers=3, dropout=0.2, training=TRAINING)
 
 

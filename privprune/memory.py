@@ -1,14 +1,23 @@
-"""How this process takes memory from the system and gives it back; no torch."""
+"""How much memory this process takes at once, and how it takes it from the system and gives it back; no torch."""
 
 from __future__ import annotations
 
 import ctypes
+import math
+from collections.abc import Sequence
+
+PIXELS_AT_ONCE = 6_200_000  # values of the images in one batch: 2000 images of CIFAR, or 41 of ImageNet
 
 # Parameters of mallopt, from malloc.h, and what they are set to, in bytes; each must fit an int.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _KEPT = 2**31 - 1
 _FETCHED_AT_ONCE = 2**26
 _MAPPED_ALONE = 2**30
+
+
+def images_at_once(shape: Sequence[int]) -> int:
+    """Return how many images of a shape (C, H, W) are handled in one batch; it affects speed and memory only."""
+    return max(1, PIXELS_AT_ONCE // math.prod(shape))
 
 
 def keep_freed_memory() -> bool:

@@ -72,10 +72,22 @@ def audit_split(
         UserError: one line about what is missing or odd.
 
     """
-    settings = settings or SplitSettings()
     if not isinstance(edge, nn.Module):
         raise UserError(f"edge: found {shown(type(edge).__name__)}, allowed a torch.nn.Module")
     check_seed(seed)
+    result = _split_result(edge, images, prepare, settings or SplitSettings(), seed, name)
+    return finish(SplitReport(result), mlflow)
+
+
+def _split_result(
+    edge: nn.Module,
+    images: Tensor | Dataset[Any],
+    prepare: Prepare | None,
+    settings: SplitSettings,
+    seed: int,
+    name: str,
+) -> SplitResult:
+    """Plan and run the attacks; arguments and errors are those of `audit_split`."""
     planned = {label: _planned(label, written, settings) for label, written in settings.attacks.items()}
     planned = {MEAN_IMAGE: _planned(MEAN_IMAGE, {"attack": MEAN_IMAGE}, settings), **planned}
     pixels = read_images(images)
@@ -89,7 +101,7 @@ def audit_split(
         attacks, not_run = _attacked(planned, threat, divided, settings, seed)
         feature_shape = tuple(threat.features(threat.scored[:1]).shape[1:])
     candidates = [one for one in attacks if not one.control]
-    result = SplitResult(
+    return SplitResult(
         name=name,
         seed=seed,
         settings=settings,
@@ -103,7 +115,6 @@ def audit_split(
         not_run=not_run,
         strongest=min(candidates, key=lambda one: one.selection).label if candidates else None,
     )
-    return finish(SplitReport(result), mlflow)
 
 
 def _planned(label: str, written: Mapping[str, object], settings: SplitSettings) -> _Planned:

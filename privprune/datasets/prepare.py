@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privprune.datasets.catalogue import DATASETS, DatasetInfo
+from privprune.datasets.catalogue import DatasetInfo
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.entry import Counts, DatasetSettings
 from privprune.datasets.folder_images import FolderImages
@@ -62,28 +62,24 @@ def fetch(settings: DatasetSettings, folder: Path, environment: Mapping[str, str
 def _read(settings: DatasetSettings, source: Source, place: str) -> Dataset:
     """Read all records; a message about the user's own data begins with its place in the suite."""
     if not isinstance(settings, OwnSettings):
-        return _records(settings.info, source)
+        return read_dataset(settings.info, source)
     try:
-        return _records(settings.info, source)
+        return read_dataset(settings.info, source)
     except UserError as problem:
         raise UserError(f"{place}{problem}") from None
 
 
-def read_dataset(name: str, source: Source) -> Dataset:
+def read_dataset(info: DatasetInfo, source: Source) -> Dataset:
     """Read all records of a dataset from its original files.
 
     Args:
-        name: of the dataset, in the catalogue.
+        info: about the dataset.
         source: where files are looked for, and which are accepted.
 
     Raises:
         UserError: files are missing and cannot be downloaded, or are damaged.
 
     """
-    return _records(DATASETS[name], source)
-
-
-def _records(info: DatasetInfo, source: Source) -> Dataset:
     try:
         raw = info.read(source)
     except OSError as failure:

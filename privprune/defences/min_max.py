@@ -21,7 +21,7 @@ from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
 from privprune.defences.gradient_share import share_check, share_per_network
 from privprune.defences.method import DefenceMethod, DefendedCell, check_weight
-from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
+from privprune.models.nasr import GUESSING, Initialisation, NasrNetwork, NasrVariant
 from privprune.settings import Count, NonNegative, Positive, Repeats
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble, side_of
@@ -30,8 +30,7 @@ from privprune.training.optimisers import Adam
 from privprune.training.trained import Trained
 
 Records = tuple[Tensor, Tensor]  # logits [networks, n, classes] and labels [networks, n]
-GUESSING = -math.log(4)  # the gain of an inference network that answers 1/2 to everything
-MARGIN = 0.05  # by which its gain must exceed that; 4 % of the way to 0, the gain of an inference without a mistake
+MARGIN = 0.05  # of the gain above GUESSING; 4 % of the way to 0, the gain of an inference without a mistake
 _STEPS_BETWEEN_LOOKS = 50  # each look at the gain waits for the device
 _LOOKED_AT = 20_000  # members, and references, that it learns from before the game; evenly spaced among all
 _AT_ONCE = 2000  # records of each network in one forward pass

@@ -17,15 +17,12 @@ from torch import Tensor
 
 from privprune.checks import Check, check
 from privprune.defences.defence import Defence, DefenceContext
+from privprune.defences.gradient_share import LEAST_SHARE
 from privprune.defences.method import DefenceMethod
 from privprune.settings import NonNegative
 from privprune.training.ensemble import side_of
 from privprune.training.loop import Step, Term
 from privprune.training.trained import Trained
-
-# Of the gradient of the task: below, training hardly differs from plain training. Min-Max with a share of .065 left
-# 99.8 % of all predictions as they were.
-_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,7 @@ def check_effect(settings: PpbSettings, training: Trained) -> tuple[Check, ...]:
     # The median: at the end of a training the gradient of the task vanishes, and any penalty is large beside it.
     shares = [median(epochs) for epochs in training.curve("balancing_share")]
     reason = "gradient of the penalty at the logits / that of the task, median over all epochs"
-    return (check("balancing takes part", shares, "at least", _LEAST_SHARE, reason),)
+    return (check("balancing takes part", shares, "at least", LEAST_SHARE, reason),)
 
 
 METHOD = DefenceMethod(

@@ -18,10 +18,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from privprune.memory import images_at_once
+
 Block = Callable[[Tensor], Tensor]
 
 _FLOOR = 1e-12  # lower bound of every divisor; a block with a constant output has the Lipschitz constant 0
-_PIXELS_AT_ONCE = 6_200_000  # pixel values in one batch: 2000 images of CIFAR
 
 
 def wide(values: Tensor) -> Tensor:
@@ -82,8 +83,7 @@ def local_lipschitz(
     """
     found: list[list[Tensor]] = []
     sums: list[Tensor] = []
-    together = max(1, _PIXELS_AT_ONCE // images[0].numel())
-    for clean in images.split(together):
+    for clean in images.split(images_at_once(images.shape[1:])):
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         norms, moments = _passes(blocks, clean, clean + deviation * noise)
         found.append(ratios(norms))

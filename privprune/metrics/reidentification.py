@@ -15,7 +15,7 @@ _AT_ONCE = 2_500_000  # similarities computed at once: 10 MB, and some copies
 
 
 @dataclass(frozen=True)
-class Ranking:
+class RetrievalMetrics:
     """How well a network re-identifies.
 
     Attributes:
@@ -47,7 +47,7 @@ class QueryRanks:
     average_precision: Tensor
     counted: Tensor
 
-    def summary(self) -> Ranking:
+    def summary(self) -> RetrievalMetrics:
         """Average over the counted queries.
 
         Raises:
@@ -57,31 +57,12 @@ class QueryRanks:
         if not bool(self.counted.any()):
             raise ValueError("re-identification: no query has a gallery picture of its identity by another camera")
         first = self.first[self.counted]
-        return Ranking(
+        return RetrievalMetrics(
             rank_1=(first < 1).double().mean().item(),
             rank_5=(first < 5).double().mean().item(),
             mean_average_precision=self.average_precision[self.counted].mean().item(),
             queries=len(first),
         )
-
-
-def evaluate_ranking(
-    query_embeddings: Tensor,
-    query_ids: Tensor,
-    query_cameras: Tensor,
-    gallery_embeddings: Tensor,
-    gallery_ids: Tensor,
-    gallery_cameras: Tensor,
-    metric: Metric = "cosine",
-) -> Ranking:
-    """Rank a gallery for every query and average; the arguments are those of `rank_queries`.
-
-    Raises:
-        ValueError: no query has a gallery picture of its identity by another camera.
-
-    """
-    queries, gallery = (query_embeddings, query_ids, query_cameras), (gallery_embeddings, gallery_ids, gallery_cameras)
-    return rank_queries(*queries, *gallery, metric).summary()
 
 
 @torch.no_grad()

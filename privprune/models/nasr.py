@@ -6,6 +6,7 @@ trains against it, and MIA-Pruning (section 5.1) uses it as its attack.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -22,6 +23,7 @@ Initialisation = Literal["nasr", "he"]
 _PREDICTION_BRANCH: dict[NasrVariant, tuple[int, ...]] = {"paper": (1024, 512, 64), "released": (1024, 512, 64)}
 _LABEL_BRANCH: dict[NasrVariant, tuple[int, ...]] = {"paper": (512, 64), "released": (128, 64)}
 _COMMON: dict[NasrVariant, tuple[int, ...]] = {"paper": (256, 64, 1), "released": (256, 128, 64, 1)}
+GUESSING = -math.log(4)  # the gain, see `metrics.membership.gain`, of a network that answers 1/2 to everything
 _WEIGHT_DEVIATION = 0.01  # of Nasr et al.
 
 

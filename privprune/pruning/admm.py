@@ -28,7 +28,7 @@ from torch import Tensor
 
 from privprune.checks import Check, check
 from privprune.pruning.budget import Counts
-from privprune.pruning.magnitude import largest, magnitude_mask
+from privprune.pruning.magnitude import magnitude_mask, top_magnitudes
 from privprune.pruning.mask import Mask
 from privprune.pruning.method import EXAMPLE_PLAN, Fit, MaskMethod
 from privprune.settings import Positive, Range
@@ -157,7 +157,7 @@ def project(values: dict[str, Tensor], counts: Counts) -> dict[str, Tensor]:
         counts: n_i, by weight name.
 
     """
-    return {name: value * largest(value, counts[name]) for name, value in values.items()}
+    return {name: value * top_magnitudes(value, counts[name]) for name, value in values.items()}
 
 
 def admm(

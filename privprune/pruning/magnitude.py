@@ -46,11 +46,11 @@ def magnitude_mask(weights: Mapping[str, Tensor], counts: Counts) -> Mask:
     for name, weight in weights.items():
         if not weight.isfinite().all():
             raise UserError(f"pruning: {name} is not finite: training diverged, allowed a lower learning rate or rho")
-        kept[name] = largest(weight.detach(), counts[name])
+        kept[name] = top_magnitudes(weight.detach(), counts[name])
     return Mask(kept)
 
 
-def largest(values: Tensor, count: int) -> Tensor:
+def top_magnitudes(values: Tensor, count: int) -> Tensor:
     """Mark exactly the `count` largest magnitudes of each network; among equal ones, those of lower index.
 
     Args:

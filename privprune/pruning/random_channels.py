@@ -17,7 +17,7 @@ import torch
 from privprune.models import BlockNet
 from privprune.pruning.method import Fit, PrunedCell, RemovalMethod, Removed
 from privprune.pruning.removal import remove
-from privprune.pruning.selection import Selection, largest
+from privprune.pruning.selection import Selection, top_channels
 from privprune.pruning.soft_mask import EXAMPLE_MASKS, check_settings, retraining, sizes, train_masks
 from privprune.pruning.soft_mask_settings import SoftMaskSettings
 from privprune.pruning.threshold import KEY
@@ -65,7 +65,8 @@ def random_channels(
 def at_random(kept: Selection, generator: torch.Generator) -> Selection:
     """Return a selection of as many channels of each group, drawn uniformly; the removed blocks are the same."""
     channels = {
-        name: largest(torch.rand(len(own), generator=generator), int(own.sum())) for name, own in kept.channels.items()
+        name: top_channels(torch.rand(len(own), generator=generator), int(own.sum()))
+        for name, own in kept.channels.items()
     }
     return Selection(channels, kept.removed)
 

@@ -102,12 +102,12 @@ def at_threshold(
         if any(group.inside(block) for block in removed):
             channels[group.name] = torch.ones_like(mask, dtype=torch.bool)  # they are removed with the branch
         else:
-            channels[group.name] = largest(mask, rules.width(group, wanted) if wanted or spare else 0)
+            channels[group.name] = top_channels(mask, rules.width(group, wanted) if wanted or spare else 0)
     return Selection(channels, removed)
 
 
-def largest(mask: Tensor, count: int) -> Tensor:
-    """Return where the `count` largest values of a mask are, the first of equal ones: bool [channels]."""
+def top_channels(mask: Tensor, count: int) -> Tensor:
+    """Return which `count` channels have the largest values of a mask, the first of equal ones: bool [channels]."""
     kept = torch.zeros_like(mask, dtype=torch.bool)
     kept[mask.argsort(descending=True, stable=True)[:count]] = True
     return kept

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from privprune.memory import images_at_once
 from privprune.training.batches import as_input
 from privprune.training.ensemble import Ensemble, side_of
-
-_VALUES_AT_ONCE = 6_200_000  # pixel values in one batch: 2000 images of CIFAR, or 41 of ImageNet
 
 
 @torch.no_grad()
@@ -27,8 +26,7 @@ def predict(ensemble: Ensemble, images: Tensor, records: Tensor, batch: int = 20
     """
     ensemble.train(mode=False)
     parts = []
-    values = images.shape[1] * images.shape[2] * images.shape[3]
-    together = min(batch, _VALUES_AT_ONCE // values) // ensemble.members
+    together = min(batch, images_at_once(images.shape[1:])) // ensemble.members
     for part in records.split(max(1, together)):
         inputs = as_input(images[part])
         repeated = inputs.expand(ensemble.members, *inputs.shape).flatten(0, 1)

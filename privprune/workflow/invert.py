@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,7 @@ from torch import Tensor
 from privprune.attacks.inversion import Inversion
 from privprune.cells import Cell
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.checks import Check
 from privprune.errors import UserError
 from privprune.metrics.reconstruction import QUALITIES, measure
 from privprune.models import BlockNet, cut_in_two
@@ -139,13 +140,7 @@ def invert_cell(
     results = run_in_workers(lambda job: checkpoints.done(job.part, lambda: work(job)), jobs)
     entropies = [result for result in results if isinstance(result, ImageEntropy)]
     features = [result for result in results if isinstance(result, dict)]
-    inversions: dict[str, list[TargetInversion]] = {label: [] for label in attacks}
-    doubled: dict[str, TargetInversion] = {}
-    for job, result in zip(jobs, results, strict=True):
-        if isinstance(result, TargetInversion) and job.kind == "attack":
-            inversions[job.label].append(result)
-        elif isinstance(result, TargetInversion):
-            doubled[job.label] = result
+    inversions, doubled = _by_attack(attacks, jobs, results)
     size, sets = math.prod(context.image_shape), training_images.set_of
     bounded = [with_error_bound(one, entropies[number], size) for one, number in zip(features, sets, strict=True)]
     return InversionResults(
@@ -153,14 +148,30 @@ def invert_cell(
         metrics={**_by_name(bounded), **image_bytes(_errors(entry, inversions), cell, context)},
         panels=_panels(target_records(cell, 0, context).panel, inversions, context),
         reconstructions=_reconstructions(inversions),
-        checks={
-            "bound": [one.as_record() for one in bound_checks(bounded)],
-            **{
-                label: [one.as_record() for one in check_attack(entry, label, targets, doubled.get(label))]
-                for label, targets in inversions.items()
-            },
-        },
+        checks=_checks(entry, inversions, doubled, bounded),
     )
+
+
+def _by_attack(
+    labels: Iterable[str], jobs: Sequence[_Job], results: Sequence[object]
+) -> tuple[dict[str, list[TargetInversion]], dict[str, TargetInversion]]:
+    """Return label -> results on each target, and label -> result with twice the budget where there is one."""
+    inverted = [(job, one) for job, one in zip(jobs, results, strict=True) if isinstance(one, TargetInversion)]
+    once = {label: [one for job, one in inverted if (job.kind, job.label) == ("attack", label)] for label in labels}
+    return once, {job.label: one for job, one in inverted if job.kind == "twice"}
+
+
+def _checks(
+    entry: InversionEntry,
+    inversions: Mapping[str, Sequence[TargetInversion]],
+    doubled: Mapping[str, TargetInversion],
+    bounded: Sequence[dict[str, float]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Check the bound, and each attack, with twice its budget on the first target where the entry asks for that."""
+    checks: dict[str, Sequence[Check]] = {"bound": bound_checks(bounded)}
+    for label, targets in inversions.items():
+        checks[label] = check_attack(entry, label, targets, doubled.get(label))
+    return {name: [one.as_record() for one in made] for name, made in checks.items()}
 
 
 def _by_name(targets: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:

@@ -8,7 +8,6 @@ predicts the class.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from privprune.cells import Cell
 from privprune.errors import UserError, shown
+from privprune.memory import images_at_once
 from privprune.metrics.intervals import Array, bootstrap_of_means
 from privprune.metrics.reidentification import rank_queries
 from privprune.models import BlockNet, embedder, reseed
@@ -27,8 +27,6 @@ from privprune.training.batches import as_input
 from privprune.workflow.attack_outputs import Reconstructions
 from privprune.workflow.context import DataContext, check_same_data
 from privprune.workflow.inversions import InversionEntry
-
-_VALUES_AT_ONCE = 6_200_000  # of the images in one batch of the judge
 
 
 @dataclass(frozen=True)
@@ -164,8 +162,8 @@ class Judge:
     @torch.no_grad()
     def _outputs(self, images: Tensor, records: Tensor) -> Tensor:
         """Compute logits or embeddings, float32 [n, D]."""
-        batch = max(1, _VALUES_AT_ONCE // math.prod(images.shape[1:]))
-        return torch.cat([self._model(as_input(images[part])).float() for part in records.split(batch)])
+        parts = records.split(images_at_once(images.shape[1:]))
+        return torch.cat([self._model(as_input(images[part])).float() for part in parts])
 
 
 def _as_array(values: Tensor) -> Array:

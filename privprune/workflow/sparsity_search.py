@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from privprune.checkpoints.store import Checkpoints
 from privprune.checks import Check, check
 from privprune.metrics.calibration import calibration
 from privprune.metrics.membership import Scores, gain, gain_error
+from privprune.models.nasr import GUESSING
 from privprune.pruning import BudgetSettings, Candidate, SearchSettings, choose_budget
 from privprune.pruning.search import LEAST_MARGIN, standard_error
 from privprune.randomness import Purpose, generator
@@ -30,7 +30,6 @@ from privprune.workflow.context import DataContext
 from privprune.workflow.utility import accuracy
 
 MARGIN = "search_margin"  # the metric of a cell that was searched for
-GUESSING = -math.log(4)  # the gain of an inference model that answers 1/2 to everything
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,6 @@ class _Unseen:
     records: np.ndarray[Any, np.dtype[np.int64]]
 
 
-def measure_utility(cell: Cell, context: DataContext) -> dict[str, list[float]]:
-    """Measure how well each target of a cell serves, and its size: the metrics of `utility_of`."""
-    return utility_of(cell, context).metrics
-
-
 def utility_of(cell: Cell, context: DataContext) -> Utility:
     """Measure how well each target of a cell serves, and its size.
 

@@ -59,11 +59,6 @@ def files_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str,
     return dict(sorted({**modules, **beside}.items()))
 
 
-def code_of(stage: str, root: Path, methods: Collection[str] = ()) -> dict[str, str]:
-    """Return the same files as name -> fingerprint (sha256, hexadecimal)."""
-    return {name: fingerprint(path) for name, path in files_of(stage, root, methods).items()}
-
-
 def _imported_through(
     modules: Collection[str], root: Path, packages: Collection[str], left_out: str
 ) -> dict[str, Path]:

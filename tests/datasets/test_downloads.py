@@ -13,6 +13,7 @@ import torchvision.datasets
 from small_pictures import SmallTinyImagenet
 from small_sets import SmallCifar, SmallMnist, dataset_settings, files_below
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.families import tiny_imagenet
 from privprune.datasets.prepare import fetch, load_dataset, read_dataset
 from privprune.datasets.sources import Source
@@ -48,14 +49,14 @@ def test_a_download_gives_the_set_and_is_used_again(
     """What arrived is read, lies in torchvision's layout, and the second time nothing is asked of the server."""
     small = offered("whole")[name]
     source = Source((tmp_path,), tmp_path, "verified")
-    found = read_dataset(name, source)
+    found = read_dataset(DATASETS[name], source)
     assert small.same(found.images, found.labels)
     assert {"MNIST/raw/train-labels-idx1-ubyte.gz", "cifar-10-python.tar.gz", "tiny-imagenet-200.zip"} & set(
         files_below(tmp_path)
     )
     assert not [path for path in files_below(tmp_path) if path.startswith(".")]
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    assert read_dataset(name, source).fingerprint == found.fingerprint
+    assert read_dataset(DATASETS[name], source).fingerprint == found.fingerprint
 
 
 def failing(tmp_path: Path, name: str, downloads: Path | None = None) -> str:

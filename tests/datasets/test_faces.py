@@ -14,6 +14,7 @@ from small_pictures import write_facescrub, write_orl_faces
 from small_sets import dataset_settings
 from torchvision.transforms import InterpolationMode, functional
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.prepare import fetch, read_dataset
 from privprune.datasets.sources import Source
@@ -22,7 +23,7 @@ from privprune.errors import UserError
 
 def loaded(name: str, root: Path) -> Dataset:
     """Load a set from one folder."""
-    return read_dataset(name, Source((root,), root, "verified"))
+    return read_dataset(DATASETS[name], Source((root,), root, "verified"))
 
 
 def resized(content: bytes, mode: str, side: int) -> torch.Tensor:

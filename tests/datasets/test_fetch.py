@@ -90,7 +90,7 @@ def test_a_split_that_was_not_prepared_is_reported(tmp_path: Path, protocol: str
 def test_a_limit_keeps_training_records_evenly_and_all_test_records(tmp_path: Path, limit: int) -> None:
     """`limit` records of the training set stay, in order and evenly spaced; the note says so when some are gone."""
     source = Source((), tmp_path, "verified")
-    whole = read_dataset("digits", source)
+    whole = read_dataset(DATASETS["digits"], source)
     found = load_dataset(fetched(tmp_path, limit=limit))
     assert (found.official_train, len(found.labels)) == (limit, limit + 297)
     assert torch.equal(found.images[limit:], whole.images[1500:])
@@ -221,7 +221,8 @@ def test_a_set_has_the_shape_of_the_catalogue(
     small = [name for name in DATASETS if name != "imagenet" and not name.startswith("veri")]
     assert len(small) == 13
     for name in small:
-        found, shape = read_dataset(name, Source((tmp_path,), tmp_path, "as_found")), DATASETS[name].image_shape
+        info = DATASETS[name]
+        found, shape = read_dataset(info, Source((tmp_path,), tmp_path, "as_found")), info.image_shape
         assert (tuple(found.images.shape[1:]), found.classes) == (shape.image, shape.classes)
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from small_sets import dataset_settings
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.families import photos as photographs
 from privprune.datasets.prepare import fetch, load_dataset, read_dataset
@@ -23,7 +24,7 @@ VERIFIED = Source((), Path("none"), "verified")
 @pytest.fixture(scope="module")
 def found() -> Dataset:
     """Return the set."""
-    return read_dataset("photos", VERIFIED)
+    return read_dataset(DATASETS["photos"], VERIFIED)
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +122,12 @@ def test_a_photograph_that_is_missing_or_changed_is_reported(tmp_path: Path, mon
         (tmp_path / photograph.file).symlink_to(photographs.data_folder() / photograph.file)
     monkeypatch.setattr(photographs, "data_folder", lambda: tmp_path)
     with pytest.raises(UserError, match=r"photos: .*rocket\.jpg is missing; it comes inside scikit-image.*uv sync"):
-        read_dataset("photos", VERIFIED)
+        read_dataset(DATASETS["photos"], VERIFIED)
     Image.new("RGB", (640, 427)).save(tmp_path / "rocket.jpg")
     with pytest.raises(UserError, match=r"rocket\.jpg: found md5 .*, expected 511130d2"):
-        read_dataset("photos", VERIFIED)
-    taken = read_dataset("photos", Source((), tmp_path, "as_found"))
+        read_dataset(DATASETS["photos"], VERIFIED)
+    taken = read_dataset(DATASETS["photos"], Source((), tmp_path, "as_found"))
     assert taken.note == "1 of 8 photographs are not the known ones"
     Image.new("RGB", (300, 300)).save(tmp_path / "rocket.jpg")
     with pytest.raises(UserError, match=r"rocket\.jpg: found 300x300 pixels, allowed 640x427"):
-        read_dataset("photos", Source((), tmp_path, "as_found"))
+        read_dataset(DATASETS["photos"], Source((), tmp_path, "as_found"))

@@ -25,12 +25,12 @@ VERIFIED = Source((), Path("none"), "verified")
 @pytest.fixture(scope="module")
 def patches() -> Dataset:
     """Return photo-reid."""
-    return read_dataset("photo-reid", VERIFIED)
+    return read_dataset(DATASETS["photo-reid"], VERIFIED)
 
 
 def loaded(name: str, root: Path, accept: Accept = "verified") -> Dataset:
     """Load a set from one folder."""
-    return read_dataset(name, Source((root,), root, accept))
+    return read_dataset(DATASETS[name], Source((root,), root, accept))
 
 
 def parts(found: Dataset) -> list[slice]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from privprune.datasets.catalogue import DATASETS, data_state
-from privprune.datasets.prepare import _records, read_dataset
+from privprune.datasets.prepare import read_dataset
 from privprune.datasets.raw import RawDataset
 from privprune.datasets.sources import DataFolders, Source, weights_file, weights_state
 from privprune.errors import UserError
@@ -25,7 +25,7 @@ PATHS = [(name, path) for name, info in DATASETS.items() for path in info.source
 def test_bundled_sets_need_no_files(tmp_path: Path, name: str) -> None:
     """They are read from an empty folder, and have as many training records as the catalogue says."""
     info = DATASETS[name]
-    assert read_dataset(name, Source((tmp_path,), tmp_path, "verified")).official_train == info.train_records
+    assert read_dataset(DATASETS[name], Source((tmp_path,), tmp_path, "verified")).official_train == info.train_records
     assert data_state(name, DataFolders(None, tmp_path)) == (True, f"comes with {info.source.provider}")
 
 
@@ -36,7 +36,7 @@ def test_a_set_is_looked_for_at_its_paths(tmp_path: Path, name: str, path: str) 
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(b"junk") if copy.suffix in (".gz", ".zip") else copy.mkdir()
     with pytest.raises(UserError) as failed:
-        read_dataset(name, Source((tmp_path,), tmp_path, "as_found"))
+        read_dataset(DATASETS[name], Source((tmp_path,), tmp_path, "as_found"))
     assert " is missing: " not in str(failed.value)
     assert " is missing and " not in str(failed.value)
     assert data_state(name, DataFolders(None, tmp_path)) == (True, f"found, {copy}; verified when it is fetched")
@@ -46,7 +46,7 @@ def test_a_set_is_looked_for_at_its_paths(tmp_path: Path, name: str, path: str) 
 def test_a_set_that_is_not_there_is_reported(tmp_path: Path, name: str) -> None:
     """The reader misses it where the dry run says so; both lines say who provides it, and what to put where."""
     with pytest.raises(UserError, match=f"^({name}|orl-faces) is missing") as failed:
-        read_dataset(name, Source((tmp_path,), tmp_path, "verified"))
+        read_dataset(DATASETS[name], Source((tmp_path,), tmp_path, "verified"))
     source = DATASETS[name].source
     can_be_fetched, line = data_state(name, DataFolders(tmp_path, tmp_path / "downloads"))
     assert can_be_fetched == (source.availability == "downloaded")
@@ -96,7 +96,7 @@ def test_what_the_disk_refuses_is_said_in_one_line(tmp_path: Path, failure: OSEr
         raise type(failure)(failure.errno, words, "data/some file")
 
     with pytest.raises(UserError, match=f"^data/some file: could not be read, {words}$"):
-        _records(replace(DATASETS["digits"], read=refuse), Source((tmp_path,), tmp_path, "as_found"))
+        read_dataset(replace(DATASETS["digits"], read=refuse), Source((tmp_path,), tmp_path, "as_found"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -107,5 +107,5 @@ def test_a_folder_without_the_right_to_read_is_said_in_one_line(tmp_path: Path, 
     folder.mkdir(parents=True)
     folder.chmod(0)
     with pytest.raises(UserError, match=re.escape(str(folder))):
-        read_dataset(name, Source((tmp_path,), tmp_path, "as_found"))
+        read_dataset(DATASETS[name], Source((tmp_path,), tmp_path, "as_found"))
     folder.chmod(0o755)

@@ -9,6 +9,7 @@ import pytest
 from small_pictures import SmallTinyImagenet, picture
 from small_sets import dataset_settings
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.prepare import fetch, read_dataset
 from privprune.datasets.sources import Source
@@ -23,7 +24,7 @@ def small() -> SmallTinyImagenet:
 
 def loaded(root: Path, accept: Any = "verified") -> Dataset:
     """Load the set from one folder."""
-    return read_dataset("tiny-imagenet", Source((root,), root, accept))
+    return read_dataset(DATASETS["tiny-imagenet"], Source((root,), root, accept))
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -13,6 +13,7 @@ import torch
 import torchvision.datasets
 from small_sets import SmallCifar, SmallMnist, idx, python2_pickle
 
+from privprune.datasets.catalogue import DATASETS
 from privprune.datasets.dataset import Dataset
 from privprune.datasets.prepare import read_dataset
 from privprune.datasets.sources import Source
@@ -21,7 +22,7 @@ from privprune.errors import UserError
 
 def loaded(name: str, root: Path, accept: Any = "verified") -> Dataset:
     """Load a set from one folder."""
-    return read_dataset(name, Source((root,), root, accept))
+    return read_dataset(DATASETS[name], Source((root,), root, accept))
 
 
 @pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
@@ -62,7 +63,7 @@ def test_the_first_folder_that_holds_a_copy_is_used(tmp_path: Path, small_mnist:
     (tmp_path / "users").mkdir()
     small_mnist.write(tmp_path / "downloads")
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = read_dataset("mnist", source)
+    found = read_dataset(DATASETS["mnist"], source)
     assert small_mnist.same(found.images, found.labels)
     assert list((tmp_path / "users").iterdir()) == []
 
@@ -78,7 +79,7 @@ def test_the_users_archive_comes_before_an_unpacked_download(
     (tmp_path / "users").mkdir()
     (tmp_path / "users" / "cifar-10-python.tar.gz").write_bytes(small_cifar10.archive())
     source = Source((tmp_path / "users", tmp_path / "downloads"), tmp_path / "users", "verified")
-    found = read_dataset("cifar10", source)
+    found = read_dataset(DATASETS["cifar10"], source)
     assert small_cifar10.same(found.images, found.labels)
 
 

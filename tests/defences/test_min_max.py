@@ -13,7 +13,8 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from toy import Toy
 
 from privprune.defences import DefenceContext
-from privprune.defences.min_max import GUESSING, MARGIN, MinMax, MinMaxSettings, check_min_max, checks, min_max
+from privprune.defences.min_max import MARGIN, MinMax, MinMaxSettings, check_min_max, checks, min_max
+from privprune.models.nasr import GUESSING
 from privprune.training.batches import TrainingData, as_input
 from privprune.training.ensemble import Ensemble, side_of
 from privprune.training.loop import Step, train

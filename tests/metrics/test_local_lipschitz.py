@@ -64,7 +64,7 @@ def test_an_edge_is_one_block_and_parts_of_a_large_set_are_put_together(monkeypa
     assert alone == measured(blocks)[0]
     shown = images(600)
     whole = measured(*blocks, shown=shown)
-    monkeypatch.setattr("privprune.metrics.lipschitz._PIXELS_AT_ONCE", 70 * shown[0].numel())
+    monkeypatch.setattr("privprune.memory.PIXELS_AT_ONCE", 70 * shown[0].numel())
     assert measured(*blocks, shown=shown) == pytest.approx(whole, rel=0.02)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from privprune.metrics import reidentification
-from privprune.metrics.reidentification import Metric, evaluate_ranking, rank_queries
+from privprune.metrics.reidentification import Metric, rank_queries
 
 Pictures = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -46,7 +46,7 @@ def test_a_case_by_hand() -> None:
     """Hits at ranks 1 and 3 have the average precision (1 + 2/3) / 2; one query hits first at rank 2: 1/2."""
     gallery = at_angles((10, 1, 1), (20, 2, 0), (30, 1, 2), (5, 1, 0), (80, 3, 1))
     queries = at_angles((0, 1, 0), (12, 2, 1))  # the picture at 5 degrees is of the first query's own camera
-    found = evaluate_ranking(*queries, *gallery)
+    found = rank_queries(*queries, *gallery).summary()
     # second query: at 10 (2 degrees off), 5 (7 off), 20 (8 off, its own): rank 3
     assert found.rank_1 == 0.5
     assert found.rank_5 == 1.0
@@ -57,7 +57,7 @@ def test_a_case_by_hand() -> None:
 def test_the_same_camera_counts_for_other_identities() -> None:
     """Only the query's own identity by its own camera is left out: another one by that camera still is a mistake."""
     gallery = at_angles((1, 1, 0), (2, 2, 0), (3, 1, 1))
-    assert evaluate_ranking(*at_angles((0, 1, 0)), *gallery).mean_average_precision == 0.5
+    assert rank_queries(*at_angles((0, 1, 0)), *gallery).summary().mean_average_precision == 0.5
 
 
 @pytest.mark.parametrize("together", [1, 90, 10_000])
@@ -88,7 +88,7 @@ def test_one_embedding_for_all_finds_nobody(value: float) -> None:
     """A network that has collapsed, or diverged, has every hit behind all mistakes."""
     queries, gallery = drawn(12, 5), drawn(60, 6)
     same = [(torch.full_like(one[0], value), *one[1:]) for one in (queries, gallery)]
-    found = evaluate_ranking(*same[0], *same[1])
+    found = rank_queries(*same[0], *same[1]).summary()
     assert found.rank_5 == 0
     assert found.mean_average_precision < 0.2
 
@@ -96,4 +96,4 @@ def test_one_embedding_for_all_finds_nobody(value: float) -> None:
 def test_no_query_that_can_be_answered_is_told() -> None:
     """Where all hits are by the query's own camera there is nothing to average."""
     with pytest.raises(ValueError, match="no query has a gallery picture of its identity by another camera"):
-        evaluate_ranking(*at_angles((0, 1, 0)), *at_angles((1, 1, 0), (2, 2, 0)))
+        rank_queries(*at_angles((0, 1, 0)), *at_angles((1, 1, 0), (2, 2, 0))).summary()

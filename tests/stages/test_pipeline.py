@@ -53,10 +53,10 @@ def entries() -> dict[str, tuple[str, list[str]]]:
 ENTRIES = entries()
 
 
-def listed(place: str) -> dict[str, str]:
-    """Return the list of an entry's code."""
+def listed(place: str) -> dict[str, Path]:
+    """Return the files in the list of an entry's code."""
     stage, methods = ENTRIES[place]
-    return code_fingerprint.code_of(stage, ROOT, methods)
+    return code_fingerprint.files_of(stage, ROOT, methods)
 
 
 @functools.cache
@@ -162,10 +162,9 @@ def test_comments_and_docstrings_do_not_count(tmp_path: Path, changed: str, same
     """A fingerprint is of the code alone: comments, docstrings and empty lines leave it, all else changes it."""
     prints = []
     for number, text in enumerate(("x = 1\n", changed, "x = 1\ndef f():\n    return x  # one\n")):
-        root = tmp_path / str(number)
-        (root / "stages").mkdir(parents=True)
-        (root / "stages" / "one.py").write_text(text)
-        prints.append(code_fingerprint.code_of("one", root)["stages/one.py"])
+        file = tmp_path / f"{number}.py"
+        file.write_text(text)
+        prints.append(code_fingerprint.fingerprint(file))
     assert (prints[1] == prints[0]) is bool(same)
     assert (prints[1] == prints[2]) is (same is None)
 
@@ -180,7 +179,7 @@ def test_a_change_is_seen_through_imports(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert set(code_fingerprint.code_of("one", tmp_path)) == {"stages/one.py", "privprune/used.py"}
+    assert set(code_fingerprint.files_of("one", tmp_path)) == {"stages/one.py", "privprune/used.py"}
 
 
 def test_every_stage_is_one_script_of_its_name() -> None:

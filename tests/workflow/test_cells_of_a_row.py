@@ -17,7 +17,7 @@ from privprune.workflow.context import DataContext
 from privprune.workflow.prune import PruneEntry, PruningResult, prune_cell
 from privprune.workflow.stacks import TrainingOutcome
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.utility import measure_utility, utility_of
+from privprune.workflow.utility import utility_of
 
 Tiny = dict[str, Any]
 
@@ -99,7 +99,7 @@ def test_pruned_weights_are_zero_and_counted(context: DataContext, tiny: Tiny, b
     assert mask.weights_left.tolist() == 4 * [round(mask.weights / 4)]
     for state, own in zip(cell.states, cell.masks, strict=True):
         assert all(not state[name][~kept].any() for name, kept in own.items())
-    measured = measure_utility(cell, context)
+    measured = utility_of(cell, context).metrics
     assert measured["weights_left"] == 2 * [round(mask.weights / 4)]
     assert measured["weights"] == 2 * [mask.weights]
 
@@ -140,7 +140,7 @@ def test_stopping_at_matched_accuracy_starts_afresh(context: DataContext, tiny: 
     options = {"from": "models/pruned", "network": None, "defence": {"name": "matched_accuracy"}}
     after, outcome = hardened(context, tiny, start, **options, plan=tiny["train"]["base"]["plan"])
     assert outcome.measured["accuracy_to_match"][:2] == pytest.approx(
-        measure_utility(start, context)["selection_accuracy"]
+        utility_of(start, context).metrics["selection_accuracy"]
     )
     assert not any(mask for mask in after.masks)
     again, _ = trained(context, tiny, plan={**tiny["train"]["base"]["plan"], "epochs": 0})

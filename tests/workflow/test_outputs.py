@@ -24,7 +24,7 @@ from privprune.workflow.deploy import DeployEntry, deploy_cell
 from privprune.workflow.outputs import behind, without_output
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.utility import measure_utility
+from privprune.workflow.utility import utility_of
 
 Tiny = dict[str, Any]
 LAYER = RandomScoresSettings("random_scores", 30)
@@ -83,7 +83,7 @@ def test_attackers_see_the_layer_and_utility_is_what_it_was(context: DataContext
     """All evidence is scores of random images; no class changes, so the accuracies are those of the bare networks."""
     bare = without_output(hamp)
     assert bare.manifest.output is None
-    measured, expected = measure_utility(hamp, context), measure_utility(bare, context)
+    measured, expected = utility_of(hamp, context).metrics, utility_of(bare, context).metrics
     assert measured == expected
     for target, (evidence, before) in enumerate(
         zip(gather_evidence(hamp, context), gather_evidence(bare, context), strict=True)

@@ -10,14 +10,14 @@ import torch
 from privprune.cells import Cell, load_cell
 from privprune.datasets.entry_kinds import DATASET_ENTRY
 from privprune.datasets.prepare import fetch
-from privprune.metrics.reidentification import evaluate_ranking
+from privprune.metrics.reidentification import rank_queries
 from privprune.models import embedder
 from privprune.settings import read
 from privprune.workflow import workers
 from privprune.workflow.context import DataContext, open_context
 from privprune.workflow.prune import PruneEntry, prune_cell
 from privprune.workflow.train import TrainEntry, train_cell
-from privprune.workflow.utility import measure_utility
+from privprune.workflow.utility import utility_of
 
 Tiny = dict[str, Any]
 POOL = {"members": 20, "nonmembers": 20}
@@ -64,7 +64,7 @@ def cell(places: DataContext, tiny: Tiny) -> Cell:
 
 def test_utility_is_the_ranking_of_the_official_queries(places: DataContext, cell: Cell) -> None:
     """Rank and precision are those of the embeddings before the last layer, the gallery behind the queries."""
-    measured = measure_utility(cell, places)
+    measured = utility_of(cell, places).metrics
     assert set(measured) == {"train_accuracy", "constant_accuracy", "weights", "weights_left"} | RANKING
     model, dataset = cell.models([0])[0].eval(), places.dataset
     assert dataset.cameras is not None
@@ -72,7 +72,7 @@ def test_utility_is_the_ranking_of_the_official_queries(places: DataContext, cel
         found = embedder(model)(dataset.images[128:].float() / 127.5 - 1)
     labels, cameras = dataset.labels[128:], dataset.cameras[128:]
     query, gallery = ((found[part], labels[part], cameras[part]) for part in (slice(None, 160), slice(160, None)))
-    expected = evaluate_ranking(*query, *gallery)
+    expected = rank_queries(*query, *gallery).summary()
     assert {name: measured[name] for name in RANKING} == {name: [getattr(expected, name)] for name in RANKING}
 
 
@@ -92,7 +92,7 @@ def test_pruning_goes_on_with_identities(places: DataContext, tiny: Tiny, cell: 
     written["method"] = {**written["method"], "plan": plan}
     written["budget"] = {"keep": None, "ratio": 2, "dense_layers": []}
     made = prune_cell(read(PruneEntry, written, "tiny"), places, cell, "pruned")
-    assert set(measure_utility(made.cell, places)) >= RANKING
+    assert set(utility_of(made.cell, places).metrics) >= RANKING
     wrong = read(PruneEntry, {**written, "retrain": {**plan, "batch": 30}}, "tiny")
     with pytest.raises(ValueError, match=r"plan\.batch: found 30, allowed 32"):
         prune_cell(wrong, places, cell, "pruned")

@@ -16,7 +16,7 @@ from privprune.workflow.context import DataContext
 from privprune.workflow.prune import PruneEntry, PruningResult, prune_cell
 from privprune.workflow.record import RecordLocation, write_cell_record
 from privprune.workflow.train import HardenEntry, TrainEntry, harden_cell, train_cell
-from privprune.workflow.utility import accuracy, measure_utility
+from privprune.workflow.utility import accuracy, utility_of
 
 Tiny = dict[str, Any]
 CUT = {"bottleneck": 2, "extra_convolution": False, "wire": {"name": "gaussian", "deviation": 0.1}}
@@ -109,7 +109,7 @@ def test_a_smaller_cell_is_saved_recorded_and_gone_on_from(
     assert record.checks["pruning"][0]["passed"] is False
     kinds = ("selection_accuracy", "test_accuracy")
     assert {f"{kind}_{when}_removal" for kind in kinds for when in ("before", "after")} <= record.metrics.keys()
-    dense = measure_utility(start, context)["weights"]
+    dense = utility_of(start, context).metrics["weights"]
     assert record.metrics["weights"] == dense
     assert all(left < whole for left, whole in zip(record.metrics["weights_left"], dense, strict=True))
     assert record.metrics["edge_removed"] == pytest.approx(smaller.outcome.measured["edge_removed"], abs=1e-6)

@@ -15,12 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from privprune.checkpoints.store import NONE, Checkpoints
+from privprune.memory import images_at_once
 from privprune.models.wire import AdditiveNoise, RandomWire
 from privprune.training.batches import as_input
 
 AttackerData = Literal["train", "infer"]  # the target's training records, or the first 90 % of the test records
-
-PIXELS_AT_ONCE = 6_200_000  # values of the images that are handled in one batch: 2000 images of CIFAR
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class ThreatModel:
     @property
     def images_at_once(self) -> int:
         """How many images are encoded, or converted to floating point, in one batch."""
-        return max(1, PIXELS_AT_ONCE // self.images[0].numel())
+        return images_at_once(self.images[0].shape)
 
     @property
     def noise(self) -> float | None:

@@ -1,4 +1,4 @@
-"""Stop the training of stacked attack networks on a plateau of their loss on held-out known records.
+"""Stop the training of attack networks on a plateau of their loss on held-out known records.
 
 The held-out records are a part of those whose membership the attacker knows; no evaluated record decides anything here.
 """
@@ -12,25 +12,33 @@ LEAST_GAIN = 1e-3  # nats, ours: a loss that is lower by less is no gain; one of
 
 
 class EarlyStopping:
-    """The weights of each of S stacked networks at its lowest held-out loss so far.
+    """The weights of each of S networks at its lowest held-out loss so far.
 
     All attributes are state: stored with a checkpoint, training continues as if it had not been interrupted.
 
     Attributes:
-        best: weight name -> [S, ...], those of each network at its best evaluation.
+        best: weight name -> those of each network at its best evaluation, of the parameter's shape.
         lowest: float64 [S], the loss there.
         since: int64 [S], evaluations since then.
         evaluations: int64 [S], evaluations until the network stopped, or so far.
 
     """
 
-    def __init__(self, network: nn.Module, patience: int) -> None:
-        """Take a module whose parameters all have S as their first dimension; `patience` counts evaluations."""
+    def __init__(self, network: nn.Module, patience: int, networks: int = 1) -> None:
+        """Begin before the first evaluation.
+
+        Args:
+            network: a module; where it consists of several networks that stop each by itself, all of its parameters
+                have them as their first dimension.
+            patience: evaluations without a gain after which a network stops.
+            networks: S; 1 where the whole module stops at once.
+
+        """
         self.patience = patience
-        first = next(network.parameters())
+        device = next(network.parameters()).device
         self.best = {name: value.detach().clone() for name, value in network.named_parameters()}
-        self.lowest = torch.full((len(first),), torch.inf, dtype=torch.float64, device=first.device)
-        self.since = torch.zeros(len(first), dtype=torch.int64, device=first.device)
+        self.lowest = torch.full((networks,), torch.inf, dtype=torch.float64, device=device)
+        self.since = torch.zeros(networks, dtype=torch.int64, device=device)
         self.evaluations = torch.zeros_like(self.since)
 
     @property
@@ -39,7 +47,7 @@ class EarlyStopping:
         return self.since >= self.patience
 
     def evaluate(self, network: nn.Module, losses: Tensor) -> None:
-        """Note the held-out losses of all networks, float [S]; one that is not a number is never the best."""
+        """Note the held-out losses of all networks, float [S] or []; one that is not a number is never the best."""
         running = ~self.stopped
         better = running & (losses.double() < self.lowest - LEAST_GAIN)
         self.lowest = torch.where(better, losses.double(), self.lowest)

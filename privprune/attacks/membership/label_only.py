@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from privprune.attacks.membership.attack import Attack
 from privprune.attacks.membership.evidence import Evidence, Outputs
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings, LearntAttack, check_training, converged
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.thresholds import score_with_threshold
 from privprune.attacks.membership.view import View
 from privprune.metrics.membership import Scores
@@ -79,7 +79,7 @@ class LabelOnlySettings:
 
     queries: ShiftedQueries | NoisyQueries
     score: Literal["count", "network"]
-    training: PlateauSettings | None
+    training: AttackTrainingSettings | None
 
     def __post_init__(self) -> None:
         """Refuse a network without training, and training without a network: ValueError, one line."""
@@ -118,7 +118,7 @@ class NetworkAttack(LearntAttack):
     as well and trains on known records to a plateau on held-out ones. Only predicted classes are used.
     """
 
-    def __init__(self, settings: LabelOnlySettings, training: PlateauSettings) -> None:
+    def __init__(self, settings: LabelOnlySettings, training: AttackTrainingSettings) -> None:
         self.settings, self.training = settings, training
 
     def features(self, outputs: Outputs) -> Tensor:

@@ -50,7 +50,7 @@ class LiRASettings:
             )
 
 
-def augmented(settings: LiRASettings) -> tuple[View, ...]:
+def augmented_queries(settings: LiRASettings) -> tuple[View, ...]:
     """Return the queries besides that of the record as it is."""
     moves = ((0, 0), *((down * settings.shift, right * settings.shift) for down, right in _DIRECTIONS))
     every = [View(down, right, mirrored) for down, right in moves for mirrored in (False, True)]
@@ -94,7 +94,7 @@ class LiRAAttack:
         """
         shadows = evidence.required_shadows("lira")
         fits = [self._fit(shadows, shadows.confidences)]
-        views = augmented(self.settings)
+        views = augmented_queries(self.settings)
         for view in views:
             answers = [scaled_confidence(logits, shadows.labels) for logits in shadows.views[view]]
             fits.append(self._fit(shadows, torch.stack(answers)))
@@ -155,7 +155,7 @@ METHOD = MembershipAttack(
     settings=LiRASettings,
     attack=LiRAAttack,
     needs_shadows=True,
-    views=augmented,
+    views=augmented_queries,
     examples=(
         {"attack": "lira", "mode": "online", "variance": "fixed", "queries": 1, "shift": 0},
         {"attack": "lira", "mode": "online", "variance": "per_record", "queries": 2, "shift": 0},

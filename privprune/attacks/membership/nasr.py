@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor
 
 from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
+from privprune.attacks.membership.plateau import (
+    batch_sizes,
+    divided,
+    drawn,
+    membership_loss,
+    train_to_plateau,
+)
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import Initialisation, NasrNetwork, NasrVariant
 from privprune.settings import AtLeastOne, Batch, Fraction, Positive, Repeats
-from privprune.training.optimisers import Adam
 
 _CHUNK = 4096  # records scored at once; it affects memory only
 _CURVE_RECORDS = 1000  # evaluated records of each kind behind a point of the curve `accuracy`, at most
@@ -131,7 +135,10 @@ def _sizes(evidence: Evidence) -> tuple[float, ...]:
 
 
 class _StackedAttack:
-    """S attack networks, one against each of S targets that have equally many records of each kind."""
+    """S attack networks, one against each of S targets that have equally many records of each kind.
+
+    It is a `Trainee` of `plateau`.
+    """
 
     def __init__(
         self, settings: NasrSettings, evidences: Sequence[Evidence], generators: Sequence[torch.Generator]
@@ -140,8 +147,6 @@ class _StackedAttack:
         logits = evidences[0].known_members.logits
         network = NasrNetwork(logits.shape[-1], settings.variant, generators, settings.initialisation)
         self.network = network.to(logits.device)
-        self.optimiser = Adam(self.network.parameters(), lr=settings.learning_rate)
-        self.stopping = EarlyStopping(self.network, settings.patience)
 
         def stacked(kind: str) -> _StackedRecords:
             return _StackedRecords.of(self.network, [getattr(evidence, kind) for evidence in evidences])
@@ -156,80 +161,46 @@ class _StackedAttack:
 
     def _divided(self, records: _StackedRecords) -> tuple[_StackedRecords, _StackedRecords]:
         """Divide known records at random into those for training and those held out, equal shares of each class."""
-        count = torch.arange(len(records) + 1, dtype=torch.float64)
-        held_out = (count * self.settings.validation).floor().diff() > 0  # in the order of the classes
-        if not held_out.any():
-            share = self.settings.validation
+        share = self.settings.validation
+        parts = [divided(labels, share, draw) for labels, draw in zip(records.labels, self.generators, strict=True)]
+        training, held_out = (torch.stack(rows) for rows in zip(*parts, strict=True))
+        if not held_out.shape[1]:
             raise UserError(f"validation: found {share:g} of {len(records)} known records, allowed more than none")
-        order = torch.stack([torch.randperm(len(records), generator=generator) for generator in self.generators])
-        by_class = records.labels.cpu().take_along_dim(order, 1).argsort(dim=1, stable=True)
-        order = order.take_along_dim(by_class, 1)
-        return records.take(order[:, ~held_out]), records.take(order[:, held_out])
+        return records.take(training), records.take(held_out)
 
     def scores(self, checkpoints: Checkpoints) -> list[Scores]:
         """Train until each network has stopped, and return the scores of each at its lowest held-out loss."""
-        steps, interval = self.settings.steps, self.settings.interval
-        history: dict[str, list[Tensor]] = {}
-        state = [self.network, self.optimiser, self.generators, history, self.stopping]
-        for turn in checkpoints.turns("training", ceil(steps / interval), state):
-            measured = {"loss": self._train(min(interval, steps - turn * interval)), **self._evaluate()}
-            for name, values in measured.items():
-                history.setdefault(name, []).append(values)
-            self.stopping.evaluate(self.network, measured["validation_loss"])
-            if bool(self.stopping.stopped.all()):
-                break
-        self.stopping.restore(self.network)
+        stopping = EarlyStopping(self.network, self.settings.patience, len(self.generators))
+        history = train_to_plateau(self, self.settings, stopping, checkpoints)
         curves = {name: torch.stack(values, dim=1).tolist() for name, values in history.items()}
-        lengths = self.stopping.evaluations.tolist()
+        lengths = stopping.evaluations.tolist()
         return [
             as_scores(*parts, 0.0, {name: curve[target][: lengths[target]] for name, curve in curves.items()})
             for target, parts in enumerate(zip(*self._log_odds(self.evaluation), strict=True))
         ]
 
-    def _evaluate(self) -> dict[str, Tensor]:
+    def batches(self, steps: int) -> Iterable[Sequence[_StackedRecords]]:
+        """Draw members and non-members of each target."""
+        orders = [
+            torch.stack([drawn(len(records), steps * size, draw) for draw in self.generators]).to(records.labels.device)
+            for records, size in zip(self.training, batch_sizes(self.settings.batch, self.odds), strict=True)
+        ]
+        for rows in zip(*(order.chunk(steps, dim=1) for order in orders), strict=True):
+            yield [records.take(part) for records, part in zip(self.training, rows, strict=True)]
+
+    def loss(self, batch: Sequence[_StackedRecords]) -> Tensor:
+        """Return the loss of each network, float [S]."""
+        return membership_loss([self.network(records.inputs, records.labels) for records in batch], self.odds)
+
+    def evaluate(self, losses: Sequence[Tensor]) -> dict[str, Tensor]:
         """Measure each network: float [S] each."""
         held_out, curve = self._log_odds(self.held_out), self._log_odds(self.curve)
         return {
-            "validation_loss": self._loss(held_out),
+            "loss": sum(losses, torch.zeros_like(losses[0])) / len(losses),
+            "validation_loss": membership_loss(held_out, self.odds),
             "validation_accuracy": self._accuracy(held_out),
             "accuracy": self._accuracy(curve),
         }
-
-    def _train(self, steps: int) -> Tensor:
-        """Take so many steps; returns the mean loss of each network, float [S]."""
-        members = min(max(round(self.settings.batch * self._share), 1), self.settings.batch - 1)
-        sizes = (members, self.settings.batch - members)
-        orders = [self._order(len(records), steps * size) for records, size in zip(self.training, sizes, strict=True)]
-        total = torch.zeros(len(self.generators), device=self.training[0].inputs.device)
-        for rows in zip(*(order.chunk(steps, dim=1) for order in orders), strict=True):
-            batches = [records.take(part) for records, part in zip(self.training, rows, strict=True)]
-            loss = self._loss([self.network(batch.inputs, batch.labels) for batch in batches])
-            self.optimiser.zero_grad()
-            loss.sum().backward()
-            self.optimiser.step()
-            total += loss.detach()
-        return total / steps
-
-    @property
-    def _share(self) -> float:
-        """Share of members at the expected odds."""
-        return self.odds / (1 + self.odds)
-
-    def _loss(self, log_odds: Sequence[Tensor]) -> Tensor:
-        """Loss of each network, float [S]: the negative gain of MIA-Pruning's Equation 1, at the expected odds.
-
-        That is -log f_A on members and -log(1 - f_A) on non-members, from log-odds of f_A, [S, n] and [S, m].
-        """
-        return self._share * F.softplus(-log_odds[0]).mean(1) + (1 - self._share) * F.softplus(log_odds[1]).mean(1)
-
-    def _order(self, records: int, needed: int) -> Tensor:
-        """Random rows, int64 [S, needed]; each of the records appears k times before any appears k + 1 times."""
-        rounds = range(ceil(needed / records))
-        drawn = [
-            torch.cat([torch.randperm(records, generator=generator) for _ in rounds])[:needed]
-            for generator in self.generators
-        ]
-        return torch.stack(drawn).to(self.training[0].labels.device)
 
     @torch.no_grad()
     def _log_odds(self, groups: Sequence[_StackedRecords]) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
 
 import torch
@@ -14,12 +15,12 @@ from privprune.attacks.membership.checks.converged import converged
 from privprune.attacks.membership.early_stopping import EarlyStopping
 from privprune.attacks.membership.evidence import Evidence, Outputs
 from privprune.attacks.membership.method import KnownRecords, MembershipAttack, check_held_out
+from privprune.attacks.membership.plateau import train_to_plateau
 from privprune.attacks.membership.thresholds import as_scores
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores
 from privprune.models.nasr import MemberLinear
 from privprune.settings import AtLeastOne, Fraction, Positive, Repeats, Width
-from privprune.training.optimisers import Adam
 
 _GOLDEN_RATIO = 0.6180339887498949  # its multiples lie evenly between whole numbers
 
@@ -81,36 +82,15 @@ class RahmanAttack:
             )
         decided = training.decided
         network = self._network(classes, generator).to(decided.device)
-        history = self._train(network, training, held_out)
+        stopping = EarlyStopping(network, self.settings.patience)  # all classes stop at once
+        curves = train_to_plateau(_Trained(network, training, held_out), self.settings, stopping)
         with torch.no_grad():
             scores = [
                 self._inputs(outputs).log_odds(network) * decided[outputs.labels]
                 for outputs in (evidence.evaluation_members, evidence.evaluation_nonmembers)
             ]
+        history = {name: torch.stack(values).tolist() for name, values in curves.items()}
         return as_scores(scores[0], scores[1], 0.0, history)
-
-    def _train(self, network: nn.Module, training: _Weighted, held_out: _Weighted) -> dict[str, list[float]]:
-        """Train the networks of all classes, and give them their weights of the lowest loss on held-out records."""
-        settings = self.settings
-        optimiser = Adam(network.parameters(), lr=settings.learning_rate)
-        stopping = EarlyStopping(network, settings.patience)
-        history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
-        for step in range(1, settings.steps + 1):
-            loss = training.loss(network)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            if step % settings.interval and step < settings.steps:
-                continue
-            with torch.no_grad():
-                found = held_out.loss(network) / held_out.decided.sum()
-            stopping.evaluate(network, found.expand(len(held_out.decided)))
-            history["loss"].append(float(loss.detach() / training.decided.sum()))
-            history["validation_loss"].append(float(found))
-            if bool(stopping.stopped.all()):
-                break
-        stopping.restore(network)
-        return history
 
     def _divided(self, outputs: Outputs) -> tuple[Outputs, Outputs]:
         """Divide known records into those for training and those held out, evenly in every class by position.
@@ -200,6 +180,31 @@ class _Weighted:
         for group, weights, sign in zip(self.groups, self.weights, (-1.0, 1.0), strict=True):
             total = total + (weights * F.softplus(sign * group.log_odds(network))).sum()
         return total
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """The networks of all classes, a `Trainee` of `plateau`: every step is on all records for training."""
+
+    network: nn.Module
+    training: _Weighted
+    held_out: _Weighted
+    generators: tuple[torch.Generator, ...] = ()
+
+    def batches(self, steps: int) -> Iterable[_Weighted]:
+        """Return the records for training, once for each step."""
+        return repeat(self.training, steps)
+
+    def loss(self, batch: _Weighted) -> Tensor:
+        """Return the sum over the classes, float []."""
+        return batch.loss(self.network)
+
+    def evaluate(self, losses: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return means over the classes: of the loss of the last step, and of that of the held-out records."""
+        return {
+            "loss": losses[-1] / self.training.decided.sum(),
+            "validation_loss": self.held_out.loss(self.network) / self.held_out.decided.sum(),
+        }
 
 
 def _weights(members: Tensor, nonmembers: Tensor, odds: float, classes: int) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from privprune.attacks.membership.attack import Attack
 from privprune.attacks.membership.evidence import Evidence, Outputs
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings, LearntAttack, check_training, converged
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.signals import log_confidence, log_posteriors
 from privprune.attacks.membership.thresholds import Signal, score_with_threshold
 from privprune.errors import UserError
@@ -33,7 +33,7 @@ class ReleasedTogetherSettings:
 
     score: Literal["difference", "network"]
     hidden: Width | None
-    training: PlateauSettings | None
+    training: AttackTrainingSettings | None
 
     def __post_init__(self) -> None:
         """Refuse a network without settings, and settings without a network: ValueError, one line."""
@@ -108,7 +108,7 @@ class TwoModelAttack(LearntAttack):
     in place of a shadow model.
     """
 
-    def __init__(self, settings: ReleasedTogetherSettings, hidden: int, training: PlateauSettings) -> None:
+    def __init__(self, settings: ReleasedTogetherSettings, hidden: int, training: AttackTrainingSettings) -> None:
         self.settings, self.hidden, self.training = settings, hidden, training
 
     def features(self, outputs: Outputs) -> Tensor:

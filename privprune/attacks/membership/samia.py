@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812 (its customary name)
 from torch import Tensor, nn
 
 from privprune.attacks.membership.evidence import Outputs
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings, LearntAttack, check_training, converged
 from privprune.attacks.membership.method import MembershipAttack
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, check_training, converged
 from privprune.attacks.membership.signals import log_posteriors
 from privprune.attacks.membership.view import View
 from privprune.models.random_layers import RandomDropout
@@ -32,7 +32,7 @@ class SamiaSettings:
         width: numbers per class inside the network, a multiple of 4; 64 in the released code.
         layers: of attention; 3 in the released code.
         dropout: share of values dropped in training; 0.2 in the released code.
-        training: see `PlateauSettings`.
+        training: see `AttackTrainingSettings`.
 
     """
 
@@ -42,7 +42,7 @@ class SamiaSettings:
     width: Width
     layers: Annotated[int, Range(1, 32)]
     dropout: Fraction
-    training: PlateauSettings
+    training: AttackTrainingSettings
 
     def __post_init__(self) -> None:
         """Refuse a network that cannot be built: ValueError, one line."""

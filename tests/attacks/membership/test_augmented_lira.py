@@ -14,7 +14,7 @@ from membership_toys import CLASSES, MODELS, population, simulated, split, with_
 from scipy import stats
 
 from privprune.attacks.membership import Evidence, evidence_about
-from privprune.attacks.membership.lira import LiRAAttack, LiRASettings, augmented
+from privprune.attacks.membership.lira import LiRAAttack, LiRASettings, augmented_queries
 from privprune.attacks.membership.signals import scaled_confidence
 from privprune.attacks.membership.view import View
 from privprune.errors import UserError
@@ -29,12 +29,12 @@ modes = pytest.mark.parametrize("mode", ["online", "offline"])
 
 def test_queries_are_mirrored_and_shifted_in_eight_directions() -> None:
     """One query is the record as it is, two are mirrored too, eighteen shifted as well, and none is asked twice."""
-    assert augmented(LiRASettings("online", "fixed", 1, 0)) == ()
-    assert augmented(LiRASettings("online", "fixed", 2, 0)) == (View(mirrored=True),)
-    views = augmented(EIGHTEEN)
+    assert augmented_queries(LiRASettings("online", "fixed", 1, 0)) == ()
+    assert augmented_queries(LiRASettings("online", "fixed", 2, 0)) == (View(mirrored=True),)
+    views = augmented_queries(EIGHTEEN)
     assert len({View(), *views}) == 18
     assert {(view.down, view.right) for view in views} == {(down, right) for down in (-4, 0, 4) for right in (-4, 0, 4)}
-    assert augmented(replace(EIGHTEEN, queries=6)) == views[:5]
+    assert augmented_queries(replace(EIGHTEEN, queries=6)) == views[:5]
 
 
 def noisy_queries(queries: int, leak: float, records: int) -> tuple[Evidence, LiRASettings]:
@@ -52,7 +52,7 @@ def noisy_queries(queries: int, leak: float, records: int) -> tuple[Evidence, Li
 
     plain = answers()
     evidence = evidence_about(0, plain, labels, split(records), members, population(records))
-    return with_answers(evidence, {view: answers() for view in augmented(settings)}, None), settings
+    return with_answers(evidence, {view: answers() for view in augmented_queries(settings)}, None), settings
 
 
 @modes
@@ -74,7 +74,7 @@ def test_queries_that_say_the_same_change_no_order(mode: Mode) -> None:
     plain = simulated(leak=2.0, records=200, seed=4)
     shadows = plain.shadows
     assert shadows is not None
-    view = augmented(settings)[0]
+    view = augmented_queries(settings)[0]
     names = ("known_members", "known_nonmembers", "evaluation_members", "evaluation_nonmembers")
     parts = {name: getattr(plain, name) for name in names}
     twice = replace(
@@ -92,7 +92,7 @@ def test_queries_that_say_the_same_change_no_order(mode: Mode) -> None:
 def test_two_queries_equal_a_normal_of_two_dimensions(variance: Literal["fixed", "per_record"]) -> None:
     """Online, the score is the log ratio of two normal densities with diagonal covariances, record by record."""
     settings = LiRASettings("online", variance, 2, 0)
-    (view,) = augmented(settings)
+    (view,) = augmented_queries(settings)
     evidence = simulated(leak=2.0, records=80, seed=6, views=(view,))
     shadows = evidence.shadows
     assert shadows is not None

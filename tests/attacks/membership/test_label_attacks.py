@@ -22,12 +22,12 @@ from privprune.attacks.membership.label_only import (
     label_only,
 )
 from privprune.attacks.membership.label_without_model import LabelWithoutModelAttack, LabelWithoutModelSettings
-from privprune.attacks.membership.plateau import PlateauSettings
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings
 from privprune.attacks.membership.view import View
 from privprune.errors import UserError
 from privprune.metrics.membership import point
 
-TRAINING = PlateauSettings(steps=300, interval=25, patience=4, validation=0.25, batch=32, learning_rate=0.01)
+TRAINING = AttackTrainingSettings(steps=300, interval=25, patience=4, validation=0.25, batch=32, learning_rate=0.01)
 SHIFTED = ShiftedQueries("shifted", 1, mirrored=True)
 CONTROL = LabelWithoutModelAttack(LabelWithoutModelSettings(1.0))
 
@@ -74,14 +74,14 @@ def told_by_shifts(records: int) -> Evidence:
 
 
 @pytest.mark.parametrize("training", [None, TRAINING], ids=["count", "network"])
-def test_robust_labels_give_members_away(training: PlateauSettings | None) -> None:
+def test_robust_labels_give_members_away(training: AttackTrainingSettings | None) -> None:
     """Where the record itself is always classified correctly, its shifted versions tell members from others."""
     attack = label_only(LabelOnlySettings(SHIFTED, "count" if training is None else "network", training))
     assert point(attack(told_by_shifts(300), seeded()))["auc"] > 0.95
 
 
 @pytest.mark.parametrize("training", [None, TRAINING], ids=["count", "network"])
-def test_only_the_predicted_class_counts(training: PlateauSettings | None) -> None:
+def test_only_the_predicted_class_counts(training: AttackTrainingSettings | None) -> None:
     """Logits that are stretched and shifted, and so have the same largest class, give the same scores."""
     evidence = simulated(leak=2.0, records=300, seed=1, views=SHIFTED.views())
     attack = label_only(LabelOnlySettings(SHIFTED, "count" if training is None else "network", training))

@@ -15,20 +15,22 @@ from membership_toys import simulated
 from torch import nn
 
 from privprune.attacks.membership import Evidence, Outputs, attack_each
-from privprune.attacks.membership.plateau import LearntAttack, PlateauSettings, converged, divided, fresh, lowest
+from privprune.attacks.membership.early_stopping import EarlyStopping
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings, LearntAttack, converged, fresh
+from privprune.attacks.membership.plateau import divided
 from privprune.checkpoints.store import NONE, Checkpoints
 from privprune.errors import UserError
 from privprune.metrics.membership import Scores, point
 from privprune.models.random_layers import RandomDropout
 from privprune.settings import read
 
-SETTINGS = PlateauSettings(steps=200, interval=10, patience=3, validation=0.25, batch=32, learning_rate=0.01)
+SETTINGS = AttackTrainingSettings(steps=200, interval=10, patience=3, validation=0.25, batch=32, learning_rate=0.01)
 
 
 class LogitsAttack(LearntAttack):
     """Logistic regression on the logits."""
 
-    def __init__(self, training: PlateauSettings = SETTINGS) -> None:
+    def __init__(self, training: AttackTrainingSettings = SETTINGS) -> None:
         self.training = training
 
     def features(self, outputs: Outputs) -> torch.Tensor:
@@ -126,11 +128,23 @@ def test_held_out_records_do_not_train() -> None:
     assert LogitsAttack()(parts, seeded(0)).history["best_step"] == [0]
 
 
-def test_the_lowest_loss_is_lower_by_more_than_nothing() -> None:
-    """A gain below a thousandth of a nat does not count, unless such gains add up; a finite loss is below infinity."""
-    assert lowest([0.7, 0.5, 0.4995, 0.6]) == 1
-    assert lowest([0.7, 0.6996, 0.6992, 0.6988]) == 3
-    assert lowest([math.inf, math.inf, 3.0, math.inf]) == 2
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [
+        ([0.7, 0.5, 0.4995, 0.6], 1),
+        ([0.7, 0.6996, 0.6992, 0.6988], 3),
+        ([math.inf, math.nan, 3.0, math.nan], 2),
+    ],
+)
+def test_the_lowest_loss_is_lower_by_more_than_nothing(losses: list[float], best: int) -> None:
+    """A gain below a thousandth of a nat does not count, unless such gains add up; no gain without a finite loss."""
+    network = nn.Linear(1, 1)
+    stopping = EarlyStopping(network, patience=len(losses))
+    for number, loss in enumerate(losses):
+        nn.init.constant_(network.weight, number)
+        stopping.evaluate(network, torch.tensor(loss))
+    stopping.restore(network)
+    assert (network.weight.item(), stopping.since.item()) == (best, len(losses) - 1 - best)
 
 
 def test_a_fresh_network_depends_on_its_generator_alone() -> None:
@@ -160,7 +174,7 @@ def test_a_fresh_network_depends_on_its_generator_alone() -> None:
 def test_settings_that_leave_nothing_are_refused(wrong: dict[str, Any], line: str) -> None:
     """One line names the key, what was found and what is allowed."""
     with pytest.raises(UserError, match=line):
-        read(PlateauSettings, {**asdict(SETTINGS), **wrong}, "params.yaml: attack.x")
+        read(AttackTrainingSettings, {**asdict(SETTINGS), **wrong}, "params.yaml: attack.x")
 
 
 def test_too_few_known_records_are_a_user_error() -> None:

@@ -12,13 +12,13 @@ import torch
 from privprune.attacks.choice import build_attack
 from privprune.attacks.membership import MEMBERSHIP_ATTACKS, Attack, Evidence, Outputs
 from privprune.attacks.membership.confidence import ConfidenceAttack
-from privprune.attacks.membership.plateau import PlateauSettings
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings
 from privprune.attacks.membership.released_together import ReleasedTogetherSettings, TwoModelAttack, released_together
 from privprune.attacks.membership.thresholds import ThresholdSettings
 from privprune.errors import UserError
 from privprune.metrics.membership import point
 
-TRAINING = PlateauSettings(steps=300, interval=25, patience=4, validation=0.25, batch=64, learning_rate=0.003)
+TRAINING = AttackTrainingSettings(steps=300, interval=25, patience=4, validation=0.25, batch=64, learning_rate=0.003)
 ATTACKS: dict[str, Attack] = {
     "difference": released_together(ReleasedTogetherSettings("difference", None, None)),
     "network": released_together(ReleasedTogetherSettings("network", 32, TRAINING)),

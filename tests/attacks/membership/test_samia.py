@@ -9,13 +9,13 @@ import torch
 from membership_toys import CLASSES, population, split, with_answers
 
 from privprune.attacks.membership import Evidence, Outputs, evidence_about
-from privprune.attacks.membership.plateau import PlateauSettings, fresh
+from privprune.attacks.membership.learnt_attack import AttackTrainingSettings, fresh
 from privprune.attacks.membership.samia import AttentionLayer, SamiaAttack, SamiaNetwork, SamiaSettings, noisy_views
 from privprune.errors import UserError
 from privprune.metrics.membership import point
 from privprune.settings import read
 
-TRAINING = PlateauSettings(steps=120, interval=20, patience=3, validation=0.25, batch=64, learning_rate=0.005)
+TRAINING = AttackTrainingSettings(steps=120, interval=20, patience=3, validation=0.25, batch=64, learning_rate=0.005)
 SETTINGS = SamiaSettings("posteriors", 0.01, 4, width=16, layers=1, dropout=0.1, training=TRAINING)
 
 
