@@ -23,6 +23,7 @@ from privprune.memory import images_at_once
 Block = Callable[[Tensor], Tensor]
 
 _FLOOR = 1e-12  # lower bound of every divisor; a block with a constant output has the Lipschitz constant 0
+_ROUNDING = 1e-6  # of sums of float32 products, relative to the norm of what was summed
 
 
 def wide(values: Tensor) -> Tensor:
@@ -31,9 +32,15 @@ def wide(values: Tensor) -> Tensor:
 
 
 def change(other: Tensor, one: Tensor) -> Tensor:
-    """Return the Euclidean norm of the difference of each pair, [n, ...] and [n, ...] to [n]."""
+    """Return the Euclidean norm of the difference of each pair, [n, ...] and [n, ...] to [n].
+
+    It is 0, without a gradient, where it is no more than the rounding of what is compared. Where a block is 0 for an
+    image with and without noise, as one whose masks reach 0 can be, the next block's rounding would otherwise be
+    divided by nothing: the ratio had a gradient of 10^5, and one step ruined the masks and the network.
+    """
     norm: Tensor = torch.linalg.vector_norm((wide(other) - wide(one)).flatten(1), dim=1)
-    return norm
+    size = torch.linalg.vector_norm(wide(one.detach()).flatten(1), dim=1)
+    return torch.where(norm > _ROUNDING * size, norm, 0)
 
 
 def scale(outputs: Tensor) -> Tensor:
@@ -49,10 +56,10 @@ def ratios(changes: Sequence[Tensor]) -> list[Tensor]:
         changes: norms [n] of the perturbation of the image, then of each block's output, see `change`.
 
     Returns:
-        one [n] per block, not normalised.
+        one [n] per block, not normalised; 0 where no perturbation reached the block.
 
     """
-    return [after / before.clamp(min=_FLOOR) for before, after in pairwise(changes)]
+    return [torch.where(before > 0, after / before.clamp(min=_FLOOR), 0) for before, after in pairwise(changes)]
 
 
 def normalisers(scales: Sequence[Tensor]) -> list[Tensor]:

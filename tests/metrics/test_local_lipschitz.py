@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from privprune.metrics.lipschitz import edge_lipschitz, local_lipschitz
+from privprune.metrics.lipschitz import change, edge_lipschitz, local_lipschitz, ratios
 
 
 def images(count: int = 12) -> Tensor:
@@ -71,3 +71,23 @@ def test_an_edge_is_one_block_and_parts_of_a_large_set_are_put_together(monkeypa
 def test_what_says_nothing_has_the_constant_0() -> None:
     """Constant features do not divide by nothing."""
     assert measured(torch.zeros_like, nn.Identity()) == [0, 0]
+
+
+@pytest.mark.parametrize(("relative", "counts"), [(1e-7, False), (1e-5, True)])
+def test_rounding_is_no_change(relative: float, counts: bool) -> None:
+    """What differs by the rounding of float32 counts as equal, without a gradient; a hundred times as much does not."""
+    one = images(2)
+    other = (one * (1 + relative)).requires_grad_()
+    found = change(other, one)
+    (gradient,) = torch.autograd.grad(found.sum(), other)
+    assert bool((found > 0).all()) == bool(gradient.any()) == counts
+
+
+def test_what_does_not_reach_a_block_is_not_divided_by() -> None:
+    """An image that the block before shuts off has the ratio 0, and no gradient; the other image keeps its own."""
+    image, shut = torch.tensor([1.0, 1.0]), torch.tensor([0.0, 2.0], requires_grad=True)
+    after = torch.tensor([6e-8, 1.0], requires_grad=True)
+    second = ratios([image, shut, after])[1]
+    assert second.tolist() == [0, 0.5]
+    of_shut, of_after = torch.autograd.grad(second.sum(), [shut, after])
+    assert (of_shut.tolist(), of_after.tolist()) == ([0, -0.25], [0, 0.5])
